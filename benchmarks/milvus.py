@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.search import SearchReply
+from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.index import Index
 from tieback.milvus import MilvusIndex
 from tieback.milvus.connection import Milvus
@@ -154,7 +154,9 @@ async def search(
         replies: dict[str, SearchReply] = {}
         for name, store in stores.items():
             begin = time.perf_counter()
-            replies[name] = await store.search("texts", limit=LIMIT, **query(kind, text, vector))
+            replies[name] = await store.search(
+                SearchRequest("texts", limit=LIMIT, **query(kind, text, vector))
+            )
             seconds[name].append(time.perf_counter() - begin)
             ids = {int(hit.item_id) for hit in replies[name].hits}
             recalls[name].append(len(ids & set(exact[number].tolist())) / LIMIT)

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback.core.types.search import SearchRequest
 from tieback.index import Index
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import QueryOptions
 from tieback_contract.vectors import Vector
 
 from benchmarks.data_folder import add_data, data_of
@@ -81,7 +83,13 @@ async def measured(vectors: Array, queries: Array, texts: list[str], budgets: Se
 async def _search(index: Index, query: Array, best: Sequence[int], budget: float) -> dict[str, float]:
     how = MethodChoice("time_budget", {"milliseconds": budget}) if budget else None
     reply = await index.search(
-        NAME, vector=Vector(query, SPACE), limit=LIMIT, vector_search=how, explain=True
+        SearchRequest(
+            NAME,
+            Vector(query, SPACE),
+            limit=LIMIT,
+            explain=True,
+            options=QueryOptions(vector_search=how),
+        )
     )
     (taken,) = [one.seconds for one in reply.timing.stages if one.name == "vector_search"]
     reached = reply.reached

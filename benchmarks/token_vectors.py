@@ -29,6 +29,7 @@ from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
+from tieback.core.types.search import SearchRequest
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import Index
 from tieback.index.token_rows import TokenCoding, TokenRows
@@ -228,7 +229,7 @@ async def _searched(
         for one, raw in zip(judged.answerable, questions, strict=True):
             assert raw.dense is not None
             vector = Vector(raw.dense, card.space)
-            reply = await index.search("judged", vector=vector, text=one.words, limit=CANDIDATES)
+            reply = await index.search(SearchRequest("judged", vector, one.words, CANDIDATES))
             found.append(Asked(one.grades, _tokens(card.space, raw), reply.hits))
         await index.close()
     return found

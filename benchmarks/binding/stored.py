@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tieback.answer import Answerer, JointInputs
 from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.search import SearchRequest
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.models.joint_space_artifact import JointSpaceArtifact
@@ -53,7 +54,7 @@ async def _scores(
         found = np.full((len(queries), len(photos)), -np.inf)
         for row, values in zip(found, queries, strict=True):
             vector = Vector(values, router.space.ref, normalized=False)
-            for hit in (await index.search(COLLECTION, vector=vector, limit=MOST)).hits:
+            for hit in (await index.search(SearchRequest(COLLECTION, vector, limit=MOST))).hits:
                 row[int(hit.item_id)] = hit.score
         return found
     finally:

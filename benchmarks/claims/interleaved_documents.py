@@ -25,7 +25,7 @@ from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.search import Search
+from tieback.core.types.search import SearchRequest
 from tieback.index import Index
 from tieback.methods.reranking import rerankings
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -35,7 +35,7 @@ from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
-from tieback_contract.query import Granularity
+from tieback_contract.query import Granularity, QueryOptions
 from tieback_contract.vectors import Vector, VectorKind
 
 from benchmarks.claims import by_seed, claim
@@ -164,17 +164,16 @@ async def _searched(model: EncoderModel, vectors: Array, queries: Array) -> tupl
                 for number, own in enumerate(vectors)
             ]
             await index.upsert("museums", items)
-            ways: Iterable[Search] = ({"hits_per_item": 1}, {"granularity": Granularity.DOCUMENT})
-            found = [
-                [await _ids(index, {**way, "vector": Vector(one, space)}) for one in queries] for way in ways
-            ]
+            ways = QueryOptions(hits_per_item=1), QueryOptions(granularity=Granularity.DOCUMENT)
+            found = [[await _ids(index, Vector(one, space), way) for one in queries] for way in ways]
         finally:
             await index.close()
     return np.array(found[0]), np.array(found[1])
 
 
-async def _ids(index: Index, asked: Search) -> list[int]:
-    return [int(hit.item_id) for hit in (await index.search("museums", **asked)).hits]
+async def _ids(index: Index, vector: Vector, options: QueryOptions) -> list[int]:
+    request = SearchRequest("museums", vector, options=options)
+    return [int(hit.item_id) for hit in (await index.search(request)).hits]
 
 
 def _recall(found: Array, relevant: Array) -> float:

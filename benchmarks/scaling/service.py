@@ -18,6 +18,7 @@ from tieback.core.tenant import CollectionKey
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.limits import Limits
+from tieback.core.types.search import SearchRequest
 from tieback.index import Index
 from tieback.index.collection import OpenCollection
 from tieback.index.records import Put, Record, to_rows
@@ -111,7 +112,7 @@ async def start(folder: Path, codec: str) -> dict[str, Any]:
     for _ in range(ROUNDS):
         for query, best in zip(queries, exact.tolist(), strict=True):
             began, used = time.perf_counter(), time.process_time()
-            hits = (await index.search(NAME, vector=Vector(query, SPACE), limit=len(best))).hits
+            hits = (await index.search(SearchRequest(NAME, Vector(query, SPACE), limit=len(best)))).hits
             walls.append(time.perf_counter() - began)
             cpus.append(time.process_time() - used)
             shares.append(len({int(hit.item_id) for hit in hits}.intersection(best)) / len(best))
@@ -137,7 +138,7 @@ async def _until_sorted(index: Index, queries: Array) -> list[float]:
     while _is_sorting(opened):
         began = time.perf_counter()
         query = queries[len(waits) % len(queries)]
-        await index.search(NAME, vector=Vector(query, SPACE), limit=10)
+        await index.search(SearchRequest(NAME, Vector(query, SPACE), limit=10))
         waits.append(time.perf_counter() - began)
         await asyncio.sleep(0.02)
     return waits

@@ -10,33 +10,32 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from collections.abc import Collection as AnyOf
 from pathlib import Path
-from typing import Protocol, Unpack
+from typing import Protocol
 
-from tieback_contract.answers import AnswerStyle, GenerationEvent
+from tieback_contract.answers import GenerationEvent
 from tieback_contract.collections import Source
 from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import QueryOptions
 from tieback_contract.vectors import SpaceRef
 
-from tieback.core.call import Call
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Content, Item
-from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
 from tieback.core.types.fusion import FuseReply, FuseRequest, Routing
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.grounding import CheckGroundingRequest, CheckReply
 from tieback.core.types.ingestion import IngestReply, LongTexts
-from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.recognition import RecogniseReply, RecogniseRequest
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.rerank import RerankReply, RerankRequest
-from tieback.core.types.retrieval import Retrieval, RetrieveReply
-from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.retrieval import AnswerRequest, RetrieveReply, RetrieveRequest
+from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.core.types.token_vectors import TokenVectors
 
 DEFAULT_PLAN = EncodePlan()
@@ -110,7 +109,7 @@ class IndexPort(Protocol):
         routing: Routing = DEFAULT_ROUTING,
         codec: MethodChoice | None = None,
         token_vectors: TokenVectors | None = None,
-        plan: QueryPlan | None = None,
+        plan: QueryOptions | None = None,
     ) -> Collection:
         """Makes a collection, or returns the equal one.
 
@@ -121,7 +120,7 @@ class IndexPort(Protocol):
         """
         ...
 
-    async def update_collection(self, name: str, plan: QueryPlan) -> Collection:
+    async def update_collection(self, name: str, plan: QueryOptions) -> Collection:
         """Replaces how its queries are answered where they do not say. Durable when it returns."""
         ...
 
@@ -182,9 +181,7 @@ class IndexPort(Protocol):
         """
         ...
 
-    async def search(
-        self, collection: str, *, deadline: Deadline = NO_DEADLINE, **asked: Unpack[Search]
-    ) -> SearchReply:
+    async def search(self, request: SearchRequest, call: Call = NO_CALL) -> SearchReply:
         """The nearest sections, best first."""
         ...
 
@@ -311,21 +308,12 @@ class AnswerPort(Protocol):
         """
         ...
 
-    async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:
+    async def retrieve(self, request: RetrieveRequest, call: Call = NO_CALL) -> RetrieveReply:
         """Finds what bears on a query of any modality."""
         ...
 
     def answer(
-        self,
-        retrieval: Retrieval,
-        *,
-        model: str = "",
-        evidence_limit: int = 0,
-        sampling: SamplingParameters = DEFAULT_SAMPLING,
-        grounding: Grounding = DEFAULT_GROUNDING,
-        style: AnswerStyle = AnswerStyle.AUTO,
-        conversation: Conversation = NO_CONVERSATION,
-        deadline: Deadline = NO_DEADLINE,
+        self, request: AnswerRequest, call: Call = NO_CALL
     ) -> AsyncIterator[RetrieveReply | GenerationEvent]:
         """What was found, then the generator's events; evidence ids are "1", "2", … in hit order."""
         ...

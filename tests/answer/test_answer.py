@@ -5,20 +5,22 @@ import pytest
 from answer.conftest import Platform
 from support.colours import png
 from support.queries import photo, words
+from support.requests import answered, retrieval
 from tieback.answer import Answerer
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unsupported
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.conversation import Conversation
-from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion, TextDelta
 from tieback_contract.conversation import ChatMessage, ChatRole
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import QueryOptions
 
 
-def question(text: str = "what is hot") -> Retrieval:
-    return Retrieval("library", [words(text)])
+def question(text: str = "what is hot") -> RetrieveRequest:
+    return retrieval("library", [words(text)])
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def found(events: list[RetrieveReply | GenerationEvent]) -> RetrieveReply:
 
 
 async def test_an_answer_begins_with_what_was_found_and_ends_with_a_finish(library: Platform) -> None:
-    events = await events_of(library.answerer.answer(question()))
+    events = await events_of(answered(library.answerer, question()))
 
     assert isinstance(events[0], RetrieveReply)
     assert isinstance(events[-1], Finish)
@@ -63,22 +65,24 @@ async def test_a_follow_up_question_is_searched_for_and_answered_as_rewritten(li
     )
     asked = dataclasses.replace(question("is it hot"), query=[words("is it hot"), photo(250, 0, 0)])
 
-    rewritten, reply, *_ = await events_of(library.answerer.answer(asked, conversation=talk))
+    rewritten, reply, *_ = await events_of(answered(library.answerer, asked, conversation=talk))
 
     assert rewritten == RewrittenQuestion("is it hot (Coffee)")
     assert isinstance(reply, RetrieveReply)
     assert {hit.hit.item_id for hit in reply.hits[:2]} == {"pages", "photos"}
     assert library.generator.prompts == ["is it hot (Coffee)"]
     seen = dataclasses.replace(asked, query=[photo(250, 0, 0)])
-    assert len(await events_of(library.answerer.answer(seen, conversation=talk))) == 1
+    assert len(await events_of(answered(library.answerer, seen, conversation=talk))) == 1
     assert isinstance(
-        (await events_of(library.answerer.answer(question("moon and grass and sky"), conversation=talk)))[0],
+        (await events_of(answered(library.answerer, question("moon and grass and sky"), conversation=talk)))[
+            0
+        ],
         RetrieveReply,
     )
 
 
 async def test_evidence_is_numbered_in_the_order_of_the_hits_and_keeps_its_source(library: Platform) -> None:
-    events = await events_of(library.answerer.answer(question()))
+    events = await events_of(answered(library.answerer, question()))
 
     hits = found(events).hits
     for evidence in library.generator.evidence:
@@ -90,22 +94,24 @@ async def test_evidence_is_numbered_in_the_order_of_the_hits_and_keeps_its_sourc
 
 
 async def test_where_the_passages_were_reranked_evidence_has_the_rerankers_score(library: Platform) -> None:
-    reranked = dataclasses.replace(question(), reranker=MethodChoice("late_interaction"))
+    reranked = dataclasses.replace(
+        question(), options=QueryOptions(reranker=MethodChoice("late_interaction"))
+    )
 
-    events = await events_of(library.answerer.answer(reranked))
+    events = await events_of(answered(library.answerer, reranked))
 
     assert library.generator.evidence[0].score == found(events).hits[0].rerank_score
 
 
 async def test_a_picture_is_evidence_by_its_title_and_what_it_shows(library: Platform) -> None:
-    await events_of(library.answerer.answer(question("red rose")))
+    await events_of(answered(library.answerer, question("red rose")))
 
     texts = {evidence.modality: evidence.text for evidence in library.generator.evidence}
     assert texts[Modality.IMAGE] == "A picture of A rose: red"
 
 
 async def test_no_more_evidence_is_given_than_asked_for(library: Platform) -> None:
-    await events_of(library.answerer.answer(question(), evidence_limit=1))
+    await events_of(answered(library.answerer, question(), evidence_limit=1))
 
     assert len(library.generator.evidence) == 1
 
@@ -113,7 +119,7 @@ async def test_no_more_evidence_is_given_than_asked_for(library: Platform) -> No
 async def test_the_finish_counts_from_the_arrival_of_the_question_and_names_every_step(
     library: Platform,
 ) -> None:
-    events = await events_of(library.answerer.answer(question()))
+    events = await events_of(answered(library.answerer, question()))
 
     before, finish = found(events).timing.total, events[-1]
     assert isinstance(finish, Finish)
@@ -124,7 +130,7 @@ async def test_the_finish_counts_from_the_arrival_of_the_question_and_names_ever
 
 
 async def test_a_query_without_words_is_found_and_not_answered(library: Platform) -> None:
-    events = await events_of(library.answerer.answer(Retrieval("library", [photo(250, 0, 0)])))
+    events = await events_of(answered(library.answerer, retrieval("library", [photo(250, 0, 0)])))
 
     assert len(events) == 1
     assert found(events).hits[0].hit.item_id == "photos"
@@ -132,7 +138,7 @@ async def test_a_query_without_words_is_found_and_not_answered(library: Platform
 
 
 async def test_a_caller_that_leaves_in_the_middle_frees_the_generator(library: Platform) -> None:
-    stream = library.answerer.answer(question())
+    stream = answered(library.answerer, question())
 
     async for event in stream:
         if isinstance(event, TextDelta):
@@ -146,7 +152,7 @@ async def test_a_caller_that_leaves_in_the_middle_frees_the_generator(library: P
 async def test_the_generator_gets_less_time_than_the_caller_gave(library: Platform) -> None:
     deadline = Deadline.after(30)
 
-    await events_of(library.answerer.answer(question(), deadline=deadline))
+    await events_of(answered(library.answerer, question(), deadline=deadline))
 
     assert library.generator.deadline.at < deadline.at
 
@@ -154,7 +160,7 @@ async def test_the_generator_gets_less_time_than_the_caller_gave(library: Platfo
 async def test_retrieval_leaves_time_to_write(library: Platform) -> None:
     library.encoder.slow["words-b"] = 30
 
-    events = await events_of(library.answerer.answer(question(), deadline=Deadline.after(1.0)))
+    events = await events_of(answered(library.answerer, question(), deadline=Deadline.after(1.0)))
 
     assert found(events).timing.total < 0.6
     assert isinstance(events[-1], Finish)
@@ -162,7 +168,7 @@ async def test_retrieval_leaves_time_to_write(library: Platform) -> None:
 
 async def test_an_answer_is_not_begun_after_the_deadline(library: Platform) -> None:
     with pytest.raises(DeadlineExceeded):
-        await events_of(library.answerer.answer(question(), deadline=Deadline.after(0)))
+        await events_of(answered(library.answerer, question(), deadline=Deadline.after(0)))
 
 
 async def test_without_a_generator_a_question_is_unsupported_before_any_work(library: Platform) -> None:
@@ -175,14 +181,14 @@ async def test_without_a_generator_a_question_is_unsupported_before_any_work(lib
     library.encoder.asked.clear()
 
     with pytest.raises(Unsupported, match="no space of texts"):
-        await events_of(mute.answer(question()))
+        await events_of(answered(mute, question()))
 
     assert not library.encoder.asked
 
 
 async def test_a_negative_limit_of_evidence_is_refused(library: Platform) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await events_of(library.answerer.answer(question(), evidence_limit=-1))
+        await events_of(answered(library.answerer, question(), evidence_limit=-1))
 
     assert str(refusal.value.field) == "evidence_limit"
 
@@ -191,6 +197,6 @@ async def test_what_is_wrong_with_the_query_is_told_as_a_part_of_the_answers_req
     library: Platform,
 ) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await events_of(library.answerer.answer(Retrieval("library", [])))
+        await events_of(answered(library.answerer, retrieval("library", [])))
 
     assert str(refusal.value.field) == "retrieval.query"

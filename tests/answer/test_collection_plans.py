@@ -9,75 +9,76 @@ from answer.conftest import Platform
 from hypothesis import given
 from hypothesis import strategies as st
 from support.queries import photo, words
+from support.requests import answered, retrieval
 from tieback.answer.plan import DEFAULT_PLAN, filled
 from tieback.answer.plan_checks import check_known, checked_plan
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.limits import Limits
-from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
+from tieback.core.types.retrieval import QueryPart, RetrieveReply
 from tieback.index.query_plans import check_plan
 from tieback_contract.method_choice import MethodChoice
-from tieback_contract.query import Granularity
+from tieback_contract.query import Granularity, QueryOptions
 
 LATE = MethodChoice("late_interaction")
 ROCCHIO = MethodChoice("rocchio", {"agreement": 0})
 ALONE = MethodChoice("none")
 
 
-async def retrieved(library: Platform, plan: QueryPlan, *query: QueryPart, **asked: Any) -> RetrieveReply:
+async def retrieved(library: Platform, plan: QueryOptions, *query: QueryPart, **asked: Any) -> RetrieveReply:
     await library.index.update_collection("library", plan)
-    return await library.answerer.retrieve(Retrieval("library", query or [words("moon")], **asked))
+    return await library.answerer.retrieve(retrieval("library", query or [words("moon")], **asked))
 
 
 async def test_a_query_that_says_nothing_is_answered_by_the_plan_of_its_collection(library: Platform) -> None:
-    plan = QueryPlan(
+    plan = QueryOptions(
         rank_fusion=MethodChoice("standard_scores"), reranker=LATE, candidates=12, query_expansion=ROCCHIO
     )
     reply = await retrieved(library, plan)
 
-    assert reply.plan.reranker == LATE
-    assert reply.plan.rank_fusion == MethodChoice("standard_scores")
-    assert (reply.plan.candidates, reply.plan.query_expansion) == (12, ROCCHIO)
+    assert reply.plan.options.reranker == LATE
+    assert reply.plan.options.rank_fusion == MethodChoice("standard_scores")
+    assert (reply.plan.options.candidates, reply.plan.options.query_expansion) == (12, ROCCHIO)
     assert reply.hits[0].rerank_score is not None
 
 
 async def test_what_a_query_says_itself_wins(library: Platform) -> None:
-    plan = QueryPlan(reranker=LATE, collapse_pieces=False, query_expansion=ROCCHIO)
+    plan = QueryOptions(reranker=LATE, collapse_pieces=False, query_expansion=ROCCHIO)
     said: dict[str, Any] = {"reranker": ALONE, "collapse_pieces": True, "query_expansion": ALONE}
     reply = await retrieved(library, plan, **said)
 
-    assert reply.plan.reranker == reply.plan.query_expansion == ALONE
-    assert reply.plan.collapse_pieces
+    assert reply.plan.options.reranker == reply.plan.options.query_expansion == ALONE
+    assert reply.plan.options.collapse_pieces
 
 
 async def test_a_query_can_turn_the_plans_diversity_off(library: Platform) -> None:
-    plan = QueryPlan(diversity=0.5, hits_per_item=1)
+    plan = QueryOptions(diversity=0.5, hits_per_item=1)
 
-    assert (await retrieved(library, plan)).plan.diversity == 0.5
+    assert (await retrieved(library, plan)).plan.options.diversity == 0.5
     plain = (await retrieved(library, plan, diversity=0.0, hits_per_item=0)).plan
-    assert (plain.diversity, plain.hits_per_item) == (0, 0)
+    assert (plain.options.diversity, plain.options.hits_per_item) == (0, 0)
 
 
 async def test_an_answer_follows_the_plan_too(library: Platform) -> None:
-    await library.index.update_collection("library", QueryPlan(granularity=Granularity.DOCUMENT))
-    stream = library.answerer.answer(Retrieval("library", [words("moon")]))
+    await library.index.update_collection("library", QueryOptions(granularity=Granularity.DOCUMENT))
+    stream = answered(library.answerer, retrieval("library", [words("moon")]))
     (found, *_) = [event async for event in stream]
 
     assert isinstance(found, RetrieveReply)
-    assert found.plan.granularity is Granularity.DOCUMENT
+    assert found.plan.options.granularity is Granularity.DOCUMENT
 
 
 async def test_a_photo_is_searched_for_where_others_are_by_words_alone(
     library: Platform,
 ) -> None:
-    plan = QueryPlan(vector_search=ALONE)
+    plan = QueryOptions(vector_search=ALONE)
 
-    assert (await retrieved(library, plan)).plan.vector_search == ALONE
-    assert (await retrieved(library, plan, photo(200, 0, 0))).plan.vector_search == MethodChoice("nearest")
+    assert (await retrieved(library, plan)).plan.options.vector_search == ALONE
+    seen = await retrieved(library, plan, photo(200, 0, 0))
+    assert seen.plan.options.vector_search == MethodChoice("nearest")
 
 
 def test_a_reranker_that_the_server_does_not_have_any_more_is_named_with_the_way_out() -> None:
-    plan = QueryPlan(reranker=MethodChoice("gone"))
+    plan = QueryOptions(reranker=MethodChoice("gone"))
 
     with pytest.raises(Unsupported, match="reranker 'gone', which this server does not have") as refused:
         check_known("library", plan, ("there",), None)
@@ -86,13 +87,13 @@ def test_a_reranker_that_the_server_does_not_have_any_more_is_named_with_the_way
 
 
 def test_a_reranker_that_the_server_never_had_is_not_kept() -> None:
-    check_plan(QueryPlan(reranker=MethodChoice("there")), ["there"])
+    check_plan(QueryOptions(reranker=MethodChoice("there")), ["there"])
     with pytest.raises(NotFound, match=r"late_interaction, none.*there"):
-        check_plan(QueryPlan(reranker=MethodChoice("gone")), ["there"])
+        check_plan(QueryOptions(reranker=MethodChoice("gone")), ["there"])
 
 
 def test_a_learned_ranking_that_the_server_does_not_have_is_named() -> None:
-    plan = QueryPlan(ranker=MethodChoice("linear"))
+    plan = QueryOptions(ranker=MethodChoice("linear"))
 
     with pytest.raises(Unsupported, match=r"ranker 'linear'.*its ranker is none"):
         check_known("library", plan, (), None)
@@ -117,18 +118,18 @@ CHOICES = st.fixed_dictionaries({name: st.sampled_from(values) for name, values 
 def test_no_plan_that_is_kept_makes_a_query_wrong_that_is_right_without_it(
     asked: dict[str, Any], chosen: dict[str, Any], photographed: bool
 ) -> None:
-    plan = QueryPlan(**{name: value for name, value in chosen.items() if value is not None})
-    retrieval = Retrieval("library", [photo(200, 0, 0) if photographed else words("moon")], **asked)
+    plan = QueryOptions(**{name: value for name, value in chosen.items() if value is not None})
+    request = retrieval("library", [photo(200, 0, 0) if photographed else words("moon")], **asked)
     try:
         check_plan(plan)
-        checked_plan(retrieval, Limits(), DEFAULT_PLAN, ())
+        checked_plan(request, Limits(), DEFAULT_PLAN, ())
     except InvalidInput:
         return
 
-    both = filled(retrieval, plan)
+    both = filled(request, plan)
     found = checked_plan(both, Limits(), DEFAULT_PLAN, ())
 
     for name, value in asked.items():
-        assert value is None or getattr(both, name) == value
-    assert found.reranker == (both.reranker or ALONE)
-    assert dataclasses.replace(both, **{name: getattr(retrieval, name) for name in FIELDS}) == retrieval
+        assert value is None or getattr(both.options, name) == value
+    assert found.options.reranker == (both.options.reranker or ALONE)
+    assert dataclasses.replace(both, options=request.options) == request

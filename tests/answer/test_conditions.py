@@ -11,15 +11,16 @@ from support import colours
 from support.bound_library import Library
 from support.present import present
 from support.queries import photo, words
+from support.requests import searched
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.retrieval import QueryPart
 from tieback.methods.conditional_projection import cross_attention
 from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.router.joint_space import JointSpace
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import QueryOptions
 from tieback_contract.vectors import Vector, VectorKind
 
 BY_REGIONS = {"colours": frozenset({VectorKind.MULTI_VECTOR})}
@@ -55,7 +56,7 @@ async def test_hits_are_ordered_by_what_is_projected_of_their_stored_regions(alb
 
     space = album.router.space
     asked = Vector(np.ones(space.width, np.float32), space.ref, normalized=False)
-    stored = await album.index.search("library", vector=asked, multi_vectors=True)
+    stored = await searched(album.index, "library", vector=asked, multi_vectors=True)
     rows = {hit.item_id: hit.multi_vector.values for hit in stored.hits if hit.multi_vector is not None}
     (condition,) = learned(space)
     projected = dict(zip(rows, condition.project(list(rows.values()), "hue"), strict=True))
@@ -69,13 +70,13 @@ async def test_hits_are_ordered_by_what_is_projected_of_their_stored_regions(alb
 
 
 async def test_what_a_collection_chooses_beside_a_condition_is_left_out(album: Library) -> None:
-    await album.index.update_collection("library", QueryPlan(diversity=0.5))
+    await album.index.update_collection("library", QueryOptions(diversity=0.5))
 
     under = await album.ask(photo(*RED), reranker=None, condition="hue")
     without = await album.ask(photo(*RED), reranker=None)
 
-    assert (under.plan.condition, under.plan.diversity) == ("hue", 0)
-    assert (without.plan.condition, without.plan.diversity) == ("", 0.5)
+    assert (under.plan.options.condition, under.plan.options.diversity) == ("hue", 0)
+    assert (without.plan.options.condition, without.plan.options.diversity) == ("", 0.5)
     with pytest.raises(InvalidInput, match="the condition orders the hits, and so would reranker"):
         await album.ask(photo(*RED), reranker=MethodChoice("best_pairs"), condition="hue")
 
@@ -108,8 +109,8 @@ async def test_a_search_gives_the_vectors_of_hits_as_wholes_where_they_are_asked
     space = library.router.space
     asked = Vector(np.ones(space.width, np.float32), space.ref, normalized=False)
 
-    reply = await library.index.search("library", vector=asked, vectors=True)
-    without = await library.index.search("library", vector=asked)
+    reply = await searched(library.index, "library", vector=asked, vectors=True)
+    without = await searched(library.index, "library", vector=asked)
     await library.close()
 
     assert len(reply.hits) == 4

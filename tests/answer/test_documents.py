@@ -6,12 +6,13 @@ import pytest
 from answer.conftest import Platform
 from support.explained import stages_of
 from support.queries import words
+from support.requests import answered, retrieval
 from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.evidence import evidence_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.rerank import RerankResult
-from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback_contract.hits import Hit
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -20,9 +21,9 @@ from tieback_contract.query import Granularity
 LATE = MethodChoice("late_interaction")
 
 
-def ask(text: str, **how: Any) -> Retrieval:
+def ask(text: str, **how: Any) -> RetrieveRequest:
     how.setdefault("granularity", Granularity.DOCUMENT)
-    return Retrieval("library", [words(text)], **how)
+    return retrieval("library", [words(text)], **how)
 
 
 def found(reply: RetrieveReply) -> list[str]:
@@ -64,14 +65,17 @@ async def test_the_plan_says_what_was_ranked_and_that_nothing_was_collapsed(libr
     documents = await library.answerer.retrieve(ask("tide"))
     plain = await library.answerer.retrieve(ask("tide", granularity=None))
 
-    assert (documents.plan.granularity, documents.plan.collapse_pieces) == (Granularity.DOCUMENT, False)
-    assert (plain.plan.granularity, plain.plan.collapse_pieces) == (Granularity.SECTION, True)
+    assert (documents.plan.options.granularity, documents.plan.options.collapse_pieces) == (
+        Granularity.DOCUMENT,
+        False,
+    )
+    assert (plain.plan.options.granularity, plain.plan.options.collapse_pieces) == (Granularity.SECTION, True)
 
 
 async def test_a_reranker_compares_the_sections_of_the_documents_that_are_found(library: Platform) -> None:
     reply = await library.answerer.retrieve(ask("oven", limit=2, reranker=LATE))
 
-    assert reply.plan.candidates == 2
+    assert reply.plan.options.candidates == 2
     for one in reply.hits:
         assert one.rerank_score is not None
         assert all(beside.rerank_score is not None for beside in one.sections)
@@ -131,11 +135,11 @@ async def test_what_is_found_does_not_depend_on_whether_it_is_explained(
 
 
 async def test_an_answer_reads_sections_of_the_documents_found_and_can_cite_each(library: Platform) -> None:
-    stream = library.answerer.answer(ask("tide moon bread"))
+    stream = answered(library.answerer, ask("tide moon bread"))
     (reply, *_) = [event async for event in stream]
 
     assert isinstance(reply, RetrieveReply)
-    assert reply.plan.granularity is Granularity.DOCUMENT
+    assert reply.plan.options.granularity is Granularity.DOCUMENT
     named = {"1": reply.hits[0], "1.2": reply.hits[0].sections[0], "2": reply.hits[1]}
     read = {one.id: one for one in library.generator.evidence}
     assert named.keys() <= read.keys()

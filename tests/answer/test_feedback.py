@@ -5,17 +5,18 @@ from typing import Any
 import pytest
 from answer.conftest import Platform
 from support.queries import words
+from support.requests import retrieval
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 ROCCHIO = MethodChoice("rocchio", {"documents": 2, "agreement": 0})
 
 
-def ask(text: str, **how: Any) -> Retrieval:
-    return Retrieval("library", [words(text)], **how)
+def ask(text: str, **how: Any) -> RetrieveRequest:
+    return retrieval("library", [words(text)], **how)
 
 
 def found(reply: RetrieveReply) -> list[str]:
@@ -44,7 +45,10 @@ async def test_feedback_finds_words_that_the_query_does_not_have_and_the_plan_na
     plain = await library.answerer.retrieve(ask("tide"))
     expanded = await library.answerer.retrieve(ask("tide", query_expansion=ROCCHIO))
 
-    assert (plain.plan.query_expansion.name, expanded.plan.query_expansion) == ("none", ROCCHIO)
+    assert (plain.plan.options.query_expansion, expanded.plan.options.query_expansion) == (
+        MethodChoice("none"),
+        ROCCHIO,
+    )
     (ocean,) = [hit.hit for hit in expanded.hits if hit.hit.item_id == "ocean"]
     (before,) = [hit.hit for hit in plain.hits if hit.hit.item_id == "ocean"]
     assert ocean.score > before.score
@@ -57,7 +61,7 @@ async def test_the_plan_says_none_where_the_guard_left_the_query_as_it_was(libra
     plain = await library.answerer.retrieve(ask("unheard"))
     guarded = await library.answerer.retrieve(ask("unheard", query_expansion=MethodChoice("rocchio")))
 
-    assert guarded.plan.query_expansion.name == "none"
+    assert guarded.plan.options.query_expansion == MethodChoice("none")
     assert found(guarded) == found(plain)
 
 
@@ -68,7 +72,7 @@ async def test_an_item_has_as_many_hits_as_asked_for_and_the_plan_says_so(librar
     assert found(every)[:2] == ["tide", "tide"]
     assert sorted(set(found(one))) == sorted(found(one))
     assert len(one.hits) == 3
-    assert (every.plan.hits_per_item, one.plan.hits_per_item) == (
+    assert (every.plan.options.hits_per_item, one.plan.options.hits_per_item) == (
         3,
         1,
     )  # of few hits three may be of one item
@@ -90,7 +94,7 @@ async def test_diversity_reaches_the_search_and_keeps_its_order(library: Platfor
     assert found(plain) == ["tide", "tide"]
     assert found(diverse)[0] == "tide"
     assert found(diverse)[1] != "tide"
-    assert (plain.plan.diversity, diverse.plan.diversity) == (0, 1)
+    assert (plain.plan.options.diversity, diverse.plan.options.diversity) == (0, 1)
     assert [hit.search_rank for hit in diverse.hits] == [0, 1]
 
 

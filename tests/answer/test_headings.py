@@ -6,9 +6,9 @@ from answer.conftest import Platform
 from support.each import each
 from support.present import present
 from support.queries import words
+from support.requests import retrieval
 from tieback.answer.headings import LONGEST_HEADING, headed, titles_of
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.retrieval import Retrieval
 from tieback_contract.hits import RetrievedHit
 from tieback_contract.modality import Modality
 
@@ -18,7 +18,7 @@ def section(data: str, name: str = "1", title: str = "") -> Section:
 
 
 async def found(platform: Platform, text: str) -> Sequence[RetrievedHit]:
-    return (await platform.answerer.retrieve(Retrieval("library", [words(text)], hybrid=False))).hits
+    return (await platform.answerer.retrieve(retrieval("library", [words(text)], hybrid=False))).hits
 
 
 async def test_a_section_is_found_by_the_meaning_of_its_heading_alone(platform: Platform) -> None:

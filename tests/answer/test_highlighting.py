@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from answer.conftest import Platform
 from support.queries import photo, words
+from support.requests import retrieval
 from tieback.core.errors import InvalidInput, Unavailable
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.retrieval import Retrieval
 from tieback_contract.hits import RetrievedHit
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -24,7 +24,7 @@ async def notes(platform: Platform) -> Platform:
 
 
 async def first(platform: Platform, query: Any, most: int, **how: Any) -> RetrievedHit:
-    reply = await platform.answerer.retrieve(Retrieval("notes", [query], highlights=most, **how))
+    reply = await platform.answerer.retrieve(retrieval("notes", [query], highlights=most, **how))
     return reply.hits[0]
 
 

@@ -8,6 +8,7 @@ from support.colours import png
 from support.growth import growth
 from support.present import present
 from support.queries import words
+from support.requests import retrieval
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.encoding import JointInputs, SpaceEncoders
 from tieback.answer.ingestion import Ingestion
@@ -21,7 +22,6 @@ from tieback.core.types.encoding import Truncated
 from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.limits import Limits
-from tieback.core.types.retrieval import Retrieval
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef, Vector
@@ -48,7 +48,7 @@ async def test_items_are_found_as_soon_as_they_are_acknowledged(platform: Platfo
     )
 
     assert [(result.id, result.error) for result in reply.results] == [("a", None), ("b", None)]
-    found = await platform.answerer.retrieve(Retrieval("library", [words("coffee")]))
+    found = await platform.answerer.retrieve(retrieval("library", [words("coffee")]))
     assert found.hits[0].hit.item_id == "a"
 
 
@@ -72,7 +72,7 @@ async def test_bytes_of_pictures_are_not_kept_and_their_words_are(platform: Plat
 
     stored = await platform.index.get_item("library", "wall")
     assert stored.sections[0].content is None
-    found = await platform.answerer.retrieve(Retrieval("library", [words("red")]))
+    found = await platform.answerer.retrieve(retrieval("library", [words("red")]))
     assert found.hits[0].hit.text == "My wall: red, green"
     assert found.hits[0].hit.modality is Modality.IMAGE
 
@@ -80,7 +80,7 @@ async def test_bytes_of_pictures_are_not_kept_and_their_words_are(platform: Plat
 async def test_a_passage_keeps_its_text_byte_for_byte(platform: Platform) -> None:
     await platform.answerer.ingest("library", [item("a", text("  Grüße, tea \n"), title="Greetings")])
 
-    found = await platform.answerer.retrieve(Retrieval("library", [words("tea")]))
+    found = await platform.answerer.retrieve(retrieval("library", [words("tea")]))
     assert found.hits[0].hit.text == "  Grüße, tea \n"
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from answer.conftest import Platform
 from support.queries import photo, words
+from support.requests import retrieval
 from tieback.answer.learned_order import learned_order
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.retrieval import Retrieval
+from tieback.core.types.retrieval import RetrieveRequest
 from tieback.core.types.signals import NAMES
 from tieback.models.learned.ranker import TrainedRanker
 from tieback_contract.hits import Hit
@@ -20,8 +21,8 @@ from tieback_contract.query import Granularity
 LINEAR = MethodChoice("linear")
 
 
-def ask(text: str, **how: Any) -> Retrieval:
-    return Retrieval("library", [words(text)], **how)
+def ask(text: str, **how: Any) -> RetrieveRequest:
+    return retrieval("library", [words(text)], **how)
 
 
 @pytest.fixture
@@ -72,8 +73,11 @@ async def test_a_ranked_query_says_so_in_its_plan_and_explains_its_scores(librar
     plain = await library.answerer.retrieve(ask("tide gravity", ranker=MethodChoice("none")))
     ranked = await library.answerer.retrieve(ask("tide gravity", ranker=LINEAR, explain=True))
 
-    assert (plain.plan.ranker.name, ranked.plan.ranker.name) == ("none", "linear")
-    assert ranked.plan.candidates == 100
+    assert (plain.plan.options.ranker, ranked.plan.options.ranker) == (
+        MethodChoice("none"),
+        MethodChoice("linear"),
+    )
+    assert ranked.plan.options.candidates == 100
     assert {one.hit.item_id for one in ranked.hits} == {one.hit.item_id for one in plain.hits}
     for one in ranked.hits:
         assert {share.name for share in one.signals} <= set(NAMES)
@@ -83,10 +87,10 @@ async def test_a_ranked_query_says_so_in_its_plan_and_explains_its_scores(librar
 
 
 async def test_a_query_without_words_keeps_the_searchs_order(library: Platform) -> None:
-    plain = await library.answerer.retrieve(Retrieval("library", [photo(250, 0, 0)]))
-    ranked = await library.answerer.retrieve(Retrieval("library", [photo(250, 0, 0)], ranker=LINEAR))
+    plain = await library.answerer.retrieve(retrieval("library", [photo(250, 0, 0)]))
+    ranked = await library.answerer.retrieve(retrieval("library", [photo(250, 0, 0)], ranker=LINEAR))
 
-    assert ranked.plan.ranker.name == "none"
+    assert ranked.plan.options.ranker == MethodChoice("none")
     assert [one.hit.item_id for one in ranked.hits] == [one.hit.item_id for one in plain.hits]
 
 

@@ -9,6 +9,7 @@ import pytest
 from answer.conftest import Platform
 from support.present import present
 from support.queries import words
+from support.requests import answered, retrieval
 from tieback.answer import drafts
 from tieback.answer.splitting import Splitting
 from tieback.core.call import Call
@@ -19,7 +20,7 @@ from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import SplitPiece, SplitReply, SplitTextsRequest, Truncated
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.limits import Limits
-from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
@@ -51,7 +52,7 @@ async def test_every_space_reads_all_of_a_long_text(platform: Platform) -> None:
     assert result.truncated_sections == 0
     assert result.truncated == []
     assert all(len(text_of(one).split()) <= 8 for one in sections)
-    hits = (await platform.answerer.retrieve(Retrieval("library", [words("keeper was gone")], limit=1))).hits
+    hits = (await platform.answerer.retrieve(retrieval("library", [words("keeper was gone")], limit=1))).hits
     assert "The keeper was gone." in hits[0].hit.text
 
 
@@ -264,8 +265,8 @@ async def test_the_first_part_needs_no_heading_where_it_begins_with_it_and_the_o
     assert result.truncated == []
 
 
-def ask(text: str, **how: Any) -> Retrieval:
-    return Retrieval("library", [words(text)], **how)
+def ask(text: str, **how: Any) -> RetrieveRequest:
+    return retrieval("library", [words(text)], **how)
 
 
 async def test_the_pieces_of_a_text_are_one_hit_unless_every_piece_is_asked_for(platform: Platform) -> None:
@@ -280,7 +281,7 @@ async def test_the_pieces_of_a_text_are_one_hit_unless_every_piece_is_asked_for(
         ("b", 0),
         ("b", 0),
     ]
-    assert (found.plan.collapse_pieces, every.plan.collapse_pieces) == (True, False)
+    assert (found.plan.options.collapse_pieces, every.plan.options.collapse_pieces) == (True, False)
     assert len(every.hits) == 6
     assert not any(one.hit.pieces for one in every.hits)
 
@@ -310,11 +311,11 @@ async def test_an_answer_rests_on_every_piece_unless_it_is_told_otherwise(platfo
     await stored(platform, section(STORY))
 
     async def found(**how: Any) -> RetrieveReply:
-        reply, *_ = [one async for one in platform.answerer.answer(ask("who lit the lamp", **how))]
+        reply, *_ = [one async for one in answered(platform.answerer, ask("who lit the lamp", **how))]
         assert isinstance(reply, RetrieveReply)
         return reply
 
     every, collapsed = await found(), await found(collapse_pieces=True)
 
-    assert (len(every.hits), every.plan.collapse_pieces) == (4, False)
-    assert (len(collapsed.hits), collapsed.plan.collapse_pieces) == (1, True)
+    assert (len(every.hits), every.plan.options.collapse_pieces) == (4, False)
+    assert (len(collapsed.hits), collapsed.plan.options.collapse_pieces) == (1, True)

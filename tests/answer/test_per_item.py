@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from answer.conftest import Platform
 from support.queries import words
+from support.requests import retrieval
 from tieback.answer.plan import most_per_item
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.retrieval import RetrieveReply
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity
@@ -32,7 +33,7 @@ async def folder(platform: Platform) -> Platform:
 
 
 async def ask(folder: Platform, query: str = "blue shelf", **how: Any) -> RetrieveReply:
-    return await folder.answerer.retrieve(Retrieval("library", [words(query)], **how))
+    return await folder.answerer.retrieve(retrieval("library", [words(query)], **how))
 
 
 async def test_half_of_the_hits_are_of_one_item_and_the_others_are_pieces_of_its_best(
@@ -43,7 +44,7 @@ async def test_half_of_the_hits_are_of_one_item_and_the_others_are_pieces_of_its
     names = [hit.hit.item_id for hit in reply.hits]
     assert names.count("table") == 5
     assert len(next(hit.hit for hit in reply.hits if hit.hit.item_id == "table").pieces) > 5
-    assert (reply.plan.hits_per_item, reply.plan.fill_up) == (5, True)
+    assert (reply.plan.options.hits_per_item, reply.plan.fill_up) == (5, True)
     assert len(names) == 10
 
 
@@ -54,7 +55,7 @@ async def test_a_query_may_ask_for_any_number_or_another_one(folder: Platform) -
     assert [hit.hit.item_id for hit in every.hits].count("table") > 5
     assert [hit.hit.item_id for hit in two.hits].count("table") == 2
     assert not any(hit.hit.pieces for hit in two.hits if hit.hit.item_id == "table")
-    assert (every.plan.hits_per_item, every.plan.fill_up) == (0, False)
+    assert (every.plan.options.hits_per_item, every.plan.fill_up) == (0, False)
 
 
 async def test_what_orders_the_hits_otherwise_has_as_many_of_an_item_as_it_finds(folder: Platform) -> None:
@@ -65,7 +66,7 @@ async def test_what_orders_the_hits_otherwise_has_as_many_of_an_item_as_it_finds
     ):
         plan = (await ask(folder, **how)).plan
 
-        assert (plan.hits_per_item, plan.fill_up) == (0, False)
+        assert (plan.options.hits_per_item, plan.fill_up) == (0, False)
 
 
 async def test_a_collection_of_one_item_fills_the_hits_with_it(platform: Platform) -> None:
@@ -82,7 +83,7 @@ async def test_a_text_of_several_items_is_one_hit_that_names_them(folder: Platfo
 
     assert one.hits[0].hit.item_id == "a/sky"
     assert [same.item_id for same in one.hits[0].hit.also_in] == ["b/sky", "c/sky"]
-    assert not one.plan.every_copy
+    assert not one.plan.options.every_copy
     assert [hit.hit.item_id for hit in apart.hits[:3]] == ["a/sky", "b/sky", "c/sky"]
 
 

@@ -13,6 +13,7 @@ from support import colours
 from support.bound_library import Library
 from support.present import present
 from support.queries import photo, words
+from support.requests import searched
 from tieback.answer.evidence import evidence_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
@@ -109,7 +110,7 @@ async def test_in_the_joint_space_the_best_pair_of_regions_is_a_choice(album: Li
     assert scores["flag"] == pytest.approx(1, abs=1e-3)
     assert scores["rose"] == pytest.approx(1, abs=1e-3)
     assert present(scores["meadow"]) < 0.9
-    assert unasked.plan.reranker == MethodChoice("none")
+    assert unasked.plan.options.reranker == MethodChoice("none")
 
 
 async def test_a_crop_that_is_too_small_for_regions_is_refused_or_searched_for_as_a_whole(
@@ -124,7 +125,7 @@ async def test_a_crop_that_is_too_small_for_regions_is_refused_or_searched_for_a
     reply = await album.ask(query, reranker=None)
 
     assert str(refused.value.field) == "query[0].content.image"
-    assert reply.plan.reranker == MethodChoice("none")
+    assert reply.plan.options.reranker == MethodChoice("none")
     assert reply.hits[0].hit.item_id == "rose"
 
 
@@ -144,7 +145,7 @@ async def test_a_search_gives_the_vectors_of_pictures_where_they_are_asked_for(a
     asked = Vector(np.ones(space.width, np.float32), space.ref, normalized=False)
 
     with_vectors, without = [
-        (await album.index.search("library", vector=asked, multi_vectors=several)).hits
+        (await searched(album.index, "library", vector=asked, multi_vectors=several)).hits
         for several in (True, False)
     ]
 

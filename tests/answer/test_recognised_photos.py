@@ -11,13 +11,13 @@ from answer.conftest import Platform
 from support.bar_reader import BarReader, bars, card
 from support.present import present
 from support.queries import words
+from support.requests import retrieval
 from tieback.answer.evidence import evidence_of
 from tieback.core.call import Call
 from tieback.core.errors import InvalidInput
 from tieback.core.recognised import region_of
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.recognition import RecogniseReply, RecogniseRequest
-from tieback.core.types.retrieval import Retrieval
 from tieback.recogniser import Recogniser
 from tieback_contract.hits import RetrievedHit
 from tieback_contract.modality import Modality
@@ -39,7 +39,7 @@ async def reading(platform: Platform, tmp_path: Path) -> AsyncIterator[Platform]
 
 
 async def found(platform: Platform, query: str) -> Sequence[RetrievedHit]:
-    return (await platform.answerer.retrieve(Retrieval("library", [words(query)]))).hits
+    return (await platform.answerer.retrieve(retrieval("library", [words(query)]))).hits
 
 
 async def test_a_photo_is_found_by_what_is_written_in_it_and_stays_a_photo(reading: Platform) -> None:

@@ -5,12 +5,13 @@ import pytest
 from answer.conftest import Platform
 from support.present import present
 from support.queries import photo, words
+from support.requests import retrieval
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.answer.relevance import relevance_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.retrieval import QueryPart, Retrieval
+from tieback.core.types.retrieval import QueryPart, RetrieveRequest
 from tieback_contract.hits import Hit
 from tieback_contract.modality import Modality
 
@@ -26,8 +27,8 @@ async def documentation(platform: Platform) -> Platform:
     return platform
 
 
-def ask(*query: QueryPart, **how: Any) -> Retrieval:
-    return Retrieval("library", query, **how)
+def ask(*query: QueryPart, **how: Any) -> RetrieveRequest:
+    return retrieval("library", query, **how)
 
 
 async def test_a_photo_that_nothing_is_written_about_finds_documentation_below_the_floor_alone(

@@ -2,10 +2,12 @@
 
 from answer.conftest import Platform
 from support.queries import words
+from support.requests import retrieval
 from tieback.answer.rerank_times import RerankTimes
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Unavailable
-from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.retrieval import RetrieveReply
 from tieback_contract.method_choice import MethodChoice
 
 LATE, NONE = MethodChoice("late_interaction"), MethodChoice("none")
@@ -14,8 +16,8 @@ KIND = ("late_interaction", False)
 
 async def reranked(library: Platform, seconds: float) -> RetrieveReply:
     """By words alone, so that the reranker's is the only encoder that is asked."""
-    asked = Retrieval("library", [words("moon")], reranker=LATE, vector_search=NONE)
-    return await library.answerer.retrieve(asked, deadline=Deadline.after(seconds))
+    asked = retrieval("library", [words("moon")], reranker=LATE, vector_search=NONE)
+    return await library.answerer.retrieve(asked, Call(Deadline.after(seconds)))
 
 
 async def test_a_reranking_that_was_too_slow_is_not_begun_again_in_as_little_time(library: Platform) -> None:
@@ -25,7 +27,7 @@ async def test_a_reranking_that_was_too_slow_is_not_begun_again_in_as_little_tim
     second = await reranked(library, 2)  # less, whatever the search before it takes
 
     for reply in (first, second):
-        assert (reply.plan.reranker, reply.plan.skipped_reranker) == (NONE, LATE)
+        assert (reply.plan.options.reranker, reply.plan.skipped_reranker) == (NONE, LATE)
         assert reply.routing.reasons == {"reranker": "late"}
         assert [hit.hit.item_id for hit in reply.hits] == ["moon"]
     assert len(library.encoder.asked) == asked > 0
@@ -35,7 +37,9 @@ async def test_a_reranking_that_was_too_slow_is_not_begun_again_in_as_little_tim
 async def test_a_reranking_that_fits_is_done(library: Platform) -> None:
     replies = [await reranked(library, 30) for _ in range(2)]
 
-    assert all(reply.plan.reranker == LATE and reply.plan.skipped_reranker is None for reply in replies)
+    assert all(
+        reply.plan.options.reranker == LATE and reply.plan.skipped_reranker is None for reply in replies
+    )
     assert all(reply.hits[0].rerank_score is not None for reply in replies)
 
 
@@ -43,7 +47,7 @@ async def test_a_reranker_that_is_down_is_named_in_the_plan(library: Platform) -
     library.encoder.down["words-b"] = Unavailable("gone")
     reply = await reranked(library, 30)
 
-    assert (reply.plan.reranker, reply.plan.skipped_reranker) == (NONE, LATE)
+    assert (reply.plan.options.reranker, reply.plan.skipped_reranker) == (NONE, LATE)
     assert reply.routing.reasons == {"reranker": "down"}
 
 

@@ -7,7 +7,9 @@ from answer.conftest import Platform
 from support.each import each
 from support.present import present
 from support.queries import photo, words
+from support.requests import retrieval
 from tieback.answer.plan import DEFAULT_LIMIT
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     DeadlineExceeded,
@@ -21,7 +23,7 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
+from tieback.core.types.retrieval import QueryPart, RetrieveReply, RetrieveRequest
 from tieback.methods.reranking import rerankings
 from tieback.models.encoder_model import Prepared
 from tieback.ports import DEFAULT_RANK_FUSION
@@ -35,9 +37,9 @@ EVERY_STEP: dict[str, Any] = {
 }
 
 
-def ask(*query: QueryPart, **how: Any) -> Retrieval:
+def ask(*query: QueryPart, **how: Any) -> RetrieveRequest:
     """A query that chooses its plan: vectors alone, reranked."""
-    return Retrieval("library", query, **(EVERY_STEP | how))
+    return retrieval("library", query, **(EVERY_STEP | how))
 
 
 def found(reply: RetrieveReply) -> list[str]:
@@ -115,7 +117,7 @@ async def test_a_hit_that_the_reranker_fails_on_stays_without_its_score(
     assert found(reply)[0] == "coffee"
     assert scores["grass"] is None
     assert all(scores[name] is not None for name in ("coffee", "moon", "sky"))
-    assert reply.plan.reranker == MethodChoice("late_interaction")
+    assert reply.plan.options.reranker == MethodChoice("late_interaction")
 
 
 async def test_without_reranking_the_search_keeps_its_order_and_scores(library: Platform) -> None:
@@ -129,30 +131,33 @@ async def test_without_reranking_the_search_keeps_its_order_and_scores(library: 
 async def test_a_query_that_says_nothing_is_answered_by_the_default_plan_and_the_reply_says_which(
     library: Platform,
 ) -> None:
-    reply = await library.answerer.retrieve(Retrieval("library", [words("moon")]))
+    reply = await library.answerer.retrieve(retrieval("library", [words("moon")]))
 
-    assert (reply.plan.hybrid, reply.plan.balance_modalities) == (True, False)
-    assert (reply.plan.rank_fusion, reply.plan.candidates) == (DEFAULT_RANK_FUSION, DEFAULT_LIMIT)
+    assert (reply.plan.options.hybrid, reply.plan.options.balance_modalities) == (True, False)
+    assert (reply.plan.options.rank_fusion, reply.plan.options.candidates) == (
+        DEFAULT_RANK_FUSION,
+        DEFAULT_LIMIT,
+    )
 
 
 async def test_a_photo_alone_finds_its_own_kind_first_and_its_class_is_not_looked_for_as_a_word(
     library: Platform,
 ) -> None:
-    alone = await library.answerer.retrieve(Retrieval("library", [photo(0, 240, 0)]))
-    asked = await library.answerer.retrieve(Retrieval("library", [photo(0, 240, 0)], hybrid=True))
+    alone = await library.answerer.retrieve(retrieval("library", [photo(0, 240, 0)]))
+    asked = await library.answerer.retrieve(retrieval("library", [photo(0, 240, 0)], hybrid=True))
 
-    assert (alone.plan.hybrid, alone.plan.balance_modalities) == (False, False)
+    assert (alone.plan.options.hybrid, alone.plan.options.balance_modalities) == (False, False)
     assert (alone.plan.first_modality, asked.plan.first_modality) == (Modality.IMAGE, None)
     assert alone.hits[0].hit.modality is Modality.IMAGE
     assert all(hit.hit.text_score is None for hit in alone.hits)
-    assert asked.plan.hybrid
+    assert asked.plan.options.hybrid
     assert any(hit.hit.text_score for hit in asked.hits)
 
 
 async def test_the_default_query_is_not_reranked(library: Platform) -> None:
-    reply = await library.answerer.retrieve(Retrieval("library", [words("moon")]))
+    reply = await library.answerer.retrieve(retrieval("library", [words("moon")]))
 
-    assert reply.plan.reranker.name == "none"
+    assert reply.plan.options.reranker == MethodChoice("none")
     assert "rerank" not in [stage.name for stage in reply.timing.stages]
 
 
@@ -161,13 +166,16 @@ async def test_what_a_query_says_goes_before_the_default_plan(library: Platform)
 
     reply = await library.answerer.retrieve(query)
 
-    assert (reply.plan.hybrid, reply.plan.balance_modalities) == (True, False)
-    assert (reply.plan.rank_fusion, reply.plan.candidates) == (MethodChoice("reciprocal_rank"), 30)
-    assert reply.plan.reranker.name == "late_interaction"
+    assert (reply.plan.options.hybrid, reply.plan.options.balance_modalities) == (True, False)
+    assert (reply.plan.options.rank_fusion, reply.plan.options.candidates) == (
+        MethodChoice("reciprocal_rank"),
+        30,
+    )
+    assert reply.plan.options.reranker == MethodChoice("late_interaction")
 
 
 async def test_a_very_long_text_is_searched_for_by_its_first_words(library: Platform) -> None:
-    reply = await library.answerer.retrieve(Retrieval("library", [words("moon é" + " and so on" * 5000)]))
+    reply = await library.answerer.retrieve(retrieval("library", [words("moon é" + " and so on" * 5000)]))
 
     (matched,) = [hit.hit.item_id for hit in reply.hits if hit.hit.text_score]
     assert matched == "moon"
@@ -190,7 +198,7 @@ async def test_with_balance_the_modalities_share_the_hits(library: Platform) -> 
 
 async def test_a_photo_finds_nothing_unrelated_before_what_is_related(library: Platform) -> None:
     for balanced in (None, True, False):
-        query = Retrieval("library", [photo(0, 0, 255)], balance_modalities=balanced)
+        query = retrieval("library", [photo(0, 0, 255)], balance_modalities=balanced)
 
         reply = await library.answerer.retrieve(query)
 
@@ -205,7 +213,7 @@ async def test_a_photo_finds_nothing_unrelated_before_what_is_related(library: P
 
 async def test_words_beside_a_photo_are_asked_of_all_kinds(library: Platform) -> None:
     for query in ([photo(0, 0, 255), words("blue")], [words("blue")]):
-        reply = await library.answerer.retrieve(Retrieval("library", query))
+        reply = await library.answerer.retrieve(retrieval("library", query))
 
         assert reply.plan.first_modality is None
 
@@ -245,7 +253,7 @@ async def test_a_photos_space_that_is_down_leaves_the_words_beside_it(library: P
 async def test_a_slow_space_is_given_up_in_time_and_its_work_is_cancelled(library: Platform) -> None:
     library.encoder.slow["words-a"] = 30
 
-    reply = await library.answerer.retrieve(ask(words("moon")), deadline=Deadline.after(0.6))
+    reply = await library.answerer.retrieve(ask(words("moon")), Call(Deadline.after(0.6)))
 
     assert found(reply)[0] == "moon"
     assert reply.routing.missing == ["words-a"]
@@ -265,7 +273,7 @@ async def test_slow_spaces_are_waited_for_where_none_has_answered(library: Platf
     library.encoder.slow = {"words-a": 0.3, "words-b": 0.3}
 
     reply = await library.answerer.retrieve(
-        ask(words("moon"), reranker=MethodChoice("none")), deadline=Deadline.after(0.55)
+        ask(words("moon"), reranker=MethodChoice("none")), Call(Deadline.after(0.55))
     )
 
     assert found(reply)[0] == "moon"
@@ -306,7 +314,7 @@ async def test_a_reranker_that_is_too_slow_leaves_the_searchs_order_in_time(libr
     library.encoder.slow["words-b"] = 30
     only_a = Routing("explicit", {"words-a": 1})
 
-    reply = await library.answerer.retrieve(ask(words("moon"), routing=only_a), deadline=Deadline.after(2))
+    reply = await library.answerer.retrieve(ask(words("moon"), routing=only_a), Call(Deadline.after(2)))
 
     assert found(reply)[0] == "moon"
     assert reply.routing.missing == ["reranker"]
@@ -329,7 +337,7 @@ async def test_a_cancelled_query_cancels_its_hops(library: Platform) -> None:
 
 async def test_nothing_is_searched_after_the_deadline(library: Platform) -> None:
     with pytest.raises(DeadlineExceeded):
-        await library.answerer.retrieve(ask(words("moon")), deadline=Deadline.after(0))
+        await library.answerer.retrieve(ask(words("moon")), Call(Deadline.after(0)))
 
 
 async def test_the_reply_names_every_step_in_order(library: Platform) -> None:
@@ -365,7 +373,7 @@ async def test_the_reply_names_every_step_in_order(library: Platform) -> None:
     ],
 )
 async def test_a_bad_request_is_refused_by_its_place(
-    library: Platform, retrieval: Retrieval, field: str
+    library: Platform, retrieval: RetrieveRequest, field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await library.answerer.retrieve(retrieval)
@@ -375,7 +383,7 @@ async def test_a_bad_request_is_refused_by_its_place(
 
 async def test_an_unknown_collection_or_reranker_is_not_found_with_the_choices(library: Platform) -> None:
     with pytest.raises(NotFound, match="library"):
-        await library.answerer.retrieve(Retrieval("libary", [words("a")]))
+        await library.answerer.retrieve(retrieval("libary", [words("a")]))
     with pytest.raises(NotFound) as refusal:
         await library.answerer.retrieve(ask(words("a"), reranker=MethodChoice("cross")))
 

@@ -11,15 +11,17 @@ import pytest
 from support import colours
 from support.bag_of_words import BagOfWords, card, dense
 from support.queries import photo, words
+from support.requests import retrieval
 from support.troubles import Troubles
 from tieback.answer import Answerer, JointInputs
 from tieback.catalog.card import EncoderCard
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Unavailable
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.fusion import Routing
-from tieback.core.types.retrieval import QueryPart, Retrieval
+from tieback.core.types.retrieval import QueryPart
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.projection import fit
@@ -105,8 +107,8 @@ class Library:
         )
 
     async def ask(self, *query: QueryPart, **how: Any) -> Any:
-        retrieval = Retrieval("library", query, reranker=NONE, **how)
-        return await self.answerer.retrieve(retrieval, deadline=Deadline.after(30))
+        request = retrieval("library", query, reranker=NONE, **how)
+        return await self.answerer.retrieve(request, Call(Deadline.after(30)))
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ import pytest
 from support import colours
 from support.asking import encodings, vector
 from support.bag_of_words import WIDTH, BagOfWords, card
+from support.requests import retrieval, searched
 from tieback.answer import Answerer, SingleSpace
 from tieback.core.call import NO_CALL
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection, Unsupported
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodeRequest
 from tieback.core.types.fusion import Role, Routing
-from tieback.core.types.retrieval import QueryPart, Retrieval
+from tieback.core.types.retrieval import QueryPart
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.reranker import Reranker
@@ -41,7 +42,7 @@ class Served:
 
     async def found(self, *contents: Any, name: str = "library", **options: Any) -> list[str]:
         parts = [one if isinstance(one, QueryPart) else QueryPart(one) for one in contents]
-        reply = await self.answerer.retrieve(Retrieval(name, parts, reranker=NONE, hybrid=False, **options))
+        reply = await self.answerer.retrieve(retrieval(name, parts, reranker=NONE, hybrid=False, **options))
         return [hit.hit.item_id for hit in reply.hits]
 
 
@@ -101,7 +102,7 @@ async def test_vectors_are_those_of_the_encoder_itself(served: Served) -> None:
     await served.answerer.ingest("library", [TEA], space="words-a")
     (one,) = encodings(await served.encoder.encode(EncodeRequest("words-a", [text("hot tea")]), NO_CALL))
 
-    hits = (await served.index.search("library", vector=one.vector)).hits
+    hits = (await searched(served.index, "library", vector=one.vector)).hits
 
     assert hits[0].score == pytest.approx(1.0, abs=1e-5)
 
@@ -283,7 +284,7 @@ async def test_a_photo_alone_is_reranked_by_regions_in_one_space(album: Served) 
     flag = QueryPart(Content(Modality.IMAGE, colours.halves(RED, GREEN)))
     method = MethodChoice("late_interaction")
 
-    reply = await album.answerer.retrieve(Retrieval("album", [flag], reranker=method, explain=True))
+    reply = await album.answerer.retrieve(retrieval("album", [flag], reranker=method, explain=True))
 
     best = reply.hits[0]
     assert best.hit.item_id == "flag"
@@ -298,11 +299,11 @@ async def test_a_photo_alone_is_reranked_by_regions_in_one_space(album: Served) 
 async def test_several_photos_have_no_regions_to_rerank_by(album: Served) -> None:
     photos = [QueryPart(Content(Modality.IMAGE, colours.png(*one))) for one in (RED, GREEN)]
 
-    reply = await album.answerer.retrieve(Retrieval("album", photos))
+    reply = await album.answerer.retrieve(retrieval("album", photos))
 
     assert len(reply.hits) == 3
     with pytest.raises(Unsupported, match="a photo alone is reranked by regions"):
-        await album.answerer.retrieve(Retrieval("album", photos, reranker=MethodChoice("late_interaction")))
+        await album.answerer.retrieve(retrieval("album", photos, reranker=MethodChoice("late_interaction")))
 
 
 async def test_words_are_not_reranked_where_no_text_space_has_multi_vectors(album: Served) -> None:
@@ -310,5 +311,5 @@ async def test_words_are_not_reranked_where_no_text_space_has_multi_vectors(albu
 
     with pytest.raises(Unsupported, match="no text space of this server has multi-vectors"):
         await album.answerer.retrieve(
-            Retrieval("library", [QueryPart(text("tea"))], reranker=MethodChoice("late_interaction"))
+            retrieval("library", [QueryPart(text("tea"))], reranker=MethodChoice("late_interaction"))
         )

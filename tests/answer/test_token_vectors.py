@@ -13,6 +13,7 @@ from support import colours
 from support.bag_of_words import WIDTH, BagOfWords, card, direction
 from support.present import present
 from support.queries import words
+from support.requests import retrieval, searched
 from tieback.answer import Answerer, SingleSpace
 from tieback.core.call import NO_CALL
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
@@ -20,7 +21,7 @@ from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodeRequest
 from tieback.core.types.fusion import Role
-from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.retrieval import RetrieveReply
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.encoder import CacheOptions, Encoder
 from tieback.index import Index
@@ -85,10 +86,10 @@ class Library:
         await self.ingest(name, *(item(key, text) for key, text in TEXTS.items()), space=space, **how)
 
     async def ask(self, query: str, name: str = "texts", **how: Any) -> RetrieveReply:
-        return await self.answerer.retrieve(Retrieval(name, [words(query)], reranker=LATE, **how))
+        return await self.answerer.retrieve(retrieval(name, [words(query)], reranker=LATE, **how))
 
     async def rows(self, query: str, name: str = "texts") -> MultiVector | None:
-        return (await self.index.search(name, text=query, token_vectors=True)).hits[0].multi_vector
+        return (await searched(self.index, name, text=query, token_vectors=True)).hits[0].multi_vector
 
     def forget_runs(self) -> None:
         for model in self.models.values():
@@ -191,7 +192,7 @@ async def test_texts_are_split_and_each_piece_has_its_own_rows(tmp_path: Path) -
     long = "one two three four five six. seven eight nine ten. eleven twelve."
     await library.ingest("texts", item("long", long), space="words-b", token_vectors=EVERY_ROW)
 
-    for hit in (await library.index.search("texts", text="three nine twelve", token_vectors=True)).hits:
+    for hit in (await searched(library.index, "texts", text="three nine twelve", token_vectors=True)).hits:
         places = present(hit.multi_vector).locators.places.tolist()
         assert [hit.text.encode()[a:b].decode() for a, b in places] == hit.text.split()
     await library.close()
@@ -201,7 +202,7 @@ async def test_pictures_are_compared_by_their_words_beside_texts_by_their_rows(t
     library = Library(tmp_path)
     await library.fill(token_vectors=EVERY_ROW)
     bare = await library.index.get_item("texts", "boats")
-    own = (await library.index.search("texts", text="boats")).hits[0]
+    own = (await searched(library.index, "texts", text="boats")).hits[0]
     # A section that was written without rows, as by another client.
     known = dataclasses.replace(bare, id="bare")
     vector = (
@@ -226,7 +227,7 @@ async def test_a_collection_without_rows_and_a_search_without_a_reranker_are_as_
     await library.fill(token_vectors=EVERY_ROW)
     library.forget_runs()
 
-    query = Retrieval("texts", [words("red apples")])
+    query = retrieval("texts", [words("red apples")])
     reply = await library.answerer.retrieve(query)
 
     assert not reply.plan.token_vectors
@@ -252,7 +253,7 @@ async def test_rows_of_an_older_model_are_not_compared_until_they_are_made_again
         token_spaces=spaces,
     )
 
-    reply = await answerer.retrieve(Retrieval("texts", [words("old tree")], reranker=LATE))
+    reply = await answerer.retrieve(retrieval("texts", [words("old tree")], reranker=LATE))
     await answerer.ingest("texts", [item("new", "a new tree")])
 
     assert not reply.plan.token_vectors
@@ -296,12 +297,12 @@ async def test_a_collection_whose_rows_alone_are_of_an_older_model_is_encoded_ag
     )
     await other.create_collection("texts", own.ref, own.width, token_vectors=stale)
     await answerer.ingest("texts", [item("a", "red apples")])
-    assert (await other.search("texts", text="red", token_vectors=True)).hits[0].multi_vector is None
+    assert (await searched(other, "texts", text="red", token_vectors=True)).hits[0].multi_vector is None
 
     progress = [one async for one in answerer.reindexing(other).reindex("texts")]
 
     assert progress[-1].needed
-    hit = (await other.search("texts", text="red", token_vectors=True)).hits[0]
+    hit = (await searched(other, "texts", text="red", token_vectors=True)).hits[0]
     assert present(hit.multi_vector).space == library.token_space
     again = [one async for one in answerer.reindexing(other).reindex("texts")]
     assert not again[-1].needed

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from support.learning import until_learned
 from support.reindexing import NEW, WIDER, encode_again
+from support.requests import searched
 from support.sections import SPACE, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull
 from tieback.core.types.collection import IndexedItem
@@ -65,7 +66,7 @@ async def filled(index: Index, name: str, codec: MethodChoice | None) -> None:
 
 
 async def found(index: Index, name: str, query: Array, **how: Any) -> Sequence[Hit]:
-    return (await index.search(name, vector=vector(*query), limit=LIMIT, **how)).hits
+    return (await searched(index, name, vector=vector(*query), limit=LIMIT, **how)).hits
 
 
 def ids(hits: Sequence[Hit]) -> list[str]:
@@ -183,7 +184,7 @@ async def test_candidates_with_equal_rows_are_all_compared(index: Index) -> None
     rows[:, 0] = range(1, 10)
     await index.upsert("same", items(rows))
 
-    (hit,) = (await index.search("same", vector=vector(*axis(0, WIDTH)), limit=1)).hits
+    (hit,) = (await searched(index, "same", vector=vector(*axis(0, WIDTH)), limit=1)).hits
 
     assert (hit.item_id, hit.score) == ("i0008", 9)
 
@@ -273,7 +274,7 @@ async def test_a_collection_that_is_encoded_again_keeps_its_codec(index: Index) 
     known = await index.get_collection("signs")
     assert (known.codec.name, known.width, known.item_count) == ("binary", WIDER, 2)
     along = vector(*np.eye(WIDER, dtype=np.float32)[5], space=NEW)
-    assert sorted(ids((await index.search("signs", vector=along)).hits)) == ["a", "b"]
+    assert sorted(ids((await searched(index, "signs", vector=along)).hits)) == ["a", "b"]
 
 
 async def test_a_prefix_does_not_go_into_a_narrower_space(index: Index) -> None:
@@ -294,7 +295,7 @@ async def test_a_full_disk_refuses_a_write_before_anything_of_it_is_stored(small
         await index.upsert("signs", [item("a", section(one, "word"))])
 
     assert (await index.get_collection("signs")).item_count == 0
-    assert not (await index.search("signs", text="word")).hits
+    assert not (await searched(index, "signs", text="word")).hits
     await index.close()
     again = Index.open(small_disk / "store")
     assert (await again.get_collection("signs")).item_count == 0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.requests import searched
 from support.sections import WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -46,18 +47,18 @@ def found(reply: SearchReply) -> list[str]:
 
 
 async def collapsed(index: Index, limit: int = 10, query: Vector = ALONG, **how: Any) -> list[str]:
-    return found(await index.search("docs", vector=query, limit=limit, collapse_pieces=True, **how))
+    return found(await searched(index, "docs", vector=query, limit=limit, collapse_pieces=True, **how))
 
 
 async def test_a_short_text_is_one_hit_at_its_best_piece_with_the_others_beside_it(index: Index) -> None:
     await index.upsert("docs", [text("a", 0.7, 0.9, 0.8), text("b", 0.75, 0.2)])
 
-    hits = (await index.search("docs", vector=ALONG, collapse_pieces=True)).hits
+    hits = (await searched(index, "docs", vector=ALONG, collapse_pieces=True)).hits
 
     assert [(hit.item_id, hit.section_id) for hit in hits] == [("a", "2"), ("b", "1")]
     assert [one.section_id for one in hits[0].pieces] == ["3", "1"]
     assert [one.score for one in hits[0].pieces] == pytest.approx([0.8, 0.7])
-    assert len((await index.search("docs", vector=ALONG)).hits) == 5
+    assert len((await searched(index, "docs", vector=ALONG)).hits) == 5
 
 
 async def test_pieces_have_the_scores_that_they_would_have_as_hits(index: Index) -> None:
@@ -66,9 +67,9 @@ async def test_pieces_have_the_scores_that_they_would_have_as_hits(index: Index)
 
     every = {
         (one.item_id, one.section_id): (one.score, one.vector_score, one.words_matched)
-        for one in (await index.search("docs", **how)).hits
+        for one in (await searched(index, "docs", **how)).hits
     }
-    hits = (await index.search("docs", collapse_pieces=True, **how)).hits
+    hits = (await searched(index, "docs", collapse_pieces=True, **how)).hits
 
     assert any(hit.pieces for hit in hits)
     for hit in hits:
@@ -80,7 +81,7 @@ async def test_pieces_have_the_scores_that_they_would_have_as_hits(index: Index)
 async def test_hits_and_their_pieces_are_the_best_sections_as_far_as_the_last_hit(index: Index) -> None:
     await index.upsert("docs", [text("a", 0.9, 0.7, 0.3), text("b", 0.8, 0.5), text("c", 0.6, 0.55)])
 
-    hits = (await index.search("docs", vector=ALONG, limit=3, collapse_pieces=True)).hits
+    hits = (await searched(index, "docs", vector=ALONG, limit=3, collapse_pieces=True)).hits
 
     assert [[hit.section_id, *(one.section_id for one in hit.pieces)] for hit in hits] == [
         ["1", "2"],
@@ -136,7 +137,7 @@ async def test_hits_are_filled_up_from_beyond_the_first_look(index: Index) -> No
 
     assert await collapsed(index) == [f"t{n:02}.1" for n in range(10)]
     assert len(await collapsed(index, limit=100)) == 12
-    words = await index.search("docs", text=" ".join(f"t{n:02}" for n in range(12)), collapse_pieces=True)
+    words = await searched(index, "docs", text=" ".join(f"t{n:02}" for n in range(12)), collapse_pieces=True)
     assert len({hit.item_id for hit in words.hits}) == 10
 
 
@@ -163,7 +164,7 @@ async def test_words_alone_and_words_beside_a_vector_have_one_hit_a_text(index: 
         "docs", [text("a", 0.3, 0.4, words="lamp"), text("b", 0.3, 0.1), text("c", 0.2, 0.1, words="lamp")]
     )
 
-    words = found(await index.search("docs", text="lamp", collapse_pieces=True))
+    words = found(await searched(index, "docs", text="lamp", collapse_pieces=True))
     both = await collapsed(index, text="lamp", rank_fusion=MethodChoice("weighted_sum"))
     assert words == ["a.1", "c.1"]
     assert both == ["a.2", "c.1", "b.1"]

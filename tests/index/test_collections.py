@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from support.each import each
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.fusion import Routing
@@ -63,7 +64,7 @@ async def test_an_unknown_collection_is_not_found_and_the_choices_are_named(inde
         index.delete_items("dosc", ["a"]),
         index.get_item("dosc", "a"),
         index.list_items("dosc"),
-        index.search("dosc", vector=vector(1, 0, 0, 0)),
+        searched(index, "dosc", vector=vector(1, 0, 0, 0)),
     ):
         with pytest.raises(NotFound, match="did you mean 'docs'") as caught:
             await call

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from support.requests import searched
 from support.sections import axis, item, section, vector
 from tieback.index import Index
 from tieback_contract.hits import Hit, SameText
@@ -19,7 +20,7 @@ def copy(name: str, along: float, text: str = LONG, **about: Any) -> Any:
 async def hits(index: Index, **asked: Any) -> dict[str, list[str]]:
     """The items of the hits, and those that each is also in."""
     given: dict[str, Any] = {"vector": ALONG, **asked}
-    found = (await index.search("docs", **given)).hits
+    found = (await searched(index, "docs", **given)).hits
     return {hit.item_id: [one.item_id for one in hit.also_in] for hit in found}
 
 
@@ -38,7 +39,7 @@ async def test_a_text_of_several_items_is_one_hit_and_other_texts_fill_the_hits(
     }
     assert await hits(index, limit=3, text="vault") == {"copy-8": every, "tea": [], "sea": []}
     assert await hits(index, limit=3, diversity=0.1) == {"copy-8": every, "tea": [], "sea": []}
-    (told, *_) = (await index.search("docs", vector=ALONG)).hits[0].also_in
+    (told, *_) = (await searched(index, "docs", vector=ALONG)).hits[0].also_in
     assert told == SameText("copy-0", "copy-0", "1", "copy-0.md")
     apart = await hits(index, limit=3, every_copy=True)
     assert apart == {"copy-8": [], "copy-7": [], "copy-6": []}
@@ -107,7 +108,7 @@ async def test_pictures_are_compared_by_their_originals_and_not_by_their_words(i
 async def test_an_explained_search_says_how_many_copies_it_left_out(index: Index) -> None:
     await index.upsert("docs", [copy(f"copy-{number}", 0.5 + 0.01 * number) for number in range(4)])
 
-    reply = await index.search("docs", vector=ALONG, explain=True)
+    reply = await searched(index, "docs", vector=ALONG, explain=True)
 
     (group,) = [stage for stage in reply.timing.stages if stage.name == "group"]
     assert [(one.reason, one.count) for one in group.dropped] == [("copy", 3)]
@@ -124,11 +125,11 @@ async def test_what_an_item_may_not_have_as_hits_are_pieces_of_its_best_or_fill_
         return [(hit.item_id, len(hit.pieces)) for hit in found]
 
     limited: dict[str, Any] = {"vector": vector(1, 0, 0, 0), "hits_per_item": 3, "fill_up": True}
-    six = (await index.search("docs", limit=6, **limited)).hits
+    six = (await searched(index, "docs", limit=6, **limited)).hits
     assert [name for name, _ in told(list(six))] == [*["table"] * 3, *(f"note-{n}" for n in range(3))]
     assert told(list(six))[0] == ("table", 9)  # of the twelve that were read
     assert six[0].pieces[0].section_id == "3"
-    ten = (await index.search("docs", limit=10, **limited)).hits
+    ten = (await searched(index, "docs", limit=10, **limited)).hits
     assert [name for name, _ in told(list(ten))] == ["table"] * 10
-    hard = (await index.search("docs", limit=10, **limited | {"fill_up": False})).hits
+    hard = (await searched(index, "docs", limit=10, **limited | {"fill_up": False})).hits
     assert [name for name, _ in told(list(hard))] == [*["table"] * 3, *(f"note-{n}" for n in range(4))]

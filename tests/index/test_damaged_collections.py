@@ -9,6 +9,7 @@ from pathlib import Path
 
 import lancedb
 import pytest
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import Damaged, NotFound, Unavailable
 from tieback.index import Index
@@ -47,7 +48,7 @@ async def test_a_damaged_collection_is_named_and_the_others_are_served(
     assert "delete it and index its items again" in docs.damage
     assert str(store) not in docs.damage
     assert (notes.damage, notes.item_count) == ("", 1)
-    assert (await index.search("notes", text="apple")).hits[0].item_id == "a"
+    assert (await searched(index, "notes", text="apple")).hits[0].item_id == "a"
     assert (await index.upsert("notes", [item("b")])).results == [None]
     assert index.size.damaged == 1
     with pytest.raises(Damaged, match=r"'docs' cannot be written.*restore it from a backup.*or delete it"):
@@ -72,8 +73,8 @@ async def test_what_is_left_of_a_damaged_collection_is_read(index: Index, store:
     assert "can be read" in (await again.get_collection("docs")).damage
     assert [kept.id for kept in (await again.list_items("docs"))[0]] == ["a"]
     assert (await again.get_item("docs", "a")).id == "a"
-    assert [hit.item_id for hit in (await again.search("docs", text="apple")).hits] == ["a"]
-    assert [hit.item_id for hit in (await again.search("docs", vector=vector(0, 1, 0, 0))).hits] == ["a"]
+    assert [hit.item_id for hit in (await searched(again, "docs", text="apple")).hits] == ["a"]
+    assert [hit.item_id for hit in (await searched(again, "docs", vector=vector(0, 1, 0, 0))).hits] == ["a"]
     await again.close()
     assert {path: path.read_bytes() for path in files} == files  # for whoever repairs it by hand
 
@@ -88,7 +89,7 @@ async def test_where_nothing_can_be_read_it_is_said_and_the_collection_can_be_de
     for read in (
         index.get_item("docs", "a"),
         index.list_items("docs"),
-        index.search("docs", vector=vector(0, 1, 0, 0)),
+        searched(index, "docs", vector=vector(0, 1, 0, 0)),
     ):
         with pytest.raises(Damaged, match=r"'docs' cannot be read: its files are damaged or missing"):
             await read
@@ -146,7 +147,7 @@ async def test_whatever_file_of_a_collection_was_cut_or_zeroed_the_server_starts
             path.write_bytes(broken)
             index = Index.open(store)
             assert {one.name for one in (await index.list_collections())[0]} == {"docs", "notes"}
-            assert (await index.search("notes", text="apple")).hits[0].item_id == "a"
+            assert (await searched(index, "notes", text="apple")).hits[0].item_id == "a"
             await index.close()
             for one, was in whole.items():
                 one.parent.mkdir(parents=True, exist_ok=True)
@@ -168,7 +169,7 @@ async def test_a_deletion_that_fails_leaves_the_collection_as_it_was(
         patched.setattr(Path, "rename", rename)
         await index.delete_collection("docs")
 
-    assert (await index.search("docs", text="apple")).hits[0].item_id == "a"
+    assert (await searched(index, "docs", text="apple")).hits[0].item_id == "a"
     assert (await index.upsert("docs", [item("b")])).results == [None]
     await index.delete_collection("docs")
     await index.close()

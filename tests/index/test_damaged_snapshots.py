@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.originals import files, photo
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section
 from tieback.core.errors import DamagedSnapshot, NotFound, TiebackError, Unsupported
 from tieback.index import Index
@@ -192,7 +193,7 @@ async def test_a_space_that_is_not_served_is_refused_unless_any_is_allowed(folde
     assert "serve it (TIEBACK_SPACES) and restore it then, or say any_space" in error.message
     restored = await index.snapshots.restore_snapshot("first", "again", any_space=True)
     assert (restored.item_count, restored.stale) == (10, "")
-    assert (await index.search("again", text="word3")).hits[0].item_id == "i3"
+    assert (await searched(index, "again", text="word3")).hits[0].item_id == "i3"
     await index.close()
 
 
@@ -206,5 +207,5 @@ async def test_a_space_that_is_served_in_another_revision_makes_a_stale_collecti
 
     assert "run tieback reindex again" in restored.stale
     assert (await index.get_collection("again")).stale == restored.stale
-    assert (await index.search("again", text="word3")).hits[0].item_id == "i3"
+    assert (await searched(index, "again", text="word3")).hits[0].item_id == "i3"
     await index.close()

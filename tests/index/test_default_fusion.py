@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.requests import searched
 from support.sections import item, section, vector
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.types.collection import IndexedItem
@@ -30,11 +31,12 @@ def noise(
 
 
 async def asked(index: Index, text: str, **how: Any) -> list[str]:
-    reply = await index.search(
+    reply = await searched(
+        index,
         "docs",
         vector=vector(1, 0, 0, 0),
         text=text,
-        rank_fusion=DEFAULT_PLAN.rank_fusion,
+        rank_fusion=DEFAULT_PLAN.options.rank_fusion,
         **how,
     )
     return [hit.item_id for hit in reply.hits]
@@ -108,11 +110,12 @@ async def test_the_order_does_not_depend_on_how_similar_an_encoder_finds_everyth
         [
             hit.item_id
             for hit in (
-                await index.search(
+                await searched(
+                    index,
                     "docs",
                     vector=vector(scale, 0, 0, 0),
                     text="tea moon",
-                    rank_fusion=DEFAULT_PLAN.rank_fusion,
+                    rank_fusion=DEFAULT_PLAN.options.rank_fusion,
                 )
             ).hits
         ]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.each import each
+from support.requests import searched
 from support.sections import WIDTH, item, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
@@ -76,8 +77,8 @@ async def news(index: Index) -> Index:
 
 
 async def test_a_duplicate_makes_room_for_another_hit(news: Index) -> None:
-    plain = await news.search("docs", vector=NORTH, limit=2)
-    diverse = await news.search("docs", vector=NORTH, limit=2, diversity=0.7)
+    plain = await searched(news, "docs", vector=NORTH, limit=2)
+    diverse = await searched(news, "docs", vector=NORTH, limit=2, diversity=0.7)
 
     assert names(plain) == ["a", "b"]
     assert names(diverse) == ["a", "d"]
@@ -85,8 +86,8 @@ async def test_a_duplicate_makes_room_for_another_hit(news: Index) -> None:
 
 
 async def test_hits_of_words_are_diversified_by_the_vectors_of_their_sections(news: Index) -> None:
-    plain = await news.search("docs", text="storm", limit=2)
-    diverse = await news.search("docs", text="storm", limit=2, diversity=0.7)
+    plain = await searched(news, "docs", text="storm", limit=2)
+    diverse = await searched(news, "docs", text="storm", limit=2, diversity=0.7)
 
     assert "d" not in names(plain)
     assert names(diverse) == [names(plain)[0], "d"]
@@ -94,8 +95,8 @@ async def test_hits_of_words_are_diversified_by_the_vectors_of_their_sections(ne
 
 @pytest.mark.parametrize("asked", ASKED, ids=" and ".join)
 async def test_all_hits_are_there_whatever_their_order(news: Index, asked: dict[str, Any]) -> None:
-    plain = await news.search("docs", **asked)
-    diverse = await news.search("docs", **asked, diversity=1)
+    plain = await searched(news, "docs", **asked)
+    diverse = await searched(news, "docs", **asked, diversity=1)
 
     assert sorted(names(diverse)) == sorted(names(plain))
     assert diverse.hits[0] == plain.hits[0]
@@ -113,8 +114,8 @@ async def test_ignored_dimensions_make_no_hit_different(index: Index) -> None:
     )
     ignored = [IgnoredDimensions(Modality.TEXT, 1, 2)]
 
-    counted = await index.search("docs", vector=NORTH, limit=2, diversity=0.7)
-    without = await index.search("docs", vector=NORTH, limit=2, diversity=0.7, ignored=ignored)
+    counted = await searched(index, "docs", vector=NORTH, limit=2, diversity=0.7)
+    without = await searched(index, "docs", vector=NORTH, limit=2, diversity=0.7, ignored=ignored)
 
     assert names(counted) == ["a", "b"]
     assert names(without) == ["a", "c"]
@@ -129,14 +130,14 @@ async def test_an_item_has_as_many_hits_as_are_asked_for_and_others_fill_up(
     await index.upsert("docs", [book, *notes])
     how = asked | {"limit": 4}
 
-    assert names(await index.search("docs", **how)) == ["book"] * 4
-    assert names(await index.search("docs", **how, hits_per_item=1)) == [
+    assert names(await searched(index, "docs", **how)) == ["book"] * 4
+    assert names(await searched(index, "docs", **how, hits_per_item=1)) == [
         "book",
         "note0",
         "note1",
         "note2",
     ]
-    two = names(await index.search("docs", **how, hits_per_item=2))
+    two = names(await searched(index, "docs", **how, hits_per_item=2))
     assert two == ["book", "book", "note0", "note1"]
 
 
@@ -153,8 +154,8 @@ async def test_hits_per_item_diversity_and_collapsing_work_together(index: Index
     )
 
     hits = (
-        await index.search(
-            "docs", vector=NORTH, limit=2, collapse_pieces=True, hits_per_item=1, diversity=0.8
+        await searched(
+            index, "docs", vector=NORTH, limit=2, collapse_pieces=True, hits_per_item=1, diversity=0.8
         )
     ).hits
 
@@ -176,7 +177,7 @@ async def test_what_is_out_of_range_is_refused_with_the_field(
     index: Index, wrong: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await index.search("docs", vector=NORTH, **wrong)
+        await searched(index, "docs", vector=NORTH, **wrong)
 
     assert str(refusal.value.field) == field
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
@@ -72,8 +73,8 @@ async def guides(index: Index) -> Index:
 async def test_a_page_that_is_about_the_query_is_above_one_with_a_single_section_about_it(
     guides: Index,
 ) -> None:
-    by_sections = await guides.search("docs", vector=NORTH)
-    by_documents = await guides.search("docs", vector=NORTH, **DOCUMENTS)
+    by_sections = await searched(guides, "docs", vector=NORTH)
+    by_documents = await searched(guides, "docs", vector=NORTH, **DOCUMENTS)
 
     assert names(by_sections)[0] == "menu"
     assert names(by_documents) == ["atlas", "menu"]
@@ -89,9 +90,11 @@ async def test_a_page_that_is_about_the_query_is_above_one_with_a_single_section
 
 async def test_a_hit_and_the_sections_beside_it_are_what_a_search_by_sections_gives(guides: Index) -> None:
     asked: dict[str, Any] = {"vector": NORTH, "text": "north"}
-    by_sections = {(hit.item_id, hit.section_id): hit for hit in (await guides.search("docs", **asked)).hits}
+    by_sections = {
+        (hit.item_id, hit.section_id): hit for hit in (await searched(guides, "docs", **asked)).hits
+    }
 
-    for hit in (await guides.search("docs", **asked, **DOCUMENTS)).hits:
+    for hit in (await searched(guides, "docs", **asked, **DOCUMENTS)).hits:
         for one in hit.sections:
             assert one == by_sections[one.item_id, one.section_id]
         best = by_sections[hit.item_id, hit.section_id]
@@ -112,7 +115,7 @@ async def test_the_words_of_a_document_are_those_of_all_its_sections(index: Inde
         ],
     )
 
-    reply = await index.search("docs", text="storm harbour", **DOCUMENTS)
+    reply = await searched(index, "docs", text="storm harbour", **DOCUMENTS)
 
     assert names(reply) == ["both", "long", "one"]
 
@@ -123,8 +126,8 @@ async def test_where_every_item_has_one_section_the_search_is_that_by_sections(i
     )
 
     for asked in ({"vector": NORTH}, {"text": "storm"}, {"vector": NORTH, "text": "storm"}):
-        by_documents = await index.search("docs", **asked, **DOCUMENTS)
-        by_sections = await index.search("docs", **asked)
+        by_documents = await searched(index, "docs", **asked, **DOCUMENTS)
+        by_sections = await searched(index, "docs", **asked)
 
         assert names(by_documents) == names(by_sections)
         assert [hit.score for hit in by_documents.hits] == pytest.approx(
@@ -133,7 +136,7 @@ async def test_where_every_item_has_one_section_the_search_is_that_by_sections(i
 
 
 async def test_of_words_alone_only_sections_that_have_some_are_given(guides: Index) -> None:
-    reply = await guides.search("docs", text="pole fish", **DOCUMENTS)
+    reply = await searched(guides, "docs", text="pole fish", **DOCUMENTS)
 
     assert sorted(names(reply)) == ["atlas", "menu"]
     assert {hit.item_id: [hit.section_id, len(hit.sections)] for hit in reply.hits} == {
@@ -143,24 +146,24 @@ async def test_of_words_alone_only_sections_that_have_some_are_given(guides: Ind
 
 
 async def test_a_document_is_the_sections_that_the_filter_lets_through(guides: Index) -> None:
-    reply = await guides.search("docs", vector=NORTH, filter='section_id = "2"', **DOCUMENTS)
+    reply = await searched(guides, "docs", vector=NORTH, filter='section_id = "2"', **DOCUMENTS)
 
     assert sections(reply) == [["2"], ["2"]]
     assert names(reply) == ["menu", "atlas"]
     assert [hit.score for hit in reply.hits] == pytest.approx([0.85, 0.7], abs=1e-5)
-    assert names(await guides.search("docs", vector=NORTH, filter="year < 1950", **DOCUMENTS)) == ["atlas"]
-    assert not (await guides.search("docs", vector=NORTH, filter='section_id = "9"', **DOCUMENTS)).hits
+    assert names(await searched(guides, "docs", vector=NORTH, filter="year < 1950", **DOCUMENTS)) == ["atlas"]
+    assert not (await searched(guides, "docs", vector=NORTH, filter='section_id = "9"', **DOCUMENTS)).hits
 
 
 async def test_what_is_written_and_removed_is_in_the_next_search_and_after_a_restart(
     guides: Index, store: Path
 ) -> None:
     await guides.upsert("docs", [item("menu", *(section((0.9, 0, 0, 0), "fish") for _ in range(3)))])
-    changed = await guides.search("docs", vector=NORTH, **DOCUMENTS)
+    changed = await searched(guides, "docs", vector=NORTH, **DOCUMENTS)
     await guides.delete_items("docs", ["atlas"])
     await guides.close()
     again = Index.open(store)
-    removed = await again.search("docs", vector=NORTH, **DOCUMENTS)
+    removed = await searched(again, "docs", vector=NORTH, **DOCUMENTS)
     await again.close()
 
     assert names(changed) == ["menu", "atlas"]
@@ -177,7 +180,7 @@ async def test_whatever_the_codec_the_scores_are_those_of_the_vectors(index: Ind
         [item("a", *(section(row, "x") for row in rows))],
     )
 
-    (hit,) = (await index.search("coded", vector=NORTH, **DOCUMENTS)).hits
+    (hit,) = (await searched(index, "coded", vector=NORTH, **DOCUMENTS)).hits
 
     assert hit.score == pytest.approx(by_definition(*rows), abs=0.02)
 
@@ -186,9 +189,9 @@ async def test_pictures_count_by_whole_and_region_and_ignored_dimensions_do_not(
     picture = section((0.6, 0.8, 0, 0), "cup", modality=Modality.IMAGE, regions=[(1, 0, 0, 0)])
     await index.upsert("docs", [item("a", picture, section((0.5, 0, 0, 0.866), "text"))])
 
-    (hit,) = (await index.search("docs", vector=NORTH, **DOCUMENTS)).hits
+    (hit,) = (await searched(index, "docs", vector=NORTH, **DOCUMENTS)).hits
     ignored = [IgnoredDimensions(Modality.TEXT, 0, 1)]
-    (without,) = (await index.search("docs", vector=NORTH, ignored=ignored, **DOCUMENTS)).hits
+    (without,) = (await searched(index, "docs", vector=NORTH, ignored=ignored, **DOCUMENTS)).hits
 
     assert (hit.section_id, hit.region is not None) == ("1", True)
     longer = 1 / np.linalg.norm([(0.6 + 0.5) / 2, 0.8 / 2, 0.866 / 2])
@@ -203,7 +206,7 @@ async def test_opposite_pictures_are_no_better_a_document_for_their_mean_of_zero
     nothing = section((0, 0, 0, 0), "nothing")
     await index.upsert("docs", [item("a", *pictures), item("b", nothing, nothing)])
 
-    (opposite, zero) = (await index.search("docs", vector=NORTH, **DOCUMENTS)).hits
+    (opposite, zero) = (await searched(index, "docs", vector=NORTH, **DOCUMENTS)).hits
 
     assert opposite.score == pytest.approx((0.5 * 2**0.5 + 0.5) / 2, abs=1e-3)
     assert zero.score == 0
@@ -216,7 +219,7 @@ async def test_vectors_of_pictures_come_with_the_sections_beside_a_hit_too(index
     ]
     await index.upsert("docs", [item("a", *pictures)])
 
-    (hit,) = (await index.search("docs", vector=NORTH, multi_vectors=True, **DOCUMENTS)).hits
+    (hit,) = (await searched(index, "docs", vector=NORTH, multi_vectors=True, **DOCUMENTS)).hits
 
     assert hit.multi_vector is not None
     assert [one.multi_vector is not None for one in hit.sections] == [True]
@@ -226,7 +229,7 @@ async def test_of_a_long_document_the_best_sections_are_given(index: Index) -> N
     book = item("book", *(section((n / 100, 0, 0, 0), f"page {n}") for n in range(60)))
     await index.upsert("docs", [book, item("note", section((0.3, 0, 0, 0), "note"))])
 
-    reply = await index.search("docs", vector=NORTH, limit=2, **DOCUMENTS)
+    reply = await searched(index, "docs", vector=NORTH, limit=2, **DOCUMENTS)
 
     assert names(reply) == ["book", "note"]
     assert sections(reply)[0] == [str(60 - n) for n in range(SECTIONS)]
@@ -238,7 +241,7 @@ async def test_others_fill_up_the_hits_where_one_document_has_most_of_the_best_s
     notes = [item(f"note{n}", section((0.1 - n / 100, 0, 0, 0), "note")) for n in range(4)]
     await index.upsert("docs", [book, *notes])
 
-    reply = await index.search("docs", vector=NORTH, limit=3, **DOCUMENTS)
+    reply = await searched(index, "docs", vector=NORTH, limit=3, **DOCUMENTS)
 
     assert names(reply) == ["book", "note0", "note1"]
 
@@ -246,7 +249,7 @@ async def test_others_fill_up_the_hits_where_one_document_has_most_of_the_best_s
 async def test_equal_documents_are_ordered_by_id(index: Index) -> None:
     await index.upsert("docs", [item(name, section(axis(0)), section(axis(0))) for name in "cab"])
 
-    reply = await index.search("docs", vector=NORTH, **DOCUMENTS)
+    reply = await searched(index, "docs", vector=NORTH, **DOCUMENTS)
 
     assert names(reply) == ["a", "b", "c"]
     assert sections(reply) == [["1", "2"]] * 3
@@ -263,8 +266,8 @@ async def test_diversity_and_feedback_are_of_documents(index: Index) -> None:
     )
     rocchio = MethodChoice("rocchio", {"documents": 1, "agreement": 0})
 
-    diverse = await index.search("docs", vector=NORTH, limit=2, diversity=0.7, **DOCUMENTS)
-    expanded = await index.search("docs", text="tide", query_expansion=rocchio, **DOCUMENTS)
+    diverse = await searched(index, "docs", vector=NORTH, limit=2, diversity=0.7, **DOCUMENTS)
+    expanded = await searched(index, "docs", text="tide", query_expansion=rocchio, **DOCUMENTS)
 
     assert names(diverse) == ["a", "c"]
     assert expanded.expanded
@@ -279,7 +282,7 @@ async def test_what_a_search_by_documents_does_not_use_is_refused(
     index: Index, wrong: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidInput, match="a document is one hit") as refusal:
-        await index.search("docs", vector=NORTH, **wrong, **DOCUMENTS)
+        await searched(index, "docs", vector=NORTH, **wrong, **DOCUMENTS)
 
     assert str(refusal.value.field) == field
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import lancedb
 import pytest
 from support.present import present
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import StartupError, StorageFull
 from tieback.index import Index
@@ -61,9 +62,9 @@ async def test_what_was_acknowledged_survives_kill_9(store: Path, acknowledged: 
     assert len(acknowledged) >= 120
     assert set(acknowledged) <= kept
     for name in acknowledged[-20:]:
-        (hit,) = (await index.search("docs", text=f"word{name.replace('-', 'x')}", limit=1)).hits
+        (hit,) = (await searched(index, "docs", text=f"word{name.replace('-', 'x')}", limit=1)).hits
         assert hit.item_id == name
-        reply = await index.search("docs", vector=vector(1, 1, 1, 1), filter=f"item_id = {name}")
+        reply = await searched(index, "docs", vector=vector(1, 1, 1, 1), filter=f"item_id = {name}")
         assert [hit.item_id for hit in reply.hits] == [name]
     assert (await index.upsert("docs", [item("after")])).results == [None]
     await index.close()
@@ -109,7 +110,7 @@ async def test_a_commit_that_a_power_cut_interrupted_is_dropped_and_the_acknowle
 
     again = Index.open(store)
 
-    assert [hit.item_id for hit in (await again.search("docs", text="kept")).hits] == ["kept"]
+    assert [hit.item_id for hit in (await searched(again, "docs", text="kept")).hits] == ["kept"]
     await again.upsert("docs", [item("new")])
     assert again.size.sections == 2
     await again.close()
@@ -210,7 +211,7 @@ async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers(small_disk: P
     assert acknowledged
     assert set((small_disk / "store").rglob("*")) == files  # the attempt left nothing that takes up space
     assert await ids(index) == acknowledged
-    assert (await index.search("docs", text="word0")).hits[0].item_id == "i0"
+    assert (await searched(index, "docs", text="word0")).hits[0].item_id == "i0"
     ballast.unlink()
     await index.upsert("docs", [item("z", section(axis(0), text))])
     assert await ids(index) == [*acknowledged, "z"]
@@ -236,13 +237,13 @@ async def test_a_commit_that_the_disk_did_not_take_is_taken_back(
         patched.setattr(os, "fsync", fsync)
         await index.upsert("docs", [item("lost", section(axis(0), "lost"))])
 
-    assert not (await index.search("docs", text="lost")).hits
+    assert not (await searched(index, "docs", text="lost")).hits
     assert set(store.rglob("*.*")) <= files
     await index.upsert("docs", [item("next", section(axis(0), "next"))])
     await index.close()
     again = Index.open(store)
     assert {kept.id for kept in (await again.list_items("docs"))[0]} == {"kept", "next"}
-    assert [hit.item_id for hit in (await again.search("docs", text="next lost")).hits] == ["next"]
+    assert [hit.item_id for hit in (await searched(again, "docs", text="next lost")).hits] == ["next"]
     await again.close()
 
 
@@ -318,7 +319,7 @@ async def test_stale_rows_are_compacted_away_while_searches_go_on(index: Index, 
 
     async with asyncio.timeout(20):
         while len(list(data.glob("data/*.lance"))) > 1:
-            hits = (await index.search("docs", text="word7", vector=vector(0, 0, 0, 1))).hits
+            hits = (await searched(index, "docs", text="word7", vector=vector(0, 0, 0, 1))).hits
             assert hits[0].metadata["turn"] == 4
             assert len(hits) == 10
 
@@ -331,7 +332,7 @@ async def test_stale_rows_are_compacted_away_while_searches_go_on(index: Index, 
     opened = again._owned.to_write("docs")
     opened.writer._compact()
     assert sum(batch.num_rows for batch in opened.table.scan(["version"])) == 300
-    assert (await again.search("docs", text="word207")).hits[0].item_id == "i207"
+    assert (await searched(again, "docs", text="word207")).hits[0].item_id == "i207"
     await again.close()
 
 
@@ -346,16 +347,16 @@ async def test_compaction_keeps_no_removed_file_open(index: Index, store: Path) 
         for part in range(3):
             sections = [section(axis(1), f"apple {turn} word{n} more{7 * n}") for n in range(200)]
             await index.upsert("docs", [item(f"{turn}-{part}-{n}", one) for n, one in enumerate(sections)])
-            await index.search("docs", text="word7 more14")
+            await searched(index, "docs", text="word7 more14")
         writer._compact()
 
     assert removed_files_held_open(store) == []
-    assert (await index.search("docs", text="apple", limit=5)).hits
+    assert (await searched(index, "docs", text="apple", limit=5)).hits
 
 
 async def test_an_idle_index_uses_no_processor_time(index: Index) -> None:
     await index.upsert("docs", [item("a")])
-    await index.search("docs", text="a")
+    await searched(index, "docs", text="a")
 
     begin = time.process_time()
     await asyncio.sleep(0.6)

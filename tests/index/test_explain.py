@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.explained import stages_of
+from support.requests import search_of, searched
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.content import Content, Item, Section
@@ -47,7 +48,7 @@ async def news(index: Index) -> Index:
 
 
 async def test_each_step_of_a_hybrid_search_says_what_it_was_given_and_left_out(news: Index) -> None:
-    reply = await news.search("docs", vector=NORTH, text="storm", limit=2, explain=True)
+    reply = await searched(news, "docs", vector=NORTH, text="storm", limit=2, explain=True)
 
     found = steps(reply)
     assert list(found) == [
@@ -64,7 +65,7 @@ async def test_each_step_of_a_hybrid_search_says_what_it_was_given_and_left_out(
 
 
 async def test_a_hit_says_what_each_step_made_of_it(news: Index) -> None:
-    reply = await news.search("docs", vector=NORTH, text="storm", limit=3, explain=True)
+    reply = await searched(news, "docs", vector=NORTH, text="storm", limit=3, explain=True)
 
     second = {one.stage: one for one in stages_of(reply.steps, 1)}
     assert list(second) == ["word_search", "vector_search", "merge"]
@@ -80,8 +81,8 @@ async def test_a_hit_says_what_each_step_made_of_it(news: Index) -> None:
 async def test_a_section_that_words_alone_found_says_so(index: Index) -> None:
     far = [item(f"far{n:03}", section((1, n / 1000, 0, 0), "calm")) for n in range(120)]
     await index.upsert("docs", [*far, item("said", section((-1, 0, 0, 0), "storm"))])
-    reply = await index.search("docs", vector=NORTH, text="storm", limit=121, explain=True)
-    few = await index.search("docs", vector=NORTH, text="storm", limit=2, explain=True)
+    reply = await searched(index, "docs", vector=NORTH, text="storm", limit=121, explain=True)
+    few = await searched(index, "docs", vector=NORTH, text="storm", limit=2, explain=True)
 
     (said,) = [place for place, hit in enumerate(reply.hits) if hit.item_id == "said"]
     assert [one.kept for one in stages_of(reply.steps, said) if one.stage == "merge"] == ["both"]
@@ -93,7 +94,7 @@ async def test_a_section_that_words_alone_found_says_so(index: Index) -> None:
 async def test_pieces_and_further_hits_of_an_item_are_told_apart_from_what_is_worse(index: Index) -> None:
     book = item("book", *(section((1 - n / 10, n / 10, 0, 0), "storm") for n in range(4)))
     await index.upsert("docs", [book, item("note", section((0.1, 0.9, 0, 0), "storm"))])
-    reply = await index.search("docs", vector=NORTH, limit=2, hits_per_item=1, explain=True)
+    reply = await searched(index, "docs", vector=NORTH, limit=2, hits_per_item=1, explain=True)
 
     group = steps(reply)["group"]
     assert {one.reason: one.count for one in group.dropped} == {"item_limit": 3}
@@ -109,7 +110,7 @@ async def test_what_is_too_similar_is_named(index: Index) -> None:
             item("c", section((0.7, -0.5, 0.5, 0))),
         ],
     )
-    reply = await index.search("docs", vector=NORTH, limit=2, diversity=0.7, explain=True)
+    reply = await searched(index, "docs", vector=NORTH, limit=2, diversity=0.7, explain=True)
 
     diversity = steps(reply)["diversity"]
     (left,) = diversity.dropped
@@ -119,7 +120,7 @@ async def test_what_is_too_similar_is_named(index: Index) -> None:
 
 async def test_the_second_search_of_feedback_has_steps_of_its_own(news: Index) -> None:
     how = MethodChoice("rocchio", {"agreement": 0, "documents": 2})
-    reply = await news.search("docs", vector=NORTH, text="storm", query_expansion=how, explain=True)
+    reply = await searched(news, "docs", vector=NORTH, text="storm", query_expansion=how, explain=True)
 
     found = steps(reply)
     assert list(found)[2:9] == [
@@ -131,8 +132,8 @@ async def test_the_second_search_of_feedback_has_steps_of_its_own(news: Index) -
 
 
 async def test_what_a_filter_leaves_out_is_counted_also_where_nothing_is_left(news: Index) -> None:
-    some = await news.search("docs", vector=NORTH, filter='item_id = "a"', explain=True)
-    none = await news.search("docs", vector=NORTH, filter='item_id = "z"', explain=True)
+    some = await searched(news, "docs", vector=NORTH, filter='item_id = "a"', explain=True)
+    none = await searched(news, "docs", vector=NORTH, filter='item_id = "z"', explain=True)
 
     assert steps(some)["filter"].dropped == [Dropped("filter", 4, [])]
     assert steps(none)["filter"].dropped == [Dropped("filter", 5, [])]
@@ -140,7 +141,7 @@ async def test_what_a_filter_leaves_out_is_counted_also_where_nothing_is_left(ne
 
 
 async def test_the_steps_are_the_whole_search(news: Index) -> None:
-    reply = await news.search("docs", vector=NORTH, text="storm", limit=2, explain=True)
+    reply = await searched(news, "docs", vector=NORTH, text="storm", limit=2, explain=True)
 
     stages = reply.timing.stages
     assert sum(stage.seconds for stage in stages) == pytest.approx(reply.timing.total)
@@ -149,7 +150,7 @@ async def test_the_steps_are_the_whole_search(news: Index) -> None:
 
 
 async def test_a_search_that_is_not_explained_has_no_steps(news: Index) -> None:
-    reply = await news.search("docs", vector=NORTH, text="storm")
+    reply = await searched(news, "docs", vector=NORTH, text="storm")
 
     assert not reply.timing.stages
     assert not reply.steps
@@ -172,8 +173,7 @@ def test_a_search_by_vectors_says_what_finds_its_candidates(
     memory.train()
     wanted = checked(
         Description(CollectionKey("", "docs"), SPACE, width, 0.0),
-        vector=Vector(vectors[0, 0], SPACE),
-        limit=3,
+        search_of("docs", vector=Vector(vectors[0, 0], SPACE), limit=3),
     )
 
     told = search(memory, wanted, lambda doing: None, Recorder(memory, time.perf_counter()))
@@ -216,7 +216,9 @@ def test_whatever_is_asked_the_steps_account_for_every_section_and_the_hits_stay
         asked = asked | {"collapse_pieces": False, "hits_per_item": 0}
     memory = Memory(WIDTH)
     memory.apply(Put(number + 1, _record(str(number), sections)) for number, sections in enumerate(items))
-    wanted = checked(Description(CollectionKey("", "docs"), SPACE, WIDTH, 0.0), **asked, **query)
+    wanted = checked(
+        Description(CollectionKey("", "docs"), SPACE, WIDTH, 0.0), search_of("docs", **asked, **query)
+    )
     begun = time.perf_counter()
 
     plain = search(memory, wanted, lambda doing: None)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.present import present
+from support.requests import searched
 from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.search import SearchReply
@@ -50,8 +51,8 @@ async def seas(index: Index) -> Index:
 
 
 async def test_a_text_is_found_that_has_no_word_of_the_query_but_words_of_its_best_hits(seas: Index) -> None:
-    plain = await seas.search("docs", text="the tide")
-    expanded = await seas.search("docs", text="the tide", query_expansion=rocchio())
+    plain = await searched(seas, "docs", text="the tide")
+    expanded = await searched(seas, "docs", text="the tide", query_expansion=rocchio())
 
     assert set(names(plain)) == {"first", "second"}
     assert set(names(expanded)) == {"first", "second", "third"}
@@ -61,14 +62,14 @@ async def test_a_text_is_found_that_has_no_word_of_the_query_but_words_of_its_be
 async def test_function_words_of_the_best_hits_are_not_searched_for(seas: Index) -> None:
     await seas.upsert("docs", [item("other", section((0, 0, 0, 1), "The same, and its end."))])
 
-    reply = await seas.search("docs", text="tide", query_expansion=rocchio(terms=100))
+    reply = await searched(seas, "docs", text="tide", query_expansion=rocchio(terms=100))
 
     assert set(names(reply)) == {"first", "second", "third"}
 
 
 async def test_a_vector_that_is_near_to_the_best_hits_comes_up(seas: Index) -> None:
-    plain = await seas.search("docs", vector=NORTH)
-    expanded = await seas.search("docs", vector=NORTH, query_expansion=rocchio(documents=2, weight=1))
+    plain = await searched(seas, "docs", vector=NORTH)
+    expanded = await searched(seas, "docs", vector=NORTH, query_expansion=rocchio(documents=2, weight=1))
 
     assert names(plain) == ["first", "second", "bread", "third"]
     assert names(expanded) == ["first", "second", "third", "bread"]
@@ -77,11 +78,11 @@ async def test_a_vector_that_is_near_to_the_best_hits_comes_up(seas: Index) -> N
 async def test_vector_and_words_are_both_expanded(seas: Index) -> None:
     how: dict[str, Any] = {"query_expansion": rocchio(documents=2, weight=1), "text": "tide"}
 
-    reply = await seas.search("docs", vector=NORTH, **how)
+    reply = await searched(seas, "docs", vector=NORTH, **how)
 
     assert reply.expanded
     assert names(reply)[2:] == ["third", "bread"]
-    alone = by_name(await seas.search("docs", vector=NORTH, query_expansion=how["query_expansion"]))
+    alone = by_name(await searched(seas, "docs", vector=NORTH, query_expansion=how["query_expansion"]))
     by_vector = alone["third"].score / alone["first"].score
     assert by_name(reply)["third"].score > by_vector + 0.01, "the words count too"
 
@@ -89,8 +90,8 @@ async def test_vector_and_words_are_both_expanded(seas: Index) -> None:
 async def test_what_a_hit_says_of_the_query_is_of_the_query_as_it_was_given(seas: Index) -> None:
     asked: dict[str, Any] = {"vector": NORTH, "text": "tide"}
 
-    plain = by_name(await seas.search("docs", **asked))
-    expanded = by_name(await seas.search("docs", **asked, query_expansion=rocchio(documents=2)))
+    plain = by_name(await searched(seas, "docs", **asked))
+    expanded = by_name(await searched(seas, "docs", **asked, query_expansion=rocchio(documents=2)))
 
     assert plain.keys() == expanded.keys()
     for name, hit in expanded.items():
@@ -101,8 +102,8 @@ async def test_what_a_hit_says_of_the_query_is_of_the_query_as_it_was_given(seas
 
 
 async def test_the_filter_holds_for_what_is_taken_as_relevant_too(seas: Index) -> None:
-    reply = await seas.search(
-        "docs", text="tide", filter='item_id = "third" OR item_id = "bread"', query_expansion=rocchio()
+    reply = await searched(
+        seas, "docs", text="tide", filter='item_id = "third" OR item_id = "bread"', query_expansion=rocchio()
     )
 
     assert names(reply) == []
@@ -113,7 +114,7 @@ async def test_ignored_dimensions_are_ignored_of_the_expanded_vector(seas: Index
     ignored = [IgnoredDimensions(Modality.TEXT, 1, 2)]
 
     how: dict[str, Any] = {"ignored": ignored, "query_expansion": rocchio(documents=2, weight=1)}
-    reply = await seas.search("docs", vector=NORTH, **how)
+    reply = await searched(seas, "docs", vector=NORTH, **how)
 
     assert names(reply) == ["first", "second", "bread", "third"]
 
@@ -133,8 +134,8 @@ async def test_modalities_are_balanced_for_the_expanded_vector(index: Index) -> 
     ]
     await index.upsert("docs", [*texts, *pictures])
 
-    raw = await index.search("docs", vector=NORTH, query_expansion=rocchio())
-    balanced = await index.search("docs", vector=NORTH, query_expansion=rocchio(), balance_modalities=True)
+    raw = await searched(index, "docs", vector=NORTH, query_expansion=rocchio())
+    balanced = await searched(index, "docs", vector=NORTH, query_expansion=rocchio(), balance_modalities=True)
 
     assert {hit.modality for hit in raw.hits} == {Modality.TEXT}
     assert {hit.modality for hit in balanced.hits} == {Modality.TEXT, Modality.IMAGE}
@@ -146,9 +147,9 @@ async def test_a_query_whose_vector_and_words_find_different_texts_stays_as_it_i
     await index.upsert("docs", [*near, *worded])
     asked: dict[str, Any] = {"vector": NORTH, "text": "lamp"}
 
-    plain = await index.search("docs", **asked)
-    guarded = await index.search("docs", **asked, query_expansion=rocchio(agreement=0.1))
-    unguarded = await index.search("docs", **asked, query_expansion=rocchio(agreement=0))
+    plain = await searched(index, "docs", **asked)
+    guarded = await searched(index, "docs", **asked, query_expansion=rocchio(agreement=0.1))
+    unguarded = await searched(index, "docs", **asked, query_expansion=rocchio(agreement=0))
 
     assert (guarded.expanded, unguarded.expanded) == (False, True)
     assert guarded.hits == plain.hits
@@ -169,12 +170,12 @@ async def test_the_second_search_is_that_of_the_vector_which_the_method_makes(
     await index.upsert("docs", items)
     how: dict[str, Any] = {"collapse_pieces": collapse, "filter": 'item_id < "i30"'}
 
-    first = await index.search("docs", vector=NORTH, limit=4, **how)
-    found = await index.search("docs", vector=NORTH, query_expansion=rocchio(documents=4), **how)
+    first = await searched(index, "docs", vector=NORTH, limit=4, **how)
+    found = await searched(index, "docs", vector=NORTH, query_expansion=rocchio(documents=4), **how)
 
     relevant = np.stack([known[hit.item_id, hit.section_id] for hit in first.hits])
     moved = query_expansions.configure("rocchio")(np.asarray(NORTH.values), relevant)
-    by_hand = await index.search("docs", vector=Vector(moved, NORTH.space), **how)
+    by_hand = await searched(index, "docs", vector=Vector(moved, NORTH.space), **how)
     assert [(hit.item_id, hit.section_id) for hit in found.hits] == [
         (hit.item_id, hit.section_id) for hit in by_hand.hits
     ]
@@ -186,24 +187,24 @@ async def test_the_region_of_a_photo_is_that_which_is_nearest_to_the_query_as_gi
     photo = section((0.5, 0.5, 0, 0), modality=Modality.IMAGE, regions=regions)
     await index.upsert("docs", [item("photo", photo), item("text", section((0.5, 0.85, 0, 0), "sea"))])
 
-    plain = by_name(await index.search("docs", vector=NORTH))
-    expanded = by_name(await index.search("docs", vector=NORTH, query_expansion=rocchio(weight=10)))
+    plain = by_name(await searched(index, "docs", vector=NORTH))
+    expanded = by_name(await searched(index, "docs", vector=NORTH, query_expansion=rocchio(weight=10)))
 
     assert expanded["photo"].region == present(plain["photo"].region)
 
 
 async def test_an_empty_collection_and_a_query_of_unknown_words_find_nothing(index: Index) -> None:
-    empty = await index.search("docs", vector=NORTH, text="x", query_expansion=rocchio(agreement=0))
+    empty = await searched(index, "docs", vector=NORTH, text="x", query_expansion=rocchio(agreement=0))
     await index.upsert("docs", [item("a")])
-    unknown = await index.search("docs", text="unheard", query_expansion=rocchio())
+    unknown = await searched(index, "docs", text="unheard", query_expansion=rocchio())
 
     assert (empty.hits, empty.expanded) == ([], False)
     assert (unknown.hits, unknown.expanded) == ([], False)
 
 
 async def test_none_and_nothing_search_once(seas: Index) -> None:
-    unsaid = await seas.search("docs", text="tide")
-    none = await seas.search("docs", text="tide", query_expansion=MethodChoice("none"))
+    unsaid = await searched(seas, "docs", text="tide")
+    none = await searched(seas, "docs", text="tide", query_expansion=MethodChoice("none"))
 
     assert none.hits == unsaid.hits
     assert not none.expanded
@@ -226,13 +227,13 @@ async def test_a_bad_expansion_is_refused_with_the_field(
     index: Index, asked: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await index.search("docs", **asked)
+        await searched(index, "docs", **asked)
 
     assert str(refusal.value.field) == field
 
 
 async def test_an_unknown_expansion_is_not_found_and_the_choices_are_named(index: Index) -> None:
     with pytest.raises(NotFound) as refusal:
-        await index.search("docs", text="x", query_expansion=MethodChoice("magic"))
+        await searched(index, "docs", text="x", query_expansion=MethodChoice("magic"))
 
     assert refusal.value.choices == ["none", "rocchio"]

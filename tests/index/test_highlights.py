@@ -1,6 +1,7 @@
 """The sentences of hits that have words of the query."""
 
 import pytest
+from support.requests import searched
 from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.index import Index
@@ -25,7 +26,7 @@ async def texts(index: Index) -> Index:
 
 
 async def highlighted(index: Index, text: str, most: int = 1, **how: object) -> dict[str, Hit]:
-    reply = await index.search("docs", text=text, highlights=most, **how)  # type: ignore[arg-type]
+    reply = await searched(index, "docs", text=text, highlights=most, **how)  # type: ignore[arg-type]
     return {hit.item_id: hit for hit in reply.hits}
 
 
@@ -84,6 +85,6 @@ async def test_a_number_out_of_range_and_a_search_without_words_are_refused(
     texts: Index, how: dict[str, object], match: str
 ) -> None:
     with pytest.raises(InvalidInput, match=match) as refusal:
-        await texts.search("docs", **how)  # type: ignore[arg-type]
+        await searched(texts, "docs", **how)  # type: ignore[arg-type]
 
     assert str(refusal.value.field) == "highlights"

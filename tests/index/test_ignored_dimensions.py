@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.present import present
+from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.types.collection import IndexedSection
 from tieback.core.types.content import Section
@@ -94,8 +95,10 @@ async def test_a_search_finds_what_comparing_each_section_with_its_own_vector_fi
             "rank_fusion": SUM if words else None,
         }
 
-        with_ignored = await index.search("docs", vector=vector(*query), text=words, ignored=ignored, **how)
-        by_words = await index.search("docs", text="apple", limit=100)
+        with_ignored = await searched(
+            index, "docs", vector=vector(*query), text=words, ignored=ignored, **how
+        )
+        by_words = await searched(index, "docs", text="apple", limit=100)
 
         expected = np.array([similarity(masked(query, ignored, one[0]), one) for one in known])
         allowed = [
@@ -132,8 +135,8 @@ async def test_a_photo_is_not_hidden_by_what_all_texts_have_in_common(index: Ind
     photo = item("photo", section((0.8, 0, 0, 0), modality=Modality.IMAGE))
     await index.upsert("docs", [*texts, photo])
 
-    plain = await index.search("docs", vector=vector(1, 0, 1, 0), limit=1)
-    better = await index.search("docs", vector=vector(1, 0, 1, 0), limit=1, ignored=FIRST_TWO)
+    plain = await searched(index, "docs", vector=vector(1, 0, 1, 0), limit=1)
+    better = await searched(index, "docs", vector=vector(1, 0, 1, 0), limit=1, ignored=FIRST_TWO)
 
     assert plain.hits[0].item_id == "text0"
     assert better.hits[0].item_id == "photo"
@@ -146,7 +149,7 @@ async def test_the_best_part_of_a_photo_is_by_what_counts_for_photos(index: Inde
 
     for modality, box in ((Modality.IMAGE, (0, 0.5, 1, 0.5)), (Modality.TEXT, (0, 0, 1, 0.5))):
         ignored = [IgnoredDimensions(modality, 0, 2)]
-        (hit,) = (await index.search("docs", vector=vector(1, 0, 1, 0), ignored=ignored)).hits
+        (hit,) = (await searched(index, "docs", vector=vector(1, 0, 1, 0), ignored=ignored)).hits
         assert hit.region == box
 
 
@@ -155,7 +158,7 @@ async def test_pieces_of_a_text_are_collapsed_by_what_counts_for_texts(index: In
     await index.upsert("docs", [item("text", *pieces)])
 
     (hit,) = (
-        await index.search("docs", vector=vector(1, 0, 1, 0), ignored=FIRST_TWO, collapse_pieces=True)
+        await searched(index, "docs", vector=vector(1, 0, 1, 0), ignored=FIRST_TWO, collapse_pieces=True)
     ).hits
 
     assert (hit.section_id, hit.score) == ("2", 1)

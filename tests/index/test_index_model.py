@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -117,7 +118,7 @@ class PortMachine(RuleBasedStateMachine):
         if "colour" not in text or coloured or not self.model:
             return False
         with pytest.raises(InvalidInput, match="has a field colour"):
-            self.run(self.index.search("docs", text="word", filter=text))
+            self.run(searched(self.index, "docs", text="word", filter=text))
         return True
 
     @precondition(lambda self: self.model)
@@ -132,7 +133,7 @@ class PortMachine(RuleBasedStateMachine):
             return
         expected = [score(query, known) for _, _, known in self.passing(text)]
 
-        hits = self.run(self.index.search("docs", vector=vector(*query), filter=text, limit=limit)).hits
+        hits = self.run(searched(self.index, "docs", vector=vector(*query), filter=text, limit=limit)).hits
 
         assert [hit.score for hit in hits] == pytest.approx(sorted(expected, reverse=True)[:limit])
         for hit in hits:
@@ -146,7 +147,7 @@ class PortMachine(RuleBasedStateMachine):
             return
         expected = {(w.item.id, n) for w, n, known in self.passing(text) if word in known.text}
 
-        hits = self.run(self.index.search("docs", text=word.upper(), filter=text, limit=100)).hits
+        hits = self.run(searched(self.index, "docs", text=word.upper(), filter=text, limit=100)).hits
 
         assert {(hit.item_id, int(hit.section_id) - 1) for hit in hits} == expected
         assert len(hits) == len(expected)
@@ -158,8 +159,14 @@ class PortMachine(RuleBasedStateMachine):
         expected = {(w.item.id, n) for w, n, _ in self.passing(text)}
 
         reply = self.run(
-            self.index.search(
-                "docs", vector=vector(*query), text=word, balance_modalities=balance, filter=text, limit=100
+            searched(
+                self.index,
+                "docs",
+                vector=vector(*query),
+                text=word,
+                balance_modalities=balance,
+                filter=text,
+                limit=100,
             )
         )
 

@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section
 from support.sweep import sweep
 from tieback.index import Index, versions
@@ -102,7 +103,7 @@ async def test_a_server_killed_within_compaction_starts_again_with_all_it_had(
     assert child.returncode == -signal.SIGKILL, child.stdout + child.stderr
     listed, _ = await again.list_items("docs", page_size=1000)
     assert {kept.id: kept.metadata["turn"] for kept in listed} == TURNS
-    assert (await again.search("docs", text="word7")).hits[0].item_id == "i7"
+    assert (await searched(again, "docs", text="word7")).hits[0].item_id == "i7"
     again._owned.to_write("docs").writer._compact()
     assert len(again._owned.to_write("docs").table._lance.list_versions()) == 1
     assert (await again.upsert("docs", [item("after")])).results == [None]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.reindexing import NEW, WIDER, encode_again
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from support.sweep import sweep
 from tieback.index import Index
@@ -83,7 +84,7 @@ async def test_a_server_killed_within_a_reindex_has_all_items_in_one_space_and_g
     if "finished" in ended.stdout:
         assert space == NEW
     assert [one.id for one in (await index.list_items("docs"))[0]] == [f"n{n}" for n in range(5)]
-    assert len((await index.search("docs", text="n3")).hits) == 1
+    assert len((await searched(index, "docs", text="n3")).hits) == 1
     if space == SPACE:
         await index.begin_reindex("docs", NEW, WIDER)
         await encode_again(index)

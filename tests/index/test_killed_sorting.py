@@ -12,6 +12,7 @@ from typing import cast
 
 import numpy as np
 import pytest
+from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section
 from support.sweep import sweep
 from tieback.index import Index
@@ -48,7 +49,7 @@ def is_sorted(kept: ListedVectors | GraphedVectors) -> bool:
 
 
 async def found(index: Index) -> set[str]:
-    reply = await index.search("docs", vector=Vector(np.ones(WIDTH, np.float32), SPACE), limit=COUNT)
+    reply = await searched(index, "docs", vector=Vector(np.ones(WIDTH, np.float32), SPACE), limit=COUNT)
     return {hit.item_id for hit in reply.hits}
 
 

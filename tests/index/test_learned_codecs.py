@@ -13,6 +13,7 @@ import pytest
 from support.each import each
 from support.learning import until_learned
 from support.reindexing import NEW, WIDER, encode_again
+from support.requests import searched
 from support.sections import SPACE, item, section, vector
 from tieback.core.errors import InvalidInput, StorageFull
 from tieback.core.state import State
@@ -50,7 +51,7 @@ def items(vectors: Array, first: int = 0) -> list[IndexedItem]:
 
 
 async def ids(index: Index, name: str, query: Array) -> list[str]:
-    hits: Sequence[Hit] = (await index.search(name, vector=vector(*query), limit=LIMIT)).hits
+    hits: Sequence[Hit] = (await searched(index, name, vector=vector(*query), limit=LIMIT)).hits
     return [hit.item_id for hit in hits]
 
 

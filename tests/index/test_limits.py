@@ -12,6 +12,7 @@ import psutil
 import pytest
 from index.conftest import refusal
 from support.each import each
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull
@@ -139,9 +140,9 @@ async def test_a_vector_near_the_largest_float_is_refused_and_no_score_is_nan(in
         await index.upsert("docs", [item(name, section(values, "word", modality=modality))])
 
     with pytest.raises(InvalidInput, match=r"the vector's length is 4.24e\+38"):
-        await index.search("docs", vector=huge)
-    worded = await index.search("docs", vector=long, text="word", balance_modalities=True)
-    bare = await index.search("docs", vector=long, balance_modalities=True)
+        await searched(index, "docs", vector=huge)
+    worded = await searched(index, "docs", vector=long, text="word", balance_modalities=True)
+    bare = await searched(index, "docs", vector=long, balance_modalities=True)
 
     scores = [(hit.score, hit.vector_score) for hit in (*worded.hits, *bare.hits)]
     assert len(scores) == 6
@@ -205,7 +206,7 @@ SLOW = " OR ".join(f'path : "no{n}"' for n in range(60))
 async def test_a_slow_filter_ends_with_its_deadline_and_lets_writes_in(many: Index) -> None:
     begin = time.perf_counter()
     search = asyncio.create_task(
-        many.search("docs", vector=vector(1, 0, 0, 0), filter=SLOW, deadline=Deadline.after(0.5))
+        searched(many, "docs", vector=vector(1, 0, 0, 0), filter=SLOW, deadline=Deadline.after(0.5))
     )
     await asyncio.sleep(0.1)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from support.each import each
 from support.present import present
+from support.requests import searched
 from support.sections import SPACE, WIDTH, item
 from tieback.core.types.limits import Limits
 from tieback.index import Index
@@ -37,7 +38,7 @@ async def test_metadata_of_every_type_survives_the_store_compaction_and_a_restar
     again = open_index()
     found = await again.get_item("docs", "a")
     listed, _ = await again.list_items("docs", filter="tags = tls AND day >= 2024-03-01 AND NOT draft")
-    hits = (await again.search("docs", text="a", filter="at = 2024-03-01")).hits
+    hits = (await searched(again, "docs", text="a", filter="at = 2024-03-01")).hits
     await again.close()
 
     assert found.metadata == FACTS

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.reindexing import NEW, WIDER
+from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -75,7 +76,7 @@ def asked(number: int) -> tuple[Array, Array]:
 async def search(index: Index, number: int, **more: object) -> Sequence[Hit]:
     old, new = asked(number)
     second = SecondVector(vector(*new, space=NEW))
-    reply = await index.search("docs", vector=vector(*old), second=second, **more)  # type: ignore[arg-type]
+    reply = await searched(index, "docs", vector=vector(*old), second=second, **more)  # type: ignore[arg-type]
     return reply.hits
 
 
@@ -282,14 +283,14 @@ async def test_a_wanted_recall_is_kept_of_what_both_spaces_hold(index: Index, mo
         ]
         found = {}
         for search in (how, MethodChoice("exact")):
-            reply = await index.search(
-                "coded", vector=one, second=SecondVector(two), vector_search=search, limit=10
+            reply = await searched(
+                index, "coded", vector=one, second=SecondVector(two), vector_search=search, limit=10
             )
             found[search.name] = {hit.item_id for hit in reply.hits}
             if reply.reached is not None:
                 chosen.add(reply.reached.breadth)
         missed.append(len(found["exact"] - found["wanted_recall"]) / 10)
-    alone = await index.search("coded", vector=Vector(old[0], WIDE), vector_search=how)
+    alone = await searched(index, "coded", vector=Vector(old[0], WIDE), vector_search=how)
     assert alone.reached is not None
     assert np.mean(missed) <= 0.15
     assert min(chosen) > alone.reached.breadth, "the new vectors need a wider search than the old ones"

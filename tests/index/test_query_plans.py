@@ -7,13 +7,12 @@ import pytest
 from support.each import each
 from support.sections import SPACE, WIDTH, item, section
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.index import Index
 from tieback_contract.collections import Source
 from tieback_contract.method_choice import MethodChoice
-from tieback_contract.query import Granularity
+from tieback_contract.query import NO_OPTIONS, Granularity, QueryOptions
 
-PLAN = QueryPlan(
+PLAN = QueryOptions(
     rank_fusion=MethodChoice("reciprocal_rank", {"k": 5}),
     hits_per_item=2,
     vector_search=MethodChoice("nearest"),
@@ -34,15 +33,15 @@ async def test_a_plan_is_kept_with_the_collection_and_survives_a_restart(
 
     assert made.plan == found.plan == PLAN
     assert [one.name for one in found.sources] == ["library"]
-    assert {one.name: one.plan for one in listed} == {"docs": NO_PLAN, "planned": PLAN}
+    assert {one.name: one.plan for one in listed} == {"docs": NO_OPTIONS, "planned": PLAN}
 
 
 async def test_a_plan_is_replaced_as_a_whole(index: Index) -> None:
     await index.update_collection("docs", PLAN)
-    changed = await index.update_collection("docs", QueryPlan(diversity=0.3))
+    changed = await index.update_collection("docs", QueryOptions(diversity=0.3))
 
-    assert changed.plan == (await index.get_collection("docs")).plan == QueryPlan(diversity=0.3)
-    assert (await index.update_collection("docs", NO_PLAN)).plan == NO_PLAN
+    assert changed.plan == (await index.get_collection("docs")).plan == QueryOptions(diversity=0.3)
+    assert (await index.update_collection("docs", NO_OPTIONS)).plan == NO_OPTIONS
 
 
 async def test_a_collection_is_made_again_only_with_the_plan_that_it_has(index: Index) -> None:
@@ -50,7 +49,7 @@ async def test_a_collection_is_made_again_only_with_the_plan_that_it_has(index: 
 
     same = await index.create_collection("docs", SPACE, WIDTH)
     with pytest.raises(AlreadyExists, match="leave the plan out"):
-        await index.create_collection("docs", SPACE, WIDTH, plan=QueryPlan(diversity=0.3))
+        await index.create_collection("docs", SPACE, WIDTH, plan=QueryOptions(diversity=0.3))
 
     assert same.plan == PLAN
 
@@ -59,7 +58,7 @@ async def test_a_plan_is_restored_with_its_collection(index: Index) -> None:
     await index.update_collection("docs", PLAN)
     await index.upsert("docs", [item("a", section((1, 0, 0, 0)))])
     await index.snapshots.create_snapshot("docs", "before")
-    await index.update_collection("docs", NO_PLAN)
+    await index.update_collection("docs", NO_OPTIONS)
     await index.snapshots.restore_snapshot("before", "again")
 
     assert (await index.get_collection("again")).plan == PLAN
@@ -82,14 +81,14 @@ async def test_a_plan_that_no_query_could_follow_is_refused(
     index: Index, plan: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
-        await index.update_collection("docs", QueryPlan(**plan))
+        await index.update_collection("docs", QueryOptions(**plan))
 
     assert str(refused.value.field).startswith(field)
-    assert (await index.get_collection("docs")).plan == NO_PLAN
+    assert (await index.get_collection("docs")).plan == NO_OPTIONS
 
 
 async def test_a_method_that_there_is_not_is_refused_with_the_choices(index: Index) -> None:
     with pytest.raises(NotFound, match="weighted_sum"):
-        await index.update_collection("docs", QueryPlan(rank_fusion=MethodChoice("sum")))
+        await index.update_collection("docs", QueryOptions(rank_fusion=MethodChoice("sum")))
     with pytest.raises(NotFound, match="docs"):
         await index.update_collection("books", PLAN)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.each import each
 from support.held_training import held_training
+from support.requests import searched
 from support.sections import SPACE, axis, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, SpaceMismatch
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -65,7 +66,7 @@ async def album(index: Index) -> Index:
 
 
 async def test_a_section_with_regions_scores_the_mean_of_its_whole_and_its_best_region(album: Index) -> None:
-    reply = await album.search("docs", vector=vector(1, 0, 0, 0))
+    reply = await searched(album, "docs", vector=vector(1, 0, 0, 0))
 
     scores = {hit.item_id: hit.score for hit in reply.hits}
     assert scores == pytest.approx({"small": 0.625, "text": 0.5, "large": 0.5, "plain": 0.4})
@@ -74,11 +75,11 @@ async def test_a_section_with_regions_scores_the_mean_of_its_whole_and_its_best_
 
 
 async def test_a_hit_says_where_in_the_picture_the_best_region_is(album: Index) -> None:
-    reply = await album.search("docs", vector=vector(1, 0, 0, 0))
+    reply = await searched(album, "docs", vector=vector(1, 0, 0, 0))
 
     where = {hit.item_id: hit.region for hit in reply.hits}
     assert where == {"small": (0, 0.5, 1, 0.5), "large": (0, 0, 1, 0.5), "text": None, "plain": None}
-    (hit,) = (await album.search("docs", text="lower")).hits
+    (hit,) = (await searched(album, "docs", text="lower")).hits
     assert (hit.item_id, hit.region) == ("small", None)  # words were looked for, which are the whole's
 
 
@@ -88,7 +89,7 @@ async def test_words_and_vector_together_give_the_score_of_regions_to_what_only_
     filler = [item(f"filler{n}", section((2, 0, 0, 0), "nothing")) for n in range(150)]
     await album.upsert("docs", filler)
 
-    reply = await album.search("docs", vector=vector(1, 0, 0, 0), text="lower", limit=200)
+    reply = await searched(album, "docs", vector=vector(1, 0, 0, 0), text="lower", limit=200)
 
     (hit,) = [hit for hit in reply.hits if hit.item_id == "small"]
     assert hit.vector_score == pytest.approx(0.625)
@@ -96,8 +97,8 @@ async def test_words_and_vector_together_give_the_score_of_regions_to_what_only_
 
 
 async def test_balanced_modalities_compare_photos_by_their_regions_too(album: Index) -> None:
-    reply = await album.search(
-        "docs", vector=vector(1, 0, 0, 0), balance_modalities=True, filter='modality = "image"'
+    reply = await searched(
+        album, "docs", vector=vector(1, 0, 0, 0), balance_modalities=True, filter='modality = "image"'
     )
 
     assert names(reply) == ["small", "large", "plain"]
@@ -111,11 +112,11 @@ async def test_regions_go_with_their_section_and_come_back_after_a_restart(album
 
     again = Index.open(store)
 
-    reply = await again.search("docs", vector=vector(1, 0, 0, 0))
+    reply = await searched(again, "docs", vector=vector(1, 0, 0, 0))
     assert {hit.item_id: hit.score for hit in reply.hits} == pytest.approx(
         {"text": 0.5, "plain": 0.4, "small": 0}
     )
-    (hit,) = (await again.search("docs", vector=vector(0, 1, 0, 0), limit=1)).hits
+    (hit,) = (await searched(again, "docs", vector=vector(0, 1, 0, 0), limit=1)).hits
     assert (hit.item_id, hit.score, hit.region) == ("small", 0.5, (0, 0, 1, 1))
     assert (await again.get_collection("docs")).vector_count == again.size.vectors == 4
     await again.close()

@@ -11,6 +11,7 @@ import pytest
 from support.acting import begun
 from support.present import present
 from support.reindexing import NEW, WIDER, along, encode_again
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied
 from tieback.core.tenant import Access, Principal
@@ -39,13 +40,13 @@ async def test_the_old_vectors_are_searched_until_the_new_ones_take_their_place_
     assert await encode_again(index) == ["owl", "wren"]
 
     assert (await index.get_collection("docs")).space == SPACE
-    assert ids((await index.search("docs", vector=vector(*axis(0)), limit=1)).hits) == ["owl"]
+    assert ids((await searched(index, "docs", vector=vector(*axis(0)), limit=1)).hits) == ["owl"]
     state = await index.finish_reindex("docs")
     assert (state.space, state.total, state.done) == (NEW, 2, 2)
     assert (await index.get_collection("docs")).space == NEW
     new = vector(*np.eye(WIDER, dtype=np.float32)[5], space=NEW)
-    assert len((await index.search("docs", vector=new)).hits) == 2
-    assert ids((await index.search("docs", text="wren")).hits) == ["wren"]
+    assert len((await searched(index, "docs", vector=new)).hits) == 2
+    assert ids((await searched(index, "docs", text="wren")).hits) == ["wren"]
 
 
 async def test_ids_texts_titles_metadata_spans_sources_and_routing_stay(store: Path) -> None:
@@ -72,7 +73,7 @@ async def test_ids_texts_titles_metadata_spans_sources_and_routing_stay(store: P
     assert await index.get_item("docs", "book") == before
     assert collection.routing == routing
     assert [(source.name, source.item_count) for source in collection.sources] == [("src", 1)]
-    [hit] = (await index.search("docs", text="photo")).hits
+    [hit] = (await searched(index, "docs", text="photo")).hits
     assert (hit.section_id, hit.modality) == ("§2", Modality.IMAGE)
     await index.close()
 
@@ -91,7 +92,7 @@ async def test_what_is_written_or_removed_meanwhile_is_encoded_again_or_gone(ind
     await index.finish_reindex("docs")
 
     assert [one.id for one in (await index.list_items("docs"))[0]] == ["a", "b", "d"]
-    assert ids((await index.search("docs", text="changed")).hits) == ["b"]
+    assert ids((await searched(index, "docs", text="changed")).hits) == ["b"]
 
 
 async def test_items_that_are_dropped_are_gone_and_no_others(index: Index) -> None:
@@ -249,7 +250,7 @@ async def test_searches_under_way_while_the_vectors_are_replaced_find_something(
 
     async def search() -> None:
         while not done.is_set():
-            reply = await index.search("docs", text="word", limit=5)
+            reply = await searched(index, "docs", text="word", limit=5)
             if len(reply.hits) != 5:
                 failures.append(reply)
 
@@ -288,7 +289,7 @@ async def test_a_text_in_pieces_keeps_its_place_in_the_original_and_its_words(in
         ("1", "ü owl ", (100, 107)),
         ("1-2", "and wren", (107, 115)),
     ]
-    assert [hit.section_id for hit in (await index.search("docs", text="wren")).hits] == ["1-2"]
+    assert [hit.section_id for hit in (await searched(index, "docs", text="wren")).hits] == ["1-2"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from support.requests import searched
 from support.sections import axis, item, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.index import Index
@@ -26,7 +27,7 @@ async def album(index: Index) -> Index:
 
 
 async def found(index: Index, **asked: Any) -> list[str]:
-    hits = (await index.search("docs", vector=ALONG, **asked)).hits
+    hits = (await searched(index, "docs", vector=ALONG, **asked)).hits
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     return [hit.item_id for hit in hits]
 
@@ -50,7 +51,7 @@ async def test_a_collection_of_one_modality_is_searched_as_it_is(index: Index) -
     photos = [section(one, modality=Modality.IMAGE) for one in (axis(0), axis(1))]
     await index.upsert("docs", [item(f"photo-{n}", one) for n, one in enumerate(photos)])
 
-    reply = await index.search("docs", vector=ALONG, first_modality=Modality.IMAGE, related_from=FROM)
+    reply = await searched(index, "docs", vector=ALONG, first_modality=Modality.IMAGE, related_from=FROM)
 
     assert [(hit.item_id, hit.score) for hit in reply.hits] == [("photo-0", 1.0), ("photo-1", 0.0)]
 
@@ -62,6 +63,6 @@ async def test_a_first_modality_is_for_a_vector_alone(album: Index) -> None:
         {"vector": ALONG, "balance_modalities": True},
     ):
         with pytest.raises(InvalidInput) as refused:
-            await album.search("docs", first_modality=Modality.IMAGE, **asked)
+            await searched(album, "docs", first_modality=Modality.IMAGE, **asked)
 
         assert str(refused.value.field) == "first_modality"

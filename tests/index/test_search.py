@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from support.each import each
 from support.present import present
+from support.requests import searched
 from support.sections import axis, item, section, vector
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.deadline import Deadline
@@ -48,7 +49,7 @@ def names(reply: SearchReply) -> list[str]:
 
 
 async def test_the_nearest_sections_come_first_with_what_was_kept_of_them(library: Index) -> None:
-    reply = await library.search("docs", vector=vector(0, 1, 0, 0))
+    reply = await searched(library, "docs", vector=vector(0, 1, 0, 0))
 
     assert names(reply) == ["sea.1", "cup.1", "tea.1", "sea.2"]
     best = reply.hits[0]
@@ -60,9 +61,9 @@ async def test_the_nearest_sections_come_first_with_what_was_kept_of_them(librar
 async def test_words_are_found_in_any_form_and_case_right_after_the_acknowledgement(library: Index) -> None:
     await library.upsert("docs", [item("new", section(axis(3), "Steeping GREEN leaves; Café"))])
 
-    assert set(names(await library.search("docs", text="steep green"))) == {"tea.1", "new.1"}
-    assert names(await library.search("docs", text="cafe")) == ["new.1"]
-    (hit,) = (await library.search("docs", text="waves")).hits
+    assert set(names(await searched(library, "docs", text="steep green"))) == {"tea.1", "new.1"}
+    assert names(await searched(library, "docs", text="cafe")) == ["new.1"]
+    (hit,) = (await searched(library, "docs", text="waves")).hits
     assert hit.score == hit.text_score
     assert hit.score > 0
     assert hit.vector_score is None
@@ -71,18 +72,18 @@ async def test_words_are_found_in_any_form_and_case_right_after_the_acknowledgem
 async def test_words_are_found_in_scripts_without_spaces(library: Index) -> None:
     await library.upsert("docs", [item("zh", section(axis(3), "北京大学的图书馆"))])
 
-    assert names(await library.search("docs", text="图书馆")) == ["zh.1"]
+    assert names(await searched(library, "docs", text="图书馆")) == ["zh.1"]
 
 
 async def test_a_picture_is_found_by_the_words_it_was_indexed_under(library: Index) -> None:
-    (hit,) = (await library.search("docs", text="cup")).hits
+    (hit,) = (await searched(library, "docs", text="cup")).hits
 
     assert (hit.item_id, hit.modality, hit.text) == ("cup", Modality.IMAGE, "a red cup")
 
 
 async def test_vector_and_words_are_fused_and_both_scores_are_given(library: Index) -> None:
     by_rank = MethodChoice("reciprocal_rank")
-    reply = await library.search("docs", vector=vector(1, 0, 0, 0), text="cup waves", rank_fusion=by_rank)
+    reply = await searched(library, "docs", vector=vector(1, 0, 0, 0), text="cup waves", rank_fusion=by_rank)
 
     assert names(reply)[0] == "cup.1"  # second by vector, found by words
     by_name = {hit.item_id + hit.section_id: hit for hit in reply.hits}
@@ -93,8 +94,8 @@ async def test_vector_and_words_are_fused_and_both_scores_are_given(library: Ind
 
 async def test_search_merges_as_retrieve_does_where_nothing_is_said(library: Index) -> None:
     asked: dict[str, Any] = {"vector": vector(1, 0, 0, 0), "text": "cup waves"}
-    unsaid = await library.search("docs", **asked)
-    said = await library.search("docs", **asked, rank_fusion=DEFAULT_PLAN.rank_fusion)
+    unsaid = await searched(library, "docs", **asked)
+    said = await searched(library, "docs", **asked, rank_fusion=DEFAULT_PLAN.options.rank_fusion)
 
     assert [(hit.item_id, hit.score) for hit in unsaid.hits] == [
         (hit.item_id, hit.score) for hit in said.hits
@@ -104,7 +105,7 @@ async def test_search_merges_as_retrieve_does_where_nothing_is_said(library: Ind
 async def test_the_fusion_method_and_its_parameters_are_the_callers_choice(library: Index) -> None:
     async def best(*weights: float) -> str:
         how = MethodChoice("reciprocal_rank", {"k": 1, "weights": weights})
-        reply = await library.search("docs", vector=vector(1, 0, 0, 0), text="waves", rank_fusion=how)
+        reply = await searched(library, "docs", vector=vector(1, 0, 0, 0), text="waves", rank_fusion=how)
         return names(reply)[0]
 
     assert await best(1.0, 0.1) == "tea.1"
@@ -114,20 +115,20 @@ async def test_the_fusion_method_and_its_parameters_are_the_callers_choice(libra
 async def test_a_wrong_fusion_method_or_parameter_is_refused(library: Index) -> None:
     north = vector(1, 0, 0, 0)
     with pytest.raises(NotFound) as unknown:
-        await library.search("docs", vector=north, text="x", rank_fusion=MethodChoice("magic"))
+        await searched(library, "docs", vector=north, text="x", rank_fusion=MethodChoice("magic"))
     with pytest.raises(InvalidInput) as wrong:
         how = MethodChoice("reciprocal_rank", {"k": -1})
-        await library.search("docs", vector=north, text="x", rank_fusion=how)
+        await searched(library, "docs", vector=north, text="x", rank_fusion=how)
 
     assert "reciprocal_rank" in unknown.value.choices
     assert str(wrong.value.field) == "rank_fusion.parameters.k"
 
 
 async def test_a_filter_holds_for_vectors_and_for_words(library: Index) -> None:
-    by_vector = await library.search(
-        "docs", vector=vector(1, 1, 1, 1), filter='year < 2000 AND modality = "text"'
+    by_vector = await searched(
+        library, "docs", vector=vector(1, 1, 1, 1), filter='year < 2000 AND modality = "text"'
     )
-    by_words = await library.search("docs", text="the tea cup sea", filter="kind = thing")
+    by_words = await searched(library, "docs", text="the tea cup sea", filter="kind = thing")
 
     assert set(names(by_vector)) == {"sea.1", "sea.2"}
     assert names(by_words) == ["cup.1"]
@@ -135,7 +136,7 @@ async def test_a_filter_holds_for_vectors_and_for_words(library: Index) -> None:
 
 async def test_a_filter_that_nothing_passes_finds_nothing(library: Index) -> None:
     assert not (
-        await library.search("docs", vector=vector(1, 0, 0, 0), text="tea", filter="year > 3000")
+        await searched(library, "docs", vector=vector(1, 0, 0, 0), text="tea", filter="year > 3000")
     ).hits
 
 
@@ -145,7 +146,7 @@ async def test_a_filtered_search_for_words_looks_past_better_matches_that_do_not
         "docs", [*chaff, item("grain", section(axis(0), "a long text that says tea once"), good=True)]
     )
 
-    reply = await index.search("docs", text="tea", filter="good = true", limit=1)
+    reply = await searched(index, "docs", text="tea", filter="good = true", limit=1)
 
     assert names(reply) == ["grain.1"]
 
@@ -153,9 +154,9 @@ async def test_a_filtered_search_for_words_looks_past_better_matches_that_do_not
 async def test_the_limit_holds_and_is_ten_where_none_is_given(index: Index) -> None:
     await index.upsert("docs", [item(f"i{n:02}") for n in range(30)])
 
-    assert len((await index.search("docs", vector=vector(1, 0, 0, 0))).hits) == 10
-    assert len((await index.search("docs", vector=vector(1, 0, 0, 0), limit=25)).hits) == 25
-    assert len((await index.search("docs", vector=vector(1, 0, 0, 0), limit=1000)).hits) == 30
+    assert len((await searched(index, "docs", vector=vector(1, 0, 0, 0))).hits) == 10
+    assert len((await searched(index, "docs", vector=vector(1, 0, 0, 0), limit=25)).hits) == 25
+    assert len((await searched(index, "docs", vector=vector(1, 0, 0, 0), limit=1000)).hits) == 30
 
 
 NORTH = vector(1, 0, 0, 0)
@@ -191,23 +192,23 @@ async def test_a_bad_search_is_refused_with_the_field(
     index: Index, request_: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
-        await index.search("docs", **request_)
+        await searched(index, "docs", **request_)
 
     assert str(caught.value.field) == field
 
 
 async def test_a_query_vector_of_another_space_is_a_space_mismatch(index: Index) -> None:
     with pytest.raises(SpaceMismatch, match=r"pico@r9.*pico@r1"):
-        await index.search("docs", vector=vector(1, 0, 0, 0, space=SpaceRef("pico", "r9", "f1")))
+        await searched(index, "docs", vector=vector(1, 0, 0, 0, space=SpaceRef("pico", "r9", "f1")))
 
 
 @pytest.mark.parametrize("text", ['"', "AND (", "tea\0tea", "*", "tea~2", "a:b", "ſ∂\u202e", "' OR 1=1 --"])
 async def test_words_are_words_whatever_signs_stand_among_them(library: Index, text: str) -> None:
-    await library.search("docs", text=text)
+    await searched(library, "docs", text=text)
 
 
 async def test_an_empty_collection_finds_nothing(index: Index) -> None:
-    reply = await index.search("docs", vector=vector(1, 0, 0, 0), text="x", balance_modalities=True)
+    reply = await searched(index, "docs", vector=vector(1, 0, 0, 0), text="x", balance_modalities=True)
 
     assert reply.hits == []
 
@@ -229,8 +230,8 @@ async def test_balanced_modalities_do_not_hide_each_other(index: Index) -> None:
     special = item("special", section((0.3, 0, 0, 0), modality=Modality.IMAGE))
     await index.upsert("docs", [*texts, *pictures, special])
 
-    raw = await index.search("docs", vector=vector(1, 0, 0, 0), limit=10)
-    balanced = await index.search("docs", vector=vector(1, 0, 0, 0), limit=10, balance_modalities=True)
+    raw = await searched(index, "docs", vector=vector(1, 0, 0, 0), limit=10)
+    balanced = await searched(index, "docs", vector=vector(1, 0, 0, 0), limit=10, balance_modalities=True)
 
     assert all(hit.modality is Modality.TEXT for hit in raw.hits)
     assert balanced.hits[0].item_id == "special"
@@ -250,14 +251,14 @@ async def test_one_of_three_clips_can_stand_out_too(index: Index) -> None:
     ]
     await index.upsert("docs", [*texts, *clips])
 
-    reply = await index.search("docs", vector=vector(1, 0, 0, 0), limit=1, balance_modalities=True)
+    reply = await searched(index, "docs", vector=vector(1, 0, 0, 0), limit=1, balance_modalities=True)
 
     assert reply.hits[0].item_id == "clip2"
 
 
 async def test_a_passed_deadline_starts_no_search_and_is_counted(index: Index) -> None:
     with pytest.raises(DeadlineExceeded):
-        await index.search("docs", text="x", deadline=Deadline.after(-1))
+        await searched(index, "docs", text="x", deadline=Deadline.after(-1))
 
     assert index.load.dropped_deadline == 1
 
@@ -267,7 +268,9 @@ async def test_too_many_waiting_searches_are_refused_with_the_time_to_come_back(
     memory = index._owned.to_write("docs").memory
 
     with memory.lock.writing():
-        waiting = [asyncio.create_task(index.search("docs", vector=vector(1, 0, 0, 0))) for _ in range(1200)]
+        waiting = [
+            asyncio.create_task(searched(index, "docs", vector=vector(1, 0, 0, 0))) for _ in range(1200)
+        ]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     replies = await asyncio.gather(*waiting, return_exceptions=True)
 
@@ -295,7 +298,7 @@ async def test_searches_during_writes_see_each_item_whole(index: Index) -> None:
     writing = asyncio.create_task(write())
     searches = 0
     while not writing.done():
-        reply = await index.search("docs", vector=vector(1, 1, 0, 0), text="odd even")
+        reply = await searched(index, "docs", vector=vector(1, 1, 0, 0), text="odd even")
         assert len({hit.metadata["turn"] for hit in reply.hits}) == 1
         assert len(reply.hits) == 2
         assert all(hit.text_score is not None for hit in reply.hits)
@@ -306,6 +309,6 @@ async def test_searches_during_writes_see_each_item_whole(index: Index) -> None:
 
 
 async def test_the_reply_says_where_the_time_went(library: Index) -> None:
-    timing = (await library.search("docs", text="tea")).timing
+    timing = (await searched(library, "docs", text="tea")).timing
 
     assert 0 < timing.compute <= timing.total

@@ -9,6 +9,7 @@ from zlib import crc32
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.requests import search_of, searched
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.content import Content, Item, Section
@@ -62,7 +63,7 @@ def filled(changes: Sequence[Change]) -> Memory:
 
 
 def found(memory: Memory, **asked: Any) -> list[Hit]:
-    wanted = checked(Description(CollectionKey("", "docs"), SPACE, WIDTH, 0.0), **asked)
+    wanted = checked(Description(CollectionKey("", "docs"), SPACE, WIDTH, 0.0), search_of("docs", **asked))
     return list(search(memory, wanted, lambda doing: None).hits)
 
 
@@ -152,7 +153,7 @@ def test_of_the_nearest_no_fewer_are_found_by_a_codec_where_more_hits_are_asked_
 
 
 def _wide(asked: Array, limit: int) -> Query:
-    return checked(WIDE, vector=Vector(asked, WIDE.space), limit=limit)
+    return checked(WIDE, search_of("docs", vector=Vector(asked, WIDE.space), limit=limit))
 
 
 async def test_a_restart_changes_nothing_that_is_found(open_index: Callable[..., Index]) -> None:
@@ -174,10 +175,10 @@ async def test_a_restart_changes_nothing_that_is_found(open_index: Callable[...,
         {"vector": NORTH, "vector_search": MethodChoice("within", {"similarity": 0.5})},
     ]
 
-    before = [shown((await index.search("docs", limit=50, **how)).hits) for how in ways]
+    before = [shown((await searched(index, "docs", limit=50, **how)).hits) for how in ways]
     await index.close()
     again = open_index()
-    after = [shown((await again.search("docs", limit=50, **how)).hits) for how in ways]
+    after = [shown((await searched(again, "docs", limit=50, **how)).hits) for how in ways]
     await again.close()
 
     assert after == before

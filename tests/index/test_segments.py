@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.collection import IndexedItem
@@ -42,7 +43,7 @@ async def test_segments_are_those_of_the_hit_also_after_a_restart(tmp_path: Path
     await index.close()
 
     again = Index.open(tmp_path)
-    hits = (await again.search("signs", vector=vector(*axis(0)), limit=2)).hits
+    hits = (await searched(again, "signs", vector=vector(*axis(0)), limit=2)).hits
     stored = await again.get_item("signs", "a")
     await again.close()
 

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
+from support.requests import searched
 from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.signals import NAMES, Signals
@@ -32,13 +33,13 @@ async def seas(index: Index) -> Index:
 
 
 async def signals(index: Index, text: str = "tide moon", limit: int = 10) -> dict[tuple[str, str], Signals]:
-    reply = await index.search("docs", vector=NORTH, text=text, limit=limit, signals=NAMES)
+    reply = await searched(index, "docs", vector=NORTH, text=text, limit=limit, signals=NAMES)
     return {(hit.item_id, hit.text.split()[-1]): hit.signals for hit in reply.hits}
 
 
 async def test_hits_have_signals_only_where_they_are_asked_for(seas: Index) -> None:
-    plain = await seas.search("docs", vector=NORTH, text="tide moon")
-    asked = await seas.search("docs", vector=NORTH, text="tide moon", signals=NAMES)
+    plain = await searched(seas, "docs", vector=NORTH, text="tide moon")
+    asked = await searched(seas, "docs", vector=NORTH, text="tide moon", signals=NAMES)
 
     assert [dict(hit.signals) for hit in plain.hits] == [{}] * 5
     assert [hit.item_id for hit in asked.hits] == [hit.item_id for hit in plain.hits]
@@ -95,14 +96,14 @@ async def test_sections_of_one_item_know_each_other_and_their_places(seas: Index
 
 
 async def test_a_query_by_a_vector_alone_has_no_signals_of_words(seas: Index) -> None:
-    reply = await seas.search("docs", vector=NORTH, signals=NAMES)
+    reply = await searched(seas, "docs", vector=NORTH, signals=NAMES)
 
     assert not {"words", "matched", "rarest", "window", "beginning"} & set(reply.hits[0].signals)
     assert {"search", "vector", "feedback", "neighbours", "length"} <= set(reply.hits[0].signals)
 
 
 async def test_a_query_by_words_alone_has_none_of_vectors(seas: Index) -> None:
-    reply = await seas.search("docs", text="tide moon", signals=NAMES)
+    reply = await searched(seas, "docs", text="tide moon", signals=NAMES)
 
     assert "vector" not in reply.hits[0].signals
     assert {"search", "words", "feedback", "neighbours"} <= set(reply.hits[0].signals)
@@ -111,14 +112,14 @@ async def test_a_query_by_words_alone_has_none_of_vectors(seas: Index) -> None:
 async def test_an_expanded_search_has_its_own_scores_as_the_search_signal(seas: Index) -> None:
     how = MethodChoice("rocchio", {"agreement": 0.0})
 
-    reply = await seas.search("docs", vector=NORTH, text="tide moon", query_expansion=how, signals=NAMES)
+    reply = await searched(seas, "docs", vector=NORTH, text="tide moon", query_expansion=how, signals=NAMES)
 
     assert [hit.signals["search"] for hit in reply.hits] == pytest.approx([hit.score for hit in reply.hits])
 
 
 async def test_signals_are_refused_in_a_search_by_documents(seas: Index) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await seas.search("docs", vector=NORTH, granularity=Granularity.DOCUMENT, signals=NAMES)
+        await searched(seas, "docs", vector=NORTH, granularity=Granularity.DOCUMENT, signals=NAMES)
 
     assert str(refusal.value.field) == "signals"
 
@@ -163,7 +164,7 @@ async def test_a_number_or_a_time_of_the_metadata_is_a_signal(index: Index) -> N
     )
 
     names = ["metadata.clicks", "metadata.published", "metadata.free", "metadata.unknown"]
-    reply = await index.search("docs", text="tide", signals=[*names, "search"])
+    reply = await searched(index, "docs", text="tide", signals=[*names, "search"])
 
     found = {hit.item_id: dict(hit.signals) for hit in reply.hits}
     assert found["new"].keys() == {"search", *names[:3]}
@@ -174,4 +175,4 @@ async def test_a_number_or_a_time_of_the_metadata_is_a_signal(index: Index) -> N
 
 async def test_a_signal_of_no_field_is_refused(index: Index) -> None:
     with pytest.raises(InvalidInput, match="and metadata"):
-        await index.search("docs", text="tide", signals=["metadata."])
+        await searched(index, "docs", text="tide", signals=["metadata."])

@@ -14,6 +14,7 @@ from support.acting import begun
 from support.each import each
 from support.originals import files, photo
 from support.present import present
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import (
     AlreadyExists,
@@ -60,7 +61,7 @@ async def other(tmp_path: Path) -> AsyncIterator[Index]:
 
 
 async def found(index: Index) -> Sequence[Hit]:
-    return (await index.search("docs", vector=vector(1, 0.5, 0, 0), text="word3")).hits
+    return (await searched(index, "docs", vector=vector(1, 0.5, 0, 0), text="word3")).hits
 
 
 async def exported(index: Index, name: str = "first") -> bytes:

@@ -13,6 +13,7 @@ import pytest
 from support.each import each
 from support.originals import files, photo
 from support.reindexing import NEW, WIDER, encode_again
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, Damaged, InvalidInput, NotFound, StorageFull
 from tieback.index import Index
@@ -37,8 +38,8 @@ async def index(store: Path) -> AsyncIterator[Index]:
 
 
 async def hits(index: Index, name: str) -> list[Hit]:
-    both = await index.search(name, vector=vector(1, 0.5, 0.25, 0), text="common", limit=20)
-    words = await index.search(name, text="word10")
+    both = await searched(index, name, vector=vector(1, 0.5, 0.25, 0), text="common", limit=20)
+    words = await searched(index, name, text="word10")
     return [*both.hits, *words.hits]
 
 
@@ -85,7 +86,7 @@ async def test_a_restored_collection_is_written_compacted_and_there_after_a_rest
     reopened = Index.open(store, originals_bytes=1000)
 
     assert set(await ids(reopened, "again")) == {*(f"i{n}" for n in range(1, 11)), "new", "red", "blue"}
-    assert (await reopened.search("again", text="new")).hits[0].item_id == "new"
+    assert (await searched(reopened, "again", text="new")).hits[0].item_id == "new"
     assert [one.name for one in (await reopened.snapshots.list_snapshots())[0]] == ["first"]
     await reopened.snapshots.restore_snapshot("first", "third")
     assert await ids(reopened, "third") == await ids(reopened, "docs")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from support.acting import begun
 from support.each import each
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied, QuotaExceeded, TiebackError
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
@@ -24,7 +25,7 @@ READS: dict[str, Asked] = {
     "get": lambda index, name: index.get_collection(name),
     "get item": lambda index, name: index.get_item(name, "a"),
     "list items": lambda index, name: index.list_items(name),
-    "search": lambda index, name: index.search(name, vector=vector(1, 0, 0, 0)),
+    "search": lambda index, name: searched(index, name, vector=vector(1, 0, 0, 0)),
 }
 WRITES: dict[str, Asked] = {
     "upsert": lambda index, name: index.upsert(name, [item("a")]),

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.acting import begun
+from support.requests import searched
 from support.sections import SPACE, WIDTH, item, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied, TiebackError
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
@@ -95,7 +96,7 @@ async def done(index: Index, asked: str, name: str, item_id: str) -> Any:
         case "item":
             return (await index.get_item(name, item_id)).id
         case "search":
-            reply = await index.search(name, vector=vector(1, 0, 0, 0))
+            reply = await searched(index, name, vector=vector(1, 0, 0, 0))
             return sorted(hit.item_id for hit in reply.hits)
     return [one.id for one in (await index.list_items(name))[0]]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.index import Index
 from tieback.index.codec_choice import vectors_of
@@ -57,7 +58,7 @@ async def test_copies_of_a_text_come_by_id_in_every_way_of_searching(tmp_path: P
         await index.upsert("docs", copies(seed))
         for name, asked in WAYS.items():
             given = {"vector": vector(1, 0.5, 0, 0), "limit": LIMIT, **asked}
-            hits = (await index.search("docs", **given)).hits
+            hits = (await searched(index, "docs", **given)).hits
             found.setdefault(name, []).append([hit.item_id for hit in hits])
         await index.close()
 

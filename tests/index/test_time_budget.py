@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from support.present import present
+from support.requests import searched as found
 from support.sections import item, section, vector
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
@@ -37,7 +38,7 @@ async def coded(index: Index) -> Index:
 async def reached(index: Index, milliseconds: float, deadline: Deadline = NO_DEADLINE) -> Reached:
     how = MethodChoice("time_budget", {"milliseconds": milliseconds})
     query = Vector(np.ones(32, np.float32), WIDE)
-    reply = await index.search("coded", vector=query, vector_search=how, deadline=deadline)
+    reply = await found(index, "coded", vector=query, vector_search=how, deadline=deadline)
     return present(reply.reached)
 
 
@@ -59,7 +60,7 @@ async def test_a_search_takes_half_of_what_the_call_has_left_at_most(coded: Inde
 
 async def test_where_every_section_is_compared_anyway_nothing_is_measured(index: Index) -> None:
     await index.upsert("docs", [item("a", section((1, 0, 0, 0)))])
-    reply = await index.search("docs", vector=NORTH, vector_search=MethodChoice("time_budget"))
+    reply = await found(index, "docs", vector=NORTH, vector_search=MethodChoice("time_budget"))
 
     assert reply.reached == Reached(1.0, 1.0)
 

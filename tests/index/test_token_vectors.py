@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from support.present import present
 from support.reindexing import NEW, WIDER
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from support.tokens import EXACT, OWN, PLAIN, SINGLE, WIDE, text, tokens_of
 from tieback.core.errors import (
@@ -36,7 +37,7 @@ from tieback_contract.vectors import MultiVector, SpaceRef
 
 
 async def hit_of(index: Index, words: str, name: str = "texts") -> Hit:
-    return (await index.search(name, text=words, token_vectors=True)).hits[0]
+    return (await searched(index, name, text=words, token_vectors=True)).hits[0]
 
 
 async def rows_of(index: Index, words: str, name: str = "texts") -> MultiVector | None:
@@ -63,7 +64,7 @@ async def texts(index: Index) -> Index:
 async def test_hits_come_with_the_rows_of_their_texts_where_they_are_asked_for(texts: Index) -> None:
     await assert_kept(texts, "red apples fall")
     await assert_kept(texts, "blue boats sail away")
-    plain = (await texts.search("texts", text="red apples fall")).hits[0]
+    plain = (await searched(texts, "texts", text="red apples fall")).hits[0]
     assert plain.multi_vector is None
 
 
@@ -126,7 +127,7 @@ async def test_sections_without_rows_are_found_without(texts: Index) -> None:
 
     assert await rows_of(texts, "bare") is None
     assert await rows_of(texts, "photo") is None
-    both = (await texts.search("texts", text="photo", token_vectors=True, multi_vectors=True)).hits[0]
+    both = (await searched(texts, "texts", text="photo", token_vectors=True, multi_vectors=True)).hits[0]
     assert present(both.multi_vector).locators.kind is LocatorKind.BOX
     await assert_kept(texts, "red apples fall")
 
@@ -179,7 +180,7 @@ async def test_a_server_that_is_killed_while_it_writes_has_every_acknowledged_ro
 
     again = Index.open(store)
 
-    (hit,) = [one for one in (await again.search("texts", text="number")).hits if one.item_id == "x"]
+    (hit,) = [one for one in (await searched(again, "texts", text="number")).hits if one.item_id == "x"]
     assert hit.text.count("very") >= 5
     await assert_kept(again, hit.text)
     await assert_kept(again, "red apples fall")
@@ -264,7 +265,7 @@ async def test_rows_are_given_of_the_best_hits_as_far_as_there_is_room(index: In
         known = section(axis(0) * (3 - place), words, tokens=tokens_of(words, width=wide))
         await index.upsert("texts", [item(f"i{place}", known)])
 
-    hits = (await index.search("texts", vector=vector(*axis(0)), token_vectors=True)).hits
+    hits = (await searched(index, "texts", vector=vector(*axis(0)), token_vectors=True)).hits
 
     assert [hit.item_id for hit in hits] == ["i0", "i1", "i2"]
     assert [hit.multi_vector is not None for hit in hits] == [True, True, False]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.reindexing import NEW, WIDER
+from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.artifacts import Artifact
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -76,7 +77,7 @@ async def moved(index: Index, numbers: Iterable[int]) -> None:
 
 
 async def search(index: Index, number: int, limit: int = COUNT, **more: object) -> Sequence[Hit]:
-    reply = await index.search("docs", vector=vector(*NEW_ROWS[number], space=NEW), limit=limit, **more)  # type: ignore[arg-type]
+    reply = await searched(index, "docs", vector=vector(*NEW_ROWS[number], space=NEW), limit=limit, **more)  # type: ignore[arg-type]
     return reply.hits
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from index.conftest import refusal
 from support.each import each
+from support.requests import searched
 from support.sections import SPACE, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch
 from tieback.core.types.collection import IndexedItem
@@ -20,7 +21,7 @@ from tieback_contract.vectors import DType, SpaceRef, Vector
 
 
 async def found(index: Index, values: Sequence[float] | Array, **about: Any) -> list[str]:
-    return [hit.item_id for hit in (await index.search("docs", vector=vector(*values), **about)).hits]
+    return [hit.item_id for hit in (await searched(index, "docs", vector=vector(*values), **about)).hits]
 
 
 async def test_an_item_comes_back_as_it_was_written_without_bytes_of_pictures(index: Index) -> None:
@@ -63,7 +64,7 @@ async def test_the_place_of_a_text_in_its_original_is_kept_and_told_with_hits(
     again = open_index()
 
     assert [s.span for s in (await again.get_item("docs", "a")).sections] == [(40, 47), None]
-    hits = (await again.search("docs", vector=vector(1, 0, 0, 0))).hits
+    hits = (await searched(again, "docs", vector=vector(1, 0, 0, 0))).hits
     assert [hit.span for hit in hits] == [(40, 47), None]
     await again.close()
 
@@ -100,8 +101,8 @@ async def test_replacing_an_item_by_one_with_fewer_sections_leaves_none_behind(i
 
     await index.upsert("docs", [item("a", section(axis(0), "other"))])
 
-    assert len((await index.search("docs", vector=vector(1, 1, 1, 1), limit=9)).hits) == 1
-    assert not (await index.search("docs", text="word3")).hits
+    assert len((await searched(index, "docs", vector=vector(1, 1, 1, 1), limit=9)).hits) == 1
+    assert not (await searched(index, "docs", text="word3")).hits
     assert index.size.sections == 1
 
 
@@ -185,7 +186,7 @@ async def test_half_floats_and_scaled_integers_are_kept_as_floats(index: Index) 
 
     await index.upsert("docs", [item("half", section(half)), item("scaled", section(scaled))])
 
-    hits = (await index.search("docs", vector=vector(1, 0, 0, 0))).hits
+    hits = (await searched(index, "docs", vector=vector(1, 0, 0, 0))).hits
     assert [hit.item_id for hit in hits] == ["scaled", "half"]
     assert [hit.score for hit in hits] == pytest.approx([2.0, 0.5])
 
@@ -238,7 +239,7 @@ async def test_deleting_counts_what_was_there_and_it_is_not_found_again(index: I
     assert await index.delete_items("docs", ["b"]) == 0
 
     assert await found(index, (1, 1, 1, 1)) == ["a"]
-    assert not (await index.search("docs", text="bee")).hits
+    assert not (await searched(index, "docs", text="bee")).hits
     with pytest.raises(NotFound, match="no item is named 'b'"):
         await index.get_item("docs", "b")
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.each import each
+from support.requests import searched
 from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.search import Reached, SearchReply
@@ -47,7 +48,7 @@ def asking(index: Index) -> Callable[[MethodChoice | None], Any]:
 
     async def ask(how: MethodChoice | None) -> list[list[str]]:
         return [
-            names(await index.search("coded", vector=Vector(q, WIDE), vector_search=how)) for q in queries
+            names(await searched(index, "coded", vector=Vector(q, WIDE), vector_search=how)) for q in queries
         ]
 
     return ask
@@ -79,7 +80,7 @@ async def test_a_wanted_recall_chooses_the_breadth_by_a_measurement(coded: Index
     chosen = {}
     for wanted in (0.5, 0.9, 0.99):
         how = MethodChoice("wanted_recall", {"recall": wanted})
-        reply = await coded.search("coded", vector=query, vector_search=how)
+        reply = await searched(coded, "coded", vector=query, vector_search=how)
         assert reply.reached is not None
         assert reply.reached.recall >= wanted
         assert recall(await ask(how), exact) >= wanted - 0.1
@@ -93,7 +94,7 @@ async def test_a_measurement_is_kept_until_the_collection_has_doubled(coded: Ind
     query = Vector(np.ones(32, np.float32), WIDE)
 
     async def measured() -> float:
-        reply = await coded.search("coded", vector=query, vector_search=how, explain=True)
+        reply = await searched(coded, "coded", vector=query, vector_search=how, explain=True)
         return sum(stage.seconds for stage in reply.timing.stages if stage.name == "measure_recall")
 
     first, second = await measured(), await measured()
@@ -111,7 +112,7 @@ async def test_a_measurement_is_kept_until_the_collection_has_doubled(coded: Ind
 
 async def test_where_every_section_is_compared_anyway_nothing_is_measured(index: Index) -> None:
     await index.upsert("docs", [item("a", section((1, 0, 0, 0)))])
-    reply = await index.search("docs", vector=NORTH, vector_search=MethodChoice("wanted_recall"))
+    reply = await searched(index, "docs", vector=NORTH, vector_search=MethodChoice("wanted_recall"))
 
     assert reply.reached == Reached(1.0, 1.0)
 
@@ -154,8 +155,15 @@ async def test_all_that_is_similar_enough_is_found_and_nothing_else(
     circle: Index, asked: dict[str, Any], granularity: Granularity
 ) -> None:
     how = MethodChoice("within", {"similarity": float(np.cos(1.01))})
-    reply = await circle.search(
-        "docs", vector=NORTH, limit=100, vector_search=how, granularity=granularity, explain=True, **asked
+    reply = await searched(
+        circle,
+        "docs",
+        vector=NORTH,
+        limit=100,
+        vector_search=how,
+        granularity=granularity,
+        explain=True,
+        **asked,
     )
 
     assert names(reply) == ["0", "1", "2", "3", "4"]
@@ -170,7 +178,7 @@ async def test_within_a_similarity_the_best_region_counts_half(index: Index) -> 
 
     async def found(similarity: float) -> list[str]:
         how = MethodChoice("within", {"similarity": similarity})
-        return names(await index.search("docs", vector=NORTH, vector_search=how))
+        return names(await searched(index, "docs", vector=NORTH, vector_search=how))
 
     assert await found(0.49) == ["photo"]
     assert await found(0.51) == []
@@ -201,13 +209,13 @@ async def test_what_a_search_does_not_use_is_refused_with_its_field(
     index: Index, asked: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
-        await index.search("docs", **asked)
+        await searched(index, "docs", **asked)
 
     assert str(refused.value.field) == field
 
 
 async def test_an_unknown_method_is_told_the_choices(index: Index) -> None:
     with pytest.raises(NotFound) as refused:
-        await index.search("docs", vector=NORTH, vector_search=MethodChoice("flat"))
+        await searched(index, "docs", vector=NORTH, vector_search=MethodChoice("flat"))
 
     assert "exact" in refused.value.choices

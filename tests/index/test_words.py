@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.requests import searched
 from support.sections import axis, item, section
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Item
@@ -13,7 +14,7 @@ from tieback_contract.modality import Modality
 
 
 async def found(index: Index, text: str, **how: Any) -> list[str]:
-    return [hit.item_id for hit in (await index.search("docs", text=text, **how)).hits]
+    return [hit.item_id for hit in (await searched(index, "docs", text=text, **how)).hits]
 
 
 def texts(**by_name: str) -> list[IndexedItem]:
@@ -86,7 +87,7 @@ async def test_a_word_of_the_title_counts_as_a_word_of_the_text(index: Index) ->
 async def test_the_score_of_words_is_the_share_of_the_best_that_the_query_could_give(index: Index) -> None:
     await index.upsert("docs", texts(both="tea ceremony", one="tea leaves", none="coffee"))
 
-    hits = (await index.search("docs", text="tea ceremony unheardof")).hits
+    hits = (await searched(index, "docs", text="tea ceremony unheardof")).hits
 
     assert [hit.item_id for hit in hits] == ["both", "one"]
     assert 0 < hits[1].score < hits[0].score < 1

@@ -14,6 +14,7 @@ import grpc
 import pytest
 from prometheus_client import CollectorRegistry
 from support.local_platform import Running
+from support.requests import searched
 from support.sections import item, section, vector
 from support.small_server import SmallServer, fuse_request, small_server
 from tieback.core.call import NO_CALL
@@ -204,8 +205,8 @@ async def test_the_index_of_another_process_ignores_the_same_dimensions(local_pl
         await index.upsert("ignoring", [item("text", text), item("photo", photo)])
 
         query, ignored = vector(1, 0, 1, 0, space=ref), [IgnoredDimensions(Modality.TEXT, 0, 2)]
-        whole = await index.search("ignoring", vector=query)
-        less = await index.search("ignoring", vector=query, ignored=ignored)
+        whole = await searched(index, "ignoring", vector=query)
+        less = await searched(index, "ignoring", vector=query, ignored=ignored)
 
     assert [(hit.item_id, round(hit.score, 3)) for hit in whole.hits] == [("text", 1), ("photo", 0.5)]
     assert [(hit.item_id, round(hit.score, 3)) for hit in less.hits] == [("photo", 0.5), ("text", 0.1)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support import milvus_lite
+from support.requests import searched
 from support.sections import SPACE, WIDTH, item, vector
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, StartupError, Unavailable
@@ -30,7 +31,7 @@ async def test_a_milvus_that_is_away_is_said_at_once_and_found_again(server: mil
     begin = time.monotonic()
 
     for call in (
-        lambda: index.search("docs", vector=NORTH),
+        lambda: searched(index, "docs", vector=NORTH),
         lambda: index.upsert("docs", [item("b")]),
         lambda: index.list_collections(),
         lambda: index.reach(),
@@ -49,7 +50,7 @@ async def test_a_milvus_that_is_away_is_said_at_once_and_found_again(server: mil
             break
         except Unavailable:
             await asyncio.sleep(0.1)
-    (hit,) = (await index.search("docs", vector=NORTH)).hits
+    (hit,) = (await searched(index, "docs", vector=NORTH)).hits
     assert hit.item_id == "a"
     assert (await index.upsert("docs", [item("b")])).results == [None]
     await index.close()
@@ -85,11 +86,11 @@ async def test_a_milvus_that_does_not_answer_costs_a_caller_no_more_than_its_dea
     begin = time.monotonic()
 
     with pytest.raises((DeadlineExceeded, Unavailable)):
-        await index.search("docs", vector=NORTH, deadline=Deadline.after(0.5))
+        await searched(index, "docs", vector=NORTH, deadline=Deadline.after(0.5))
 
     assert 0.4 < time.monotonic() - begin < 2
     server.signal(signal.SIGCONT)
-    assert len((await index.search("docs", vector=NORTH)).hits) == 1
+    assert len((await searched(index, "docs", vector=NORTH)).hits) == 1
     await index.close()
 
 

@@ -3,16 +3,16 @@ from typing import Any
 
 import pytest
 from support.each import each
+from support.requests import searched
 from support.sections import SPACE, WIDTH, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, Unsupported
-from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.signals import NAMES
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.milvus import MilvusIndex
 from tieback.milvus.refusals import FIELDS, REASON
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
-from tieback_contract.query import Granularity
+from tieback_contract.query import Granularity, QueryOptions
 
 NORTH = vector(1, 0, 0, 0)
 ASKED: dict[str, list[dict[str, Any]]] = {
@@ -35,7 +35,7 @@ async def test_a_search_for_what_is_not_offered_is_refused_by_its_field(
     index: MilvusIndex, field: str, asked: dict[str, Any]
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
-        await index.search("docs", vector=NORTH, **asked)
+        await searched(index, "docs", vector=NORTH, **asked)
 
     assert (str(caught.value.field), caught.value.message) == (field, FIELDS[field])
     assert caught.value.reason == REASON
@@ -63,14 +63,14 @@ async def test_a_collection_with_what_is_not_offered_is_refused_by_its_field(
 @pytest.mark.parametrize(
     ("field", "plan"),
     [
-        ("query_expansion", QueryPlan(query_expansion=MethodChoice("rocchio"))),
-        ("granularity", QueryPlan(granularity=Granularity.DOCUMENT)),
-        ("ranker", QueryPlan(ranker=MethodChoice("linear"))),
-        ("vector_search", QueryPlan(vector_search=MethodChoice("exact"))),
+        ("query_expansion", QueryOptions(query_expansion=MethodChoice("rocchio"))),
+        ("granularity", QueryOptions(granularity=Granularity.DOCUMENT)),
+        ("ranker", QueryOptions(ranker=MethodChoice("linear"))),
+        ("vector_search", QueryOptions(vector_search=MethodChoice("exact"))),
     ],
 )
 async def test_a_plan_that_chooses_it_for_every_query_is_refused(
-    index: MilvusIndex, field: str, plan: QueryPlan
+    index: MilvusIndex, field: str, plan: QueryOptions
 ) -> None:
     with pytest.raises(InvalidInput) as changed:
         await index.update_collection("docs", plan)

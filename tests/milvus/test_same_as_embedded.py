@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.each import each
+from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.search import SearchReply
@@ -127,8 +128,8 @@ async def test_both_stores_find_the_same_with_the_same_scores(
                 continue
             call: dict[str, Any] = asked | more | {"limit": 15}
 
-            expected = await embedded.search("docs", **call)
-            found = await in_milvus.search("docs", **call)
+            expected = await searched(embedded, "docs", **call)
+            found = await searched(in_milvus, "docs", **call)
 
             assert told(found) == told(expected)
             assert expected.hits

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import Unavailable
@@ -36,14 +37,14 @@ def head(address: str) -> Head:
 
 async def test_what_one_process_writes_another_finds_at_once(index: MilvusIndex, address: str) -> None:
     other = MilvusIndex(Milvus(address))
-    assert (await other.search("docs", vector=NORTH)).hits == []
+    assert (await searched(other, "docs", vector=NORTH)).hits == []
 
     await index.upsert("docs", [item("a", section(axis(0), "harbour lights"))])
 
-    assert [hit.item_id for hit in (await other.search("docs", vector=NORTH)).hits] == ["a"]
+    assert [hit.item_id for hit in (await searched(other, "docs", vector=NORTH)).hits] == ["a"]
     assert (await other.get_item("docs", "a")).id == "a"
     await asyncio.sleep(1.0)
-    assert [hit.item_id for hit in (await other.search("docs", text="harbour")).hits] == ["a"]
+    assert [hit.item_id for hit in (await searched(other, "docs", text="harbour")).hits] == ["a"]
     await other.delete_items("docs", ["a"])
     assert (await index.list_items("docs"))[0] == []
     await other.close()

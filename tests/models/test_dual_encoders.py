@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from support.own_encoder import TEXTS, encodings, served
 from support.own_folders import IMAGE_SIDE, preprocessor, save_dual_encoder, tower_card, write_json
 from support.present import present
+from support.requests import searched
 from support.sections import item, section
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
@@ -285,7 +286,7 @@ async def test_a_collection_of_pictures_is_searched_with_a_texts_vector(folder: 
             for name, row in zip(pictures, documents, strict=True)
         ],
     )
-    reply = await index.search("pictures", vector=Vector(query, text.card.space))
+    reply = await searched(index, "pictures", vector=Vector(query, text.card.space))
     await index.close()
 
     nearest_first = sorted(pictures, key=lambda name: -documents[list(pictures).index(name)] @ query)

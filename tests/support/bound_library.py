@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from tieback.answer import Answerer, JointInputs
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.retrieval import QueryPart, Retrieval
+from tieback.core.types.retrieval import QueryPart
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.imputation import fit as fit_imputation
@@ -32,6 +33,7 @@ from tieback_contract.vectors import VectorKind
 
 from support import colours
 from support.bag_of_words import WIDTH, BagOfWords, card, dense
+from support.requests import retrieval
 from support.troubles import Troubles
 
 NONE = MethodChoice("none")
@@ -122,8 +124,8 @@ class Library:
         return self
 
     async def ask(self, *query: QueryPart, deadline: Deadline | None = None, **how: Any) -> Any:
-        retrieval = Retrieval(how.pop("collection", "library"), query, **{"reranker": NONE} | how)
-        return await self.answerer.retrieve(retrieval, deadline=deadline or Deadline.after(30))
+        request = retrieval(how.pop("collection", "library"), query, **{"reranker": NONE} | how)
+        return await self.answerer.retrieve(request, Call(deadline or Deadline.after(30)))
 
     async def close(self) -> None:
         await self.index.close()

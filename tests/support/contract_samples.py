@@ -26,7 +26,7 @@ from tieback.core.types.encoding import (
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrieveReply
+from tieback.core.types.retrieval import QueryPart, RetrieveReply
 from tieback.core.types.search import Reached, SearchReply
 from tieback.serving import conversions
 from tieback_contract.alignment import Alignment
@@ -52,7 +52,7 @@ from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.hits import ReadIn, RetrievedHit, SignalShare
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
-from tieback_contract.query import Granularity
+from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 from tieback_contract.vectors import DType, SpaceRef, SparseVector, Vector, VectorKind
 
 from support.collection_samples import (
@@ -91,6 +91,7 @@ from support.contract_values import (
 from support.query_plan_samples import PLAN, QUERY_PLANS
 from support.recognition_samples import CITED, PASSAGE, RECOGNITION
 from support.request_samples import REQUESTS
+from support.requests import retrieval, search_of
 
 MADE = datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC)
 SAMPLES: dict[str, list[Any]] = {
@@ -208,11 +209,23 @@ SAMPLES: dict[str, list[Any]] = {
     "plan": [
         PLAN,
         RetrievalPlan(
-            *(False, False, None, MethodChoice("none"), 0, 0.0, False, MethodChoice("none"), 0.0, 0),
-            Granularity.SECTION,
-            MethodChoice("none"),
+            QueryOptions(
+                hybrid=False,
+                balance_modalities=False,
+                reranker=MethodChoice("none"),
+                candidates=0,
+                collapse_pieces=False,
+                query_expansion=MethodChoice("none"),
+                diversity=0.0,
+                hits_per_item=0,
+                granularity=Granularity.SECTION,
+                ranker=MethodChoice("none"),
+                vector_search=MethodChoice("nearest"),
+                composition="",
+                condition="",
+                every_copy=True,
+            ),
             first_modality=Modality.IMAGE,
-            every_copy=True,
             fill_up=True,
         ),
     ],
@@ -227,32 +240,59 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "rerank_source": [TEXT, Content(Modality.IMAGE, b"\x89PNG"), TOKENS, REGIONS, WINDOWS],
     "retrieval": [
-        Retrieval(
+        retrieval(
             "books",
             [QueryPart(TEXT, -0.5)],
-            5,
-            "a = 1",
-            Routing("explicit", {"a": 1.0}),
-            40,
-            MethodChoice("optimal_transport"),
-            True,
-            False,
-            True,
-            MethodChoice("reciprocal_rank"),
-            0.25,
-            True,
-            EXPANSION,
-            0.5,
-            2,
-            Granularity.DOCUMENT,
-            MethodChoice("linear"),
-            "shades",
-            MethodChoice("within", {"similarity": 0.5}),
-            3,
-            "colour",
+            limit=5,
+            filter="a = 1",
+            routing=Routing("explicit", {"a": 1.0}),
+            explain=True,
+            candidates=40,
+            reranker=MethodChoice("optimal_transport"),
+            hybrid=True,
+            balance_modalities=False,
+            rank_fusion=MethodChoice("reciprocal_rank"),
+            min_relevance=0.25,
+            collapse_pieces=True,
+            query_expansion=EXPANSION,
+            diversity=0.5,
+            hits_per_item=2,
+            granularity=Granularity.DOCUMENT,
+            ranker=MethodChoice("linear"),
+            composition="shades",
+            vector_search=MethodChoice("within", {"similarity": 0.5}),
+            highlights=3,
+            condition="colour",
             every_copy=True,
         ),
-        Retrieval("books", [QueryPart(TEXT)]),
+        retrieval("books", [QueryPart(TEXT)]),
+    ],
+    "search_request": [
+        search_of(
+            "books",
+            vector=Vector(np.array([1.0, 0.5], np.float32), SPACE),
+            text="moon",
+            limit=5,
+            filter="a = 1",
+            explain=True,
+            multi_vectors=True,
+            token_vectors=True,
+            vectors=True,
+            signals=["window"],
+            first_modality=Modality.IMAGE,
+            related_from=0.25,
+            fill_up=True,
+            balance_modalities=True,
+            collapse_pieces=True,
+            rank_fusion=MethodChoice("reciprocal_rank"),
+            query_expansion=EXPANSION,
+            diversity=0.5,
+            hits_per_item=2,
+            granularity=Granularity.DOCUMENT,
+            vector_search=MethodChoice("within", {"similarity": 0.5}),
+            highlights=3,
+            every_copy=True,
+        ),
     ],
     "query_plan": QUERY_PLANS,
     "retrieve_reply": [

@@ -1,14 +1,12 @@
 """Plans of queries: as a collection has them, and as one was answered."""
 
-from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.retrieval import RetrievalPlan
 from tieback_contract.method_choice import MethodChoice
-from tieback_contract.query import Granularity
+from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 
 QUERY_PLANS = [
-    QueryPlan(),
-    QueryPlan(False, True, MethodChoice("standard_scores"), MethodChoice("none"), 50, True),
-    QueryPlan(
+    QueryOptions(),
+    QueryOptions(False, True, MethodChoice("standard_scores"), MethodChoice("none"), 50, True),
+    QueryOptions(
         query_expansion=MethodChoice("rocchio", {"documents": 5}),
         diversity=0.5,
         hits_per_item=2,
@@ -19,23 +17,26 @@ QUERY_PLANS = [
 ]
 
 PLAN = RetrievalPlan(
-    True,
-    False,
-    MethodChoice("reciprocal_rank"),
-    MethodChoice("late_interaction"),
-    40,
+    QueryOptions(
+        hybrid=True,
+        balance_modalities=False,
+        rank_fusion=MethodChoice("reciprocal_rank"),
+        reranker=MethodChoice("late_interaction"),
+        candidates=40,
+        collapse_pieces=True,
+        query_expansion=MethodChoice("rocchio", {"documents": 5}),
+        diversity=0.5,
+        hits_per_item=2,
+        granularity=Granularity.DOCUMENT,
+        ranker=MethodChoice("linear"),
+        composition="shades",
+        vector_search=MethodChoice("coarse_to_fine", {"breadth": 2}),
+        condition="colour",
+        every_copy=False,
+    ),
     0.25,
-    True,
-    MethodChoice("rocchio", {"documents": 5}),
-    0.5,
-    2,
-    Granularity.DOCUMENT,
-    MethodChoice("linear"),
-    True,
-    "shades",
-    MethodChoice("coarse_to_fine", {"breadth": 2}),
-    0.75,
-    0.25,
-    MethodChoice("late_interaction"),
-    "colour",
+    token_vectors=True,
+    expected_recall=0.75,
+    expected_seconds=0.25,
+    skipped_reranker=MethodChoice("late_interaction"),
 )

@@ -6,9 +6,8 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
-from tieback_contract.answers import AnswerStyle, Finish, GenerationEvent, RewrittenQuestion
+from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion
 from tieback_contract.field_path import at
-from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
@@ -40,23 +39,21 @@ from tieback.answer.single_space import SingleSpace
 from tieback.answer.splitting import Splitting
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.answer.upgrading import Upgrading
-from tieback.core.call import Call
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.follow_up import standalone
 from tieback.core.types.content import Item
-from tieback.core.types.conversation import NO_CONVERSATION, Conversation
+from tieback.core.types.conversation import Conversation
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.limits import Limits
-from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.retrieval import AnswerRequest, RetrieveReply, RetrieveRequest
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.models.learned.query_composition import LearnedComposition
 from tieback.operation_ports import MovesPort
 from tieback.ports import (
-    DEFAULT_GROUNDING,
-    DEFAULT_SAMPLING,
     EncoderPort,
     GeneratorPort,
     IndexPort,
@@ -199,37 +196,29 @@ class Answerer:
         """What makes one vector of each content, in the served spaces."""
         return Embedding(self._served, min(TOGETHER, self._limits.batch_items or TOGETHER))
 
-    async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:
+    async def retrieve(self, request: RetrieveRequest, call: Call = NO_CALL) -> RetrieveReply:
         """Finds what bears on a query of any modality.
 
         Spaces that fail, or are past their share of the deadline, are left out and named in the explanation;
         it is an error only if none speaks.
         """
-        return await self._retriever.retrieve(retrieval, Stopwatch(), deadline)
+        return await self._retriever.retrieve(request, Stopwatch(), call.deadline)
 
     async def answer(
-        self,
-        retrieval: Retrieval,
-        *,
-        model: str = "",
-        evidence_limit: int = 0,
-        sampling: SamplingParameters = DEFAULT_SAMPLING,
-        grounding: Grounding = DEFAULT_GROUNDING,
-        style: AnswerStyle = AnswerStyle.AUTO,
-        conversation: Conversation = NO_CONVERSATION,
-        deadline: Deadline = NO_DEADLINE,
+        self, request: AnswerRequest, call: Call = NO_CALL
     ) -> AsyncIterator[RetrieveReply | GenerationEvent]:
         """What was found, then the generator's events; evidence ids are "1", "2", … in hit order.
 
         The query's words are rewritten by the conversation, which is told first where it changes them.
         A query without words is found and not answered: the stream ends after what was found.
         """
-        watch = Stopwatch()
+        watch, deadline = Stopwatch(), call.deadline
+        retrieval, grounding = request.retrieval, request.grounding
         asked = words_of(retrieval.query)
-        question = standalone(asked, conversation.history)
+        question = standalone(asked, request.conversation.history)
         if question and self._generator is None:
             raise Unsupported("this server has no space of texts to answer by; retrieve works without one")
-        if evidence_limit < 0:
+        if request.evidence_limit < 0:
             raise InvalidInput("evidence_limit is 0 or more", field="evidence_limit")
         answers = bool(question and self._generator)
         until = share(deadline, RETRIEVAL_SHARE) if answers else deadline
@@ -246,7 +235,7 @@ class Answerer:
             return
         deadline.check("generating")
         began = watch.elapsed()
-        limit = evidence_limit or self._evidence_limit
+        limit = request.evidence_limit or self._evidence_limit
         evidence = await asyncio.to_thread(evidence_of, found.hits, limit, question)
         if not evidence and grounding.abstain_below is None and not grounding.disabled:
             # A pipeline that finds nothing does not let the model answer from memory, unless it is told to.
@@ -255,11 +244,11 @@ class Answerer:
             GenerateRequest(
                 question,
                 evidence,
-                model=model,
-                sampling=sampling,
+                model=request.model,
+                sampling=request.sampling,
                 grounding=grounding,
-                style=style,
-                conversation=Conversation((), conversation.system),
+                style=request.style,
+                conversation=Conversation((), request.conversation.system),
             ),
             Call(hop(deadline)),
         )

@@ -14,6 +14,7 @@ from typing import Protocol
 from tieback_contract.collections import Moving
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import QueryOptions
 from tieback_contract.vectors import SpaceRef
 
 from tieback.answer.degradation import Losses
@@ -33,7 +34,6 @@ from tieback.core.tenant import TENANT
 from tieback.core.types.collection import Collection
 from tieback.core.types.fusion import JOINT_SPACE, Role, Routing
 from tieback.core.types.limits import Limits
-from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import WITH
 from tieback.methods.codecs import codecs, with_defaults
@@ -203,7 +203,7 @@ class CollectionSpaces:
         moving = found.moving
         return self._served.get(moving.space) if moving is not None and moving.translation else None
 
-    async def plan_to_read(self, collection: str, deadline: Deadline) -> QueryPlan:
+    async def plan_to_read(self, collection: str, deadline: Deadline) -> QueryOptions:
         """How queries of a collection are answered where they do not say."""
         return (await self._found(collection, deadline)).plan
 

@@ -11,18 +11,18 @@ from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused
 from tieback_contract.hits import Hit, RetrievedHit
-from tieback_contract.query import Granularity
+from tieback_contract.method_choice import is_chosen
+from tieback_contract.query import Granularity, RetrievalPlan
 from tieback_contract.vectors import SpaceRef
 
 from tieback.answer.collection_spaces import CollectionSpace
 from tieback.answer.picture_query import whole_and_regions
-from tieback.answer.plan import NO_RERANKING, WORDS_ALONE
 from tieback.answer.stopwatch import Stopwatch
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Unavailable
 from tieback.core.order import best_first
 from tieback.core.types.fusion import Role
-from tieback.core.types.retrieval import Retrieval, RetrievalPlan
+from tieback.core.types.retrieval import RetrieveRequest
 from tieback.models.learned.conditional_space import ConditionalSpace
 
 CONDITION = "condition"
@@ -37,21 +37,21 @@ class Conditions:
             (one.space, name): one for one in spaces for name in one.conditions
         }
 
-    def check(self, retrieval: Retrieval, plan: RetrievalPlan) -> None:
+    def check(self, retrieval: RetrieveRequest, plan: RetrievalPlan) -> None:
         """NotFound, with the choices, for an unknown condition; InvalidInput beside what orders otherwise."""
-        if not (condition := plan.condition):
+        if not (condition := plan.options.condition):
             return
         if condition not in (names := {name for _, name in self._known}):
             raise NotFound("condition", condition, names)
         if len(retrieval.query) != 1:
             raise InvalidInput("under a condition the query is one content", field="query")
         others = {
-            "reranker": plan.reranker.name != NO_RERANKING.name,
-            "diversity": plan.diversity > 0,
-            "granularity": plan.granularity is Granularity.DOCUMENT,
-            "composition": bool(plan.composition),
-            "vector_search": plan.vector_search.name == WORDS_ALONE.name,
-            "ranker": retrieval.ranker is not None and plan.ranker.name != "none",
+            "reranker": is_chosen(plan.options.reranker),
+            "diversity": bool(plan.options.diversity),
+            "granularity": plan.options.granularity is Granularity.DOCUMENT,
+            "composition": bool(plan.options.composition),
+            "vector_search": not is_chosen(plan.options.vector_search),
+            "ranker": is_chosen(retrieval.options.ranker),
         }
         for field, is_asked in others.items():
             if is_asked:
@@ -59,9 +59,9 @@ class Conditions:
                     f"the condition orders the hits, and so would {field}: leave one of them out", field=field
                 )
 
-    def of(self, retrieval: Retrieval, space: CollectionSpace) -> Conditional:
+    def of(self, retrieval: RetrieveRequest, space: CollectionSpace) -> Conditional:
         """What orders hits of the space. InvalidInput where nothing does, or not what is asked for."""
-        condition = retrieval.condition
+        condition = retrieval.options.condition or ""
         found = self._known.get((space.ref, condition))
         if found is None:
             known = ", ".join(sorted({ref.name for ref, name in self._known if name == condition}))
@@ -91,7 +91,7 @@ class Conditional:
     """The order of one query's hits under its condition."""
 
     learned: ConditionalSpace
-    retrieval: Retrieval
+    retrieval: RetrieveRequest
     space: CollectionSpace
 
     async def ordered(
@@ -109,7 +109,7 @@ class Conditional:
             asked = seen.values
         with watch.stage(CONDITION) as stage:
             rows = {place: found for place, hit in enumerate(hits) if (found := _rows(hit)) is not None}
-            projected = self.learned.project([asked, *rows.values()], self.retrieval.condition)
+            projected = self.learned.project([asked, *rows.values()], self.retrieval.options.condition or "")
             scores = dict(zip(rows, (projected[1:] @ projected[0]).tolist(), strict=True))
             stage.candidates_in = stage.candidates_out = len(hits)
         known = np.array([scores.get(place, -np.inf) for place in range(len(hits))])

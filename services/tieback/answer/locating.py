@@ -23,7 +23,7 @@ from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.encoding import Truncated, Truncation
 from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
 from tieback.core.types.moving import SecondVector
-from tieback.core.types.retrieval import Retrieval
+from tieback.core.types.retrieval import RetrieveRequest
 
 STALE = "stale"
 
@@ -48,7 +48,7 @@ class Locating:
     def __init__(self, spaces: CollectionSpaces, composing: Composing, encode_share: float) -> None:
         self._spaces, self._composing, self._encode_share = spaces, composing, encode_share
 
-    async def locate(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> Located:
+    async def locate(self, retrieval: RetrieveRequest, watch: Stopwatch, deadline: Deadline) -> Located:
         """The query's vectors. Where the collection is between two spaces, the old one has to answer.
 
         It knows every section; without the new one, the answer is the old one's.
@@ -56,7 +56,7 @@ class Locating:
         with watch.stage("collection"):
             space, known = await self._spaces.to_read(retrieval.collection, hop(deadline))
             following = await self._spaces.following(retrieval.collection, hop(deadline))
-        if following is None or retrieval.composition:
+        if following is None or retrieval.options.composition:
             return await self._in(space, known, retrieval, watch, deadline)
         beside = asyncio.create_task(
             self._in(following, known, retrieval, Stopwatch(), deadline), name="the query in the new space"
@@ -80,7 +80,7 @@ class Locating:
         self,
         space: CollectionSpace,
         known: Routing,
-        retrieval: Retrieval,
+        retrieval: RetrieveRequest,
         watch: Stopwatch,
         deadline: Deadline,
     ) -> Located:
@@ -88,9 +88,9 @@ class Locating:
         contents = [part.content for part in retrieval.query]
         first = contents[0].data
         routing = space.routing(retrieval.routing, known)
-        if retrieval.composition:
+        if retrieval.options.composition:
             composed, unread = await self._composing.compose(
-                retrieval.composition, retrieval.query, space.ref, watch, hop(deadline)
+                retrieval.options.composition, retrieval.query, space.ref, watch, hop(deadline)
             )
             return Located(dataclasses.replace(composed, routing=_marked(composed.routing, space)), unread)
         if len(contents) == 1 and isinstance(first, Vector) and first.space.name == space.name:

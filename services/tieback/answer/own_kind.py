@@ -11,29 +11,29 @@ import dataclasses
 from collections.abc import Sequence
 
 from tieback_contract.modality import Modality
-from tieback_contract.query import Granularity
+from tieback_contract.query import Granularity, RetrievalPlan
 
 from tieback.answer.relevance import similarity_of
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan
+from tieback.core.types.retrieval import QueryPart, RetrieveRequest
 
 
-def with_own_kind_first(retrieval: Retrieval, plan: RetrievalPlan, space: str) -> RetrievalPlan:
+def with_own_kind_first(retrieval: RetrieveRequest, plan: RetrievalPlan, space: str) -> RetrievalPlan:
     """The plan, with the modality that comes first where there is one.
 
     There is one for a query of one modality that is not words, in a collection in the joint space, unless the
     query says how modalities are compared, or asks for documents.
     """
     own = _modality_of(retrieval.query)
-    asked = retrieval.balance_modalities is not None or plan.hybrid
-    if own is None or asked or space != JOINT_SPACE or plan.granularity is Granularity.DOCUMENT:
+    asked = retrieval.options.balance_modalities is not None or plan.options.hybrid
+    if own is None or asked or space != JOINT_SPACE or plan.options.granularity is Granularity.DOCUMENT:
         return plan
     return dataclasses.replace(plan, first_modality=own)
 
 
 def related_from(plan: RetrievalPlan, space: str) -> float | None:
     """The similarity from which on a hit without words is not marked as unrelated; None where none is."""
-    is_used = plan.first_modality is not None or plan.balance_modalities
+    is_used = plan.first_modality is not None or plan.options.balance_modalities
     return similarity_of(plan.relevance_floor) if is_used and space == JOINT_SPACE else None
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused
 from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.method_choice import is_chosen
 from tieback_contract.modality import Modality
-from tieback_contract.query import Granularity
+from tieback_contract.query import Granularity, RetrievalPlan
 from tieback_contract.vectors import MultiVector
 
 from tieback.answer.collection_spaces import CollectionSpace
@@ -24,7 +24,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import FusePart, FuseRequest, Role
 from tieback.core.types.limits import Limits
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan
+from tieback.core.types.retrieval import QueryPart, RetrieveRequest
 from tieback.models.image_decoding import size_of
 
 SMALLEST_SIDE = 8
@@ -38,7 +38,7 @@ def is_picture_by_regions(query: Sequence[QueryPart], space: CollectionSpace) ->
 
 
 def plan_by_regions(
-    retrieval: Retrieval, plan: RetrievalPlan, space: CollectionSpace, limits: Limits
+    retrieval: RetrieveRequest, plan: RetrievalPlan, space: CollectionSpace, limits: Limits
 ) -> RetrievalPlan:
     """The plan of such a query: in the space of one encoder reranked by regions, unless it asks otherwise.
 
@@ -50,7 +50,7 @@ def plan_by_regions(
         return plan
     width, height = size_of(content, limits)
     is_small = min(width, height) < SMALLEST_SIDE
-    if is_small and retrieval.reranker is not None and retrieval.reranker.name != NO_RERANKING.name:
+    if is_small and is_chosen(retrieval.options.reranker):
         raise InvalidInput(
             f"the picture has {width} × {height} pixels, and one that is reranked by its regions has "
             f"{SMALLEST_SIDE} a side at least; send a larger part, or name the reranker "
@@ -60,15 +60,15 @@ def plan_by_regions(
     if (
         is_small
         or not isinstance(space.router, SingleSpace)
-        or retrieval.reranker is not None
-        or plan.reranker.name != NO_RERANKING.name
-        or plan.diversity
-        or plan.condition
-        or plan.granularity is Granularity.DOCUMENT
+        or retrieval.options.reranker is not None
+        or is_chosen(plan.options.reranker)
+        or plan.options.diversity
+        or plan.options.condition
+        or plan.options.granularity is Granularity.DOCUMENT
     ):
         return plan
-    candidates = retrieval.candidates or reranked_candidates(retrieval.limit)
-    return dataclasses.replace(plan, reranker=PICTURE_RERANKING, candidates=max(candidates, plan.candidates))
+    candidates = retrieval.options.candidates or reranked_candidates(retrieval.limit)
+    return plan.but(reranker=PICTURE_RERANKING, candidates=max(candidates, plan.options.candidates or 0))
 
 
 async def whole_and_regions(

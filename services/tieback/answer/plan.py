@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from tieback_contract.method_choice import MethodChoice
-from tieback_contract.query import Granularity
+from tieback_contract.method_choice import MethodChoice, is_chosen
+from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 
 from tieback.answer.query_words import words_of
 from tieback.answer.relevance import RELEVANCE_FLOOR
 from tieback.core.query_choices import COMPOSITION, CONDITION, FIELD_OF, NO_WORDS, ROUTING, clashes, said
 from tieback.core.types.fusion import Routing
-from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.retrieval import NEAREST, Retrieval, RetrievalPlan
+from tieback.core.types.retrieval import RetrieveRequest
 from tieback.methods import reranking
 from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION
 
@@ -31,6 +30,9 @@ NO_RANKER = MethodChoice("none")
 WORDS_ALONE = MethodChoice("none")
 """Of the methods of vector search: the query's words are searched for, and no vector."""
 
+NEAREST = MethodChoice("nearest")
+"""Searches by the vector as the collection does by itself."""
+
 DEFAULT_LIMIT, MOST_HITS = 10, 100
 FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
 CANDIDATES_PER_HIT = 4
@@ -42,106 +44,80 @@ RANKED_CANDIDATES = 100
 
 # Words are searched for where a query has some. Where it has none, its own kind comes first (`own_kind.py`).
 DEFAULT_PLAN = RetrievalPlan(
-    hybrid=True,
-    balance_modalities=False,
-    rank_fusion=DEFAULT_RANK_FUSION,
-    reranker=NO_RERANKING,
-    candidates=0,
+    QueryOptions(
+        hybrid=True,
+        balance_modalities=False,
+        rank_fusion=DEFAULT_RANK_FUSION,
+        reranker=NO_RERANKING,
+        collapse_pieces=True,
+        query_expansion=NO_EXPANSION,
+        diversity=0.0,
+        hits_per_item=0,
+        granularity=Granularity.SECTION,
+        ranker=NO_RANKER,
+        vector_search=NEAREST,
+        composition="",
+        condition="",
+        min_relevance=0.0,
+        highlights=0,
+        every_copy=False,
+    ),
     relevance_floor=RELEVANCE_FLOOR,
-    collapse_pieces=True,
-    query_expansion=NO_EXPANSION,
-    diversity=0.0,
-    hits_per_item=0,
-    granularity=Granularity.SECTION,
-    ranker=NO_RANKER,
-    vector_search=NEAREST,
     fill_up=True,
 )
 
-ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN, collapse_pieces=False, fill_up=False)
+ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN.but(collapse_pieces=False), fill_up=False)
 """An answer rests on the text of a few hits, and the own text of a collapsed hit is not all that was found of
 it (docs/decisions/0035). So it may rest on one item."""
 
 
-def filled(retrieval: Retrieval, chosen: QueryPlan) -> Retrieval:
+def filled(retrieval: RetrieveRequest, chosen: QueryOptions) -> RetrieveRequest:
     """A query with what its collection chooses where it says nothing, as far as that fits what it says."""
-    asked = said(retrieval) | {
+    options = retrieval.options
+    asked = said(options) | {
         name
         for name, is_asked in (
-            (COMPOSITION, bool(retrieval.composition)),
-            (CONDITION, bool(retrieval.condition)),
+            (COMPOSITION, bool(options.composition)),
+            (CONDITION, bool(options.condition)),
             (ROUTING, retrieval.routing != Routing()),
             (NO_WORDS, not words_of(retrieval.query)),
         )
         if is_asked
     }
     unfit = {FIELD_OF[one] for one, _ in clashes(said(chosen), asked)}
-    silent = Retrieval(retrieval.collection, retrieval.query)
-    taken = {
-        name: value
-        for name, value in chosen.chosen().items()
-        if name not in unfit and getattr(retrieval, name) == getattr(silent, name)
-    }
-    return dataclasses.replace(retrieval, **taken)
+    fitting = dataclasses.replace(chosen, **dict.fromkeys(unfit))
+    return dataclasses.replace(retrieval, options=options.over(fitting))
 
 
-def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> RetrievalPlan:
+def plan_of(retrieval: RetrieveRequest, defaults: RetrievalPlan = DEFAULT_PLAN) -> RetrievalPlan:
     """The plan of a query: its own choices, and the defaults for the rest."""
     limit = retrieval.limit or DEFAULT_LIMIT
-    hybrid = defaults.hybrid and not retrieval.composition if retrieval.hybrid is None else retrieval.hybrid
-    reranker = retrieval.reranker or defaults.reranker
-    candidates = retrieval.candidates
-    vector_search = retrieval.vector_search or defaults.vector_search
-    words_alone = vector_search.name == WORDS_ALONE.name
-    documents = (retrieval.granularity or defaults.granularity) is Granularity.DOCUMENT
-    ranker = retrieval.ranker or (NO_RANKER if _is_ordered_otherwise(retrieval) else defaults.ranker)
+    asked = retrieval.options
+    every = asked.over(defaults.options)
+    hybrid = bool(every.hybrid) and not (asked.hybrid is None and asked.composition)
+    reranks = is_chosen(every.reranker)
+    documents = every.granularity is Granularity.DOCUMENT
+    ranker = asked.ranker or (NO_RANKER if _is_ordered_otherwise(asked) else every.ranker)
+    candidates = asked.candidates
     if not candidates:
         # Without reranking the candidates are the hits. Of documents several sections each are compared.
-        reranked = reranker.name != NO_RERANKING.name and not documents
-        candidates = reranked_candidates(limit) if reranked else limit
-        if ranker.name != NO_RANKER.name:
+        candidates = reranked_candidates(limit) if reranks and not documents else limit
+        if is_chosen(ranker):
             candidates = RANKED_CANDIDATES
-        if retrieval.condition:
+        if every.condition:
             candidates = CONDITION_CANDIDATES
-    is_ordered = (
-        any(one.name != NO_RERANKING.name for one in (reranker, ranker))
-        or bool(retrieval.condition or retrieval.diversity)
-        or documents
-    )
-    fill_up = retrieval.hits_per_item is None and defaults.fill_up and not is_ordered
-    return RetrievalPlan(
+    is_ordered = reranks or is_chosen(ranker) or bool(every.condition or every.diversity) or documents
+    fill_up = asked.hits_per_item is None and defaults.fill_up and not is_ordered
+    options = dataclasses.replace(
+        every,
         hybrid=hybrid,
-        balance_modalities=(
-            defaults.balance_modalities
-            if retrieval.balance_modalities is None
-            else retrieval.balance_modalities
-        ),
-        rank_fusion=(retrieval.rank_fusion or defaults.rank_fusion or DEFAULT_RANK_FUSION)
-        if hybrid and not words_alone
-        else None,
-        reranker=reranker,
+        rank_fusion=every.rank_fusion if hybrid and is_chosen(every.vector_search) else None,
         candidates=max(candidates, limit),
-        relevance_floor=defaults.relevance_floor,
-        collapse_pieces=(
-            defaults.collapse_pieces and not documents
-            if retrieval.collapse_pieces is None
-            else retrieval.collapse_pieces
-        ),
-        query_expansion=retrieval.query_expansion or defaults.query_expansion,
-        diversity=defaults.diversity if retrieval.diversity is None else retrieval.diversity,
-        hits_per_item=(
-            (most_per_item(limit) if fill_up else 0)
-            if retrieval.hits_per_item is None
-            else retrieval.hits_per_item
-        ),
-        granularity=retrieval.granularity or defaults.granularity,
-        composition=retrieval.composition,
-        condition=retrieval.condition,
+        collapse_pieces=every.collapse_pieces and (asked.collapse_pieces is not None or not documents),
+        hits_per_item=most_per_item(limit) if fill_up else every.hits_per_item,
         ranker=ranker,
-        vector_search=vector_search,
-        every_copy=retrieval.every_copy,
-        fill_up=fill_up,
     )
+    return dataclasses.replace(defaults, options=options, fill_up=fill_up)
 
 
 def most_per_item(limit: int) -> int:
@@ -154,15 +130,15 @@ def reranked_candidates(limit: int) -> int:
     return max(CANDIDATES_PER_HIT * (limit or DEFAULT_LIMIT), FEWEST_CANDIDATES)
 
 
-def _is_ordered_otherwise(retrieval: Retrieval) -> bool:
+def _is_ordered_otherwise(asked: QueryOptions) -> bool:
     """Whether the query asks for what a learned ranking does not go with."""
-    named = (retrieval.reranker, retrieval.query_expansion)
     return (
-        any(one is not None and one.name != NO_RERANKING.name for one in named)
-        or bool(retrieval.diversity)
-        or retrieval.granularity is Granularity.DOCUMENT
-        or retrieval.hybrid is False
-        or bool(retrieval.composition)
-        or bool(retrieval.condition)
-        or (retrieval.vector_search is not None and retrieval.vector_search.name == WORDS_ALONE.name)
+        is_chosen(asked.reranker)
+        or is_chosen(asked.query_expansion)
+        or bool(asked.diversity)
+        or asked.granularity is Granularity.DOCUMENT
+        or asked.hybrid is False
+        or bool(asked.composition)
+        or bool(asked.condition)
+        or (asked.vector_search is not None and asked.vector_search.is_none)
     )

@@ -6,13 +6,15 @@ import math
 from collections.abc import Collection
 
 from tieback_contract.field_path import at
-from tieback_contract.query import Granularity
+from tieback_contract.method_choice import is_chosen
+from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 
 from tieback.answer.learned_order import Ranker
 from tieback.answer.plan import (
     DEFAULT_LIMIT,
     MOST_CANDIDATES,
     MOST_HITS,
+    NEAREST,
     NO_RANKER,
     NO_RERANKING,
     WORDS_ALONE,
@@ -22,8 +24,7 @@ from tieback.answer.query_words import words_of
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
-from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.retrieval import Retrieval, RetrievalPlan
+from tieback.core.types.retrieval import RetrieveRequest
 from tieback.methods.learned_ranking import learned_rankings
 from tieback.methods.query_expansion import query_expansions
 from tieback.methods.rank_fusion import rank_fusions
@@ -33,7 +34,7 @@ from tieback.ports import MOST_HIGHLIGHTS, NO_EXPANSION
 
 
 def checked_plan(
-    retrieval: Retrieval, limits: Limits, defaults: RetrievalPlan, models: Collection[str]
+    retrieval: RetrieveRequest, limits: Limits, defaults: RetrievalPlan, models: Collection[str]
 ) -> RetrievalPlan:
     """How the query is answered, after checking what needs no work to be found wrong."""
     if not retrieval.query:
@@ -56,31 +57,33 @@ def checked_plan(
         )
     if not 0 <= retrieval.limit <= MOST_HITS:
         raise InvalidInput(f"limit is 1 to {MOST_HITS}, or 0 for {DEFAULT_LIMIT}", field="limit")
-    if not 0 <= retrieval.highlights <= MOST_HIGHLIGHTS:
+    if not 0 <= (retrieval.options.highlights or 0) <= MOST_HIGHLIGHTS:
         raise InvalidInput(f"highlights is 1 to {MOST_HIGHLIGHTS}, or 0 for none", field="highlights")
-    if retrieval.highlights and not words_of(retrieval.query):
+    if retrieval.options.highlights and not words_of(retrieval.query):
         raise InvalidInput(
             "the query has no words, and sentences are chosen by what they say of them: leave this out",
             field="highlights",
         )
-    if not 0 <= retrieval.candidates <= MOST_CANDIDATES:
+    if not 0 <= (retrieval.options.candidates or 0) <= MOST_CANDIDATES:
         raise InvalidInput(f"candidates is 1 to {MOST_CANDIDATES}, or 0 for the default", field="candidates")
-    if not 0 <= retrieval.min_relevance <= 1:
+    if not 0 <= (retrieval.options.min_relevance or 0) <= 1:
         raise InvalidInput("min_relevance is 0 to 1", field="min_relevance")
     plan = plan_of(retrieval, defaults)
     _check_searches(retrieval, plan)
-    if plan.rank_fusion is not None:
-        rank_fusions.configure(plan.rank_fusion.name, plan.rank_fusion.parameters, field="rank_fusion")
-    expansion = plan.query_expansion
+    if plan.options.rank_fusion is not None:
+        rank_fusions.configure(
+            plan.options.rank_fusion.name, plan.options.rank_fusion.parameters, field="rank_fusion"
+        )
+    expansion = plan.options.query_expansion or NO_EXPANSION
     query_expansions.configure(expansion.name, expansion.parameters, field="query_expansion")
-    method = plan.reranker
-    if retrieval.composition and method.name != NO_RERANKING.name:
+    method = plan.options.reranker or NO_RERANKING
+    if retrieval.options.composition and is_chosen(method):
         raise InvalidInput(
             "a reranker would compare the hits with the photo or the words as they are; leave it out, or the "
             "composition",
             field="reranker",
         )
-    if method.name != NO_RERANKING.name and plan.diversity:
+    if is_chosen(method) and plan.options.diversity:
         raise InvalidInput(
             f"a reranker orders the hits again, and their diversity would be lost: leave it out, or name the "
             f"reranker {NO_RERANKING.name!r}",
@@ -90,7 +93,7 @@ def checked_plan(
     return plan
 
 
-def check_known(name: str, chosen: QueryPlan, models: Collection[str], ranker: Ranker | None) -> None:
+def check_known(name: str, chosen: QueryOptions, models: Collection[str], ranker: Ranker | None) -> None:
     """Unsupported where the plan of a collection names what this server does not have."""
     for field, family, choice, others in (
         ("rank_fusion", rank_fusions, chosen.rank_fusion, ()),
@@ -119,20 +122,21 @@ def _not_had(collection: str, field: str, name: str, why: str) -> Unsupported:
 
 def check_ranker(plan: RetrievalPlan, ranker: Ranker | None) -> None:
     """InvalidInput or Unsupported where a learned ranking is asked for that cannot be."""
-    name = plan.ranker.name
-    learned_rankings.configure(name, plan.ranker.parameters, field="ranker")
+    learned = plan.options.ranker or NO_RANKER
+    name = learned.name
+    learned_rankings.configure(name, learned.parameters, field="ranker")
     if name == NO_RANKER.name:
         return
     if ranker is None or ranker.method != name:
         there = "none" if ranker is None else repr(ranker.method)
         raise Unsupported(f"the ranker of this server is {there}, and not {name!r}; see TIEBACK_ARTIFACTS")
     others = {
-        "reranker": plan.reranker.name != NO_RERANKING.name,
-        "query_expansion": plan.query_expansion.name != NO_EXPANSION.name,
-        "diversity": plan.diversity > 0,
-        "granularity": plan.granularity is Granularity.DOCUMENT,
-        "hybrid": not plan.hybrid,
-        "vector_search": plan.vector_search.name == WORDS_ALONE.name,
+        "reranker": is_chosen(plan.options.reranker),
+        "query_expansion": is_chosen(plan.options.query_expansion),
+        "diversity": bool(plan.options.diversity),
+        "granularity": plan.options.granularity is Granularity.DOCUMENT,
+        "hybrid": not plan.options.hybrid,
+        "vector_search": not is_chosen(plan.options.vector_search),
     }
     for field, is_asked in others.items():
         if is_asked:
@@ -143,22 +147,22 @@ def check_ranker(plan: RetrievalPlan, ranker: Ranker | None) -> None:
             )
 
 
-def _check_searches(retrieval: Retrieval, plan: RetrievalPlan) -> None:
+def _check_searches(retrieval: RetrieveRequest, plan: RetrievalPlan) -> None:
     """InvalidInput where a search is wrong, or something is asked for that the searches do not use."""
-    method = plan.vector_search
+    method = plan.options.vector_search or NEAREST
     vector_searches.configure(method.name, method.parameters, field="vector_search")
-    if retrieval.rank_fusion is not None and not plan.hybrid:
+    if retrieval.options.rank_fusion is not None and not plan.options.hybrid:
         raise InvalidInput("words are not searched for, so nothing is merged", field="rank_fusion")
     if method.name != WORDS_ALONE.name:
         return
     if not words_of(retrieval.query):
         raise InvalidInput("the query has no words, and words alone are searched for", field="vector_search")
     unused: dict[str, bool] = {
-        "hybrid": not plan.hybrid,
-        "rank_fusion": retrieval.rank_fusion is not None,
-        "balance_modalities": plan.balance_modalities,
+        "hybrid": not plan.options.hybrid,
+        "rank_fusion": retrieval.options.rank_fusion is not None,
+        "balance_modalities": bool(plan.options.balance_modalities),
         "routing": retrieval.routing != Routing(),
-        "composition": bool(retrieval.composition),
+        "composition": bool(retrieval.options.composition),
     }
     for field, given in unused.items():
         if given:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from tieback_contract.fusion import Fused, RoutingExplanation
 from tieback_contract.hits import Hit, RetrievedHit
-from tieback_contract.query import Granularity
+from tieback_contract.method_choice import is_chosen
+from tieback_contract.query import NO_OPTIONS, Granularity, RetrievalPlan
 from tieback_contract.reports import Stage
 
 from tieback.answer.collection_spaces import CollectionSpaces
@@ -37,6 +38,7 @@ from tieback.answer.relevance import related_first, with_relevance
 from tieback.answer.rerank_times import RerankTimes
 from tieback.answer.reranking import ranked, rerank, stored_tokens
 from tieback.answer.stopwatch import Stopwatch, hop
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     InvalidInput,
@@ -47,14 +49,18 @@ from tieback.core.errors import (
 from tieback.core.types.encoding import Truncated
 from tieback.core.types.limits import Limits
 from tieback.core.types.moving import SecondVector
-from tieback.core.types.query_plan import NO_PLAN
 from tieback.core.types.rerank import RerankResult
-from tieback.core.types.retrieval import Retrieval, RetrievalPlan, RetrieveReply
-from tieback.core.types.search import SearchReply, StageScores
+from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
+from tieback.core.types.search import SearchReply, SearchRequest, StageScores
 from tieback.core.types.signals import NAMES
 from tieback.ports import NO_EXPANSION, IndexPort, RerankerPort
 
 FULL_TEXT = "full_text"
+
+_NOT_OF_SEARCHES: dict[str, None] = dict.fromkeys(
+    ("reranker", "candidates", "ranker", "composition", "condition", "min_relevance")
+)
+"""Options of a plan that a search does not read."""
 
 ENCODE_SHARE = 0.5
 """Of the time that is left, so much may go by until the spaces that have not answered are given up, unless a
@@ -94,7 +100,7 @@ class Retriever:
 
     async def retrieve(
         self,
-        retrieval: Retrieval,
+        retrieval: RetrieveRequest,
         watch: Stopwatch,
         deadline: Deadline,
         defaults: RetrievalPlan = DEFAULT_PLAN,
@@ -102,15 +108,15 @@ class Retriever:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
         with watch.stage("plan"):
             plan = self._planned(retrieval, defaults)
-            if plan.composition:
-                self._composing.check(plan.composition, retrieval.query)
+            if plan.options.composition:
+                self._composing.check(plan.options.composition, retrieval.query)
             chosen = await self._spaces.plan_to_read(retrieval.collection, hop(deadline))
-            if chosen != NO_PLAN:
+            if chosen != NO_OPTIONS:
                 check_known(retrieval.collection, chosen, self._rerankers, self._ranker)
                 retrieval = filled(retrieval, chosen)
                 plan = self._planned(retrieval, defaults)
             self._conditions.check(retrieval, plan)
-        if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
+        if self._reranker is None and is_chosen(plan.options.reranker):
             raise Unsupported("no space of this server has multi-vectors to rerank by")
         try:
             return await self._retrieve(retrieval, plan, watch, deadline)
@@ -119,18 +125,18 @@ class Retriever:
                 raise
         return await self._retrieve(retrieval, plan, watch, deadline)  # the collection was made anew
 
-    def _planned(self, retrieval: Retrieval, defaults: RetrievalPlan) -> RetrievalPlan:
+    def _planned(self, retrieval: RetrieveRequest, defaults: RetrievalPlan) -> RetrievalPlan:
         plan = checked_plan(retrieval, self._limits, defaults, self._rerankers)
         check_ranker(plan, self._ranker)
         return plan
 
     async def _retrieve(
-        self, retrieval: Retrieval, plan: RetrievalPlan, watch: Stopwatch, deadline: Deadline
+        self, retrieval: RetrieveRequest, plan: RetrievalPlan, watch: Stopwatch, deadline: Deadline
     ) -> RetrieveReply:
         fused: Fused | None = None
         unread: Sequence[Truncated] = ()
         second: SecondVector | None = None
-        if plan.vector_search.name != WORDS_ALONE.name:
+        if is_chosen(plan.options.vector_search):
             try:
                 located = await self._locating.locate(retrieval, watch, deadline)
                 fused, unread, second = located.fused, located.unread, located.second
@@ -142,15 +148,15 @@ class Retriever:
         words = " ".join(part for part in (own, describe(labels)) if part)
         # Names of classes are looked for as words only where that is asked for: what a photo was taken for is
         # in its vector already, and such a word finds whatever else it names.
-        searched = words if retrieval.hybrid else own
-        if not searched and plan.hybrid:
-            plan = dataclasses.replace(plan, hybrid=False, rank_fusion=None, ranker=NO_RANKER)
+        searched = words if retrieval.options.hybrid else own
+        if not searched and plan.options.hybrid:
+            plan = plan.but(hybrid=False, rank_fusion=None, ranker=NO_RANKER)
         if fused is not None:
             plan = with_own_kind_first(retrieval, plan, fused.vector.space.name)
         by_regions = None
         moving = await self._spaces.moving(retrieval.collection, hop(deadline))
         translated = moving is not None and bool(moving.translation)
-        if translated and plan.condition:
+        if translated and plan.options.condition:
             raise InvalidInput(
                 "the collection's old model is gone, so there are no conditions until its upgrade is "
                 "finished; leave the condition out",
@@ -161,7 +167,8 @@ class Retriever:
             if is_picture_by_regions(retrieval.query, space):
                 plan = plan_by_regions(retrieval, plan, space, self._limits)
                 by_regions = space
-        by_rows = plan.reranker.name not in (NO_RERANKING.name, *self._rerankers)
+        method = plan.options.reranker or NO_RERANKING
+        by_rows = method.name not in (NO_RERANKING.name, *self._rerankers)
         by_regions = by_regions if by_rows else None
         if by_rows and by_regions is None and not self._reranks_words:
             raise Unsupported(
@@ -172,7 +179,7 @@ class Retriever:
         if by_rows and words and by_regions is None:
             tokens = await self._spaces.tokens_to_read(retrieval.collection, hop(deadline))
         under = None
-        if plan.condition and fused is not None:
+        if plan.options.condition and fused is not None:
             space, _ = await self._spaces.to_read(retrieval.collection, hop(deadline))
             under = self._conditions.of(retrieval, space)
         found = await self._search(
@@ -182,12 +189,12 @@ class Retriever:
             vectors=under is not None and not under.learned.regions,
             second=second,
         )
-        documents = plan.granularity is Granularity.DOCUMENT
+        documents = plan.options.granularity is Granularity.DOCUMENT
         compared = sections_of(found.hits) if documents else found.hits
         reranked, lost = await rerank(
             self._reranker,
             retrieval.query,
-            plan.reranker,
+            method,
             words,
             by_regions,
             tokens,
@@ -200,7 +207,9 @@ class Retriever:
         if any(stored_tokens(hit, tokens) is not None for hit in compared):
             plan = dataclasses.replace(plan, token_vectors=True)
         if lost:
-            plan = dataclasses.replace(plan, reranker=NO_RERANKING, skipped_reranker=plan.reranker)
+            plan = dataclasses.replace(
+                plan.but(reranker=NO_RERANKING), skipped_reranker=plan.options.reranker
+            )
         conditional = None
         if under is not None and fused is not None:
             conditional = await under.ordered(fused, found.hits, watch, hop(deadline))
@@ -211,13 +220,15 @@ class Retriever:
             plan = _used(plan, found)
             ordered = conditional or self._ordered(retrieval, plan, _shown(found.hits), reranked)
             hits, steps = _ended(retrieval, plan, found, ordered, reranked, space_name, stage)
-        hits = await self._highlighting.highlighted(hits, own, retrieval.highlights, watch, deadline)
+        hits = await self._highlighting.highlighted(
+            hits, own, retrieval.options.highlights or 0, watch, deadline
+        )
         mixture = mixed(hits, moving)
         return RetrieveReply(hits, routing, labels, watch.timing(), plan, unread, steps, mixture)
 
     async def _by_words(
         self,
-        retrieval: Retrieval,
+        retrieval: RetrieveRequest,
         plan: RetrievalPlan,
         stale: StaleCollection,
         watch: Stopwatch,
@@ -225,10 +236,9 @@ class Retriever:
     ) -> RetrieveReply:
         """What full text alone finds, marked degraded: the vectors are of a space that is not served."""
         words = words_of(retrieval.query)
-        if not words or not plan.hybrid:
+        if not words or not plan.options.hybrid:
             raise stale
-        plan = dataclasses.replace(
-            plan,
+        plan = plan.but(
             ranker=NO_RANKER,
             balance_modalities=False,
             rank_fusion=None,
@@ -241,34 +251,36 @@ class Retriever:
         with watch.stage(FINAL) as stage:
             ordered = self._ordered(retrieval, plan, found.hits, {})
             hits, steps = _ended(retrieval, plan, found, ordered, {}, "", stage)
-        hits = await self._highlighting.highlighted(hits, words, retrieval.highlights, watch, deadline)
+        hits = await self._highlighting.highlighted(
+            hits, words, retrieval.options.highlights or 0, watch, deadline
+        )
         reasons = {stale.space: STALE}
         routing = RoutingExplanation(FULL_TEXT, {}, 0.0, [stale.space], degraded=True, reasons=reasons)
         return RetrieveReply(hits, routing, (), watch.timing(), plan, steps=steps)
 
-    def _signals(self, retrieval: Retrieval, plan: RetrievalPlan) -> Collection[str]:
+    def _signals(self, retrieval: RetrieveRequest, plan: RetrievalPlan) -> Collection[str]:
         """The names of the signals that the ranking reads; all where the result is explained."""
-        if self._ranker is None or plan.ranker.name == NO_RANKER.name:
+        if self._ranker is None or not is_chosen(plan.options.ranker):
             return ()
         return {*NAMES, *self._ranker.read} if retrieval.explain else self._ranker.read
 
     def _ordered(
         self,
-        retrieval: Retrieval,
+        retrieval: RetrieveRequest,
         plan: RetrievalPlan,
         hits: Sequence[Hit],
         reranked: Mapping[int, RerankResult],
     ) -> list[RetrievedHit]:
         """The hits in their final order, by the plan; all of them where the result is explained."""
         limit = len(hits) if retrieval.explain else retrieval.limit or DEFAULT_LIMIT
-        if self._ranker is not None and plan.ranker.name != NO_RANKER.name:
+        if self._ranker is not None and is_chosen(plan.options.ranker):
             return learned_order(hits, self._ranker, limit, explain=retrieval.explain)
-        order = ranked_documents if plan.granularity is Granularity.DOCUMENT else ranked
+        order = ranked_documents if plan.options.granularity is Granularity.DOCUMENT else ranked
         return order(hits, reranked, limit)
 
     async def _search(
         self,
-        retrieval: Retrieval,
+        retrieval: RetrieveRequest,
         plan: RetrievalPlan,
         fused: Fused | None,
         words: str,
@@ -281,41 +293,37 @@ class Retriever:
         second: SecondVector | None = None,
     ) -> SearchReply:
         with watch.stage("search") as stage:
-            reply = await self._index.search(
+            options = plan.options
+            request = SearchRequest(
                 retrieval.collection,
-                vector=None if fused is None else fused.vector,
-                text=beginning(words) if plan.hybrid else "",
-                limit=plan.candidates,
-                filter=retrieval.filter,
-                rank_fusion=plan.rank_fusion,
-                balance_modalities=plan.balance_modalities,
-                collapse_pieces=plan.collapse_pieces,
-                query_expansion=plan.query_expansion,
-                diversity=plan.diversity,
-                hits_per_item=plan.hits_per_item,
-                granularity=plan.granularity,
-                signals=self._signals(retrieval, plan),
+                None if fused is None else fused.vector,
+                beginning(words) if options.hybrid else "",
+                plan.options.candidates or 0,
+                retrieval.filter,
+                retrieval.explain,
                 ignored=() if fused is None else fused.ignored,
                 multi_vectors=multi_vectors,
                 token_vectors=token_vectors,
                 vectors=vectors,
-                vector_search=None if fused is None else plan.vector_search,
-                explain=retrieval.explain,
-                highlights=retrieval.highlights if words and plan.hybrid else 0,
+                signals=self._signals(retrieval, plan),
                 second=second,
                 first_modality=plan.first_modality,
-                every_copy=plan.every_copy,
-                fill_up=plan.fill_up,
                 related_from=None if fused is None else related_from(plan, fused.vector.space.name),
-                deadline=hop(deadline),
+                fill_up=plan.fill_up,
+                options=dataclasses.replace(
+                    options,
+                    highlights=options.highlights if words and options.hybrid else None,
+                    **_NOT_OF_SEARCHES,
+                ),
             )
+            reply = await self._index.search(request, Call(hop(deadline)))
             stage.queue, stage.compute = reply.timing.queue, reply.timing.compute
             watch.add_parts(stage, reply.timing)
             return reply
 
 
 def _ended(
-    retrieval: Retrieval,
+    retrieval: RetrieveRequest,
     plan: RetrievalPlan,
     found: SearchReply,
     ordered: Sequence[RetrievedHit],
@@ -328,20 +336,21 @@ def _ended(
     And what the steps made of them, where that is asked for.
     """
     limit = retrieval.limit or DEFAULT_LIMIT
-    hits = with_relevance(ordered[:limit], space, plan.relevance_floor, retrieval.min_relevance)
-    hits = related_first(hits) if plan.balance_modalities else hits
+    hits = with_relevance(
+        ordered[:limit], space, plan.relevance_floor, retrieval.options.min_relevance or 0.0
+    )
+    hits = related_first(hits) if plan.options.balance_modalities else hits
     return hits, explained(found, ordered, limit, hits, reranked, stage) if retrieval.explain else ()
 
 
 def _used(plan: RetrievalPlan, found: SearchReply) -> RetrievalPlan:
     """The plan as the search used it: a method may have left the query as it was, or chosen another."""
     if not found.expanded:
-        plan = dataclasses.replace(plan, query_expansion=NO_EXPANSION)
+        plan = plan.but(query_expansion=NO_EXPANSION)
     if (reached := found.reached) is None:
         return plan
     return dataclasses.replace(
-        plan,
-        vector_search=reached.method,
+        plan.but(vector_search=reached.method),
         expected_recall=reached.recall,
         expected_seconds=reached.seconds,
     )

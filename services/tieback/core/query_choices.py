@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tieback_contract.method_choice import MethodChoice
-from tieback_contract.query import Granularity
-
-from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.retrieval import Retrieval
+from tieback_contract.query import Granularity, QueryOptions
 
 NONE = "none"
 """In families of steps that may be left out, the method that does."""
@@ -46,7 +43,7 @@ CLASHES = (
 """Pairs that do not go together."""
 
 
-def said(choices: Retrieval | QueryPlan) -> frozenset[str]:
+def said(choices: QueryOptions) -> frozenset[str]:
     """What is chosen that may clash with something."""
     every = {
         "rank_fusion": choices.rank_fusion is not None,

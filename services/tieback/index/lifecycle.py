@@ -14,13 +14,13 @@ from typing import TypeVar
 
 from tieback_contract.field_path import at
 from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import AlreadyExists, InvalidInput, StorageFull, Unavailable
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
 from tieback.core.types.collection import DEFAULT_CODEC, Collection
 from tieback.core.types.fusion import JOINT_SPACE, Routing
-from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.codec_choice import codec_of
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
@@ -70,7 +70,7 @@ class Lifecycle:
         routing: Routing,
         codec: MethodChoice | None,
         token_vectors: TokenVectors | None,
-        plan: QueryPlan | None,
+        plan: QueryOptions | None,
     ) -> Collection:
         """Makes a collection, or returns the equal one. Once begun it is finished."""
         if plan is not None:
@@ -99,7 +99,7 @@ class Lifecycle:
         codec: MethodChoice | None,
         tokens: TokenVectors | None,
         asked: TokenVectors | None,
-        plan: QueryPlan | None,
+        plan: QueryOptions | None,
     ) -> Collection:
         principal = PRINCIPAL.get()
         key = CollectionKey(principal.tenant, name)
@@ -114,7 +114,7 @@ class Lifecycle:
                 now = time.time()
                 description = Description(key, space, width, now, routing, codec or DEFAULT_CODEC, tokens)
                 there = await self._in(lambda: self._make(description))
-                if plan not in (None, NO_PLAN):
+                if plan not in (None, NO_OPTIONS):
                     await self._in(partial(there.sources.set_plan, plan))
                 self._owned.add(there)
             known = there.description
@@ -132,7 +132,7 @@ class Lifecycle:
             check_equal_plan(name, plan, there.sources.plan)
             return there.describe()
 
-    async def update(self, name: str, plan: QueryPlan) -> Collection:
+    async def update(self, name: str, plan: QueryOptions) -> Collection:
         """Replaces a collection's plan of queries, durably."""
         check_plan(plan, self._served.rerankers)
         async with self.changing:
@@ -227,7 +227,7 @@ def check_equal(known: Description, space: SpaceRef, width: int, routing: Routin
         )
 
 
-def check_equal_plan(name: str, plan: QueryPlan | None, known: QueryPlan) -> None:
+def check_equal_plan(name: str, plan: QueryOptions | None, known: QueryOptions) -> None:
     """AlreadyExists where a plan is given that is not that of a collection that is there."""
     if plan not in (None, known):
         raise AlreadyExists(

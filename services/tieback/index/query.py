@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from tieback_contract.vectors import SpaceRef, Vector
 from tieback.core.errors import InvalidInput
 from tieback.core.terms import words_of
 from tieback.core.types.moving import SecondVector
+from tieback.core.types.search import SearchRequest
 from tieback.core.types.signals import METADATA, NAMES, is_signal
 from tieback.index.filters import Filter, parse
 from tieback.index.store import Description
@@ -89,59 +90,38 @@ class Query:
     """Whether the vector was led into the collection's space by a transform."""
 
 
-def checked(
-    known: Description,
-    *,
-    vector: Vector | None = None,
-    text: str = "",
-    limit: int = 0,
-    filter: str = "",
-    rank_fusion: MethodChoice | None = None,
-    balance_modalities: bool = False,
-    collapse_pieces: bool = False,
-    ignored: Sequence[IgnoredDimensions] = (),
-    multi_vectors: bool = False,
-    query_expansion: MethodChoice | None = None,
-    diversity: float = 0.0,
-    hits_per_item: int = 0,
-    granularity: Granularity = Granularity.SECTION,
-    token_vectors: bool = False,
-    vectors: bool = False,
-    vector_search: MethodChoice | None = None,
-    explain: bool = False,
-    signals: Collection[str] = (),
-    highlights: int = 0,
-    second: SecondVector | None = None,
-    first_modality: Modality | None = None,
-    related_from: float | None = None,
-    every_copy: bool = False,
-    fill_up: bool = False,
-) -> Query:
-    """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
+def checked(known: Description, request: SearchRequest, *, led: bool = False) -> Query:
+    """The query of a request, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
+    options, text = request.options, request.text
+    vector, ignored, second = request.vector, request.ignored, request.second
     if second is not None and vector is not None and second.vector.space == known.space:
         # The collection has just been moved.
         vector, ignored, second = second.vector, second.ignored, None
     if vector is None:
         if not text.strip():
             raise InvalidInput("nothing to search for: give a vector, words, or both", field="vector")
-        if balance_modalities:
+        if options.balance_modalities:
             raise InvalidInput(
                 "modalities are balanced by their vectors: give one", field="balance_modalities"
             )
         if ignored:
             raise InvalidInput("only of a vector are dimensions ignored: give one", field="ignored")
-        if first_modality is not None:
+        if request.first_modality is not None:
             raise InvalidInput("hits are of its kind by a vector: give one", field="first_modality")
-    if not 0 <= limit <= MOST_HITS:
+    if not 0 <= request.limit <= MOST_HITS:
         raise InvalidInput(
-            f"the limit is {limit}; it must be between 1 and {MOST_HITS}, or 0 for {HITS}", field="limit"
+            f"the limit is {request.limit}; it must be between 1 and {MOST_HITS}, or 0 for {HITS}",
+            field="limit",
         )
+    diversity, hits_per_item = options.diversity or 0.0, options.hits_per_item or 0
     _check_variety(diversity, hits_per_item)
+    collapses = bool(options.collapse_pieces)
+    granularity = options.granularity or Granularity.SECTION
     if granularity is Granularity.DOCUMENT:
-        _check_documents(collapse_pieces=collapse_pieces, hits_per_item=hits_per_item)
-        if signals:
+        _check_documents(collapse_pieces=collapses, hits_per_item=hits_per_item)
+        if request.signals:
             raise InvalidInput("signals are of sections: leave them out", field="signals")
-    for place, name in enumerate(signals):
+    for place, name in enumerate(request.signals):
         if not is_signal(name):
             raise InvalidInput(
                 f"there is no signal {name!r}; signals are: {', '.join(NAMES)}, and {METADATA}KEY",
@@ -151,34 +131,36 @@ def checked(
     check_text(text, SEARCH_TEXT_BYTES, field=at("text"), takes_nul=True)
     exact = None if vector is None else check_vector(vector, known.space, known.width, field=at("vector"))
     check_ignored(ignored, known.width)
-    if rank_fusion is not None and not (vector is not None and text.strip()):
+    if options.rank_fusion is not None and not (vector is not None and text.strip()):
         raise InvalidInput("only hits by vector and words are merged: give both", field="rank_fusion")
-    choice = rank_fusion or DEFAULT_RANK_FUSION
+    choice = options.rank_fusion or DEFAULT_RANK_FUSION
+    balances = bool(options.balance_modalities)
     return Query(
         vector=exact,
         text=text.strip(),
-        limit=limit or HITS,
-        filter=parse(filter),
+        limit=request.limit or HITS,
+        filter=parse(request.filter),
         fuse=rank_fusions.configure(choice.name, choice.parameters, field="rank_fusion"),
-        balance=balance_modalities,
-        collapse=collapse_pieces,
+        balance=balances,
+        collapse=collapses,
         ignored=ignored,
-        multi_vectors=known.space if multi_vectors else None,
-        expansion=_expansion(query_expansion, vector, text),
+        multi_vectors=known.space if request.multi_vectors else None,
+        expansion=_expansion(options.query_expansion, vector, text),
         diversity=diversity,
         hits_per_item=hits_per_item,
         granularity=granularity,
-        token_vectors=token_vectors,
-        vectors=known.space if vectors else None,
-        reach=_reach(vector_search, vector),
-        explain=explain,
-        signals=frozenset(signals),
-        highlights=_highlights(highlights, text),
+        token_vectors=request.token_vectors,
+        vectors=known.space if request.vectors else None,
+        reach=_reach(options.vector_search, vector),
+        explain=request.explain,
+        signals=frozenset(request.signals),
+        highlights=_highlights(options.highlights or 0, text),
         second=None if second is None or vector is None else _second(second),
-        first=_first(first_modality, text, balanced=balance_modalities),
-        related_from=related_from,
-        folds=not every_copy,
-        fills=fill_up,
+        first=_first(request.first_modality, text, balanced=balances),
+        related_from=request.related_from,
+        folds=not options.every_copy,
+        fills=request.fill_up,
+        led=led,
     )
 
 

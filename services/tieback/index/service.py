@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar, Unpack
+from typing import TypeVar
 
 from tieback_contract.collections import Source
 from tieback_contract.field_path import at
 from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import QueryOptions
 from tieback_contract.vectors import SpaceRef
 
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, Unavailable
 from tieback.core.tenant import PRINCIPAL, Usage
@@ -23,8 +25,7 @@ from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import query
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
@@ -190,13 +191,13 @@ class Index(EncodedAgain):
         routing: Routing = DEFAULT_ROUTING,
         codec: MethodChoice | None = None,
         token_vectors: TokenVectors | None = None,
-        plan: QueryPlan | None = None,
+        plan: QueryOptions | None = None,
     ) -> Collection:
         """See `IndexPort`."""
         self._refuse_where_closed()
         return await self._lifecycle.create(name, space, width, routing, codec, token_vectors, plan)
 
-    async def update_collection(self, name: str, plan: QueryPlan) -> Collection:
+    async def update_collection(self, name: str, plan: QueryOptions) -> Collection:
         """See `IndexPort`."""
         return replace(await self._lifecycle.update(name, plan), name=name)
 
@@ -308,9 +309,7 @@ class Index(EncodedAgain):
         token = self._tokens.issue(page.items[-1].id, *scope) if page.more else ""
         return page.items, token
 
-    async def search(
-        self, collection: str, *, deadline: Deadline = NO_DEADLINE, **asked: Unpack[Search]
-    ) -> SearchReply:
+    async def search(self, request: SearchRequest, call: Call = NO_CALL) -> SearchReply:
         """See `IndexPort`.
 
         Of both vector and words, a hit's score is what the fusion method makes of them; else the similarity,
@@ -318,18 +317,18 @@ class Index(EncodedAgain):
         query is expanded, it is that of the expanded query.
         """
         begin = time.perf_counter()
-        opened = self._read_from(collection)
-        moved = translated(opened.memory.next, opened.description, asked)
-        wanted = replace(query.checked(opened.description, **moved), led=moved is not asked)
+        opened = self._read_from(request.collection)
+        moved = translated(opened.memory.next, opened.description, request)
+        wanted = query.checked(opened.description, moved, led=moved is not request)
         queued = started = time.perf_counter()
 
         def work(check: Check) -> SearchReply:
             nonlocal started
             started = time.perf_counter()
             recorder = Recorder(opened.memory, begin) if wanted.explain else None
-            return search(opened.memory, wanted, check, recorder, deadline)
+            return search(opened.memory, wanted, check, recorder, call.deadline)
 
-        reply = await self._readers.run(work, deadline)
+        reply = await self._readers.run(work, call.deadline)
         end = time.perf_counter()
         self._readers.took(end - started)
         timing = reply.timing

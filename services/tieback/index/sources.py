@@ -17,10 +17,10 @@ from typing import Any
 
 from tieback_contract.collections import Source
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.query import NO_OPTIONS, QueryOptions, options_from_json, options_json
 
 from tieback.core.durable_files import write_durably
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull, Unavailable
-from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 
 MOST_SOURCES = 1000
 NAME_BYTES = 128
@@ -35,12 +35,12 @@ class Sources:
         """Reads the file; ValueError, KeyError or TypeError where it is damaged."""
         self._path = path
         self._known: dict[str, Source] = {}
-        self.plan = NO_PLAN
+        self.plan = NO_OPTIONS
         """How queries of the collection are answered where they do not say."""
         if path.exists():
             kept = json.loads(path.read_text())
             self._known = {one["name"]: source_from_json(one) for one in kept["sources"]}
-            self.plan = QueryPlan.from_json(kept["plan"])
+            self.plan = options_from_json(kept["plan"])
 
     def all(self) -> list[Source]:
         """By name, without the numbers of their items."""
@@ -48,7 +48,7 @@ class Sources:
 
     def to_json(self) -> bytes:
         """As kept in the file, and empty where there is nothing to keep."""
-        return _to_json(self.all(), self.plan) if self._known or self.plan != NO_PLAN else b""
+        return _to_json(self.all(), self.plan) if self._known or self.plan != NO_OPTIONS else b""
 
     def get(self, name: str) -> Source:
         """NotFound, with the choices, where there is none."""
@@ -70,14 +70,14 @@ class Sources:
         """Forgets a source, durably."""
         self._replace({known: source for known, source in self._known.items() if known != name})
 
-    def set_plan(self, plan: QueryPlan) -> None:
+    def set_plan(self, plan: QueryOptions) -> None:
         """Replaces the plan, durably. StorageFull and Unavailable where it cannot be written."""
         self._write(self._known, plan)
 
     def _replace(self, known: dict[str, Source]) -> None:
         self._write(known, self.plan)
 
-    def _write(self, known: dict[str, Source], plan: QueryPlan) -> None:
+    def _write(self, known: dict[str, Source], plan: QueryOptions) -> None:
         written = _to_json(known.values(), plan)
         try:
             write_durably(self._path, written)
@@ -124,9 +124,9 @@ def source_from_json(known: Mapping[str, Any]) -> Source:
     return Source(**{**known, "indexed": datetime.fromtimestamp(indexed, UTC) if indexed else None})
 
 
-def _to_json(sources: Iterable[Source], plan: QueryPlan) -> bytes:
+def _to_json(sources: Iterable[Source], plan: QueryOptions) -> bytes:
     return json.dumps(
-        {"sources": [source_to_json(source) for source in sources], "plan": plan.to_json()}
+        {"sources": [source_to_json(source) for source in sources], "plan": options_json(plan)}
     ).encode()
 
 

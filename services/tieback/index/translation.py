@@ -12,29 +12,24 @@ from tieback_contract.vectors import DType, Vector
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.reindexing import FollowingVectors
-from tieback.core.types.search import Search
+from tieback.core.types.search import SearchRequest
 from tieback.index.next_vectors import NextVectors
 from tieback.index.store import Description
 
 
-def translated(following: NextVectors | None, known: Description, asked: Search) -> Search:
+def translated(following: NextVectors | None, known: Description, request: SearchRequest) -> SearchRequest:
     """A search whose vector is of the next space: with a vector of the collection's own, made of it.
 
     Any other is returned as it is, and so is one of a vector that says nothing.
     """
-    vector = asked.get("vector")
+    vector = request.vector
     if vector is None or following is None or following.transform is None:
-        return asked
+        return request
     if vector.space != following.space or vector.space == known.space or not _is_readable(vector, following):
-        return asked
+        return request
     made = following.transform(_values(vector)[None])[0]
-    told: Search = {
-        **asked,
-        "vector": Vector(made, known.space),
-        "ignored": (),
-        "second": SecondVector(vector, asked.get("ignored", ())),
-    }
-    return told
+    second = SecondVector(vector, request.ignored)
+    return replace(request, vector=Vector(made, known.space), ignored=(), second=second)
 
 
 def with_translated(

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tieback_contract.collections import Source
+from tieback_contract.query import NO_OPTIONS, QueryOptions, options_from_json, options_json
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Unavailable
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
-from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.index.ownership import unknown, visible
 from tieback.index.sources import source_from_json, source_to_json
 from tieback.index.store import Description
@@ -39,7 +39,7 @@ class Known:
 
     description: Description
     identity: str
-    plan: QueryPlan = NO_PLAN
+    plan: QueryOptions = NO_OPTIONS
 
 
 class Catalog:
@@ -94,7 +94,7 @@ class Catalog:
         """The collections that the tenant may see, under its own names for them."""
         return visible(self.all(anew=True))
 
-    def add(self, description: Description, plan: QueryPlan) -> Known:
+    def add(self, description: Description, plan: QueryOptions) -> Known:
         """Makes a collection's collections in Milvus, and then notes it."""
         key = description.key
         identity = f"{key.name.replace('-', '_')}_{secrets.token_hex(6)}"
@@ -110,7 +110,7 @@ class Catalog:
             "name": key.name,
             "identity": known.identity,
             "description": known.description.to_json(),
-            "plan": known.plan.to_json(),
+            "plan": options_json(known.plan),
         }
         self._write(_row_key(_COLLECTION, key), _COLLECTION, body)
         self.forget()
@@ -179,7 +179,7 @@ def _known(row: Row) -> Known:
     body = row["body"]
     key = CollectionKey(body["owner"], body["name"])
     return Known(
-        Description.from_json(key, body["description"]), body["identity"], QueryPlan.from_json(body["plan"])
+        Description.from_json(key, body["description"]), body["identity"], options_from_json(body["plan"])
     )
 
 

@@ -6,10 +6,9 @@ docs/scale.md shows it as a table.
 from __future__ import annotations
 
 from tieback_contract.method_choice import MethodChoice
-from tieback_contract.query import Granularity
+from tieback_contract.query import Granularity, QueryOptions
 
 from tieback.core.errors import InvalidInput, Unsupported
-from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.query import Query
 from tieback.index.query_plans import PLAN
@@ -63,7 +62,7 @@ def check_collection(codec: MethodChoice | None, token_vectors: TokenVectors | N
         raise refused("token_vectors")
 
 
-def check_plan(plan: QueryPlan) -> None:
+def check_plan(plan: QueryOptions) -> None:
     """InvalidInput where a plan chooses for every query what is not offered."""
     not_offered = {
         "query_expansion": plan.query_expansion not in (None, NO_EXPANSION),

@@ -9,16 +9,18 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TypeVar, Unpack
+from typing import TypeVar
 
 from tieback_contract.collections import Source
 from tieback_contract.field_path import at
 from tieback_contract.hits import Hit
 from tieback_contract.metadata import INDEXED_FROM
 from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef
 
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, TiebackError, Unavailable
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey, Usage
@@ -27,8 +29,7 @@ from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.query_plan import NO_PLAN, QueryPlan
-from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import query, quotas
 from tieback.index.filters import Check, Comparison, Field, parse
@@ -127,7 +128,7 @@ class MilvusIndex(NoReindexing):
         routing: Routing = DEFAULT_ROUTING,
         codec: MethodChoice | None = None,
         token_vectors: TokenVectors | None = None,
-        plan: QueryPlan | None = None,
+        plan: QueryOptions | None = None,
     ) -> Collection:
         """See `IndexPort`. InvalidInput for a codec, and for vectors of tokens."""
         if plan is not None:
@@ -148,7 +149,7 @@ class MilvusIndex(NoReindexing):
                 number = sum(one.owner == key.owner for one in every)
                 quotas.check(principal, key.owner, "collections", number, 1, principal.quota.collections)
                 description = Description(key, space, width, time.time(), routing)
-                known = self._catalog.add(description, plan or NO_PLAN)
+                known = self._catalog.add(description, plan or NO_OPTIONS)
             check_equal(known.description, space, width, routing)
             check_equal_plan(name, plan, known.plan)
             return self._described(known)
@@ -159,7 +160,7 @@ class MilvusIndex(NoReindexing):
 
         return await asyncio.shield(alone())
 
-    async def update_collection(self, name: str, plan: QueryPlan) -> Collection:
+    async def update_collection(self, name: str, plan: QueryOptions) -> Collection:
         """See `IndexPort`. InvalidInput for a plan that chooses what is not offered."""
         check_plan(plan, self._served.rerankers)
         refusals.check_plan(plan)
@@ -337,9 +338,7 @@ class MilvusIndex(NoReindexing):
 
         return await self._run(listed, collection, deadline)
 
-    async def search(
-        self, collection: str, *, deadline: Deadline = NO_DEADLINE, **asked: Unpack[Search]
-    ) -> SearchReply:
+    async def search(self, request: SearchRequest, call: Call = NO_CALL) -> SearchReply:
         """See `IndexPort`. Scores are those of the embedded store."""
         begin = time.perf_counter()
         started = begin
@@ -347,12 +346,12 @@ class MilvusIndex(NoReindexing):
         def find(_: Check) -> list[Hit]:
             nonlocal started
             started = time.perf_counter()
-            known = self._catalog.find(collection, deadline=deadline)
-            wanted = query.checked(known.description, **asked)
+            known = self._catalog.find(request.collection, deadline=call.deadline)
+            wanted = query.checked(known.description, request)
             refusals.check_query(wanted)
-            return self._reader.search(known, wanted, deadline)
+            return self._reader.search(known, wanted, call.deadline)
 
-        hits = await self._run(find, collection, deadline)
+        hits = await self._run(find, request.collection, call.deadline)
         end = time.perf_counter()
         self._readers.took(end - started)
         return SearchReply(hits, Timing(queue=started - begin, compute=end - started, total=end - begin))

@@ -11,20 +11,19 @@ import functools
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, TypeVar, cast
 
 from tieback_contract.answers import Finish, GenerationEvent
 from tieback_contract.claims import Claim, Verdict
 from tieback_contract.fusion import Fused
 
-from tieback.core.call import Call
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import NO_CALL, Call
 from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.encoding import EncodeReply, EncodeRequest
 from tieback.core.types.fusion import FuseReply, FuseRequest, Role
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, CheckReply
-from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.ports import GeneratorPort, IndexPort
 from tieback.serving.semantic_conventions import Operation, embeddings, generation, retrieval
 from tieback.serving.telemetry import Telemetry
@@ -182,11 +181,9 @@ class ObservedIndex:
         self._telemetry.observe_timing("index", "upsert", reply.timing)
         return reply
 
-    async def search(
-        self, collection: str, *, deadline: Deadline = NO_DEADLINE, **asked: Unpack[Search]
-    ) -> SearchReply:
+    async def search(self, request: SearchRequest, call: Call = NO_CALL) -> SearchReply:
         """As the index does."""
-        with self._telemetry.tracing.step("search", operation=retrieval(collection)):
-            reply = await self._index.search(collection, deadline=deadline, **asked)
+        with self._telemetry.tracing.step("search", operation=retrieval(request.collection)):
+            reply = await self._index.search(request, call)
         self._telemetry.observe_timing("index", "search", reply.timing)
         return reply

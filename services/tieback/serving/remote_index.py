@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar, Unpack
+from typing import TypeVar
 
 from google.protobuf.message import Message
 from tieback_contract.collections import Source
 from tieback_contract.field_path import at
 from tieback_contract.method_choice import MethodChoice
-from tieback_contract.query import Granularity
+from tieback_contract.query import QueryOptions
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef
 
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
-from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.ports import DEFAULT_ROUTING
 from tieback.serving import failures, targets
@@ -29,18 +29,18 @@ from tieback.serving.conversions.collections import (
     read_collection_source,
     write_collection_source,
 )
-from tieback.serving.conversions.contents import read_item, write_modality
-from tieback.serving.conversions.moves import write_second
-from tieback.serving.conversions.query_plans import write_granularity, write_query_plan
+from tieback.serving.conversions.contents import read_item
+from tieback.serving.conversions.query_plans import write_query_plan
 from tieback.serving.conversions.reports import read_timing, write_method
-from tieback.serving.conversions.routings import write_ignored, write_routing
+from tieback.serving.conversions.routings import write_routing
 from tieback.serving.conversions.searches import (
     read_search_reply,
     write_indexed_item,
+    write_search_request,
 )
 from tieback.serving.conversions.tenants import read_usage
 from tieback.serving.conversions.token_vectors import write_token_vectors
-from tieback.serving.conversions.vectors import write_space, write_vector
+from tieback.serving.conversions.vectors import write_space
 from tieback.serving.mesh import Mesh
 from tieback.serving.remote_call import call, stream
 from tieback.v1 import index_pb2
@@ -77,7 +77,7 @@ class RemoteIndex:
         routing: Routing = DEFAULT_ROUTING,
         codec: MethodChoice | None = None,
         token_vectors: TokenVectors | None = None,
-        plan: QueryPlan | None = None,
+        plan: QueryOptions | None = None,
     ) -> Collection:
         """Makes a collection, or returns the equal one."""
         request = index_pb2.CreateCollectionRequest(
@@ -92,7 +92,7 @@ class RemoteIndex:
         response = await self._call(request, index_pb2.CreateCollectionResponse)
         return read_collection(response.collection)
 
-    async def update_collection(self, name: str, plan: QueryPlan) -> Collection:
+    async def update_collection(self, name: str, plan: QueryOptions) -> Collection:
         """Replaces how its queries are answered where they do not say."""
         request = index_pb2.UpdateCollectionRequest(name=name, plan=write_query_plan(plan))
         return read_collection((await self._call(request, index_pb2.UpdateCollectionResponse)).collection)
@@ -189,41 +189,10 @@ class RemoteIndex:
         ]
         return items, response.next_page_token
 
-    async def search(
-        self, collection: str, *, deadline: Deadline = NO_DEADLINE, **asked: Unpack[Search]
-    ) -> SearchReply:
+    async def search(self, request: SearchRequest, call: Call = NO_CALL) -> SearchReply:
         """The nearest sections, best first."""
-        vector, rank_fusion = asked.get("vector"), asked.get("rank_fusion")
-        expansion, reach = asked.get("query_expansion"), asked.get("vector_search")
-        second, first = asked.get("second"), asked.get("first_modality")
-        request = index_pb2.SearchRequest(
-            collection=collection,
-            vector=None if vector is None else write_vector(vector),
-            text=asked.get("text", ""),
-            limit=asked.get("limit", 0),
-            filter=asked.get("filter", ""),
-            rank_fusion=None if rank_fusion is None else write_method(rank_fusion),
-            balance_modalities=asked.get("balance_modalities", False),
-            collapse_pieces=asked.get("collapse_pieces", False),
-            ignored=write_ignored(asked.get("ignored", ())),
-            multi_vectors=asked.get("multi_vectors", False),
-            query_expansion=None if expansion is None else write_method(expansion),
-            diversity=asked.get("diversity", 0.0),
-            hits_per_item=asked.get("hits_per_item", 0),
-            granularity=write_granularity(asked.get("granularity", Granularity.SECTION)),
-            token_vectors=asked.get("token_vectors", False),
-            vectors=asked.get("vectors", False),
-            vector_search=None if reach is None else write_method(reach),
-            explain=asked.get("explain", False),
-            signals=asked.get("signals", ()),
-            highlights=asked.get("highlights", 0),
-            second=None if second is None else write_second(second),
-            first_modality=None if first is None else write_modality(first),
-            related_from=asked.get("related_from"),
-            every_copy=asked.get("every_copy", False),
-            fill_up=asked.get("fill_up", False),
-        )
-        return read_search_reply(await self._call(request, index_pb2.SearchResponse, deadline))
+        message = write_search_request(request)
+        return read_search_reply(await self._call(message, index_pb2.SearchResponse, call.deadline))
 
     async def _call(self, request: Message, answer: type[R], deadline: Deadline = NO_DEADLINE) -> R:
         return await call(self._mesh, targets.INDEX, request, answer, deadline)

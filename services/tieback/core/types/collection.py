@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tieback_contract.collections import Source
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector
 
@@ -16,7 +17,6 @@ from tieback.core.errors import TiebackError
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.moving import StartedMove
-from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Collection:
     codec_trained_on: int = 0
     token_vectors: TokenVectors | None = None
     token_bytes: int = 0
-    plan: QueryPlan = NO_PLAN
+    plan: QueryOptions = NO_OPTIONS
     moving: StartedMove | None = None
 
 

@@ -5,62 +5,55 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.hits import Hit
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
-from tieback_contract.query import Granularity
+from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import Vector
 
 from tieback.core.types.moving import SecondVector
 
 
-class Search(TypedDict, total=False):
-    """The arguments of a search, by name; what is left out is None, empty, False, or the server's default.
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A search of one collection, by a vector, by words, or by both."""
 
-    Of `vector` and `text` at least one is given. `ignored` are dimensions of the vector that do not count;
-    with `multi_vectors`, hits that have several vectors come with them, and with `token_vectors` those of
-    texts come with the vectors of their tokens; with `vectors`, hits come with their vectors as wholes.
-    `query_expansion` searches again with
-    the query expanded by its first hits. `diversity`, 0 to 1, prefers hits that are unlike those before them,
-    and there are at most `hits_per_item` hits of one item; 0 turns each of them off. By the `granularity`
-    DOCUMENT items are ranked, and a hit is the best section of one. Hits come with the signals that are named
-    in `signals`. `vector_search` says how far the vector is searched for. `explain` says of each step what it
-    did. Hits come with at most so many `highlights`. A `second` vector is the query's in the space that the
-    collection is being moved to. By a vector alone, related sections of the `first_modality` come before all
-    others; with `balance_modalities` those that are related come before those that are not. They are related
-    from the similarity `related_from` on; None for all. A text that several items hold is one hit, unless
-    `every_copy` is asked for. With `fill_up`, what `hits_per_item` leaves out are pieces of its item's best
-    hit, or hits where other items are too few.
-    """
-
-    vector: Vector | None
-    text: str
-    limit: int
-    filter: str
-    rank_fusion: MethodChoice | None
-    balance_modalities: bool
-    collapse_pieces: bool
-    ignored: Sequence[IgnoredDimensions]
-    multi_vectors: bool
-    query_expansion: MethodChoice | None
-    diversity: float
-    hits_per_item: int
-    granularity: Granularity
-    token_vectors: bool
-    vectors: bool
-    vector_search: MethodChoice | None
-    explain: bool
-    signals: Collection[str]
-    highlights: int
-    second: SecondVector | None
-    first_modality: Modality | None
-    related_from: float | None
-    every_copy: bool
-    fill_up: bool
+    collection: str
+    """The collection, as its tenant calls it."""
+    vector: Vector | None = None
+    """What is near this is found. Of it and `text` at least one is given."""
+    text: str = ""
+    """What has some of these words is found."""
+    limit: int = 0
+    """The most hits; 0 for the index's own number."""
+    filter: str = ""
+    """A condition on items and sections; empty for all of them."""
+    explain: bool = False
+    """True if the reply is to say of each stage what it did."""
+    ignored: Sequence[IgnoredDimensions] = ()
+    """Dimensions of the vector that do not count."""
+    multi_vectors: bool = False
+    """True if hits that have several vectors are to come with them."""
+    token_vectors: bool = False
+    """True if hits of texts are to come with the vectors of their tokens."""
+    vectors: bool = False
+    """True if hits are to come with their vectors as wholes."""
+    signals: Collection[str] = ()
+    """The names of the signals that hits are to come with."""
+    second: SecondVector | None = None
+    """The query's vector in the space that the collection is being moved to."""
+    first_modality: Modality | None = None
+    """By a vector alone, related sections of this modality come before all others."""
+    related_from: float | None = None
+    """The similarity from which on a section is related; None where all are."""
+    fill_up: bool = False
+    """True if what `hits_per_item` leaves out are pieces of its item's best hit, or hits where others are too
+    few."""
+    options: QueryOptions = NO_OPTIONS
+    """The options of a search; what is not chosen is left out."""
 
 
 @dataclass(frozen=True, slots=True)

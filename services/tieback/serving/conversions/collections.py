@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tieback_contract.collections import Source
 from tieback_contract.field_path import at
+from tieback_contract.query import NO_OPTIONS
 
 from tieback.core.types.collection import Collection
 from tieback.core.types.fusion import Routing
 from tieback.core.types.moving import StartedMove
-from tieback.core.types.query_plan import NO_PLAN
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.query_plans import read_query_plan, write_query_plan
@@ -69,6 +69,6 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         resident_bytes=collection.resident_bytes,
         codec_trained_on=collection.codec_trained_on,
         token_vectors=write_token_vectors(collection.token_vectors, collection.token_bytes),
-        plan=None if collection.plan == NO_PLAN else write_query_plan(collection.plan),
+        plan=None if collection.plan == NO_OPTIONS else write_query_plan(collection.plan),
         moving=None if collection.moving is None else _write_moving(collection.moving),
     )

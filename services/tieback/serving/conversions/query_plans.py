@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from tieback_contract.field_path import ROOT, FieldPath
-from tieback_contract.query import Granularity
+from tieback_contract.query import Granularity, QueryOptions
 
-from tieback.core.types.query_plan import QueryPlan
 from tieback.serving.conversions.frames import Numbers, finite, optional
 from tieback.serving.conversions.reports import read_method, write_method
 from tieback.v1 import index_pb2
@@ -14,18 +13,18 @@ _GRANULARITIES = Numbers(index_pb2.Granularity, Granularity, "granularity", unsp
 read_granularity, write_granularity = _GRANULARITIES.read, _GRANULARITIES.write
 
 
-def read_query_plan(message: index_pb2.QueryPlan, field: FieldPath = ROOT) -> QueryPlan:
+def read_query_plan(message: index_pb2.QueryPlan, field: FieldPath = ROOT) -> QueryOptions:
     """What a collection chooses for its queries."""
-    return QueryPlan(
+    return QueryOptions(
         hybrid=message.hybrid if message.HasField("hybrid") else None,
         balance_modalities=message.balance_modalities if message.HasField("balance_modalities") else None,
         rank_fusion=optional(message, "rank_fusion", read_method, field),
         reranker=optional(message, "reranker", read_method, field),
-        candidates=message.candidates,
+        candidates=message.candidates or None,
         collapse_pieces=message.collapse_pieces if message.HasField("collapse_pieces") else None,
         query_expansion=optional(message, "query_expansion", read_method, field),
-        diversity=finite(message.diversity, field["diversity"]),
-        hits_per_item=message.hits_per_item,
+        diversity=finite(message.diversity, field["diversity"]) or None,
+        hits_per_item=message.hits_per_item or None,
         granularity=read_granularity(message.granularity, field["granularity"])
         if message.granularity
         else None,
@@ -34,7 +33,7 @@ def read_query_plan(message: index_pb2.QueryPlan, field: FieldPath = ROOT) -> Qu
     )
 
 
-def write_query_plan(plan: QueryPlan) -> index_pb2.QueryPlan:
+def write_query_plan(plan: QueryOptions) -> index_pb2.QueryPlan:
     """The message of what a collection chooses."""
     return index_pb2.QueryPlan(
         hybrid=plan.hybrid,

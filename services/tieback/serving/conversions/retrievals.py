@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.hits import RetrievedHit
+from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 
 from tieback.core.types.encoding import Truncated
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrieveReply
+from tieback.core.types.retrieval import QueryPart, RetrieveReply, RetrieveRequest
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.contents import (
     read_content,
@@ -40,37 +41,41 @@ from tieback.serving.conversions.searches import (
     read_stage_scores,
     write_stage_scores,
 )
-from tieback.v1 import answer_pb2
+from tieback.v1 import answer_pb2, report_pb2
 
 
-def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT) -> Retrieval:
+def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT) -> RetrieveRequest:
     """What to find, and how."""
-    return Retrieval(
+    return RetrieveRequest(
         collection=message.collection,
         query=each(message.query, _read_part, field["query"]),
         limit=message.limit,
         filter=message.filter,
         routing=read_routing(message.routing, field["routing"]),
-        candidates=message.candidates,
-        reranker=optional(message, "reranker", read_method, field),
-        hybrid=message.hybrid if message.HasField("hybrid") else None,
-        balance_modalities=message.balance_modalities if message.HasField("balance_modalities") else None,
         explain=message.explain,
-        rank_fusion=optional(message, "rank_fusion", read_method, field),
-        min_relevance=finite(message.min_relevance, field["min_relevance"]),
-        collapse_pieces=message.collapse_pieces if message.HasField("collapse_pieces") else None,
-        query_expansion=optional(message, "query_expansion", read_method, field),
-        diversity=finite(message.diversity, field["diversity"]) if message.HasField("diversity") else None,
-        hits_per_item=message.hits_per_item if message.HasField("hits_per_item") else None,
-        composition=message.composition,
-        condition=message.condition,
-        highlights=message.highlights,
-        every_copy=message.every_copy,
-        vector_search=optional(message, "vector_search", read_method, field),
-        granularity=read_granularity(message.granularity, field["granularity"])
-        if message.granularity
-        else None,
-        ranker=optional(message, "ranker", read_method, field),
+        options=QueryOptions(
+            candidates=message.candidates or None,
+            reranker=optional(message, "reranker", read_method, field),
+            hybrid=message.hybrid if message.HasField("hybrid") else None,
+            balance_modalities=message.balance_modalities if message.HasField("balance_modalities") else None,
+            rank_fusion=optional(message, "rank_fusion", read_method, field),
+            min_relevance=finite(message.min_relevance, field["min_relevance"]) or None,
+            collapse_pieces=message.collapse_pieces if message.HasField("collapse_pieces") else None,
+            query_expansion=optional(message, "query_expansion", read_method, field),
+            diversity=finite(message.diversity, field["diversity"])
+            if message.HasField("diversity")
+            else None,
+            hits_per_item=message.hits_per_item if message.HasField("hits_per_item") else None,
+            composition=message.composition or None,
+            condition=message.condition or None,
+            highlights=message.highlights or None,
+            every_copy=message.every_copy or None,
+            vector_search=optional(message, "vector_search", read_method, field),
+            granularity=read_granularity(message.granularity, field["granularity"])
+            if message.granularity
+            else None,
+            ranker=optional(message, "ranker", read_method, field),
+        ),
     )
 
 
@@ -79,95 +84,96 @@ def _read_part(part: answer_pb2.QueryPart, field: FieldPath) -> QueryPart:
     return QueryPart(content, read_weight(part, field))
 
 
-def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
+def write_retrieval(request: RetrieveRequest) -> answer_pb2.RetrieveRequest:
     """The message of what to find."""
+    options = request.options
     return answer_pb2.RetrieveRequest(
-        collection=retrieval.collection,
+        collection=request.collection,
         query=[
             answer_pb2.QueryPart(content=write_content(part.content), weight=part.weight)
-            for part in retrieval.query
+            for part in request.query
         ],
-        limit=retrieval.limit,
-        filter=retrieval.filter,
-        routing=write_routing(retrieval.routing),
-        candidates=retrieval.candidates,
-        reranker=None if retrieval.reranker is None else write_method(retrieval.reranker),
-        hybrid=retrieval.hybrid,
-        balance_modalities=retrieval.balance_modalities,
-        explain=retrieval.explain,
-        rank_fusion=None if retrieval.rank_fusion is None else write_method(retrieval.rank_fusion),
-        min_relevance=retrieval.min_relevance,
-        collapse_pieces=retrieval.collapse_pieces,
-        query_expansion=None
-        if retrieval.query_expansion is None
-        else write_method(retrieval.query_expansion),
-        diversity=retrieval.diversity,
-        hits_per_item=retrieval.hits_per_item,
-        vector_search=None if retrieval.vector_search is None else write_method(retrieval.vector_search),
-        granularity=None if retrieval.granularity is None else write_granularity(retrieval.granularity),
-        ranker=None if retrieval.ranker is None else write_method(retrieval.ranker),
-        composition=retrieval.composition,
-        condition=retrieval.condition,
-        highlights=retrieval.highlights,
-        every_copy=retrieval.every_copy,
+        limit=request.limit,
+        filter=request.filter,
+        routing=write_routing(request.routing),
+        explain=request.explain,
+        candidates=options.candidates or 0,
+        hybrid=options.hybrid,
+        balance_modalities=options.balance_modalities,
+        min_relevance=options.min_relevance or 0.0,
+        collapse_pieces=options.collapse_pieces,
+        diversity=options.diversity,
+        hits_per_item=options.hits_per_item,
+        granularity=None if options.granularity is None else write_granularity(options.granularity),
+        composition=options.composition or "",
+        condition=options.condition or "",
+        highlights=options.highlights or 0,
+        every_copy=options.every_copy or False,
+        **_write_methods(options),
     )
+
+
+def _write_methods(options: QueryOptions) -> dict[str, report_pb2.Method]:
+    """The methods that are chosen, by field."""
+    names = ("reranker", "rank_fusion", "query_expansion", "vector_search", "ranker")
+    chosen = {name: getattr(options, name) for name in names}
+    return {name: write_method(value) for name, value in chosen.items() if value is not None}
 
 
 def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
     """How a query is answered."""
     return RetrievalPlan(
-        hybrid=message.hybrid,
-        balance_modalities=message.balance_modalities,
-        rank_fusion=optional(message, "rank_fusion", read_method),
-        reranker=read_method(message.reranker, at("reranker")),
-        candidates=message.candidates,
+        QueryOptions(
+            hybrid=message.hybrid,
+            balance_modalities=message.balance_modalities,
+            rank_fusion=optional(message, "rank_fusion", read_method),
+            reranker=read_method(message.reranker, at("reranker")),
+            candidates=message.candidates,
+            collapse_pieces=message.collapse_pieces,
+            query_expansion=read_method(message.query_expansion, at("query_expansion")),
+            diversity=message.diversity,
+            hits_per_item=message.hits_per_item,
+            vector_search=read_method(message.vector_search, at("vector_search")),
+            granularity=read_granularity(message.granularity, at("granularity")),
+            ranker=read_method(message.ranker, at("ranker")),
+            composition=message.composition,
+            condition=message.condition,
+            every_copy=message.every_copy,
+        ),
         relevance_floor=message.relevance_floor,
-        collapse_pieces=message.collapse_pieces,
-        query_expansion=read_method(message.query_expansion, at("query_expansion")),
-        diversity=message.diversity,
-        hits_per_item=message.hits_per_item,
-        vector_search=read_method(message.vector_search, at("vector_search")),
         expected_recall=message.expected_recall if message.HasField("expected_recall") else None,
         expected_seconds=message.expected_us / MICROSECONDS if message.HasField("expected_us") else None,
         skipped_reranker=optional(message, "skipped_reranker", read_method),
-        granularity=read_granularity(message.granularity, at("granularity")),
         token_vectors=message.token_vectors,
-        ranker=read_method(message.ranker, at("ranker")),
-        composition=message.composition,
-        condition=message.condition,
         first_modality=read_modality(message.first_modality, at("first_modality"))
         if message.first_modality
         else None,
-        every_copy=message.every_copy,
         fill_up=message.fill_up,
     )
 
 
 def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
     """The message of how a query is answered."""
+    options = plan.options
     return answer_pb2.RetrievalPlan(
-        hybrid=plan.hybrid,
-        balance_modalities=plan.balance_modalities,
-        rank_fusion=None if plan.rank_fusion is None else write_method(plan.rank_fusion),
-        reranker=write_method(plan.reranker),
-        candidates=plan.candidates,
+        hybrid=options.hybrid or False,
+        balance_modalities=options.balance_modalities or False,
+        candidates=options.candidates or 0,
         relevance_floor=plan.relevance_floor,
-        collapse_pieces=plan.collapse_pieces,
-        query_expansion=write_method(plan.query_expansion),
-        diversity=plan.diversity,
-        hits_per_item=plan.hits_per_item,
-        vector_search=write_method(plan.vector_search),
+        collapse_pieces=options.collapse_pieces or False,
+        diversity=options.diversity or 0.0,
+        hits_per_item=options.hits_per_item or 0,
         expected_recall=plan.expected_recall,
         expected_us=None if plan.expected_seconds is None else microseconds(plan.expected_seconds),
         skipped_reranker=None if plan.skipped_reranker is None else write_method(plan.skipped_reranker),
-        granularity=write_granularity(plan.granularity),
+        granularity=write_granularity(options.granularity or Granularity.SECTION),
         token_vectors=plan.token_vectors,
-        ranker=write_method(plan.ranker),
-        composition=plan.composition,
-        condition=plan.condition,
+        composition=options.composition or "",
+        condition=options.condition or "",
         first_modality=None if plan.first_modality is None else write_modality(plan.first_modality),
-        every_copy=plan.every_copy,
+        every_copy=options.every_copy or False,
         fill_up=plan.fill_up,
+        **_write_methods(options),
     )
 
 

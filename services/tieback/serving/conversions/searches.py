@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 
-from tieback_contract.field_path import FieldPath
+from tieback_contract.field_path import FieldPath, at
 from tieback_contract.hits import Hit
+from tieback_contract.query import Granularity, QueryOptions
 
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.search import Reached, SearchReply, StageScores
+from tieback.core.types.search import Reached, SearchReply, SearchRequest, StageScores
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.contents import (
     read_item,
+    read_modality,
     write_item,
+    write_modality,
 )
-from tieback.serving.conversions.frames import each, optional
+from tieback.serving.conversions.frames import each, finite, optional
 from tieback.serving.conversions.indexed_sections import read_indexed_section, write_indexed_section
-from tieback.serving.conversions.moves import read_following, write_following
+from tieback.serving.conversions.moves import read_following, read_second, write_following, write_second
+from tieback.serving.conversions.query_plans import read_granularity, write_granularity
 from tieback.serving.conversions.reports import (
     MICROSECONDS,
     microseconds,
@@ -25,6 +29,8 @@ from tieback.serving.conversions.reports import (
     write_method,
     write_timing,
 )
+from tieback.serving.conversions.routings import read_ignored, write_ignored
+from tieback.serving.conversions.vectors import read_vector, write_vector
 from tieback.v1 import index_pb2
 
 
@@ -43,6 +49,75 @@ def write_indexed_item(item: IndexedItem) -> index_pb2.IndexedItem:
         item=write_item(item.item),
         sections=[write_indexed_section(section) for section in item.sections],
         following=None if item.following is None else write_following(item.following),
+    )
+
+
+def read_search_request(message: index_pb2.SearchRequest) -> SearchRequest:
+    """What is searched for, and how."""
+    return SearchRequest(
+        collection=message.collection,
+        vector=optional(message, "vector", read_vector),
+        text=message.text,
+        limit=message.limit,
+        filter=message.filter,
+        explain=message.explain,
+        ignored=read_ignored(message.ignored, at("ignored")),
+        multi_vectors=message.multi_vectors,
+        token_vectors=message.token_vectors,
+        vectors=message.vectors,
+        signals=list(message.signals),
+        second=optional(message, "second", read_second),
+        first_modality=read_modality(message.first_modality, at("first_modality"))
+        if message.first_modality
+        else None,
+        related_from=finite(message.related_from, at("related_from"))
+        if message.HasField("related_from")
+        else None,
+        fill_up=message.fill_up,
+        options=QueryOptions(
+            rank_fusion=optional(message, "rank_fusion", read_method),
+            balance_modalities=message.balance_modalities,
+            collapse_pieces=message.collapse_pieces,
+            query_expansion=optional(message, "query_expansion", read_method),
+            diversity=finite(message.diversity, at("diversity")),
+            hits_per_item=message.hits_per_item,
+            granularity=read_granularity(message.granularity, at("granularity")),
+            vector_search=optional(message, "vector_search", read_method),
+            highlights=message.highlights,
+            every_copy=message.every_copy,
+        ),
+    )
+
+
+def write_search_request(request: SearchRequest) -> index_pb2.SearchRequest:
+    """The message of what is searched for."""
+    options = request.options
+    return index_pb2.SearchRequest(
+        collection=request.collection,
+        vector=None if request.vector is None else write_vector(request.vector),
+        text=request.text,
+        limit=request.limit,
+        filter=request.filter,
+        explain=request.explain,
+        ignored=write_ignored(request.ignored),
+        multi_vectors=request.multi_vectors,
+        token_vectors=request.token_vectors,
+        vectors=request.vectors,
+        signals=request.signals,
+        second=None if request.second is None else write_second(request.second),
+        first_modality=None if request.first_modality is None else write_modality(request.first_modality),
+        related_from=request.related_from,
+        fill_up=request.fill_up,
+        rank_fusion=None if options.rank_fusion is None else write_method(options.rank_fusion),
+        balance_modalities=options.balance_modalities or False,
+        collapse_pieces=options.collapse_pieces or False,
+        query_expansion=None if options.query_expansion is None else write_method(options.query_expansion),
+        diversity=options.diversity or 0.0,
+        hits_per_item=options.hits_per_item or 0,
+        granularity=write_granularity(options.granularity or Granularity.SECTION),
+        vector_search=None if options.vector_search is None else write_method(options.vector_search),
+        highlights=options.highlights or 0,
+        every_copy=options.every_copy or False,
     )
 
 

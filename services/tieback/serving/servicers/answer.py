@@ -12,12 +12,13 @@ from google.rpc import status_pb2
 from tieback_contract.field_path import at
 
 from tieback.core.bulk import in_bulk
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.overlapping import Before, overlapped
 from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import IngestResult
-from tieback.core.types.retrieval import RetrieveReply
+from tieback.core.types.retrieval import AnswerRequest, RetrieveReply
 from tieback.ports import AnswerPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import read_item, read_long_texts
@@ -113,10 +114,8 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         self, request: answer_pb2.RetrieveRequest, context: Context
     ) -> answer_pb2.RetrieveResponse:
         """Finds what bears on a query."""
-        deadline = deadline_of(context)
-        reply = await self._answerer.retrieve(
-            await converted(lambda: read_retrieval(request)), deadline=deadline
-        )
+        call = Call(deadline_of(context))
+        reply = await self._answerer.retrieve(await converted(lambda: read_retrieval(request)), call)
         self._observe(reply)
         return write_retrieve_reply(reply)
 
@@ -124,17 +123,8 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         self, request: answer_pb2.AnswerRequest, context: Context
     ) -> AsyncIterator[answer_pb2.AnswerResponse]:
         """Finds what bears on a question and streams an answer."""
-        deadline = deadline_of(context)
-        events = self._answerer.answer(
-            await converted(lambda: read_retrieval(request.retrieval, at("retrieval"))),
-            model=request.model,
-            evidence_limit=request.evidence_limit,
-            sampling=read_sampling(request.sampling, at("sampling")),
-            grounding=read_grounding(request.grounding, at("grounding")),
-            style=read_style(request.style, at("style")),
-            conversation=await converted(lambda: conversation_of(request)),
-            deadline=deadline,
-        )
+        call = Call(deadline_of(context))
+        events = self._answerer.answer(await converted(lambda: _read_answer(request)), call)
         async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
             async for event in stream:
                 if isinstance(event, RetrieveReply):
@@ -147,6 +137,18 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         self._telemetry.observe_timing("answer", "retrieve", reply.timing)
         self._telemetry.long_texts.cut_off(reply.truncated, Role.QUERY)
         self._telemetry.observe_mixture(reply.mixture)
+
+
+def _read_answer(request: answer_pb2.AnswerRequest) -> AnswerRequest:
+    return AnswerRequest(
+        read_retrieval(request.retrieval, at("retrieval")),
+        model=request.model,
+        evidence_limit=request.evidence_limit,
+        sampling=read_sampling(request.sampling, at("sampling")),
+        grounding=read_grounding(request.grounding, at("grounding")),
+        style=read_style(request.style, at("style")),
+        conversation=conversation_of(request),
+    )
 
 
 def _write_result(result: IngestResult) -> answer_pb2.IngestResult:

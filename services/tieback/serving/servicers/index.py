@@ -10,6 +10,7 @@ from google.rpc import status_pb2
 from tieback_contract.field_path import at
 
 from tieback.core.bulk import waited
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.ports import IndexPort, StoredItemsPort
@@ -19,20 +20,20 @@ from tieback.serving.conversions.collections import (
     write_collection,
     write_collection_source,
 )
-from tieback.serving.conversions.contents import read_modality, write_content, write_item
-from tieback.serving.conversions.frames import finite, optional
-from tieback.serving.conversions.moves import read_second
-from tieback.serving.conversions.query_plans import read_granularity, read_query_plan
+from tieback.serving.conversions.contents import write_content, write_item
+from tieback.serving.conversions.frames import optional
+from tieback.serving.conversions.query_plans import read_query_plan
 from tieback.serving.conversions.reports import read_method, write_timing
-from tieback.serving.conversions.routings import read_ignored, read_routing
+from tieback.serving.conversions.routings import read_routing
 from tieback.serving.conversions.searches import (
     read_indexed_item,
+    read_search_request,
     write_search_reply,
 )
 from tieback.serving.conversions.snapshots import write_snapshot
 from tieback.serving.conversions.tenants import write_usage
 from tieback.serving.conversions.token_vectors import read_token_vectors
-from tieback.serving.conversions.vectors import read_space, read_vector
+from tieback.serving.conversions.vectors import read_space
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.time_left import deadline_of, time_left
@@ -186,39 +187,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
 
     async def Search(self, request: index_pb2.SearchRequest, context: Context) -> index_pb2.SearchResponse:
         """Finds the nearest sections."""
-        deadline = deadline_of(context)
-        reply = await self._index.search(
-            request.collection,
-            vector=optional(request, "vector", read_vector),
-            text=request.text,
-            limit=request.limit,
-            filter=request.filter,
-            rank_fusion=optional(request, "rank_fusion", read_method),
-            balance_modalities=request.balance_modalities,
-            collapse_pieces=request.collapse_pieces,
-            ignored=read_ignored(request.ignored, at("ignored")),
-            multi_vectors=request.multi_vectors,
-            query_expansion=optional(request, "query_expansion", read_method),
-            diversity=finite(request.diversity, at("diversity")),
-            hits_per_item=request.hits_per_item,
-            granularity=read_granularity(request.granularity, at("granularity")),
-            token_vectors=request.token_vectors,
-            vectors=request.vectors,
-            vector_search=optional(request, "vector_search", read_method),
-            explain=request.explain,
-            signals=list(request.signals),
-            highlights=request.highlights,
-            second=optional(request, "second", read_second),
-            first_modality=read_modality(request.first_modality, at("first_modality"))
-            if request.first_modality
-            else None,
-            related_from=finite(request.related_from, at("related_from"))
-            if request.HasField("related_from")
-            else None,
-            every_copy=request.every_copy,
-            fill_up=request.fill_up,
-            deadline=deadline,
-        )
+        reply = await self._index.search(read_search_request(request), Call(deadline_of(context)))
         return write_search_reply(reply)
 
     async def CreateSnapshot(
