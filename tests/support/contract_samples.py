@@ -23,13 +23,13 @@ from tieback.core.types.encoding import (
     Truncated,
     Truncation,
 )
-from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
+from tieback.core.types.fusion import FuseReply, Role, Routing
 from tieback.core.types.ingestion import LongTexts
-from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult
+from tieback.core.types.rerank import FailedCandidate, RerankCandidate, RerankReply
 from tieback.core.types.retrieval import QueryPart, RetrieveReply
 from tieback.core.types.search import Reached, SearchReply
 from tieback.serving import conversions
-from tieback_contract.alignment import Alignment
+from tieback_contract.alignment import Alignment, Reranked
 from tieback_contract.answers import (
     Abstention,
     AbstentionReason,
@@ -47,7 +47,7 @@ from tieback_contract.claims import Citation, NotCheckedReason, Verdict, Verdict
 from tieback_contract.collections import Snapshot
 from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Reduction
 from tieback_contract.field_path import at
-from tieback_contract.fusion import Fused, IgnoredDimensions
+from tieback_contract.fusion import Fused, FusePart, IgnoredDimensions
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.hits import ReadIn, RetrievedHit, SignalShare
 from tieback_contract.method_choice import MethodChoice
@@ -232,10 +232,10 @@ SAMPLES: dict[str, list[Any]] = {
     "reduction": [Reduction("pitome", 0.75), Reduction("pitome")],
     "rerank_reply": [
         RerankReply(
-            [RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)],
+            [Reranked("1", 0.5, 0.25, 3, ALIGNMENT)],
             TIMING,
             COST,
-            [RerankFailure("2", 4, errors.InvalidInput("bad", field=at("candidates", 4, "score")))],
+            [FailedCandidate("2", 4, errors.InvalidInput("bad", field=at("candidates", 4, "score")))],
         )
     ],
     "rerank_source": [TEXT, Content(Modality.IMAGE, b"\x89PNG"), TOKENS, REGIONS, WINDOWS],

@@ -7,13 +7,14 @@ from typing import Any
 from tieback.core.types.content import Content
 from tieback.core.types.conversation import Conversation
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest, SplitTextsRequest, Truncation
-from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
+from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.grounding import CheckGroundingRequest, GroundingCheck
 from tieback.core.types.recognition import RecogniseRequest
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback_contract.answers import AnswerStyle
 from tieback_contract.conversation import ChatMessage, ChatRole
+from tieback_contract.fusion import FusePart
 from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

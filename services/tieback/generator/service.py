@@ -13,6 +13,7 @@ from tieback_contract.answers import AnswerStyle, GenerationEvent, Repair, Rewri
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.generation import PLAIN_DECODING, Grounding, SamplingParameters
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice, choice_of
 
 from tieback.catalog.card import GeneratorCard
@@ -21,7 +22,6 @@ from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupporte
 from tieback.core.follow_up import standalone
 from tieback.core.types.conversation import Conversation
 from tieback.core.types.generation import GenerateRequest
-from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.generator.answering import Answer
 from tieback.generator.deciding import Deciders

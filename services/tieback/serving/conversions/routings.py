@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tieback_contract.field_path import FieldPath
-from tieback_contract.fusion import IgnoredDimensions, RoutingExplanation
+from tieback_contract.fusion import FusePart, IgnoredDimensions, RoutingExplanation
 
-from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
+from tieback.core.types.fusion import FuseReply, Role, Routing
 from tieback.serving.conversions.codec import CODEC, finite_fields, reading, writing
 from tieback.serving.conversions.frames import Numbers, each, finite, optional
 from tieback.v1 import answer_pb2, router_pb2
