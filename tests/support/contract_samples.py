@@ -24,6 +24,7 @@ from tieback.core.types.encoding import (
     Truncation,
 )
 from tieback.core.types.fusion import FuseReply, Role, Routing
+from tieback.core.types.grounding import GroundingCheck
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.rerank import FailedCandidate, RerankCandidate, RerankReply
 from tieback.core.types.retrieval import QueryPart, RetrieveReply
@@ -47,7 +48,7 @@ from tieback_contract.claims import Citation, NotCheckedReason, Verdict, Verdict
 from tieback_contract.collections import Snapshot
 from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Reduction
 from tieback_contract.field_path import at
-from tieback_contract.fusion import Fused, FusePart, IgnoredDimensions
+from tieback_contract.fusion import Fused, IgnoredDimensions
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.hits import ReadIn, RetrievedHit, SignalShare
 from tieback_contract.method_choice import MethodChoice
@@ -90,7 +91,6 @@ from support.contract_values import (
 )
 from support.query_plan_samples import PLAN, QUERY_PLANS
 from support.recognition_samples import CITED, PASSAGE, RECOGNITION
-from support.request_samples import REQUESTS
 from support.requests import retrieval, search_of
 
 MADE = datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC)
@@ -159,9 +159,8 @@ SAMPLES: dict[str, list[Any]] = {
         Evidence("text", "1", "Title", "one", "s", "file:a", Modality.IMAGE, 0.5, Box(0.25, 0.5, 0.75, 0.5)),
     ],
     **RECOGNITION,
-    **REQUESTS,
+    "check": [GroundingCheck("It rains.", [PASSAGE], [(0, 8)], "Does it rain?")],
     "explanation": [ROUTING],
-    "fuse_input": [[FusePart(ENCODING, 0.5, 2)]],
     "fuse_reply": [
         FuseReply([Fused(VECTOR, ROUTING, LABELS), errors.SpaceMismatch("no")], TIMING),
         FuseReply([Fused(VECTOR, ROUTING, LABELS, REGIONS)], TIMING),

@@ -45,7 +45,6 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.follow_up import standalone
 from tieback.core.types.content import Item
-from tieback.core.types.conversation import Conversation
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.retrieval import AnswerRequest, RetrieveReply, RetrieveRequest
@@ -248,7 +247,7 @@ class Answerer:
                 sampling=request.sampling,
                 grounding=grounding,
                 style=request.style,
-                conversation=Conversation((), request.conversation.system),
+                system=request.conversation.system,
             ),
             Call(hop(deadline)),
         )

@@ -158,9 +158,8 @@ class Generator:
         arrived = time.monotonic()
         asked = request
         if request.evidence:
-            question = standalone(request.prompt, request.conversation.history)
-            told = Conversation((), request.conversation.system)
-            asked = replace(request, prompt=question, conversation=told)
+            question = standalone(request.prompt, request.history)
+            asked = replace(request, prompt=question, history=())
         planned = self._read(asked)
         deadline = call.deadline.within(self._seconds)
         deadline.check("the answer was begun")

@@ -10,6 +10,7 @@ from typing import Any
 from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
+from tieback_contract.wire import alone
 
 from tieback.core.errors import TiebackError
 
@@ -44,7 +45,7 @@ class Routing:
 class FuseRequest:
     """Encodings to fuse, of each input; with `per_region`, regions of pictures get vectors too."""
 
-    inputs: Sequence[Sequence[FusePart]]
+    inputs: Sequence[Sequence[FusePart]] = field(metadata=alone())
     role: Role = Role.QUERY
     routing: Routing = Routing()
     per_region: bool = False
