@@ -40,7 +40,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     SECTIONS: {"hits_per_item": 1},
     DOCUMENTS: {"granularity": "document"},
 }
-ANSWERED: Mapping[str, Mapping[str, Any]] = {SECTIONS: {"collapse": False}, DOCUMENTS: WAYS[DOCUMENTS]}
+ANSWERED: Mapping[str, Mapping[str, Any]] = {SECTIONS: {"collapse_pieces": False}, DOCUMENTS: WAYS[DOCUMENTS]}
 """As Answer searches: every piece of a text is a hit."""
 WORDS = 50
 PASSAGES = 4

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from tieback_client import Client
+from tieback_contract.method_choice import is_chosen
 
 from benchmarks.binding.measures import paired
 from benchmarks.pipeline.asking import contents
@@ -110,4 +111,4 @@ def _ask(client: Client, name: str, question: Question, plan: str) -> Answered:
     limit = BEST + len(question.own)
     found = client.retrieve(name, contents(question.query), limit=limit, query_expansion=PLANS[plan])
     items = items_of((one.hit.item_id for one in found.hits), question.own)
-    return Answered(ndcg(items, question.grades), found.plan.query_expansion != "none")
+    return Answered(ndcg(items, question.grades), is_chosen(found.plan.options.query_expansion))

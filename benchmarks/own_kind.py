@@ -34,8 +34,8 @@ from benchmarks.served import StartError, started
 HOLDS = "coco128, photos, sounds, captions, classes"
 PLANS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
-    "balanced": {"balance": True},
-    "by similarity alone": {"balance": False},
+    "balanced": {"balance_modalities": True},
+    "by similarity alone": {"balance_modalities": False},
 }
 LIMIT, SENTENCES, PHOTOS, SMALL, SIDE = 11, 1000, 250, 200, 224
 SETTINGS = {"TIEBACK_GENERATOR": "none"}

@@ -1,5 +1,5 @@
 """Writes the parts of the documentation that the code knows best: docs/methods.md, docs/recipes.md, and the
-tables of settings, of metrics, and of the fields of a checked text.
+tables of settings, of metrics, of options of a query, and of the fields of a checked text.
 
 Run by scripts/docs; with ``--check`` it says what is not current instead of writing it.
 """
@@ -14,6 +14,7 @@ from checked_text_fields import fields_tables
 from methods_page import default, methods_page
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from query_options_table import options_table
 from recipes_page import recipes_page
 from tieback.core.types.load import Load
 from tieback.encoder import AdapterState
@@ -84,6 +85,7 @@ def pages() -> dict[Path, str]:
         "operations.md": ("settings", settings_table),
         "deployment.md": ("metrics", metrics_table),
         "checked-text.md": ("fields", fields_tables),
+        "retrieval.md": ("options", options_table),
     }
     found = {DOCS / "methods.md": methods_page(), DOCS / "recipes.md": recipes_page()}
     for name, (mark, table) in tables.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tieback.v1 import answer_pb2, content_pb2, generator_pb2, report_pb2, router_pb2
+from tieback.v1 import answer_pb2, content_pb2, generator_pb2, query_pb2, report_pb2, router_pb2
 from tieback_client import AsyncClient
 
 from benchmarks.attack import statuses
@@ -75,7 +75,7 @@ async def not_numbers(scene: Scene) -> Sequence[Outcome]:
     weighted.query[0].weight = float("nan")
     asked = [
         weighted,
-        _retrieval(reranker=method),
+        _retrieval(options=query_pb2.QueryOptions(reranker=method)),
         _retrieval(routing=routing),
         _retrieval(routing=router_pb2.Routing(weights={"all-minilm-l6-v2": float("nan")})),
     ]

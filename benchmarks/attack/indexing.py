@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from tieback.v1 import index_pb2, vector_pb2
+from tieback.v1 import index_pb2, query_pb2, vector_pb2
 
 from benchmarks.attack import good, statuses
 from benchmarks.attack.attack import FAULT, WIDTH, Attack, Outcome, Scene, at_once, made
@@ -87,7 +87,9 @@ async def large_vectors(scene: Scene) -> Sequence[Outcome]:
     large = vector_pb2.Vector(space=good.PLACE, values=good.tensor(values))
     stored = good.item("large")
     stored.sections[0].vector.CopyFrom(large)
-    search = index_pb2.SearchRequest(collection="names", vector=large, balance_modalities=True)
+    search = index_pb2.SearchRequest(
+        collection="names", vector=large, options=query_pb2.QueryOptions(balance_modalities=True)
+    )
     await upsert(scene, "names", [good.item(f"n{place}") for place in range(8)])
     written = await upsert(scene, "names", [stored])
     asked = await scene.call("IndexService/Search", search.SerializeToString())

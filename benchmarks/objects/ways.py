@@ -11,6 +11,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import CausalLanguageModel, LabelRecogniser
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.limits import Limits
 from tieback.models.chat_template import Message
 from tieback.models.decoder import SoftTokens
 from tieback.models.encoder_model import EncoderModel
@@ -21,7 +22,6 @@ from tieback.models.store import Store
 from tieback.recipes.export_causal_language_model import read_weights
 from tieback_client import Image, Item, Section
 from tieback_contract.arrays import Array
-from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from benchmarks.progress import log
@@ -123,7 +123,7 @@ def by_joint_space(folder: Path, photos: Sequence[str], names: Sequence[str]) ->
         for name in names:
             asked_for = f"a photo of a {name}"
             reply = client.retrieve(
-                "photos", asked_for, limit=MOST_HITS, hybrid=False, balance=False, reranker="none"
+                "photos", asked_for, limit=MOST_HITS, hybrid=False, balance_modalities=False, reranker="none"
             )
             for one in reply.hits:
                 found[one.hit.item_id][name] = max(found[one.hit.item_id][name], one.search_score)

@@ -93,7 +93,7 @@ def _one(client: Client, name: str, question: Question, plan: Plan) -> Answered:
     hits: list[Hit]
     relevances: dict[str, float] = {}
     if plan.words:
-        found = client.search(name, text=question.words, limit=limit, collapse=True)
+        found = client.search(name, text=question.words, limit=limit, collapse_pieces=True)
         hits, timing = list(found.hits), found.timing
     else:
         retrieved = client.retrieve(name, query, limit=limit, **plan.arguments)

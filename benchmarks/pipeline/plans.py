@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tieback_client import Client, procedures
+from tieback_client import Client
 
 DEFAULT, FULL_TEXT = "default", "full text"
 RERANKED = 50
@@ -33,7 +32,6 @@ def plans_for(client: Client, modalities: int) -> list[Plan]:
     methods = client.methods()
     fusions = [one.name for one in methods if one.family == "rank_fusion"]
     rerankers = [one.name for one in methods if one.family == "reranking" and one.name != "none"]
-    known = inspect.signature(procedures.retrieve).parameters
     plans = [Plan(DEFAULT), Plan(FULL_TEXT, words=True)]
     plans += [
         Plan(f"feedback {one.name}", {"query_expansion": one.name})
@@ -41,7 +39,7 @@ def plans_for(client: Client, modalities: int) -> list[Plan]:
         if one.family == "query_expansion" and one.name != "none"
     ]
     for balanced in (False, True)[: min(modalities, 2)]:
-        plans += _unranked(fusions if "rank_fusion" in known else [], balanced)
+        plans += _unranked(fusions, balanced)
     for method in rerankers:
         for name, hybrid in (("dense", False), ("hybrid", True)):
             arguments = {"hybrid": hybrid, "reranker": method, "candidates": RERANKED}
@@ -51,7 +49,7 @@ def plans_for(client: Client, modalities: int) -> list[Plan]:
 
 def _unranked(fusions: list[str], balanced: bool) -> Iterator[Plan]:
     suffix = ", balanced" if balanced else ""
-    common: dict[str, Any] = {"balance": balanced, "reranker": "none"}
+    common: dict[str, Any] = {"balance_modalities": balanced, "reranker": "none"}
     yield Plan(f"dense{suffix}", common | {"hybrid": False})
     for method in fusions:
         yield Plan(f"hybrid {method}{suffix}", common | {"hybrid": True, "rank_fusion": method})

@@ -45,7 +45,7 @@ def retrieve(
     queries = _new(words)
     with Client(server) as client:
         first = client.retrieve(collection, words[0])
-    hybrid = first.plan.hybrid
+    hybrid = first.plan.options.hybrid
     rows = []
     for many in IN_FLIGHT:
         loads, bare = [], []

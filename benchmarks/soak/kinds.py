@@ -197,7 +197,7 @@ async def _hybrid(caller: Caller) -> None:
         caller.collection,
         caller.text(),
         hybrid=True,
-        balance=caller.chance.random() < 0.5,
+        balance_modalities=caller.chance.random() < 0.5,
         filter="year >= 1950",
         timeout=SECONDS,
     )

@@ -10,12 +10,12 @@ from os import PathLike
 from tieback_contract.collections import Moving, Source
 from tieback_contract.metadata import Metadata
 from tieback_contract.modality import Modality
+from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.recognition import Segment
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector
 from tieback_contract.wire import wire
 
 from tieback_client.content import ContentLike
-from tieback_client.query_plan import NO_PLAN, QueryPlan
 from tieback_client.token_vectors import TokenVectors
 
 
@@ -171,7 +171,7 @@ class Collection:
     """How many of its vectors the codec was learned from; 0 where it learns nothing, or has not yet."""
     token_vectors: TokenVectors | None = None
     """How it keeps vectors of the tokens of texts on the disk of the server; None where it keeps none."""
-    plan: QueryPlan = NO_PLAN
+    plan: QueryOptions = NO_OPTIONS
     """What `retrieve` and `answer` do with it where a query does not say."""
     moving: Moving | None = None
     """Where an upgrade moves it; None where it is in one space."""

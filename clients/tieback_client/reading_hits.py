@@ -7,15 +7,16 @@ from math import nan
 from typing import Any
 
 from tieback.v1 import answer_pb2, content_pb2, index_pb2, reranker_pb2, router_pb2
-from tieback_contract.alignment import Reranked
 from tieback_contract.encodings import Label
 from tieback_contract.fusion import RoutingExplanation
 from tieback_contract.hits import Hit, Mixture, RetrievedHit, StageScore
+from tieback_contract.query import RetrievalPlan
 
 from tieback_client.codec import CODEC
-from tieback_client.reading import MICROSECONDS, modality, timing, truncated
+from tieback_client.reading import timing, truncated
 from tieback_client.reports import CallInfo
-from tieback_client.results import RetrievalPlan, RetrievalResult
+from tieback_client.reranking import Reranked
+from tieback_client.results import RetrievalResult
 
 hit = CODEC.reader(Hit, index_pb2.Hit.DESCRIPTOR)
 reranked = CODEC.reader(Reranked, reranker_pb2.RerankResult.DESCRIPTOR)
@@ -23,8 +24,7 @@ _retrieved = CODEC.reader(RetrievedHit, answer_pb2.RetrievedHit.DESCRIPTOR)
 _routing = CODEC.reader(RoutingExplanation, router_pb2.RoutingExplanation.DESCRIPTOR)
 _label = CODEC.reader(Label, content_pb2.Label.DESCRIPTOR)
 _mixture = CODEC.reader(Mixture, answer_pb2.Mixture.DESCRIPTOR)
-# In the order of the contract's enum, whose zero is "not given".
-_GRANULARITIES = ("section", "section", "document")
+plan = CODEC.reader(RetrievalPlan, answer_pb2.RetrievalPlan.DESCRIPTOR)
 
 
 def retrieval(message: Any, info: CallInfo) -> RetrievalResult:
@@ -59,31 +59,3 @@ def stages_of_hits(message: Any) -> list[Sequence[StageScore]]:
 
 def _known(score: float) -> float | None:
     return score if score == score else None  # NaN is not equal to itself
-
-
-def plan(message: Any) -> RetrievalPlan:
-    """How a query is answered."""
-    return RetrievalPlan(
-        hybrid=message.hybrid,
-        balance=message.balance_modalities,
-        rank_fusion=message.rank_fusion.name,
-        reranker=message.reranker.name,
-        candidates=message.candidates,
-        relevance_floor=message.relevance_floor,
-        collapse=message.collapse_pieces,
-        query_expansion=message.query_expansion.name,
-        diversity=message.diversity,
-        hits_per_item=message.hits_per_item,
-        granularity=_GRANULARITIES[message.granularity],
-        token_vectors=message.token_vectors,
-        ranker=message.ranker.name,
-        composition=message.composition,
-        condition=message.condition,
-        vector_search=message.vector_search.name,
-        expected_recall=message.expected_recall if message.HasField("expected_recall") else None,
-        expected_seconds=message.expected_us / MICROSECONDS if message.HasField("expected_us") else None,
-        skipped_reranker=message.skipped_reranker.name,
-        first_modality=modality(message.first_modality),
-        every_copy=message.every_copy,
-        fill_up=message.fill_up,
-    )

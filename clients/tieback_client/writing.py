@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 from tieback.v1 import (
     answer_pb2,
     content_pb2,
     encoder_pb2,
-    index_pb2,
+    query_pb2,
     report_pb2,
     router_pb2,
     vector_pb2,
 )
+from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import FieldPath, at
-from tieback_contract.fusion import FusePart, IgnoredDimensions
+from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import NO_OPTIONS, Granularity, QueryKeywords, QueryOptions
 from tieback_contract.tensors import DTYPE_NUMBERS, fill_array
 from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector
 
@@ -47,11 +49,6 @@ LONG_TEXTS = {
     "truncate": answer_pb2.LONG_TEXTS_TRUNCATE,
     "refuse": answer_pb2.LONG_TEXTS_REFUSE,
 }
-Granularity: TypeAlias = Literal["section", "document"]
-GRANULARITIES = {
-    "section": index_pb2.GRANULARITY_SECTION,
-    "document": index_pb2.GRANULARITY_DOCUMENT,
-}
 KINDS = {
     "dense": vector_pb2.VECTOR_KIND_DENSE,
     "multi_vector": vector_pb2.VECTOR_KIND_MULTI_VECTOR,
@@ -59,16 +56,17 @@ KINDS = {
     "sparse": vector_pb2.VECTOR_KIND_SPARSE,
 }
 
-OUTPUT = at("output")
+OUTPUT, OPTIONS = at("output"), at("options")
 
 
 space_ref = writing(SpaceRef, vector_pb2.SpaceRef)
 vector = writing(Vector, vector_pb2.Vector)
 multi_vector = writing(MultiVector, vector_pb2.MultiVector)
-fuse_part = writing(FusePart, router_pb2.FusePart)
+encoding = writing(Encoding, encoder_pb2.Encoding)
 _ignored = writing(IgnoredDimensions, router_pb2.IgnoredDimensions)
 sparse = writing(SparseVector, vector_pb2.SparseVector)
 _method = writing(MethodChoice, report_pb2.Method)
+_query_options = writing(QueryOptions, query_pb2.QueryOptions)
 
 
 def content(value: ContentLike, field: FieldPath) -> content_pb2.Content:
@@ -121,16 +119,6 @@ def long_texts(choice: LongTexts) -> answer_pb2.LongTexts:
         message = f"there is no {choice!r} for long texts; the choices are: {', '.join(LONG_TEXTS)}"
         raise InvalidArgument.at("long_texts", message)
     return LONG_TEXTS[choice]
-
-
-def granularity(choice: Granularity | None) -> index_pb2.Granularity:
-    """What a search ranks; the server's default where it is None."""
-    if choice is None:
-        return index_pb2.GRANULARITY_UNSPECIFIED
-    if choice not in GRANULARITIES:
-        message = f"there is no granularity {choice!r}; the choices are: {', '.join(GRANULARITIES)}"
-        raise InvalidArgument.at("granularity", message)
-    return GRANULARITIES[choice]
 
 
 def truncation(truncate: bool) -> encoder_pb2.Truncation:
@@ -203,6 +191,19 @@ def method(value: MethodLike | None, field: FieldPath) -> report_pb2.Method | No
     if value is None:
         return None
     return _method(MethodChoice.of(value), field)
+
+
+def query_options(
+    given: QueryOptions | QueryKeywords, field: FieldPath = OPTIONS
+) -> query_pb2.QueryOptions | None:
+    """The options of a query that are chosen; None for none."""
+    keywords = cast(QueryKeywords, given.chosen()) if isinstance(given, QueryOptions) else given
+    granularity = keywords.get("granularity")
+    if granularity is not None and granularity not in list(Granularity):
+        message = f"there is no granularity {granularity!r}; the choices are: {', '.join(Granularity)}"
+        raise InvalidArgument.at(field["granularity"], message)
+    options = QueryOptions.of(**keywords)
+    return None if options == NO_OPTIONS else _query_options(options, field)
 
 
 def routing(weights: Weights | None, imputation: MethodLike | None = None) -> router_pb2.Routing | None:

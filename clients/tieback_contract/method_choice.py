@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 NONE = "none"
 """In families of steps that may be left out, the method that does."""
@@ -41,6 +41,6 @@ def choice_of(like: MethodLike | None) -> MethodChoice | None:
     return None if like is None else MethodChoice.of(like)
 
 
-def is_chosen(choice: MethodChoice | None) -> bool:
+def is_chosen(choice: MethodChoice | None) -> TypeGuard[MethodChoice]:
     """Tell whether a step that may be left out takes place."""
     return choice is not None and not choice.is_none

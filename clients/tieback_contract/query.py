@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+import functools
+import inspect
+import itertools
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args, get_type_hints
 
 from tieback_contract.method_choice import MethodChoice, MethodLike
 from tieback_contract.modality import Modality
+from tieback_contract.wire import wire
 
 
 class Granularity(enum.StrEnum):
@@ -17,6 +23,15 @@ class Granularity(enum.StrEnum):
 
     SECTION = "section"
     DOCUMENT = "document"
+
+
+_OF_RETRIEVAL: Mapping[str, Any] = {"search": False}
+"""Metadata of an option that a retrieval and an answer take, and a search does not."""
+
+
+def _within(least: float, most: float) -> dict[str, Any]:
+    """Metadata of a number with its range."""
+    return {"range": (least, most)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,45 +42,70 @@ class QueryOptions:
     what the collection chooses and does not go together with it is left out of that query.
     """
 
-    hybrid: bool | None = None
-    """Whether a full-text search for the query's words is merged in."""
+    hybrid: bool | None = field(default=None, metadata=_OF_RETRIEVAL)
+    """Merge in a full-text search for the query's words."""
     balance_modalities: bool | None = None
-    """Whether every modality is searched apart, so that none hides the others."""
+    """Search every modality apart, so that none hides the others."""
     rank_fusion: MethodChoice | None = None
-    """How the hits by vector and by words are merged: a method of the family of that name."""
-    reranker: MethodChoice | None = None
-    """A method of the family "reranking", a reranker of the server's, or "none"."""
-    candidates: int | None = None
-    """How many hits the reranker is given."""
+    """Merge the hits by vector and by words with this method of the family "rank_fusion"."""
+    reranker: MethodChoice | None = field(default=None, metadata=_OF_RETRIEVAL)
+    """Compare candidates with the query again, by a method of the family "reranking" or a reranker of the
+    server's; "none" keeps the search's order."""
+    candidates: int | None = field(default=None, metadata={**_within(0, 1000), **_OF_RETRIEVAL})
+    """Give the reranker so many hits; 0 for what fits the limit."""
     collapse_pieces: bool | None = None
-    """Whether the pieces of a short text are one hit, with the others in its `pieces`."""
+    """Make the pieces of a short text one hit, with the others in its `pieces`."""
     query_expansion: MethodChoice | None = None
-    """How the query is expanded by its best hits: a method of the family of that name, or "none"."""
-    diversity: float | None = None
-    """How much hits that are unlike those before them are preferred, 0 to 1; 0 for not at all."""
-    hits_per_item: int | None = None
-    """The most hits of one item; 0 for any number."""
+    """Search again with the query expanded by its best hits, by a method of the family of that name, such as
+    "rocchio"; "none" searches once."""
+    diversity: float | None = field(default=None, metadata=_within(0, 1))
+    """Prefer hits that are unlike those before them, 0 to 1; 0 for not at all. It does not go with a
+    reranker."""
+    hits_per_item: int | None = field(default=None, metadata=_within(0, 1000))
+    """Take at most so many hits of one item; 0 for any number."""
     granularity: Granularity | None = None
-    """What is ranked: sections, or items as whole documents."""
-    ranker: MethodChoice | None = None
-    """A learned ranking: a method of the family "learned_ranking", or "none"."""
+    """Rank sections, or items as whole documents: a hit is then an item's best section, with the next best
+    ones in `sections`."""
+    ranker: MethodChoice | None = field(default=None, metadata=_OF_RETRIEVAL)
+    """Order a hundred candidates of a hybrid search by what was learned from judgements: a method of the
+    family "learned_ranking", or "none". It goes with neither a reranker nor `query_expansion` nor
+    `diversity`."""
     vector_search: MethodChoice | None = None
-    """How far the vector is searched for: a method of the family of that name; "none" is words alone."""
-    composition: str | None = None
-    """A learned composition of the server's, one vector of a picture and a text that changes it."""
-    condition: str | None = None
-    """A learned condition of the server's, such as "colour", under which hits are near."""
-    min_relevance: float | None = None
-    """The lowest relevance of a hit, 0 to 1; hits that have none stay."""
-    highlights: int | None = None
-    """The most sentences of a hit's text that say most of the query's words."""
+    """Search for the vector as far as a method of the family of that name says: nearest, exact,
+    within:similarity=0.5, coarse_to_fine:breadth=4, wanted_recall:recall=0.99, time_budget:milliseconds=5, or
+    "none" for words alone."""
+    composition: str | None = field(default=None, metadata=_OF_RETRIEVAL)
+    """Make one vector of a photo and the words that change it, by this learned composition of the
+    server's."""
+    condition: str | None = field(default=None, metadata=_OF_RETRIEVAL)
+    """Order the hits by a learned condition of the server's alone, such as "colour"."""
+    min_relevance: float | None = field(default=None, metadata={**_within(0, 1), **_OF_RETRIEVAL})
+    """Leave out hits of lower relevance, 0 to 1; hits outside the joint space have none and stay."""
+    highlights: int | None = field(default=None, metadata=_within(0, 100))
+    """Give of each text at most so many sentences that say most of the query's words."""
     every_copy: bool | None = None
-    """Whether each copy of a text that several items hold is a hit."""
+    """Make each copy of a text that several items hold a hit. Otherwise one hit names the others in
+    `also_in`."""
+
+    @classmethod
+    def of(cls, **keywords: Unpack[QueryKeywords]) -> QueryOptions:
+        """The options that the keywords choose. ValueError for a granularity that there is not."""
+        given: dict[str, Any] = dict(keywords)
+        for one in OPTIONS:
+            value = given.get(one.name)
+            if value is not None and one.kind in (MethodChoice, Granularity):
+                given[one.name] = MethodChoice.of(value) if one.kind is MethodChoice else Granularity(value)
+        return cls(**given)
 
     def chosen(self) -> dict[str, Any]:
         """The choices by name."""
         every = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
         return {name: value for name, value in every.items() if value is not None}
+
+    def of_search(self) -> QueryOptions:
+        """The choices that a search takes."""
+        others = (one.name for one in OPTIONS if not one.is_of_search)
+        return dataclasses.replace(self, **dict.fromkeys(others))
 
     def over(self, defaults: QueryOptions) -> QueryOptions:
         """These choices, with those of `defaults` where nothing is chosen."""
@@ -94,6 +134,52 @@ class QueryKeywords(TypedDict, total=False):
     every_copy: bool | None
 
 
+class Option(NamedTuple):
+    """An option, for what is derived from all of them: commands, schemas, docs and checks."""
+
+    name: str
+    kind: type
+    """The type of its value: bool, int, float, str, `Granularity` or `MethodChoice`."""
+    range: tuple[float, float] | None
+    """The least and the greatest value of a number."""
+    is_of_search: bool
+    """True if a search takes it; False if a retrieval and an answer alone do."""
+
+    @property
+    def description(self) -> str:
+        """Sentences that say what it does."""
+        return _descriptions()[self.name]
+
+    def fault(self, value: Any) -> str:
+        """Fault of a value out of range; empty for a good one."""
+        if self.range is None or self.range[0] <= value <= self.range[1]:
+            return ""
+        return f"{self.name} is {self.range[0]:g} to {self.range[1]:g}, not {value:g}"
+
+
+def _options() -> Iterator[Option]:
+    hints = get_type_hints(QueryOptions)
+    for one in dataclasses.fields(QueryOptions):
+        kind, said = get_args(hints[one.name])[0], one.metadata
+        yield Option(one.name, kind, said.get("range"), said.get("search", True))
+
+
+OPTIONS = tuple(_options())
+"""The options in their order."""
+
+
+@functools.cache
+def _descriptions() -> Mapping[str, str]:
+    """The docstrings of the fields, which stand behind them in the source."""
+    module = ast.parse(inspect.getsource(sys.modules[__name__]))
+    (body,) = (one.body for one in module.body if getattr(one, "name", "") == QueryOptions.__name__)  # type: ignore[attr-defined]
+    return {
+        ast.unparse(one.target): " ".join(ast.literal_eval(behind.value).split())
+        for one, behind in itertools.pairwise(body)
+        if isinstance(one, ast.AnnAssign) and isinstance(behind, ast.Expr)
+    }
+
+
 NO_OPTIONS = QueryOptions()
 """Nothing but the defaults."""
 
@@ -108,12 +194,7 @@ def options_json(options: QueryOptions) -> dict[str, Any]:
 
 def options_from_json(known: Mapping[str, Any]) -> QueryOptions:
     """The choices as `options_json` wrote them."""
-    values: dict[str, Any] = {
-        name: MethodChoice(*value) if isinstance(value, list) else value for name, value in known.items()
-    }
-    if "granularity" in values:
-        values["granularity"] = Granularity(values["granularity"])
-    return QueryOptions(**values)
+    return QueryOptions.of(**known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +202,16 @@ class RetrievalPlan:
     """How a query was answered: its options, every default filled in, and what became of them."""
 
     options: QueryOptions
-    """The options. `rank_fusion` is None where the search was not hybrid, and so are methods that nothing was
-    done by, composition and condition; `candidates` of a server's defaults is None: it follows the limit."""
+    """The options. The name of a method is "none" where its step did not take place, that of
+    `query_expansion` also where the method left the query as it was; `rank_fusion` is None where the search
+    was not hybrid. `candidates` of a server's defaults is None: it follows the limit."""
     relevance_floor: float = 0.0
     """Hits whose relevance is lower are marked."""
     token_vectors: bool = False
     """True if texts were reranked by the vectors of their tokens that the collection keeps."""
     expected_recall: float | None = None
     """Where a measurement chose the method of vector search, its recall at ten in it."""
-    expected_seconds: float | None = None
+    expected_seconds: float | None = field(default=None, metadata=wire("expected"))
     """Where "time_budget" chose it, how long the search by the vector was expected to take."""
     skipped_reranker: MethodChoice | None = None
     """The reranker that was asked for and left out, for want of time or because it was not available."""

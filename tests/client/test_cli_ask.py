@@ -32,6 +32,7 @@ from tieback_client import (
 from tieback_client.cli.ask import ending, without_strategy
 from tieback_client.cli.showing import answered, listed
 from tieback_client.shown import LEVELS, Level
+from tieback_contract.query import NO_OPTIONS
 
 from benchmarks.left_out import LEAST_ROWS
 from benchmarks.quotes.served import LEVELS as MEASURED
@@ -39,7 +40,7 @@ from benchmarks.quotes.served import LEVELS as MEASURED
 RESULTS = Path(__file__).parents[2] / "benchmarks/results"
 QUOTED = Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE)
 SURE = QuestionFit.ANSWERS
-PLAN = RetrievalPlan(False, False, "", "none", 0, 0.0, False, "none", 0.0, 0, "section", "none")
+PLAN = RetrievalPlan(NO_OPTIONS)
 
 
 def test_an_answer_that_breaks_off_is_shown_and_said_to_be_incomplete(run: Run) -> None:

@@ -23,10 +23,11 @@ from tieback_client import (
 from tieback_client.cli.search import hit, snippet
 from tieback_client.places import cited_uri, place_of
 from tieback_client.shown.excerpts import SNIPPET
+from tieback_contract.query import NO_OPTIONS
 
 QUOTED = Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE)
 SURE = QuestionFit.ANSWERS
-PLAN = RetrievalPlan(False, False, "", "none", 0, 0.0, False, "none", 0.0, 0, "section", "none")
+PLAN = RetrievalPlan(NO_OPTIONS)
 
 
 def test_a_search_shows_hits_and_a_line_where_something_is_wrong(run: Run) -> None:
@@ -114,8 +115,8 @@ def test_how_far_the_vector_is_searched_for_is_asked_for_with_its_parameters(
     run("search", "moon", "--vector-search", said)
 
     [sent] = served.log.retrievals
-    assert sent.vector_search.name == name
-    assert dict(sent.vector_search.parameters.items()) == parameters
+    assert sent.options.vector_search.name == name
+    assert dict(sent.options.vector_search.parameters.items()) == parameters
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ import pytest
 from click.testing import CliRunner, Result
 from support.command_line import documents
 from support.small_library import small_library
-from tieback_client import AlreadyExists, Client, InvalidArgument, Item, QueryPlan
+from tieback_client import AlreadyExists, Client, InvalidArgument, Item, QueryOptions
 from tieback_client.cli import app
+from tieback_contract.method_choice import MethodChoice
 
-PLAN = QueryPlan(
+EXACT = MethodChoice("exact")
+PLAN = QueryOptions.of(
     hybrid=True,
     query_expansion=("rocchio", {"documents": 5}),
     diversity=0.25,
@@ -35,26 +37,26 @@ def command(library: str, *words: str) -> Result:
 
 def test_a_collection_is_made_with_a_plan_and_its_queries_follow_it(library: str) -> None:
     with Client(library) as client:
-        found = client.retrieve("notes", "the moon").plan
-        own = client.retrieve("notes", "the moon", granularity="section", diversity=0).plan
+        found = client.retrieve("notes", "the moon").plan.options
+        own = client.retrieve("notes", "the moon", granularity="section", diversity=0).plan.options
 
         assert client.get_collection("notes").plan == PLAN
-        assert (found.granularity, found.diversity, found.vector_search) == ("document", 0.25, "exact")
-        assert (own.granularity, own.diversity, own.vector_search) == ("section", 0, "exact")
+        assert (found.granularity, found.diversity, found.vector_search) == ("document", 0.25, EXACT)
+        assert (own.granularity, own.diversity, own.vector_search) == ("section", 0, EXACT)
         with pytest.raises(AlreadyExists, match="leave the plan out"):
-            client.create_collection("notes", plan=QueryPlan(hybrid=False))
+            client.create_collection("notes", plan=QueryOptions(hybrid=False))
 
 
 def test_a_plan_is_changed_and_wrong_ones_name_the_field(library: str) -> None:
     with Client(library) as client:
         client.create_collection("others")
-        changed = client.update_collection("others", plan=QueryPlan(hybrid=False))
+        changed = client.update_collection("others", plan=QueryOptions(hybrid=False))
 
-        assert changed.plan == client.get_collection("others").plan == QueryPlan(hybrid=False)
+        assert changed.plan == client.get_collection("others").plan == QueryOptions(hybrid=False)
         with pytest.raises(InvalidArgument) as refused:
-            client.update_collection("others", plan=QueryPlan(diversity=2))
+            client.update_collection("others", plan=QueryOptions(diversity=2))
         assert refused.value.field == "plan.diversity"
-        assert client.update_collection("others", plan=None).plan == QueryPlan()
+        assert client.update_collection("others", plan=None).plan == QueryOptions()
 
 
 def test_the_command_line_sets_and_shows_a_plan(library: str) -> None:
@@ -62,7 +64,8 @@ def test_the_command_line_sets_and_shows_a_plan(library: str) -> None:
         client.create_collection("shown")
 
     done = command(
-        library, *["collections", "set", "shown", "--feedback", "rocchio:documents=5", "--per-item", "2"]
+        library,
+        *["collections", "set", "shown", "--query-expansion", "rocchio:documents=5", "--hits-per-item", "2"],
     )
     shown = command(library, "collections", "show", "shown")
     (told,) = documents(command(library, "collections", "show", "shown", "--json"))
@@ -85,9 +88,9 @@ def test_a_reranker_that_the_server_does_not_have_is_not_kept(library: str) -> N
     with Client(library) as client:
         client.create_collection("reranked")
 
-    result = command(library, "collections", "set", "reranked", "--rerank", "nope")
+    result = command(library, "collections", "set", "reranked", "--reranker", "nope")
 
     assert result.exit_code == 1
     assert "'nope'" in result.stderr
     assert "none" in result.stderr
-    assert command(library, "collections", "set", "reranked", "--rerank", "none").exit_code == 0
+    assert command(library, "collections", "set", "reranked", "--reranker", "none").exit_code == 0

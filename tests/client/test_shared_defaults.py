@@ -8,16 +8,7 @@ import pytest
 from click.testing import CliRunner
 from tieback_client import Client, Modality
 from tieback_client.cli import app
-
-CHOSEN_BY_THE_SERVER = (
-    "hybrid",
-    "balance_modalities",
-    "reranker",
-    "rank_fusion",
-    "collapse_pieces",
-    "query_expansion",
-    "ranker",
-)
+from tieback_contract.method_choice import MethodChoice
 
 
 def test_a_query_of_the_sdk_leaves_its_plan_to_the_server(client: Client, served: Any) -> None:
@@ -26,8 +17,7 @@ def test_a_query_of_the_sdk_leaves_its_plan_to_the_server(client: Client, served
 
     assert len(served.log.retrievals) == 2
     for request in served.log.retrievals:
-        assert not [name for name in CHOSEN_BY_THE_SERVER if request.HasField(name)]
-        assert (request.candidates, request.diversity, request.hits_per_item) == (0, 0, 0)
+        assert not request.HasField("options")
 
 
 @pytest.mark.parametrize(
@@ -37,32 +27,42 @@ def test_the_command_line_asks_what_the_sdk_asks(served: Any, words: list[str]) 
     CliRunner().invoke(app.tieback, [*words, "-c", "notes"], env={"TIEBACK_SERVER": served.address})
 
     (request,) = served.log.retrievals
-    assert not [name for name in CHOSEN_BY_THE_SERVER if request.HasField(name)]
+    assert not request.HasField("options")
 
 
 def test_what_the_command_line_is_told_reaches_the_server(served: Any) -> None:
-    options = ["--no-hybrid", "--balance", "--every-piece", "--rerank", "none", "--min-relevance", "0.25"]
-    options += ["--feedback", "rocchio", "--diversity", "0.5", "--per-item", "2"]
+    options = [
+        "--no-hybrid",
+        "--balance-modalities",
+        "--no-collapse-pieces",
+        "--reranker",
+        "none",
+        "--min-relevance",
+        "0.25",
+    ]
+    options += ["--query-expansion", "rocchio", "--diversity", "0.5", "--hits-per-item", "2"]
 
     CliRunner().invoke(app.tieback, ["search", "x", *options], env={"TIEBACK_SERVER": served.address})
 
     (request,) = served.log.retrievals
-    assert request.HasField("hybrid")
-    assert not request.hybrid
-    assert request.balance_modalities
-    assert request.HasField("collapse_pieces")
-    assert not request.collapse_pieces
-    assert request.reranker.name == "none"
-    assert request.min_relevance == 0.25
-    assert request.query_expansion.name == "rocchio"
-    assert (request.diversity, request.hits_per_item) == (0.5, 2)
+    options = request.options
+    assert options.HasField("hybrid")
+    assert not options.hybrid
+    assert options.balance_modalities
+    assert options.HasField("collapse_pieces")
+    assert not options.collapse_pieces
+    assert options.reranker.name == "none"
+    assert options.min_relevance == 0.25
+    assert options.query_expansion.name == "rocchio"
+    assert (options.diversity, options.hits_per_item) == (0.5, 2)
 
 
 def test_the_plan_of_a_query_and_the_servers_defaults_are_shown(client: Client, served: Any) -> None:
     plan = client.retrieve("notes", "the moon").plan
 
     assert plan == client.server_info().retrieval
-    assert (plan.hybrid, plan.balance, plan.reranker, plan.query_expansion) == (True, False, "none", "none")
+    assert (plan.options.hybrid, plan.options.balance_modalities) == (True, False)
+    assert plan.options.reranker == plan.options.query_expansion == MethodChoice("none")
     assert plan.first_modality is Modality.IMAGE
     shown = CliRunner().invoke(app.tieback, ["health"], env={"TIEBACK_SERVER": served.address}).output
     assert "queries: vectors and full text, a photo or a sound alone finds its own kind first, " in shown

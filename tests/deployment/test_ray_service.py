@@ -20,7 +20,7 @@ from support.ray_nodes import RayNodes
 from support.running_platform import wait_for
 from support.trace_collector import TraceCollector, trace_collector
 from tieback.serving.settings import Settings
-from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2, report_pb2
+from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2, query_pb2, report_pb2
 from tieback_client import Client, Item, Section
 
 pytestmark = pytest.mark.ray
@@ -122,7 +122,9 @@ def test_a_trace_goes_on_from_hop_to_hop(deployed: Deployed) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{deployed.port}") as channel:
         answer_pb2_grpc.AnswerServiceStub(channel).Retrieve(
             answer_pb2.RetrieveRequest(
-                collection="library", query=query, reranker=report_pb2.Method(name="late_interaction")
+                collection="library",
+                query=query,
+                options=query_pb2.QueryOptions(reranker=report_pb2.Method(name="late_interaction")),
             ),
             metadata=(("traceparent", f"00-{trace}-{caller}-01"),),
         )

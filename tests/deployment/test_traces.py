@@ -26,6 +26,7 @@ from tieback.v1 import (
     evidence_pb2,
     grounding_pb2,
     grounding_pb2_grpc,
+    query_pb2,
     report_pb2,
 )
 from tieback_client import AsyncClient, Item, Section
@@ -65,8 +66,8 @@ def traceparent(sampled: bool = True) -> tuple[str, str, str]:
 
 async def retrieve(server: LocalServer, header: str, collection: str = "library") -> None:
     query = [answer_pb2.QueryPart(content=content_pb2.Content(text="a tall light"))]
-    method = report_pb2.Method(name="late_interaction")
-    retrieval = answer_pb2.RetrieveRequest(collection=collection, query=query, reranker=method)
+    options = query_pb2.QueryOptions(reranker=report_pb2.Method(name="late_interaction"))
+    retrieval = answer_pb2.RetrieveRequest(collection=collection, query=query, options=options)
 
     def running() -> float | None:
         return server.telemetry.registry.get_sample_value("tieback_running_calls")

@@ -278,7 +278,9 @@ def test_photos_are_encoded_again_from_their_originals_in_the_joint_space(place:
         told = run(running, "reindex", "album", "--json")
         assert json.loads(told.stdout)["finished"], told.output
         assert {one.id: one for one in client.items("album")} == before
-        found_again = client.retrieve("album", Image(png(10, 250, 10)), hybrid=False, balance=False)
+        found_again = client.retrieve(
+            "album", Image(png(10, 250, 10)), hybrid=False, balance_modalities=False
+        )
 
     assert {hit.hit.item_id for hit in found_again.hits} == {*SHADES, "text"}
 

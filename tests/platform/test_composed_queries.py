@@ -63,9 +63,9 @@ def test_a_photo_and_words_find_the_photo_that_is_meant(client: Client, world: S
             right[way] += first == meant
 
     assert right["composed"] > right["photo"] + 5, right
-    assert (composed.plan.composition, composed.plan.hybrid) == ("shades", False)
+    assert (composed.plan.options.composition, composed.plan.options.hybrid) == ("shades", False)
     assert composed.routing.policy == "composition"
-    assert alone.plan.composition == ""
+    assert alone.plan.options.composition == ""
     assert {"encode:eyes", "encode:words", "compose"} <= {stage.name for stage in composed.timing.stages}
 
 
@@ -80,8 +80,8 @@ def test_what_cannot_be_composed_is_refused_with_its_place(client: Client, world
         assert [one.field for one in parts.value.violations] == ["query"]
     refused: dict[str, dict[str, Any]] = {
         "query[1].weight": {"query": [photo, ("more red", 0.5)]},
-        "composition": {"collection": "notes"},
-        "reranker": {"reranker": "late_interaction"},
+        "options.composition": {"collection": "notes"},
+        "options.reranker": {"reranker": "late_interaction"},
         "query[1].content.text": {"query": [photo, "  "]},
         "query[0].content.image": {"query": [Image(b"\x89PNG"), "more red"]},
     }
@@ -106,7 +106,7 @@ def test_the_composition_is_named_on_the_command_line(
     )
 
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["plan"]["composition"] == "shades"
+    assert json.loads(result.stdout)["plan"]["options"]["composition"] == "shades"
 
 
 def test_a_composition_that_does_not_fit_stops_the_start_with_the_reason(settings: Settings) -> None:

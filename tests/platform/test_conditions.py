@@ -64,7 +64,8 @@ def test_under_a_condition_hits_that_agree_in_it_come_first(
         return sum(hit.hit.item_id[place] == "3-5"[place] for hit in result.hits)
 
     assert agreeing(under) >= 6 > agreeing(without)
-    assert (under.plan.condition, under.plan.candidates, without.plan.condition) == (condition, 200, "")
+    options = under.plan.options
+    assert (options.condition, options.candidates, without.plan.options.condition) == (condition, 200, "")
     scores = [hit.hit.score for hit in under.hits]
     assert scores == sorted(scores, reverse=True)
     assert under.hits[0].rerank_score == pytest.approx(1, abs=1e-4)
@@ -90,10 +91,10 @@ def test_what_no_condition_can_answer_is_refused_with_its_place(client: Client, 
         client.retrieve("shades", photo, condition="size")
     refused: dict[str, dict[str, Any]] = {
         "query": {"query": [photo, photo]},
-        "condition": {"collection": "notes", "query": "more red"},
-        "reranker": {"reranker": "late_interaction"},
-        "diversity": {"diversity": 0.5},
-        "granularity": {"granularity": "document"},
+        "options.condition": {"collection": "notes", "query": "more red"},
+        "options.reranker": {"reranker": "late_interaction"},
+        "options.diversity": {"diversity": 0.5},
+        "options.granularity": {"granularity": "document"},
     }
     for place, changes in refused.items():
         asked: dict[str, Any] = {"collection": "shades", "query": photo, "condition": "red"} | changes
@@ -128,7 +129,7 @@ def test_the_condition_is_named_on_the_command_line(running: Running, client: Cl
     )
 
     assert found.exit_code == 0, found.output
-    assert json.loads(found.stdout)["plan"]["condition"] == "red"
+    assert json.loads(found.stdout)["plan"]["options"]["condition"] == "red"
     assert made.exit_code == 0, made.output
 
 

@@ -22,6 +22,7 @@ from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 from tieback_client import Client, Image, InvalidArgument, Item, NotFound, Unimplemented
 from tieback_client.cli import app
+from tieback_contract.method_choice import MethodChoice
 
 TEXTS = {"owl": "owl flies at night", "wren": "wren flies", "both": "owl at night at night", "one": "night"}
 QUERY = "owl night"
@@ -85,7 +86,7 @@ def test_a_query_is_reranked_by_the_model_and_says_so(
     scores = dict(
         zip(TEXTS, own_scores(folder / "cards/own", torch_model, QUERY, tuple(TEXTS.values())), strict=True)
     )
-    assert found.plan.reranker == "own-judge"
+    assert found.plan.options.reranker == MethodChoice("own-judge")
     assert {one.hit.item_id for one in found.hits} == set(TEXTS)
     for one in found.hits:
         assert one.rerank_score == pytest.approx(scores[one.hit.item_id], abs=1e-4)
@@ -104,7 +105,7 @@ def test_what_does_not_go_with_a_model_is_refused_with_its_place(client: Client)
     with pytest.raises(NotFound, match="own-judge"):
         client.retrieve("birds", QUERY, reranker="judge")
 
-    assert [one.field for one in parameters.value.violations] == ["reranker.parameters.beta"]
+    assert [one.field for one in parameters.value.violations] == ["options.reranker.parameters.beta"]
     assert [one.field for one in explained.value.violations] == ["explain"]
     assert isinstance(photo.error, InvalidArgument)
     assert "reads text" in photo.error.message
@@ -122,11 +123,11 @@ def test_the_model_is_named_on_the_command_line(running: Running, client: Client
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    found = json.loads(run("search", QUERY, "-c", "birds", "--rerank", "own-judge", "--json"))
+    found = json.loads(run("search", QUERY, "-c", "birds", "--reranker", "own-judge", "--json"))
     ordered = json.loads(run("rerank", QUERY, *TEXTS.values(), "--method", "own-judge", "--json"))
     listed = json.loads(run("methods", "reranking", "--json"))
 
-    assert found["plan"]["reranker"] == "own-judge"
+    assert found["plan"]["options"]["reranker"]["name"] == "own-judge"
     assert ordered["results"][0]["rerank_score"] >= ordered["results"][1]["rerank_score"]
     assert {"own-judge", "late_interaction"} <= {one["name"] for one in listed}
 

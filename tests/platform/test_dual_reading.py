@@ -193,7 +193,7 @@ def test_the_result_is_that_of_a_reindex(client: Client) -> None:
     assert listed(client, "moved") == listed(client, "again")
     for query in ("word01 word07", "word20 word21 word22"):
         moved, again = (
-            client.retrieve(name, query, limit=50, hybrid=False, collapse=False)
+            client.retrieve(name, query, limit=50, hybrid=False, collapse_pieces=False)
             for name in ("moved", "again")
         )
         assert_same_hits(moved, again)

@@ -24,6 +24,7 @@ from tieback.v1 import (
     generator_pb2_grpc,
     index_pb2,
     index_pb2_grpc,
+    query_pb2,
     reranker_pb2,
     reranker_pb2_grpc,
 )
@@ -124,7 +125,8 @@ def search(channel: grpc.Channel) -> None:
 
 def retrieval(text: str) -> answer_pb2.RetrieveRequest:
     part = answer_pb2.QueryPart(content=content_pb2.Content(text=text))
-    return answer_pb2.RetrieveRequest(collection=COLLECTION, query=[part], limit=20, hybrid=True)
+    options = query_pb2.QueryOptions(hybrid=True)
+    return answer_pb2.RetrieveRequest(collection=COLLECTION, query=[part], limit=20, options=options)
 
 
 def retrieve(channel: grpc.Channel) -> None:

@@ -83,7 +83,7 @@ def test_a_short_text_is_one_hit_and_a_long_one_is_found_at_several_places(clien
     assert 1 < len(sections_of(client.get("places", "page"))) <= 8
 
     lamps = client.retrieve("places", "Who lit the lamp of the tower?", limit=6).hits
-    every = client.retrieve("places", "Who lit the lamp of the tower?", limit=6, collapse=False).hits
+    every = client.retrieve("places", "Who lit the lamp of the tower?", limit=6, collapse_pieces=False).hits
     places = [one.hit for one in client.retrieve("places", "settings of the server and its cache").hits]
 
     assert sorted(one.hit.item_id for one in lamps[:4]) == ["headed", "headed", "headed", "page"]
@@ -95,7 +95,7 @@ def test_a_short_text_is_one_hit_and_a_long_one_is_found_at_several_places(clien
     assert not any(one.hit.pieces for one in every)
     assert len(places) == 10
     assert len({hit.section_id for hit in places if hit.item_id == "manual"}) >= 5
-    words = client.search("places", text="lamp tower", collapse=True).hits
+    words = client.search("places", text="lamp tower", collapse_pieces=True).hits
     assert [hit.item_id for hit in words].count("page") == 1
 
 

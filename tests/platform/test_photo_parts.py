@@ -17,6 +17,7 @@ from support.present import present
 from tieback.serving.settings import Settings
 from tieback_client import Candidate, Client, Image, InvalidArgument, Item
 from tieback_client.cli import app
+from tieback_contract.method_choice import MethodChoice
 
 WANTED = "coffee"
 
@@ -91,12 +92,12 @@ def test_a_photo_alone_is_reranked_by_its_best_pair_of_regions_unless_another_or
     kept = client.retrieve("album", part, reranker="none")
     diverse = client.retrieve("album", part, diversity=0.5)
 
-    assert (found.plan.reranker, found.plan.candidates) == ("best_pairs", 40)
+    assert (found.plan.options.reranker, found.plan.options.candidates) == (MethodChoice("best_pairs"), 40)
     (wanted,) = [one for one in found.hits if one.hit.item_id == WANTED]
     assert wanted.rerank_score == max(present(one.rerank_score) for one in found.hits)
     assert [len(present(one.alignment).pairs) for one in found.hits] == [1] * len(found.hits)
     for other in (kept, diverse):
-        assert other.plan.reranker == "none"
+        assert other.plan.options.reranker == MethodChoice("none")
         assert all(one.rerank_score is None for one in other.hits)
 
 
@@ -106,7 +107,7 @@ def test_a_crop_that_is_too_small_for_regions_is_searched_for_as_a_whole(client:
 
     found = client.retrieve("album", Image(file.getvalue()))
 
-    assert found.plan.reranker == "none"
+    assert found.plan.options.reranker == MethodChoice("none")
     with pytest.raises(InvalidArgument, match="7 × 90 pixels") as refused:
         client.retrieve("album", Image(file.getvalue()), reranker="best_pairs")
     assert [one.field for one in refused.value.violations] == ["query[0].content.image"]
@@ -155,7 +156,16 @@ def test_regions_are_at_the_command_line(
         command("encode", "--file", str(part), "--space", NAME, "--kinds", "dense,multi_vector", "--json")
     )
     shown = command(
-        "search", "--image", str(part), "-c", "album", "--rerank", "late_interaction", "--explain", "-n", "3"
+        "search",
+        "--image",
+        str(part),
+        "-c",
+        "album",
+        "--reranker",
+        "late_interaction",
+        "--explain",
+        "-n",
+        "3",
     )
 
     assert len(encoded["multi_vectors"][0]["locators"]["places"]) == 10

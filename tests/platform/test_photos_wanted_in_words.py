@@ -55,8 +55,8 @@ def test_a_photo_wanted_in_words_is_found_before_texts_that_have_some_of_them(
         library,
         vector=fused(client, PAGODA).vector,
         text=PAGODA,
-        rank_fusion=retrieved.plan.rank_fusion,
-        collapse=True,
+        rank_fusion=retrieved.plan.options.rank_fusion,
+        collapse_pieces=True,
     )
 
     assert retrieved.hits[0].hit.item_id == "photo-china"
@@ -69,9 +69,9 @@ def test_who_fuses_and_searches_by_hand_finds_what_retrieve_finds(
 ) -> None:
     query = fused(client, text)
 
-    by_hand = client.search(library, vector=query, limit=100, collapse=True)
+    by_hand = client.search(library, vector=query, limit=100, collapse_pieces=True)
     retrieved = client.retrieve(library, text, hybrid=False, limit=100)
-    bare = client.search(library, vector=query.vector, limit=100, collapse=True)
+    bare = client.search(library, vector=query.vector, limit=100, collapse_pieces=True)
 
     assert {one.modality for one in query.ignored} == {Modality.TEXT}
     assert [(hit.item_id, hit.section_id) for hit in by_hand.hits] == [

@@ -159,7 +159,7 @@ def test_the_command_line_indexes_and_searches_clouds(address: str, tmp_path: Pa
     star_wanted = ("search", "--points", str(folder / "star.xyz"), "--collection", "cli", "--json")
     found, once = run(*star_wanted, "--every-copy"), run(*star_wanted)
     by_words = run(
-        "search", "ladder", "--modality", "points", "--collection", "cli", "--json", "--rerank", "none"
+        "search", "ladder", "--modality", "points", "--collection", "cli", "--json", "--reranker", "none"
     )
 
     report = json.loads(indexed.stdout)

@@ -17,7 +17,7 @@ from tieback_client import (
     Item,
     NotFound,
     PermissionDenied,
-    QueryPlan,
+    QueryOptions,
     QuotaExceeded,
     RateExceeded,
     SamplingParameters,
@@ -36,7 +36,7 @@ BRIEF = SamplingParameters(max_tokens=8)
 Asked = Callable[[Client, str], Any]
 CASES: dict[str, Asked] = {
     "GetCollection": lambda client, name: client.get_collection(name),
-    "UpdateCollection": lambda client, name: client.update_collection(name, plan=QueryPlan(hybrid=False)),
+    "UpdateCollection": lambda client, name: client.update_collection(name, plan=QueryOptions(hybrid=False)),
     "DeleteCollection": lambda client, name: client.delete_collection(name),
     "RecordSource": lambda client, name: client.record_source(name, "s", host="h", location="/s"),
     "DeleteSource": lambda client, name: client.delete_source(name, "s"),

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from support.running_platform import Platform, wait_for
 from support.trace_collector import TraceCollector
-from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2, report_pb2
+from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2, query_pb2, report_pb2
 from tieback_client import Client, Item, Section
 
 pytestmark = pytest.mark.ray
@@ -22,7 +22,7 @@ def test_a_retrieval_is_one_trace_over_every_process_it_passes(
     request = answer_pb2.RetrieveRequest(
         collection="traced",
         query=[answer_pb2.QueryPart(content=content_pb2.Content(text="a light"))],
-        reranker=report_pb2.Method(name="late_interaction"),
+        options=query_pb2.QueryOptions(reranker=report_pb2.Method(name="late_interaction")),
     )
     with grpc.insecure_channel(platform.address) as channel:
         answer_pb2_grpc.AnswerServiceStub(channel).Retrieve(

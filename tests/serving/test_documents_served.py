@@ -46,7 +46,7 @@ def test_retrieval_by_documents_gives_each_item_once_and_the_plan_says_so(client
     plain = client.retrieve("notes", "tide moon")
     found = client.retrieve("notes", "tide moon", granularity="document")
 
-    assert (plain.plan.granularity, found.plan.granularity) == ("section", "document")
+    assert (plain.plan.options.granularity, found.plan.options.granularity) == ("section", "document")
     assert sorted(one.hit.item_id for one in found.hits) == sorted(TEXTS)
     first = found.hits[0]
     assert first.hit.item_id == "tide"
@@ -62,7 +62,7 @@ async def test_the_async_client_takes_the_same(address: str) -> None:
     assert [hit.item_id for hit in found.hits] == ["tide"]
 
 
-@pytest.mark.parametrize("how", [{"collapse": True}, {"hits_per_item": 2}])
+@pytest.mark.parametrize("how", [{"collapse_pieces": True}, {"hits_per_item": 2}])
 def test_what_a_search_by_documents_does_not_use_is_refused(client: Client, how: dict[str, int]) -> None:
     with pytest.raises(InvalidArgument, match="a document is one hit"):
         client.retrieve("notes", "tide", granularity="document", **how)  # type: ignore[arg-type]  # by name
@@ -74,11 +74,11 @@ def test_an_unknown_granularity_is_refused_before_anything_is_sent(client: Clien
 
 
 def test_the_command_line_ranks_documents_and_names_their_other_sections(address: str) -> None:
-    asked = ["search", "tide", "moon", "-c", "notes", "--documents", "--server", address]
+    asked = ["search", "tide", "moon", "-c", "notes", "--granularity", "document", "--server", address]
     shown = CliRunner().invoke(tieback, asked)
     given = json.loads(CliRunner().invoke(tieback, [*asked, "--json"]).output)
 
     assert shown.exit_code == 0
     assert shown.output.count("also: ") == 1
-    assert given["plan"]["granularity"] == "document"
+    assert given["plan"]["options"]["granularity"] == "document"
     assert [len(one["sections"]) for one in given["hits"]] == [1, 0, 0]

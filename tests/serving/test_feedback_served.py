@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from support.small_library import small_library
 from tieback_client import AsyncClient, Client, InvalidArgument, Item, NotFound, Section
+from tieback_contract.method_choice import MethodChoice
 
 TEXTS = {
     "tide": ["tide moon gravity", "tide moon lunar"],
@@ -41,15 +42,12 @@ def test_words_of_the_best_hits_find_what_the_query_does_not(client: Client) -> 
 
 
 def test_the_plan_of_a_query_says_what_was_used(client: Client) -> None:
-    plain = client.retrieve("notes", "tide").plan
+    plain = client.retrieve("notes", "tide").plan.options
     found = client.retrieve("notes", "tide", query_expansion=ROCCHIO, diversity=0.25, hits_per_item=1)
 
-    assert (plain.query_expansion, plain.diversity, plain.hits_per_item) == ("none", 0, 5)
-    assert (found.plan.query_expansion, found.plan.diversity, found.plan.hits_per_item) == (
-        "rocchio",
-        0.25,
-        1,
-    )
+    used = found.plan.options
+    assert (plain.query_expansion, plain.diversity, plain.hits_per_item) == (MethodChoice("none"), 0, 5)
+    assert (used.query_expansion, used.diversity, used.hits_per_item) == (MethodChoice.of(ROCCHIO), 0.25, 1)
     assert sorted(one.hit.item_id for one in found.hits) == ["bread", "ocean", "tide"]
 
 
@@ -70,7 +68,7 @@ def test_bad_choices_are_named_by_their_fields(client: Client) -> None:
     with pytest.raises(NotFound) as unknown:
         client.retrieve("notes", "tide", query_expansion="magic")
 
-    assert weight.value.field == "query_expansion.parameters.weight"
-    assert diversity.value.field == "diversity"
-    assert number.value.field == "diversity"
+    assert weight.value.field == "options.query_expansion.parameters.weight"
+    assert diversity.value.field == "options.diversity"
+    assert number.value.field == "options.diversity"
     assert "rocchio" in str(unknown.value)

@@ -16,6 +16,7 @@ from support.each import each
 from support.small_server import channel, fuse_request, small_server
 from support.statuses import Failure
 from tieback.core.errors import InvalidInput
+from tieback.core.types.limits import Limits
 from tieback.serving.contract import METHODS
 from tieback.serving.gate import UNKNOWN_FIELDS, Gate, bound
 from tieback.v1 import (
@@ -24,12 +25,12 @@ from tieback.v1 import (
     encoder_pb2,
     generator_pb2,
     index_pb2,
+    query_pb2,
     report_pb2,
     reranker_pb2,
     router_pb2,
     vector_pb2,
 )
-from tieback_contract.limits import Limits
 
 LIMITS = Limits()
 GATE = Gate(LIMITS)
@@ -196,7 +197,7 @@ def test_parameters_are_bounded_in_number_and_in_depth() -> None:
     long.update({"list": [1.0] * 257})
 
     def at(parameters: struct_pb2.Struct) -> InvalidInput:
-        return fault(index_pb2.SearchRequest(rank_fusion=report_pb2.Method(parameters=parameters)))
+        return fault(query_pb2.QueryOptions(rank_fusion=report_pb2.Method(parameters=parameters)))
 
     assert str(at(many).field) == "rank_fusion.parameters.fields"
     assert at(deep).reason == "TOO_DEEP"

@@ -63,10 +63,10 @@ def test_a_search_has_those_with_words_alone(client: Client) -> None:
 
 
 def test_more_than_a_hundred_are_refused_by_the_field(client: Client) -> None:
-    with pytest.raises(InvalidArgument, match="1 to 100") as refusal:
+    with pytest.raises(InvalidArgument, match="0 to 100") as refusal:
         client.retrieve("notes", "moon", highlights=101)
 
-    assert refusal.value.field == "highlights"
+    assert refusal.value.field == "options.highlights"
 
 
 def test_an_explained_query_times_the_step(client: Client) -> None:

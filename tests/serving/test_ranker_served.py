@@ -16,6 +16,7 @@ from tieback.models.learned.ranker import TrainedRanker
 from tieback.serving.commands.train import train
 from tieback_client import Client, InvalidArgument, Item, Section
 from tieback_client.cli import app
+from tieback_contract.method_choice import MethodChoice
 
 TEXTS = {
     "tide": "tide moon gravity",
@@ -42,7 +43,7 @@ def client(address: str) -> Iterator[Client]:
 def test_contributions_of_a_ranked_hit_arrive_and_sum_to_its_score(client: Client) -> None:
     found = client.retrieve("notes", "tide moon", ranker="linear", explain=True)
 
-    assert found.plan.ranker == "linear"
+    assert found.plan.options.ranker == MethodChoice("linear")
     for one in found.hits:
         assert {share.name for share in one.signals} <= set(NAMES)
         assert sum(share.contribution for share in one.signals) == pytest.approx(one.hit.score)
@@ -70,13 +71,13 @@ def test_a_ranker_beside_a_reranker_is_refused_by_its_field(client: Client) -> N
     with pytest.raises(InvalidArgument) as refusal:
         client.retrieve("notes", "tide", ranker="linear", reranker="late_interaction")
 
-    assert refusal.value.field == "ranker"
+    assert refusal.value.field == "options.ranker"
 
 
 def test_the_command_line_ranks_and_shows_what_each_signal_adds(address: str) -> None:
     told = CliRunner().invoke(
         app.tieback,
-        ["search", "tide", "moon", "-c", "notes", "--rank", "linear", "--explain"],
+        ["search", "tide", "moon", "-c", "notes", "--ranker", "linear", "--explain"],
         env={"TIEBACK_SERVER": address, "COLUMNS": "200"},
     )
 

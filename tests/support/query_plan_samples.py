@@ -3,7 +3,7 @@
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 
-QUERY_PLANS = [
+QUERY_OPTIONS = [
     QueryOptions(),
     QueryOptions(False, True, MethodChoice("standard_scores"), MethodChoice("none"), 50, True),
     QueryOptions(
@@ -13,6 +13,16 @@ QUERY_PLANS = [
         granularity=Granularity.DOCUMENT,
         ranker=MethodChoice("linear"),
         vector_search=MethodChoice("exact"),
+    ),
+    QueryOptions(
+        query_expansion=MethodChoice("rocchio", {"documents": 5, "deep": {"a": [1.5, "b", None, True]}}),
+        diversity=0.0,
+        hits_per_item=0,
+        composition="shades",
+        condition="",
+        min_relevance=0.25,
+        highlights=3,
+        every_copy=False,
     ),
 ]
 

@@ -160,7 +160,7 @@ def ask(
             if output.json:
                 _lines(stream, output)
             else:
-                _show(stream, output, explain=explain, least=query.arguments["min_relevance"])
+                _show(stream, output, explain=explain, least=query.arguments.get("min_relevance"))
         if not is_chat:
             return
         asked = contents[-1] if history else " ".join(query.words)
@@ -177,7 +177,7 @@ def _next_question(output: Output) -> list[Any]:
     return [line] if line else []
 
 
-def _show(stream: EventStream[AnswerEvent], output: Output, *, explain: bool, least: float) -> None:
+def _show(stream: EventStream[AnswerEvent], output: Output, *, explain: bool, least: float | None) -> None:
     try:
         answer = _watched(stream, output) if output.terminal else stream.collect()
     except TiebackError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime
-from typing import Any
 
 import click
 from rich.text import Text
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import NO_OPTIONS, QueryOptions
 
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.list_by_default import ListByDefault
@@ -18,7 +18,6 @@ from tieback_client.cli.removal import remove
 from tieback_client.cli.thin import show_thin
 from tieback_client.client import Client
 from tieback_client.documents import Collection, Item, Section
-from tieback_client.query_plan import NO_PLAN, QueryPlan
 from tieback_client.token_vectors import TokenVectors
 
 
@@ -121,25 +120,22 @@ def show(client: Client, output: Output, name: str, item: str | None, thin: bool
 @collections.command("set", cls=Command)
 @click.argument("name")
 @plan_options
-@click.option("--candidates", type=click.IntRange(1, 1000), metavar="N", help="Hits to rerank.")
 @click.option("--defaults", is_flag=True, help="Leave everything to the server.")
 @connected
 def set_(
     client: Client,
     output: Output,
     name: str,
-    plan: dict[str, Any],
-    candidates: int | None,
+    plan: QueryOptions,
     defaults: bool,
 ) -> None:
     """Say how queries of a collection are answered that do not say it themselves.
 
     It replaces what was said before: what is not given is the server's choice. A query's own options win.
     """
-    chosen = QueryPlan(candidates=candidates or 0, **plan)
-    if (chosen == NO_PLAN) != defaults:
+    if (plan == NO_OPTIONS) != defaults:
         raise click.UsageError("Give options of queries, or --defaults alone.")
-    found = client.update_collection(name, plan=chosen)
+    found = client.update_collection(name, plan=plan)
     if output.json:
         output.document(found)
     else:
@@ -227,20 +223,16 @@ def _show_collection(output: Output, found: Collection) -> None:
     )
 
 
-def _plan(plan: QueryPlan) -> str:
-    """What a plan chooses; empty for nothing."""
-    chosen = {one.name: getattr(plan, one.name) for one in dataclasses.fields(plan)}
-    return ", ".join(
-        f"{name} {_choice(value)}" for name, value in chosen.items() if value != getattr(NO_PLAN, name)
-    )
+def _plan(plan: QueryOptions) -> str:
+    """The choices of a plan; empty for none."""
+    return ", ".join(f"{name} {_choice(value)}" for name, value in plan.chosen().items())
 
 
 def _choice(value: object) -> str:
-    if not isinstance(value, tuple):
+    if not isinstance(value, MethodChoice):
         return str(value).lower() if isinstance(value, bool) else str(value)
-    name, parameters = value
-    given = ", ".join(f"{key}={one}" for key, one in parameters.items())
-    return f"{name} ({given})" if given else str(name)
+    given = ", ".join(f"{key}={one}" for key, one in value.parameters.items())
+    return f"{value.name} ({given})" if given else value.name
 
 
 def _state(found: Collection) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import json
 from collections.abc import Callable, Sequence
@@ -10,69 +11,54 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from tieback_contract import query as contract
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import QueryOptions
 
 from tieback_client.cli.connection import FILE, collection_option, parse_weights
 from tieback_client.cli.feature_options import feature_option, features_of
 from tieback_client.cli.output import Output
 from tieback_client.control_characters import in_a_line
-from tieback_client.events import MethodLike
 
 F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
 
-_PLAN: list[Option] = [
-    click.option("--hybrid/--no-hybrid", default=None, help="Search the full text too. [the server's]"),
-    click.option(
-        "--vector-search",
-        metavar="METHOD[:NAME=X]",
-        help="How far the vector is searched for: nearest, exact, within:similarity=0.5, "
-        "coarse_to_fine:breadth=4, wanted_recall:recall=0.99, time_budget:milliseconds=5, or none for "
-        "words alone. [the server's]",
-    ),
-    click.option(
-        "--balance/--no-balance",
-        default=None,
-        help="Keep one modality from hiding the others. [the server's]",
-    ),
-    click.option(
-        "--collapse/--every-piece",
-        default=None,
-        help="Show the pieces of a short text as one hit, or each as a hit. [the server's]",
-    ),
-    click.option(
-        "--feedback",
-        metavar="METHOD",
-        help="Search again with the query expanded by its best hits: rocchio, or none. [the server's]",
-    ),
-    click.option(
-        "--rank",
-        "ranker",
-        metavar="METHOD",
-        help="Order the hits by a learned ranking: linear, or none. [the server's]",
-    ),
-    click.option(
-        "--diversity",
-        type=click.FloatRange(0, 1),
-        metavar="X",
-        help="Prefer hits that are unlike those before them, 0 to 1; not with --rerank. [the server's]",
-    ),
-    click.option(
-        "--per-item",
-        type=click.IntRange(0, 1000),
-        metavar="N",
-        help="The largest number of hits of one item; 0 is any number. [the server's]",
-    ),
-    click.option(
-        "--documents/--sections",
-        default=None,
-        help="Rank whole documents and show the best section of each, or rank sections. [the server's]",
-    ),
-    click.option(
-        "--rerank",
-        metavar="METHOD",
-        help="The reranking method, or none. [the server's]",
-    ),
-]
+
+def _option(one: contract.Option) -> Option:
+    """The option of the command line for an option of a query."""
+    flag, help = f"--{one.name.replace('_', '-')}", f"{one.description.replace('`', '')} [the server's]"
+    if one.kind is bool:
+        return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=help)
+    if one.kind is MethodChoice:
+        return click.option(flag, type=_method, metavar="METHOD[:NAME=X,…]", help=help)
+    if issubclass(one.kind, enum.Enum):
+        return click.option(flag, type=click.Choice([member.value for member in one.kind]), help=help)
+    if one.range is None:
+        return click.option(flag, metavar="NAME", help=help)
+    least, most = one.range
+    if one.kind is int:
+        return click.option(flag, type=click.IntRange(int(least), int(most)), metavar="N", help=help)
+    return click.option(flag, type=click.FloatRange(least, most), metavar="X", help=help)
+
+
+def _method(text: str) -> MethodChoice:
+    """A method with its parameters, as in "within:similarity=0.5"; values are JSON, or else texts."""
+    name, _, rest = text.partition(":")
+    if "=" in name:
+        raise click.UsageError(f"{text!r} is no method; parameters stand after a colon: METHOD:NAME=VALUE")
+    parameters: dict[str, object] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise click.UsageError(f"{part!r} has no value; write {name}:{part}=VALUE")
+        try:
+            parameters[key] = json.loads(value)
+        except ValueError:
+            parameters[key] = value
+    return MethodChoice(name, parameters)
+
+
+_OPTIONS = [_option(one) for one in contract.OPTIONS]
 _QUERY: list[Option] = [
     click.argument("words", nargs=-1),
     click.option(
@@ -101,11 +87,6 @@ _QUERY: list[Option] = [
         help="Only what matches, e.g. 'year >= 1990 AND NOT draft'; see docs/filters.md.",
     ),
     click.option(
-        "--every-copy",
-        is_flag=True,
-        help="Show each copy of a text as a hit, and not one that names the other items.",
-    ),
-    click.option(
         "--modality",
         type=click.Choice(["text", "image", "audio", "points", "features"]),
         help="Only this modality.",
@@ -123,14 +104,7 @@ _QUERY: list[Option] = [
         metavar="METHOD",
         help="How the block of a missing space is imputed, e.g. ridge. [as bound]",
     ),
-    *_PLAN,
-    click.option(
-        "--min-relevance",
-        type=click.FloatRange(0, 1),
-        default=0.0,
-        metavar="X",
-        help="Leave out hits of lower relevance, 0 to 1; in the joint space only.",
-    ),
+    *_OPTIONS,
 ]
 
 
@@ -173,12 +147,17 @@ class Query:
 
 
 def plan_options(function: F) -> F:
-    """Adds the options that a collection can choose for its queries; the function gets `plan`, by name."""
-    return _added(_PLAN, _with_plan(function))
+    """Adds the options that a collection can choose for its queries; the function gets them as `plan`."""
+
+    @functools.wraps(function)
+    def command(**given: Any) -> Any:
+        return function(plan=_taken(given), **given)
+
+    return _added(_OPTIONS, command)  # type: ignore[return-value]  # click gives it other parameters
 
 
 def query_options(function: F) -> F:
-    """Adds the options of a query, those of its plan among them; the function gets a `Query`."""
+    """Adds the options of a query; the function gets a `Query`."""
 
     @functools.wraps(function)
     def command(
@@ -195,82 +174,30 @@ def query_options(function: F) -> F:
         weights: str | None,
         policy: str | None,
         imputation: str | None,
-        min_relevance: float,
-        every_copy: bool,
-        plan: dict[str, Any],
-        **options: Any,
+        **others: Any,
     ) -> Any:
         arguments = {
             "limit": limit,
             "filter": _with_modality(filter, modality),
             "weights": parse_weights(weights, policy),
             "imputation": imputation,
-            "min_relevance": min_relevance,
-            "every_copy": every_copy,
-            **plan,
+            **_taken(others).chosen(),
         }
         query = Query(words, image, audio, points, features, collection, arguments)
-        return function(query=query, **options)
+        return function(query=query, **others)
 
-    return _added(_QUERY, _with_plan(command))  # type: ignore[return-value]  # click gives it other parameters
+    return _added(_QUERY, command)  # type: ignore[return-value]  # click gives it other parameters
 
 
-def _with_plan(function: F) -> F:
-    @functools.wraps(function)
-    def command(
-        *,
-        hybrid: bool | None,
-        vector_search: str | None,
-        balance: bool | None,
-        collapse: bool | None,
-        feedback: str | None,
-        ranker: str | None,
-        diversity: float | None,
-        per_item: int | None,
-        documents: bool | None,
-        rerank: str | None,
-        **options: Any,
-    ) -> Any:
-        said = {
-            "hybrid": hybrid,
-            "vector_search": _method(vector_search),
-            "balance": balance,
-            "collapse": collapse,
-            "query_expansion": _method(feedback),
-            "ranker": _method(ranker),
-            "diversity": diversity,
-            "hits_per_item": per_item,
-            "granularity": None if documents is None else "document" if documents else "section",
-            "reranker": _method(rerank),
-        }
-        return function(plan={name: value for name, value in said.items() if value is not None}, **options)
-
-    return command  # type: ignore[return-value]  # click gives it other parameters than it has
+def _taken(given: dict[str, Any]) -> QueryOptions:
+    """The options of a query, taken out of all that a command is given."""
+    return QueryOptions.of(**{one.name: given.pop(one.name) for one in contract.OPTIONS})
 
 
 def _added(options: Sequence[Option], function: F) -> F:
     for option in reversed(options):
         function = option(function)
     return function
-
-
-def _method(text: str | None) -> MethodLike | None:
-    """A method with its parameters, as in "within:similarity=0.5"; values are JSON, or else texts."""
-    if text is None:
-        return None
-    name, _, rest = text.partition(":")
-    if "=" in name:
-        raise click.UsageError(f"{text!r} is no method; parameters stand after a colon: METHOD:NAME=VALUE")
-    parameters: dict[str, object] = {}
-    for part in filter(None, rest.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise click.UsageError(f"{part!r} has no value; write {name}:{part}=VALUE")
-        try:
-            parameters[key] = json.loads(value)
-        except ValueError:
-            parameters[key] = value
-    return (name, parameters)
 
 
 def _with_modality(filter: str, modality: str | None) -> str:

@@ -12,6 +12,7 @@ from tieback_contract.arrays import Box
 from tieback_contract.fusion import RoutingExplanation
 from tieback_contract.hits import Hit, RetrievedHit, SameText
 from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.method_choice import is_chosen
 from tieback_contract.reports import Timing
 
 from tieback_client.cli import bars
@@ -41,7 +42,7 @@ NAMED = 5
 Examples:
   tieback search a cat on a sofa
   tieback search --image beach.jpg "at night"
-  tieback search tides --modality text --filter 'year < 1900' --rerank optimal_transport --explain
+  tieback search tides --modality text --filter 'year < 1900' --reranker optimal_transport --explain
   tieback search certificates --filter 'tags = "tls" AND published >= 2024-03-01 AND NOT draft'
 
 docs/filters.md has all that a filter can say.
@@ -49,29 +50,10 @@ docs/filters.md has all that a filter can say.
 )
 @query_options
 @click.option(
-    "--composition",
-    default="",
-    metavar="NAME",
-    help="A learned composition of the server's: a photo and the words that change it. [their sum]",
-)
-@click.option(
-    "--condition",
-    default="",
-    metavar="NAME",
-    help="Order the hits by a learned condition of the server's alone, such as colour. [none]",
-)
-@click.option(
     "--explain",
     is_flag=True,
     help="Show what each step made of each hit, the time of each step and what it left out, the weights of "
-    "the spaces and, where --rerank names a method, which words or regions matched which.",
-)
-@click.option(
-    "--highlights",
-    type=click.IntRange(0, 100),
-    default=0,
-    metavar="N",
-    help="Show of each text the N sentences that say most of the words, in bold. [0]",
+    "the spaces and, where --reranker names a method, which words or regions matched which.",
 )
 @click.option("--timing", is_flag=True, help="Show the time of each step.")
 @connected
@@ -79,10 +61,7 @@ def search(
     client: Client,
     output: Output,
     query: Query,
-    composition: str,
-    condition: str,
     explain: bool,
-    highlights: int,
     timing: bool,
 ) -> None:
     """Find texts, photos and sounds by words, a photo or a sound.
@@ -90,16 +69,8 @@ def search(
     Point clouds too, if the server reads them. Several contents make one query.
     """
     query.note_files(output)
-    least = query.arguments["min_relevance"]
-    result = client.retrieve(
-        query.collection,
-        query.contents(),
-        composition=composition,
-        condition=condition,
-        explain=explain,
-        highlights=highlights,
-        **query.arguments,
-    )
+    least = query.arguments.get("min_relevance")
+    result = client.retrieve(query.collection, query.contents(), explain=explain, **query.arguments)
     if output.json:
         output.document(result)
         return
@@ -268,15 +239,15 @@ def behind(result: RetrievalResult) -> list[Any]:
     if result.labels:
         seen = ", ".join(f"{one.name} {one.probability:.0%}" for one in result.labels[:5])
         parts += [Text.assemble(("Taken for  ", "dim"), seen)]
-    if result.plan.query_expansion != "none":
-        parts += [Text(f"Query expanded by its best hits ({result.plan.query_expansion})", style="dim")]
-    if result.plan.expected_recall is not None:
-        told = (
-            f"Vector search: {result.plan.vector_search}, recall {result.plan.expected_recall:.3f} expected"
-        )
+    plan, expansion = result.plan, result.plan.options.query_expansion
+    if is_chosen(expansion):
+        parts += [Text(f"Query expanded by its best hits ({expansion.name})", style="dim")]
+    if plan.expected_recall is not None and plan.options.vector_search is not None:
+        reach = plan.options.vector_search.name
+        told = f"Vector search: {reach}, recall {plan.expected_recall:.3f} expected"
         parts += [Text(told, style="dim")]
-    if result.plan.skipped_reranker:
-        parts += [Text(f"Not reranked in time: {result.plan.skipped_reranker}", style="yellow")]
+    if plan.skipped_reranker is not None:
+        parts += [Text(f"Not reranked in time: {plan.skipped_reranker.name}", style="yellow")]
     routing = result.routing
     if routing.weights:
         how = ", ".join(part for part in (routing.policy, routing.modality, routing.binding) if part)

@@ -8,12 +8,13 @@ from typing import Any
 import click
 from rich.text import Text
 from tieback_contract.answers import AnswerStyle
+from tieback_contract.method_choice import is_chosen
+from tieback_contract.query import QueryOptions
 
 from tieback_client.catalog import Health, MeasuredReduction, Method, Space
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.results import RetrievalPlan
 
 RERANKING, GROUNDING = "reranking", "grounding"
 """The families of methods in whose place requests may name a model."""
@@ -104,22 +105,26 @@ def health(client: Client, output: Output, service: str) -> None:
             for one in info.services:
                 if one.detail:
                     output.line(Text(f"{one.detail}; answers are quoted meanwhile", style="yellow"))
-            output.line(Text(f"default of queries: {_in_words(info.retrieval)}", style="dim"))
+            output.line(Text(f"default of queries: {_in_words(info.retrieval.options)}", style="dim"))
             output.line(Text(f"answers: {_ways(info.styles)}", style="dim"))
     if state is not Health.SERVING:
         raise click.exceptions.Exit(1)
 
 
-def _in_words(plan: RetrievalPlan) -> str:
+def _in_words(options: QueryOptions) -> str:
     """The defaults of queries."""
     return ", ".join(
         (
-            "vectors and full text" if plan.hybrid else "vectors only",
-            "modalities balanced" if plan.balance else "a photo or a sound alone finds its own kind first",
-            "a short text one hit" if plan.collapse else "every piece a hit",
-            "no feedback" if plan.query_expansion == "none" else f"feedback by {plan.query_expansion}",
-            "no learned ranking" if plan.ranker == "none" else f"ranked by {plan.ranker}",
-            "no reranking" if plan.reranker == "none" else f"reranked by {plan.reranker}",
+            "vectors and full text" if options.hybrid else "vectors only",
+            "modalities balanced"
+            if options.balance_modalities
+            else "a photo or a sound alone finds its own kind first",
+            "a short text one hit" if options.collapse_pieces else "every piece a hit",
+            f"feedback by {options.query_expansion.name}"
+            if is_chosen(options.query_expansion)
+            else "no feedback",
+            f"ranked by {options.ranker.name}" if is_chosen(options.ranker) else "no learned ranking",
+            f"reranked by {options.reranker.name}" if is_chosen(options.reranker) else "no reranking",
         )
     )
 

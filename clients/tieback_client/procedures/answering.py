@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, Unpack
 
 from tieback.v1 import answer_pb2, generator_pb2
 from tieback_contract.answers import AnswerStyle, GenerationEvent
 from tieback_contract.conversation import ChatMessage
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
+from tieback_contract.query import QueryKeywords
 
 from tieback_client import reading, reading_events, reading_hits, writing, writing_generation, writing_items
 from tieback_client.content import ContentLike
@@ -21,7 +22,7 @@ from tieback_client.results import RetrievalResult
 from tieback_client.rpc import RPCS, Call, Procedure, StreamCall
 from tieback_client.token_vectors import TokenVectorsLike
 from tieback_client.writes import Acknowledgement
-from tieback_client.writing import Granularity, LongTexts
+from tieback_client.writing import LongTexts
 from tieback_client.writing_token_vectors import token_vectors as write_token_vectors
 
 QueryLike: TypeAlias = ContentLike | Sequence[ContentLike | tuple[ContentLike, float]]
@@ -91,25 +92,9 @@ def retrieve(
     filter: str = "",
     weights: Weights | None = None,
     imputation: MethodLike | None = None,
-    candidates: int = 0,
-    reranker: MethodLike | None = None,
-    hybrid: bool | None = None,
-    balance: bool | None = None,
-    rank_fusion: MethodLike | None = None,
-    collapse: bool | None = None,
-    query_expansion: MethodLike | None = None,
-    diversity: float | None = None,
-    hits_per_item: int | None = None,
-    granularity: Granularity | None = None,
-    ranker: MethodLike | None = None,
-    composition: str = "",
-    condition: str = "",
-    vector_search: MethodLike | None = None,
-    min_relevance: float = 0.0,
     explain: bool = False,
-    highlights: int = 0,
-    every_copy: bool = False,
     timeout: float | None = None,
+    **options: Unpack[QueryKeywords],
 ) -> Procedure[RetrievalResult]:
     """Finds what bears on a query of any modality: encode, fuse, search, rerank.
 
@@ -119,28 +104,12 @@ def retrieve(
     policy, replace the server's routing; `imputation`, a method of the family of that name, says
     what is done about lost spaces. `filter` is that of `search`.
 
-    The rest is the collection's to choose where it is left out (`Collection.plan`), else the server's, and
-    the result's `plan` has what was chosen:
-    `hybrid` merges a full-text search for the query's words; `rank_fusion`, a method of the family of that
-    name, says how; `balance` keeps one modality from hiding the others; `collapse` makes the pieces of a
-    short text one hit, with the others in its `pieces`; `query_expansion`, a method of the family of that
-    name, searches again with the query expanded by its best hits; `diversity`, 0 to 1, prefers hits that are
-    unlike those before them, off at 0; no more than `hits_per_item` are of one item, any number at 0; by the
-    `granularity` "document", items are ranked as wholes and a hit is the best section of one, with its next
-    best in `sections`; `vector_search`, a method of the family of that name, says how far the vector is
-    searched for, and "none" searches by words alone; `reranker` is a method of the family "reranking", or
-    "none", and `candidates` how many hits it is given. `min_relevance`, 0 to 1, leaves out what is less
-    relevant; hits outside the joint space have no relevance and stay.
-    `ranker`, a method of the family "learned_ranking", orders a hundred candidates of a hybrid search by what
-    was learned from judgements, and goes with neither a reranker nor `query_expansion` nor `diversity`.
     `explain` says of each step what it did: the `stages` of the result's `timing` have their times, how many
     sections they were given and what they left out, and the `stages` of a hit what each made of it. With a
     reranker it returns what matched what, with a `ranker` what each signal adds to the score.
-    `composition` names a learned composition of the server's: then the query is one picture and one text that
-    changes it. Under a learned `condition` of the server's, such as "colour", hits are ordered by how near
-    they are in that alone; the query is one content, and `candidates` are 200 unless said. With `highlights`,
-    hits of texts have at most so many sentences that say most of the query's words. A text that several items
-    hold is one hit, which names them in `also_in`; with `every_copy` each copy is a hit.
+
+    The options are those of `QueryOptions`. One that is left out is the collection's to choose
+    (`Collection.plan`), else the server's; the result's `plan` has what was chosen.
     """
     request = _retrieval(
         collection,
@@ -149,24 +118,8 @@ def retrieve(
         filter=filter,
         weights=weights,
         imputation=imputation,
-        candidates=candidates,
-        reranker=reranker,
-        hybrid=hybrid,
-        balance=balance,
-        rank_fusion=rank_fusion,
-        collapse=collapse,
-        query_expansion=query_expansion,
-        diversity=diversity,
-        hits_per_item=hits_per_item,
-        granularity=granularity,
-        ranker=ranker,
-        composition=composition,
-        condition=condition,
-        vector_search=vector_search,
-        min_relevance=min_relevance,
         explain=explain,
-        highlights=highlights,
-        every_copy=every_copy,
+        options=options,
     )
     reply = yield Call(RPCS["Retrieve"], request, timeout)
     return reading_hits.retrieval(reply.message, reply.info)
@@ -180,24 +133,7 @@ def answer(
     filter: str = "",
     weights: Weights | None = None,
     imputation: MethodLike | None = None,
-    candidates: int = 0,
-    reranker: MethodLike | None = None,
-    hybrid: bool | None = None,
-    balance: bool | None = None,
-    rank_fusion: MethodLike | None = None,
-    collapse: bool | None = None,
-    query_expansion: MethodLike | None = None,
-    diversity: float | None = None,
-    hits_per_item: int | None = None,
-    granularity: Granularity | None = None,
-    ranker: MethodLike | None = None,
-    composition: str = "",
-    condition: str = "",
-    vector_search: MethodLike | None = None,
-    min_relevance: float = 0.0,
     explain: bool = False,
-    highlights: int = 0,
-    every_copy: bool = False,
     model: str = "",
     evidence_limit: int = 0,
     sampling: SamplingParameters | None = None,
@@ -206,6 +142,7 @@ def answer(
     history: Sequence[ChatMessage] = (),
     system: str = "",
     timeout: float | None = None,
+    **options: Unpack[QueryKeywords],
 ) -> StreamCall[AnswerEvent]:
     """Finds what bears on a question and streams an answer that rests on it.
 
@@ -225,24 +162,8 @@ def answer(
             filter=filter,
             weights=weights,
             imputation=imputation,
-            candidates=candidates,
-            reranker=reranker,
-            hybrid=hybrid,
-            balance=balance,
-            rank_fusion=rank_fusion,
-            collapse=collapse,
-            query_expansion=query_expansion,
-            diversity=diversity,
-            hits_per_item=hits_per_item,
-            granularity=granularity,
-            ranker=ranker,
-            composition=composition,
-            condition=condition,
-            vector_search=vector_search,
-            min_relevance=min_relevance,
             explain=explain,
-            highlights=highlights,
-            every_copy=every_copy,
+            options=options,
         ),
         model=model,
         evidence_limit=evidence_limit,
@@ -299,24 +220,8 @@ def _retrieval(
     filter: str,
     weights: Weights | None,
     imputation: MethodLike | None,
-    candidates: int,
-    reranker: MethodLike | None,
-    hybrid: bool | None,
-    balance: bool | None,
-    rank_fusion: MethodLike | None,
-    collapse: bool | None,
-    query_expansion: MethodLike | None,
-    diversity: float | None,
-    hits_per_item: int | None,
-    granularity: Granularity | None,
-    ranker: MethodLike | None,
-    composition: str,
-    condition: str,
-    vector_search: MethodLike | None,
-    min_relevance: float,
     explain: bool,
-    highlights: int,
-    every_copy: bool,
+    options: QueryKeywords,
 ) -> answer_pb2.RetrieveRequest:
     parts = query if isinstance(query, list) else [query]
     return answer_pb2.RetrieveRequest(
@@ -325,24 +230,8 @@ def _retrieval(
         limit=limit,
         filter=writing.text(filter, "filter"),
         routing=writing.routing(weights, imputation),
-        candidates=candidates,
-        reranker=writing.method(reranker, at("reranker")),
-        hybrid=hybrid,
-        balance_modalities=balance,
         explain=explain,
-        highlights=highlights,
-        every_copy=every_copy,
-        rank_fusion=writing.method(rank_fusion, at("rank_fusion")),
-        min_relevance=min_relevance,
-        collapse_pieces=collapse,
-        query_expansion=writing.method(query_expansion, at("query_expansion")),
-        diversity=diversity,
-        hits_per_item=hits_per_item,
-        granularity=writing.granularity(granularity),
-        ranker=writing.method(ranker, at("ranker")),
-        composition=writing.text(composition, "composition"),
-        condition=writing.text(condition, "condition"),
-        vector_search=writing.method(vector_search, at("vector_search")),
+        options=writing.query_options(options),
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
+from typing import Unpack
 
 from tieback.v1 import index_pb2
 from tieback_contract.collections import Source
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused
 from tieback_contract.modality import Modality
+from tieback_contract.query import NO_OPTIONS, QueryKeywords, QueryOptions
 from tieback_contract.vectors import SpaceRef, Vector, VectorKind
 
 from tieback_client import reading, reading_content, reading_hits, reading_server, writing, writing_items
@@ -19,15 +21,12 @@ from tieback_client.errors import InvalidArgument
 from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
-from tieback_client.query_plan import QueryPlan
 from tieback_client.reports import CallInfo
 from tieback_client.results import SearchResult
 from tieback_client.rpc import RPCS, Call, Procedure
 from tieback_client.tenants import Usage
 from tieback_client.token_vectors import TokenVectorsLike
 from tieback_client.writes import Acknowledgement
-from tieback_client.writing import Granularity
-from tieback_client.writing_query_plan import query_plan as write_query_plan
 from tieback_client.writing_token_vectors import token_vectors as write_token_vectors
 
 
@@ -40,7 +39,7 @@ def create_collection(
     imputation: MethodLike | None = None,
     codec: MethodLike | None = None,
     token_vectors: TokenVectorsLike = False,
-    plan: QueryPlan | None = None,
+    plan: QueryOptions | None = None,
     timeout: float | None = None,
 ) -> Procedure[Collection]:
     """Makes an empty collection, or returns the equal one that is there.
@@ -74,20 +73,22 @@ def create_collection(
         routing=writing.routing(weights, imputation),
         codec=writing.method(codec, at("codec")),
         token_vectors=write_token_vectors(token_vectors, at("token_vectors")),
-        plan=write_query_plan(plan, at("plan")),
+        plan=writing.query_options(plan or NO_OPTIONS, at("plan")),
     )
     reply = yield Call(RPCS["CreateCollection"], request, timeout)
     return reading.collection(reply.message.collection)
 
 
 def update_collection(
-    name: str, *, plan: QueryPlan | None, timeout: float | None = None
+    name: str, *, plan: QueryOptions | None, timeout: float | None = None
 ) -> Procedure[Collection]:
     """Replaces what `retrieve` and `answer` do with a collection where a query does not say.
 
     None leaves the server's defaults. Queries follow it within some seconds.
     """
-    request = index_pb2.UpdateCollectionRequest(name=name, plan=write_query_plan(plan, at("plan")))
+    request = index_pb2.UpdateCollectionRequest(
+        name=name, plan=writing.query_options(plan or NO_OPTIONS, at("plan"))
+    )
     reply = yield Call(RPCS["UpdateCollection"], request, timeout)
     return reading.collection(reply.message.collection)
 
@@ -251,47 +252,31 @@ def search(
     text: str = "",
     limit: int = 10,
     filter: str = "",
-    rank_fusion: MethodLike | None = None,
-    balance: bool = False,
-    collapse: bool = False,
     multi_vectors: bool = False,
-    query_expansion: MethodLike | None = None,
-    diversity: float = 0.0,
-    hits_per_item: int = 0,
-    granularity: Granularity | None = None,
-    vector_search: MethodLike | None = None,
     token_vectors: bool = False,
     explain: bool = False,
     signals: Sequence[str] = (),
-    highlights: int = 0,
     first_modality: Modality | None = None,
     related_from: float | None = None,
-    every_copy: bool = False,
     fill_up: bool = False,
     timeout: float | None = None,
+    **options: Unpack[QueryKeywords],
 ) -> Procedure[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
 
     `filter` compares item_id, section_id, modality and metadata keys, joined by AND, OR, NOT and
     parentheses: ``'modality = "image" AND year >= 1990 AND NOT draft'``; docs/filters.md has the whole
-    language. `InvalidArgument` where no item has a field of it. `rank_fusion`, a method of the family of that
-    name, merges both kinds of hits; `balance` ranks each modality among its own kind first; `collapse` makes
-    the pieces of a text one hit where they are 8 at most, with the others in its `pieces`. A joint vector is
-    best given as `fuse` returned it, with what is `ignored` of it for some sections, as `retrieve` has it.
-    With `multi_vectors`, pictures with regions come with their vectors, which `rerank` takes, and with
-    `token_vectors` texts with those of their tokens, where the collection keeps them.
-    `query_expansion`, a method of the family of that name, searches again with the vector and the words
-    expanded by the best hits, and the result says whether the query was `expanded`. `diversity`, 0 to 1,
-    prefers hits that are unlike those before them, and no more than `hits_per_item` are of one item; both are
-    off at 0. By the `granularity` "document", items are ranked as wholes, and a hit is the best section of
-    one, with its next best in `sections`. `explain` says of each step what it did, as in `retrieve`. With
-    names of `signals`, hits have what a learned ranking can go by; docs/retrieval.md lists them. With
-    `highlights`, they have at most so many sentences of their text that have words of `text`.
-    `vector_search`, a method of the family of that name, says how far the vector is searched for. By a vector
-    alone, sections of the `first_modality` that are at least so similar as `related_from` come first; with
-    `balance`, those that are not come last. A text that several items hold is one hit, which names them in
-    `also_in`; with `every_copy` each copy is a hit. With `fill_up`, what `hits_per_item` leaves out are
-    `pieces` of its item's best hit, or hits where other items are too few.
+    language. `InvalidArgument` where no item has a field of it. A joint vector is best given as `fuse`
+    returned it, with what is `ignored` of it for some sections, as `retrieve` has it. With `multi_vectors`,
+    pictures with regions come with their vectors, which `rerank` takes, and with `token_vectors` texts with
+    those of their tokens, where the collection keeps them. `explain` says of each step what it did, as in
+    `retrieve`. With names of `signals`, hits have what a learned ranking can go by; docs/retrieval.md lists
+    them. By a vector alone, sections of the `first_modality` that are at least so similar as `related_from`
+    come first; with `balance_modalities`, those that are not come last. With `fill_up`, what `hits_per_item`
+    leaves out are `pieces` of its item's best hit, or hits where other items are too few.
+
+    The options are those of `QueryOptions`; what is left out does not take place. Those of rerankers, learned
+    rankings, compositions and conditions are of `retrieve`: `InvalidArgument`.
     To search with a picture or a sentence, use `retrieve`.
     """
     own = vector.vector if isinstance(vector, Fused) else vector
@@ -301,23 +286,14 @@ def search(
         text=writing.text(text, "text"),
         limit=limit,
         filter=writing.text(filter, "filter"),
-        rank_fusion=writing.method(rank_fusion, at("rank_fusion")),
-        balance_modalities=balance,
-        collapse_pieces=collapse,
+        options=writing.query_options(options),
         ignored=writing.ignored(vector.ignored) if isinstance(vector, Fused) else [],
         multi_vectors=multi_vectors,
-        query_expansion=writing.method(query_expansion, at("query_expansion")),
-        diversity=diversity,
-        hits_per_item=hits_per_item,
-        granularity=writing.granularity(granularity),
-        vector_search=writing.method(vector_search, at("vector_search")),
         token_vectors=token_vectors,
         explain=explain,
         signals=[writing.text(one, at("signals", i)) for i, one in enumerate(signals)],
-        highlights=highlights,
         first_modality=None if first_modality is None else writing.MODALITIES[first_modality],
         related_from=related_from,
-        every_copy=every_copy,
         fill_up=fill_up,
     )
     reply = yield Call(RPCS["Search"], request, timeout)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
-from tieback_contract.alignment import Reranked
 from tieback_contract.fusion import Fused, RoutingExplanation
 from tieback_contract.hits import Hit, RetrievedHit
-from tieback_contract.limits import Limits
 from tieback_contract.method_choice import is_chosen
 from tieback_contract.query import NO_OPTIONS, Granularity, RetrievalPlan
 from tieback_contract.reports import Stage
@@ -49,18 +47,15 @@ from tieback.core.errors import (
     Unsupported,
 )
 from tieback.core.types.encoding import Truncated
+from tieback.core.types.limits import Limits
 from tieback.core.types.moving import SecondVector
+from tieback.core.types.rerank import RerankResult
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback.core.types.search import SearchReply, SearchRequest, StageScores
 from tieback.core.types.signals import NAMES
 from tieback.ports import NO_EXPANSION, IndexPort, RerankerPort
 
 FULL_TEXT = "full_text"
-
-_NOT_OF_SEARCHES: dict[str, None] = dict.fromkeys(
-    ("reranker", "candidates", "ranker", "composition", "condition", "min_relevance")
-)
-"""Options of a plan that a search does not read."""
 
 ENCODE_SHARE = 0.5
 """Of the time that is left, so much may go by until the spaces that have not answered are given up, unless a
@@ -269,7 +264,7 @@ class Retriever:
         retrieval: RetrieveRequest,
         plan: RetrievalPlan,
         hits: Sequence[Hit],
-        reranked: Mapping[int, Reranked],
+        reranked: Mapping[int, RerankResult],
     ) -> list[RetrievedHit]:
         """The hits in their final order, by the plan; all of them where the result is explained."""
         limit = len(hits) if retrieval.explain else retrieval.limit or DEFAULT_LIMIT
@@ -311,9 +306,8 @@ class Retriever:
                 related_from=None if fused is None else related_from(plan, fused.vector.space.name),
                 fill_up=plan.fill_up,
                 options=dataclasses.replace(
-                    options,
+                    options.of_search(),
                     highlights=options.highlights if words and options.hybrid else None,
-                    **_NOT_OF_SEARCHES,
                 ),
             )
             reply = await self._index.search(request, Call(hop(deadline)))
@@ -327,7 +321,7 @@ def _ended(
     plan: RetrievalPlan,
     found: SearchReply,
     ordered: Sequence[RetrievedHit],
-    reranked: Mapping[int, Reranked],
+    reranked: Mapping[int, RerankResult],
     space: str,
     stage: Stage,
 ) -> tuple[list[RetrievedHit], Sequence[StageScores]]:

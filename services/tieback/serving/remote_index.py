@@ -30,7 +30,7 @@ from tieback.serving.conversions.collections import (
     write_collection_source,
 )
 from tieback.serving.conversions.contents import read_item
-from tieback.serving.conversions.query_plans import write_query_plan
+from tieback.serving.conversions.query_options import write_query_options
 from tieback.serving.conversions.reports import read_timing, write_method
 from tieback.serving.conversions.routings import write_routing
 from tieback.serving.conversions.searches import (
@@ -87,14 +87,14 @@ class RemoteIndex:
             routing=write_routing(routing),
             codec=None if codec is None else write_method(codec),
             token_vectors=write_token_vectors(token_vectors),
-            plan=None if plan is None else write_query_plan(plan),
+            plan=None if plan is None else write_query_options(plan),
         )
         response = await self._call(request, index_pb2.CreateCollectionResponse)
         return read_collection(response.collection)
 
     async def update_collection(self, name: str, plan: QueryOptions) -> Collection:
         """Replaces how its queries are answered where they do not say."""
-        request = index_pb2.UpdateCollectionRequest(name=name, plan=write_query_plan(plan))
+        request = index_pb2.UpdateCollectionRequest(name=name, plan=write_query_options(plan))
         return read_collection((await self._call(request, index_pb2.UpdateCollectionResponse)).collection)
 
     async def get_collection(self, name: str) -> Collection:

@@ -27,12 +27,13 @@ from tieback.v1 import annotations_pb2 as tieback_dot_v1_dot_annotations__pb2
 from tieback.v1 import content_pb2 as tieback_dot_v1_dot_content__pb2
 from tieback.v1 import generator_pb2 as tieback_dot_v1_dot_generator__pb2
 from tieback.v1 import index_pb2 as tieback_dot_v1_dot_index__pb2
+from tieback.v1 import query_pb2 as tieback_dot_v1_dot_query__pb2
 from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 from tieback.v1 import reranker_pb2 as tieback_dot_v1_dot_reranker__pb2
 from tieback.v1 import router_pb2 as tieback_dot_v1_dot_router__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/answer.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x1atieback/v1/generator.proto\x1a\x16tieback/v1/index.proto\x1a\x17tieback/v1/report.proto\x1a\x19tieback/v1/reranker.proto\x1a\x17tieback/v1/router.proto\"\xe3\x01\n\x12IngestItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x1f\n\x05items\x18\x02 \x03(\x0b\x32\x10.tieback.v1.Item\x12)\n\nlong_texts\x18\x03 \x01(\x0e\x32\x15.tieback.v1.LongTexts\x12\r\n\x05space\x18\x04 \x01(\t\x12-\n\x05\x63odec\x18\x05 \x01(\x0b\x32\x12.tieback.v1.MethodB\n\xca\xc1\x18\x06\x63odecs\x12/\n\rtoken_vectors\x18\x06 \x01(\x0b\x32\x18.tieback.v1.TokenVectors\"v\n\x13IngestItemsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12)\n\x07results\x18\x02 \x03(\x0b\x32\x18.tieback.v1.IngestResult\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"\xb4\x01\n\x0cIngestResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x1a\n\x12truncated_sections\x18\x03 \x01(\r\x12(\n\ttruncated\x18\x04 \x03(\x0b\x32\x15.tieback.v1.Truncated\x12\x16\n\x0esplit_sections\x18\x05 \x01(\r\x12\x16\n\x0e\x61\x64\x64\x65\x64_sections\x18\x06 \x01(\r\"L\n\tTruncated\x12\r\n\x05space\x18\x01 \x01(\t\x12\x10\n\x08sections\x18\x02 \x01(\r\x12\x0e\n\x06tokens\x18\x03 \x01(\x04\x12\x0e\n\x06window\x18\x04 \x01(\r\"\xd0\x06\n\x0fRetrieveRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x03(\x0b\x32\x15.tieback.v1.QueryPart\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12$\n\x07routing\x18\x05 \x01(\x0b\x32\x13.tieback.v1.Routing\x12\x12\n\ncandidates\x18\x06 \x01(\r\x12\x33\n\x08reranker\x18\x07 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x13\n\x06hybrid\x18\x08 \x01(\x08H\x00\x88\x01\x01\x12\x1f\n\x12\x62\x61lance_modalities\x18\t \x01(\x08H\x01\x88\x01\x01\x12\x0f\n\x07\x65xplain\x18\n \x01(\x08\x12\x38\n\x0brank_fusion\x18\x0b \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\x15\n\rmin_relevance\x18\x0c \x01(\x01\x12\x1c\n\x0f\x63ollapse_pieces\x18\r \x01(\x08H\x02\x88\x01\x01\x12@\n\x0fquery_expansion\x18\x0e \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0fquery_expansion\x12\x16\n\tdiversity\x18\x0f \x01(\x01H\x03\x88\x01\x01\x12\x1a\n\rhits_per_item\x18\x10 \x01(\rH\x04\x88\x01\x01\x12\x37\n\x06ranker\x18\x11 \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0flearned_ranking\x12,\n\x0bgranularity\x18\x13 \x01(\x0e\x32\x17.tieback.v1.Granularity\x12\x13\n\x0b\x63omposition\x18\x14 \x01(\t\x12\x11\n\tcondition\x18\x15 \x01(\t\x12<\n\rvector_search\x18\x12 \x01(\x0b\x32\x12.tieback.v1.MethodB\x11\xca\xc1\x18\rvector_search\x12\x12\n\nhighlights\x18\x16 \x01(\r\x12\x12\n\nevery_copy\x18\x17 \x01(\x08\x42\t\n\x07_hybridB\x15\n\x13_balance_modalitiesB\x12\n\x10_collapse_piecesB\x0c\n\n_diversityB\x10\n\x0e_hits_per_item\"\xac\x06\n\rRetrievalPlan\x12\x0e\n\x06hybrid\x18\x01 \x01(\x08\x12\x1a\n\x12\x62\x61lance_modalities\x18\x02 \x01(\x08\x12\x38\n\x0brank_fusion\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\x33\n\x08reranker\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x12\n\ncandidates\x18\x05 \x01(\r\x12\x17\n\x0frelevance_floor\x18\x06 \x01(\x01\x12\x17\n\x0f\x63ollapse_pieces\x18\x07 \x01(\x08\x12@\n\x0fquery_expansion\x18\x08 \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0fquery_expansion\x12\x11\n\tdiversity\x18\t \x01(\x01\x12\x15\n\rhits_per_item\x18\n \x01(\r\x12\x37\n\x06ranker\x18\x0b \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0flearned_ranking\x12,\n\x0bgranularity\x18\x0f \x01(\x0e\x32\x17.tieback.v1.Granularity\x12\x15\n\rtoken_vectors\x18\x0c \x01(\x08\x12\x13\n\x0b\x63omposition\x18\x10 \x01(\t\x12<\n\rvector_search\x18\r \x01(\x0b\x32\x12.tieback.v1.MethodB\x11\xca\xc1\x18\rvector_search\x12\x1c\n\x0f\x65xpected_recall\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0b\x65xpected_us\x18\x11 \x01(\x04H\x01\x88\x01\x01\x12;\n\x10skipped_reranker\x18\x12 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x11\n\tcondition\x18\x13 \x01(\t\x12,\n\x0e\x66irst_modality\x18\x14 \x01(\x0e\x32\x14.tieback.v1.Modality\x12\x12\n\nevery_copy\x18\x15 \x01(\x08\x12\x0f\n\x07\x66ill_up\x18\x16 \x01(\x08\x42\x12\n\x10_expected_recallB\x0e\n\x0c_expected_us\"Q\n\tQueryPart\x12$\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x13.tieback.v1.Content\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_weight\"\xd3\x02\n\x10RetrieveResponse\x12&\n\x04hits\x18\x01 \x03(\x0b\x32\x18.tieback.v1.RetrievedHit\x12/\n\x07routing\x18\x02 \x01(\x0b\x32\x1e.tieback.v1.RoutingExplanation\x12!\n\x06labels\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Label\x12\"\n\x06timing\x18\x04 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\'\n\x04plan\x18\x05 \x01(\x0b\x32\x19.tieback.v1.RetrievalPlan\x12(\n\ttruncated\x18\x06 \x03(\x0b\x32\x15.tieback.v1.Truncated\x12&\n\x05steps\x18\x07 \x03(\x0b\x32\x17.tieback.v1.StageScores\x12$\n\x07mixture\x18\x08 \x01(\x0b\x32\x13.tieback.v1.Mixture\"T\n\x07Mixture\x12\x0b\n\x03old\x18\x01 \x01(\r\x12\x0b\n\x03new\x18\x02 \x01(\r\x12\x12\n\ntranslated\x18\x03 \x01(\r\x12\r\n\x05trust\x18\x04 \x01(\x01\x12\x0c\n\x04\x64one\x18\x05 \x01(\x01\"\xbe\x02\n\x0cRetrievedHit\x12\x1c\n\x03hit\x18\x01 \x01(\x0b\x32\x0f.tieback.v1.Hit\x12\x14\n\x0csearch_score\x18\x02 \x01(\x01\x12\x13\n\x0bsearch_rank\x18\x03 \x01(\r\x12\x19\n\x0crerank_score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12(\n\talignment\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Alignment\x12\x16\n\trelevance\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0b\x62\x65low_floor\x18\x07 \x01(\x08\x12(\n\x07signals\x18\x08 \x03(\x0b\x32\x17.tieback.v1.SignalShare\x12*\n\x08sections\x18\t \x03(\x0b\x32\x18.tieback.v1.RetrievedHitB\x0f\n\r_rerank_scoreB\x0c\n\n_relevance\"@\n\x0bSignalShare\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x14\n\x0c\x63ontribution\x18\x03 \x01(\x01\"\xa4\x02\n\rAnswerRequest\x12.\n\tretrieval\x18\x01 \x01(\x0b\x32\x1b.tieback.v1.RetrieveRequest\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0e\x65vidence_limit\x18\x03 \x01(\r\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.tieback.v1.SamplingParameters\x12(\n\tgrounding\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Grounding\x12&\n\x05style\x18\x06 \x01(\x0e\x32\x17.tieback.v1.AnswerStyle\x12(\n\x07history\x18\x07 \x03(\x0b\x32\x17.tieback.v1.ChatMessage\x12\x0e\n\x06system\x18\x08 \x01(\t\"\x80\x01\n\x0e\x41nswerResponse\x12\x31\n\tretrieval\x18\x01 \x01(\x0b\x32\x1c.tieback.v1.RetrieveResponseH\x00\x12\x32\n\ngeneration\x18\x02 \x01(\x0b\x32\x1c.tieback.v1.GenerateResponseH\x00\x42\x07\n\x05\x65vent*m\n\tLongTexts\x12\x1a\n\x16LONG_TEXTS_UNSPECIFIED\x10\x00\x12\x14\n\x10LONG_TEXTS_SPLIT\x10\x01\x12\x17\n\x13LONG_TEXTS_TRUNCATE\x10\x02\x12\x15\n\x11LONG_TEXTS_REFUSE\x10\x03\x32\xfc\x01\n\rAnswerService\x12W\n\x0bIngestItems\x12\x1e.tieback.v1.IngestItemsRequest\x1a\x1f.tieback.v1.IngestItemsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12J\n\x08Retrieve\x12\x1b.tieback.v1.RetrieveRequest\x1a\x1c.tieback.v1.RetrieveResponse\"\x03\x90\x02\x01\x12\x46\n\x06\x41nswer\x12\x19.tieback.v1.AnswerRequest\x1a\x1a.tieback.v1.AnswerResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/answer.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x1atieback/v1/generator.proto\x1a\x16tieback/v1/index.proto\x1a\x16tieback/v1/query.proto\x1a\x17tieback/v1/report.proto\x1a\x19tieback/v1/reranker.proto\x1a\x17tieback/v1/router.proto\"\xe3\x01\n\x12IngestItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x1f\n\x05items\x18\x02 \x03(\x0b\x32\x10.tieback.v1.Item\x12)\n\nlong_texts\x18\x03 \x01(\x0e\x32\x15.tieback.v1.LongTexts\x12\r\n\x05space\x18\x04 \x01(\t\x12-\n\x05\x63odec\x18\x05 \x01(\x0b\x32\x12.tieback.v1.MethodB\n\xca\xc1\x18\x06\x63odecs\x12/\n\rtoken_vectors\x18\x06 \x01(\x0b\x32\x18.tieback.v1.TokenVectors\"v\n\x13IngestItemsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12)\n\x07results\x18\x02 \x03(\x0b\x32\x18.tieback.v1.IngestResult\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"\xb4\x01\n\x0cIngestResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x1a\n\x12truncated_sections\x18\x03 \x01(\r\x12(\n\ttruncated\x18\x04 \x03(\x0b\x32\x15.tieback.v1.Truncated\x12\x16\n\x0esplit_sections\x18\x05 \x01(\r\x12\x16\n\x0e\x61\x64\x64\x65\x64_sections\x18\x06 \x01(\r\"L\n\tTruncated\x12\r\n\x05space\x18\x01 \x01(\t\x12\x10\n\x08sections\x18\x02 \x01(\r\x12\x0e\n\x06tokens\x18\x03 \x01(\x04\x12\x0e\n\x06window\x18\x04 \x01(\r\"\xcc\x01\n\x0fRetrieveRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x03(\x0b\x32\x15.tieback.v1.QueryPart\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12$\n\x07routing\x18\x05 \x01(\x0b\x32\x13.tieback.v1.Routing\x12)\n\x07options\x18\x06 \x01(\x0b\x32\x18.tieback.v1.QueryOptions\x12\x0f\n\x07\x65xplain\x18\n \x01(\x08\"\xc2\x02\n\rRetrievalPlan\x12)\n\x07options\x18\x01 \x01(\x0b\x32\x18.tieback.v1.QueryOptions\x12\x17\n\x0frelevance_floor\x18\x06 \x01(\x01\x12\x15\n\rtoken_vectors\x18\x0c \x01(\x08\x12\x1c\n\x0f\x65xpected_recall\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0b\x65xpected_us\x18\x11 \x01(\x04H\x01\x88\x01\x01\x12;\n\x10skipped_reranker\x18\x12 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12,\n\x0e\x66irst_modality\x18\x14 \x01(\x0e\x32\x14.tieback.v1.Modality\x12\x0f\n\x07\x66ill_up\x18\x16 \x01(\x08\x42\x12\n\x10_expected_recallB\x0e\n\x0c_expected_us\"Q\n\tQueryPart\x12$\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x13.tieback.v1.Content\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_weight\"\xd3\x02\n\x10RetrieveResponse\x12&\n\x04hits\x18\x01 \x03(\x0b\x32\x18.tieback.v1.RetrievedHit\x12/\n\x07routing\x18\x02 \x01(\x0b\x32\x1e.tieback.v1.RoutingExplanation\x12!\n\x06labels\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Label\x12\"\n\x06timing\x18\x04 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\'\n\x04plan\x18\x05 \x01(\x0b\x32\x19.tieback.v1.RetrievalPlan\x12(\n\ttruncated\x18\x06 \x03(\x0b\x32\x15.tieback.v1.Truncated\x12&\n\x05steps\x18\x07 \x03(\x0b\x32\x17.tieback.v1.StageScores\x12$\n\x07mixture\x18\x08 \x01(\x0b\x32\x13.tieback.v1.Mixture\"T\n\x07Mixture\x12\x0b\n\x03old\x18\x01 \x01(\r\x12\x0b\n\x03new\x18\x02 \x01(\r\x12\x12\n\ntranslated\x18\x03 \x01(\r\x12\r\n\x05trust\x18\x04 \x01(\x01\x12\x0c\n\x04\x64one\x18\x05 \x01(\x01\"\xbe\x02\n\x0cRetrievedHit\x12\x1c\n\x03hit\x18\x01 \x01(\x0b\x32\x0f.tieback.v1.Hit\x12\x14\n\x0csearch_score\x18\x02 \x01(\x01\x12\x13\n\x0bsearch_rank\x18\x03 \x01(\r\x12\x19\n\x0crerank_score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12(\n\talignment\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Alignment\x12\x16\n\trelevance\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0b\x62\x65low_floor\x18\x07 \x01(\x08\x12(\n\x07signals\x18\x08 \x03(\x0b\x32\x17.tieback.v1.SignalShare\x12*\n\x08sections\x18\t \x03(\x0b\x32\x18.tieback.v1.RetrievedHitB\x0f\n\r_rerank_scoreB\x0c\n\n_relevance\"@\n\x0bSignalShare\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x14\n\x0c\x63ontribution\x18\x03 \x01(\x01\"\xa4\x02\n\rAnswerRequest\x12.\n\tretrieval\x18\x01 \x01(\x0b\x32\x1b.tieback.v1.RetrieveRequest\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0e\x65vidence_limit\x18\x03 \x01(\r\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.tieback.v1.SamplingParameters\x12(\n\tgrounding\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Grounding\x12&\n\x05style\x18\x06 \x01(\x0e\x32\x17.tieback.v1.AnswerStyle\x12(\n\x07history\x18\x07 \x03(\x0b\x32\x17.tieback.v1.ChatMessage\x12\x0e\n\x06system\x18\x08 \x01(\t\"\x80\x01\n\x0e\x41nswerResponse\x12\x31\n\tretrieval\x18\x01 \x01(\x0b\x32\x1c.tieback.v1.RetrieveResponseH\x00\x12\x32\n\ngeneration\x18\x02 \x01(\x0b\x32\x1c.tieback.v1.GenerateResponseH\x00\x42\x07\n\x05\x65vent*m\n\tLongTexts\x12\x1a\n\x16LONG_TEXTS_UNSPECIFIED\x10\x00\x12\x14\n\x10LONG_TEXTS_SPLIT\x10\x01\x12\x17\n\x13LONG_TEXTS_TRUNCATE\x10\x02\x12\x15\n\x11LONG_TEXTS_REFUSE\x10\x03\x32\xfc\x01\n\rAnswerService\x12W\n\x0bIngestItems\x12\x1e.tieback.v1.IngestItemsRequest\x1a\x1f.tieback.v1.IngestItemsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12J\n\x08Retrieve\x12\x1b.tieback.v1.RetrieveRequest\x1a\x1c.tieback.v1.RetrieveResponse\"\x03\x90\x02\x01\x12\x46\n\x06\x41nswer\x12\x19.tieback.v1.AnswerRequest\x1a\x1a.tieback.v1.AnswerResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,26 +42,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_INGESTITEMSREQUEST'].fields_by_name['codec']._loaded_options = None
   _globals['_INGESTITEMSREQUEST'].fields_by_name['codec']._serialized_options = b'\312\301\030\006codecs'
-  _globals['_RETRIEVEREQUEST'].fields_by_name['reranker']._loaded_options = None
-  _globals['_RETRIEVEREQUEST'].fields_by_name['reranker']._serialized_options = b'\312\301\030\treranking'
-  _globals['_RETRIEVEREQUEST'].fields_by_name['rank_fusion']._loaded_options = None
-  _globals['_RETRIEVEREQUEST'].fields_by_name['rank_fusion']._serialized_options = b'\312\301\030\013rank_fusion'
-  _globals['_RETRIEVEREQUEST'].fields_by_name['query_expansion']._loaded_options = None
-  _globals['_RETRIEVEREQUEST'].fields_by_name['query_expansion']._serialized_options = b'\312\301\030\017query_expansion'
-  _globals['_RETRIEVEREQUEST'].fields_by_name['ranker']._loaded_options = None
-  _globals['_RETRIEVEREQUEST'].fields_by_name['ranker']._serialized_options = b'\312\301\030\017learned_ranking'
-  _globals['_RETRIEVEREQUEST'].fields_by_name['vector_search']._loaded_options = None
-  _globals['_RETRIEVEREQUEST'].fields_by_name['vector_search']._serialized_options = b'\312\301\030\rvector_search'
-  _globals['_RETRIEVALPLAN'].fields_by_name['rank_fusion']._loaded_options = None
-  _globals['_RETRIEVALPLAN'].fields_by_name['rank_fusion']._serialized_options = b'\312\301\030\013rank_fusion'
-  _globals['_RETRIEVALPLAN'].fields_by_name['reranker']._loaded_options = None
-  _globals['_RETRIEVALPLAN'].fields_by_name['reranker']._serialized_options = b'\312\301\030\treranking'
-  _globals['_RETRIEVALPLAN'].fields_by_name['query_expansion']._loaded_options = None
-  _globals['_RETRIEVALPLAN'].fields_by_name['query_expansion']._serialized_options = b'\312\301\030\017query_expansion'
-  _globals['_RETRIEVALPLAN'].fields_by_name['ranker']._loaded_options = None
-  _globals['_RETRIEVALPLAN'].fields_by_name['ranker']._serialized_options = b'\312\301\030\017learned_ranking'
-  _globals['_RETRIEVALPLAN'].fields_by_name['vector_search']._loaded_options = None
-  _globals['_RETRIEVALPLAN'].fields_by_name['vector_search']._serialized_options = b'\312\301\030\rvector_search'
   _globals['_RETRIEVALPLAN'].fields_by_name['skipped_reranker']._loaded_options = None
   _globals['_RETRIEVALPLAN'].fields_by_name['skipped_reranker']._serialized_options = b'\312\301\030\treranking'
   _globals['_ANSWERSERVICE'].methods_by_name['IngestItems']._loaded_options = None
@@ -69,34 +50,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANSWERSERVICE'].methods_by_name['Retrieve']._serialized_options = b'\220\002\001'
   _globals['_ANSWERSERVICE'].methods_by_name['Answer']._loaded_options = None
   _globals['_ANSWERSERVICE'].methods_by_name['Answer']._serialized_options = b'\220\002\001'
-  _globals['_LONGTEXTS']._serialized_start=3850
-  _globals['_LONGTEXTS']._serialized_end=3959
-  _globals['_INGESTITEMSREQUEST']._serialized_start=250
-  _globals['_INGESTITEMSREQUEST']._serialized_end=477
-  _globals['_INGESTITEMSRESPONSE']._serialized_start=479
-  _globals['_INGESTITEMSRESPONSE']._serialized_end=597
-  _globals['_INGESTRESULT']._serialized_start=600
-  _globals['_INGESTRESULT']._serialized_end=780
-  _globals['_TRUNCATED']._serialized_start=782
-  _globals['_TRUNCATED']._serialized_end=858
-  _globals['_RETRIEVEREQUEST']._serialized_start=861
-  _globals['_RETRIEVEREQUEST']._serialized_end=1709
-  _globals['_RETRIEVALPLAN']._serialized_start=1712
-  _globals['_RETRIEVALPLAN']._serialized_end=2524
-  _globals['_QUERYPART']._serialized_start=2526
-  _globals['_QUERYPART']._serialized_end=2607
-  _globals['_RETRIEVERESPONSE']._serialized_start=2610
-  _globals['_RETRIEVERESPONSE']._serialized_end=2949
-  _globals['_MIXTURE']._serialized_start=2951
-  _globals['_MIXTURE']._serialized_end=3035
-  _globals['_RETRIEVEDHIT']._serialized_start=3038
-  _globals['_RETRIEVEDHIT']._serialized_end=3356
-  _globals['_SIGNALSHARE']._serialized_start=3358
-  _globals['_SIGNALSHARE']._serialized_end=3422
-  _globals['_ANSWERREQUEST']._serialized_start=3425
-  _globals['_ANSWERREQUEST']._serialized_end=3717
-  _globals['_ANSWERRESPONSE']._serialized_start=3720
-  _globals['_ANSWERRESPONSE']._serialized_end=3848
-  _globals['_ANSWERSERVICE']._serialized_start=3962
-  _globals['_ANSWERSERVICE']._serialized_end=4214
+  _globals['_LONGTEXTS']._serialized_start=2740
+  _globals['_LONGTEXTS']._serialized_end=2849
+  _globals['_INGESTITEMSREQUEST']._serialized_start=274
+  _globals['_INGESTITEMSREQUEST']._serialized_end=501
+  _globals['_INGESTITEMSRESPONSE']._serialized_start=503
+  _globals['_INGESTITEMSRESPONSE']._serialized_end=621
+  _globals['_INGESTRESULT']._serialized_start=624
+  _globals['_INGESTRESULT']._serialized_end=804
+  _globals['_TRUNCATED']._serialized_start=806
+  _globals['_TRUNCATED']._serialized_end=882
+  _globals['_RETRIEVEREQUEST']._serialized_start=885
+  _globals['_RETRIEVEREQUEST']._serialized_end=1089
+  _globals['_RETRIEVALPLAN']._serialized_start=1092
+  _globals['_RETRIEVALPLAN']._serialized_end=1414
+  _globals['_QUERYPART']._serialized_start=1416
+  _globals['_QUERYPART']._serialized_end=1497
+  _globals['_RETRIEVERESPONSE']._serialized_start=1500
+  _globals['_RETRIEVERESPONSE']._serialized_end=1839
+  _globals['_MIXTURE']._serialized_start=1841
+  _globals['_MIXTURE']._serialized_end=1925
+  _globals['_RETRIEVEDHIT']._serialized_start=1928
+  _globals['_RETRIEVEDHIT']._serialized_end=2246
+  _globals['_SIGNALSHARE']._serialized_start=2248
+  _globals['_SIGNALSHARE']._serialized_end=2312
+  _globals['_ANSWERREQUEST']._serialized_start=2315
+  _globals['_ANSWERREQUEST']._serialized_end=2607
+  _globals['_ANSWERRESPONSE']._serialized_start=2610
+  _globals['_ANSWERRESPONSE']._serialized_end=2738
+  _globals['_ANSWERSERVICE']._serialized_start=2852
+  _globals['_ANSWERSERVICE']._serialized_end=3104
 # @@protoc_insertion_point(module_scope)

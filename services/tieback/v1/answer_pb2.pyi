@@ -3,6 +3,7 @@ from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import generator_pb2 as _generator_pb2
 from tieback.v1 import index_pb2 as _index_pb2
+from tieback.v1 import query_pb2 as _query_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from tieback.v1 import reranker_pb2 as _reranker_pb2
 from tieback.v1 import router_pb2 as _router_pb2
@@ -81,102 +82,42 @@ class Truncated(_message.Message):
     def __init__(self, space: _Optional[str] = ..., sections: _Optional[int] = ..., tokens: _Optional[int] = ..., window: _Optional[int] = ...) -> None: ...
 
 class RetrieveRequest(_message.Message):
-    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "rank_fusion", "min_relevance", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "ranker", "granularity", "composition", "condition", "vector_search", "highlights", "every_copy")
+    __slots__ = ("collection", "query", "limit", "filter", "routing", "options", "explain")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
-    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
-    RERANKER_FIELD_NUMBER: _ClassVar[int]
-    HYBRID_FIELD_NUMBER: _ClassVar[int]
-    BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
-    RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
-    MIN_RELEVANCE_FIELD_NUMBER: _ClassVar[int]
-    COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
-    QUERY_EXPANSION_FIELD_NUMBER: _ClassVar[int]
-    DIVERSITY_FIELD_NUMBER: _ClassVar[int]
-    HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
-    RANKER_FIELD_NUMBER: _ClassVar[int]
-    GRANULARITY_FIELD_NUMBER: _ClassVar[int]
-    COMPOSITION_FIELD_NUMBER: _ClassVar[int]
-    CONDITION_FIELD_NUMBER: _ClassVar[int]
-    VECTOR_SEARCH_FIELD_NUMBER: _ClassVar[int]
-    HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
-    EVERY_COPY_FIELD_NUMBER: _ClassVar[int]
     collection: str
     query: _containers.RepeatedCompositeFieldContainer[QueryPart]
     limit: int
     filter: str
     routing: _router_pb2.Routing
-    candidates: int
-    reranker: _report_pb2.Method
-    hybrid: bool
-    balance_modalities: bool
+    options: _query_pb2.QueryOptions
     explain: bool
-    rank_fusion: _report_pb2.Method
-    min_relevance: float
-    collapse_pieces: bool
-    query_expansion: _report_pb2.Method
-    diversity: float
-    hits_per_item: int
-    ranker: _report_pb2.Method
-    granularity: _index_pb2.Granularity
-    composition: str
-    condition: str
-    vector_search: _report_pb2.Method
-    highlights: int
-    every_copy: bool
-    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ..., composition: _Optional[str] = ..., condition: _Optional[str] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., highlights: _Optional[int] = ..., every_copy: _Optional[bool] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., options: _Optional[_Union[_query_pb2.QueryOptions, _Mapping]] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class RetrievalPlan(_message.Message):
-    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "ranker", "granularity", "token_vectors", "composition", "vector_search", "expected_recall", "expected_us", "skipped_reranker", "condition", "first_modality", "every_copy", "fill_up")
-    HYBRID_FIELD_NUMBER: _ClassVar[int]
-    BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
-    RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
-    RERANKER_FIELD_NUMBER: _ClassVar[int]
-    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("options", "relevance_floor", "token_vectors", "expected_recall", "expected_us", "skipped_reranker", "first_modality", "fill_up")
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
     RELEVANCE_FLOOR_FIELD_NUMBER: _ClassVar[int]
-    COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
-    QUERY_EXPANSION_FIELD_NUMBER: _ClassVar[int]
-    DIVERSITY_FIELD_NUMBER: _ClassVar[int]
-    HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
-    RANKER_FIELD_NUMBER: _ClassVar[int]
-    GRANULARITY_FIELD_NUMBER: _ClassVar[int]
     TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
-    COMPOSITION_FIELD_NUMBER: _ClassVar[int]
-    VECTOR_SEARCH_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_RECALL_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_US_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_RERANKER_FIELD_NUMBER: _ClassVar[int]
-    CONDITION_FIELD_NUMBER: _ClassVar[int]
     FIRST_MODALITY_FIELD_NUMBER: _ClassVar[int]
-    EVERY_COPY_FIELD_NUMBER: _ClassVar[int]
     FILL_UP_FIELD_NUMBER: _ClassVar[int]
-    hybrid: bool
-    balance_modalities: bool
-    rank_fusion: _report_pb2.Method
-    reranker: _report_pb2.Method
-    candidates: int
+    options: _query_pb2.QueryOptions
     relevance_floor: float
-    collapse_pieces: bool
-    query_expansion: _report_pb2.Method
-    diversity: float
-    hits_per_item: int
-    ranker: _report_pb2.Method
-    granularity: _index_pb2.Granularity
     token_vectors: bool
-    composition: str
-    vector_search: _report_pb2.Method
     expected_recall: float
     expected_us: int
     skipped_reranker: _report_pb2.Method
-    condition: str
     first_modality: _content_pb2.Modality
-    every_copy: bool
     fill_up: bool
-    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ..., token_vectors: _Optional[bool] = ..., composition: _Optional[str] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., expected_recall: _Optional[float] = ..., expected_us: _Optional[int] = ..., skipped_reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., condition: _Optional[str] = ..., first_modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., every_copy: _Optional[bool] = ..., fill_up: _Optional[bool] = ...) -> None: ...
+    def __init__(self, options: _Optional[_Union[_query_pb2.QueryOptions, _Mapping]] = ..., relevance_floor: _Optional[float] = ..., token_vectors: _Optional[bool] = ..., expected_recall: _Optional[float] = ..., expected_us: _Optional[int] = ..., skipped_reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., first_modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., fill_up: _Optional[bool] = ...) -> None: ...
 
 class QueryPart(_message.Message):
     __slots__ = ("content", "weight")

@@ -5,6 +5,7 @@ from google.rpc import status_pb2 as _status_pb2
 from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import metadata_pb2 as _metadata_pb2
+from tieback.v1 import query_pb2 as _query_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from tieback.v1 import router_pb2 as _router_pb2
 from tieback.v1 import tenant_pb2 as _tenant_pb2
@@ -18,21 +19,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class Granularity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__ = ()
-    GRANULARITY_UNSPECIFIED: _ClassVar[Granularity]
-    GRANULARITY_SECTION: _ClassVar[Granularity]
-    GRANULARITY_DOCUMENT: _ClassVar[Granularity]
-
 class ReadIn(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     READ_IN_UNSPECIFIED: _ClassVar[ReadIn]
     READ_IN_OLD: _ClassVar[ReadIn]
     READ_IN_NEW: _ClassVar[ReadIn]
     READ_IN_TRANSLATED: _ClassVar[ReadIn]
-GRANULARITY_UNSPECIFIED: Granularity
-GRANULARITY_SECTION: Granularity
-GRANULARITY_DOCUMENT: Granularity
 READ_IN_UNSPECIFIED: ReadIn
 READ_IN_OLD: ReadIn
 READ_IN_NEW: ReadIn
@@ -72,9 +64,9 @@ class Collection(_message.Message):
     resident_bytes: int
     codec_trained_on: int
     token_vectors: TokenVectors
-    plan: QueryPlan
+    plan: _query_pb2.QueryOptions
     moving: Moving
-    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., resident_bytes: _Optional[int] = ..., codec_trained_on: _Optional[int] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ..., plan: _Optional[_Union[QueryPlan, _Mapping]] = ..., moving: _Optional[_Union[Moving, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., resident_bytes: _Optional[int] = ..., codec_trained_on: _Optional[int] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ..., plan: _Optional[_Union[_query_pb2.QueryOptions, _Mapping]] = ..., moving: _Optional[_Union[Moving, _Mapping]] = ...) -> None: ...
 
 class Moving(_message.Message):
     __slots__ = ("space", "width", "done", "total", "paused", "translation", "trust", "translates_stored")
@@ -139,8 +131,8 @@ class CreateCollectionRequest(_message.Message):
     routing: _router_pb2.Routing
     codec: _report_pb2.Method
     token_vectors: TokenVectors
-    plan: QueryPlan
-    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ..., plan: _Optional[_Union[QueryPlan, _Mapping]] = ...) -> None: ...
+    plan: _query_pb2.QueryOptions
+    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ..., plan: _Optional[_Union[_query_pb2.QueryOptions, _Mapping]] = ...) -> None: ...
 
 class CreateCollectionResponse(_message.Message):
     __slots__ = ("collection",)
@@ -153,42 +145,14 @@ class UpdateCollectionRequest(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     name: str
-    plan: QueryPlan
-    def __init__(self, name: _Optional[str] = ..., plan: _Optional[_Union[QueryPlan, _Mapping]] = ...) -> None: ...
+    plan: _query_pb2.QueryOptions
+    def __init__(self, name: _Optional[str] = ..., plan: _Optional[_Union[_query_pb2.QueryOptions, _Mapping]] = ...) -> None: ...
 
 class UpdateCollectionResponse(_message.Message):
     __slots__ = ("collection",)
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     collection: Collection
     def __init__(self, collection: _Optional[_Union[Collection, _Mapping]] = ...) -> None: ...
-
-class QueryPlan(_message.Message):
-    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity", "ranker", "vector_search")
-    HYBRID_FIELD_NUMBER: _ClassVar[int]
-    BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
-    RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
-    RERANKER_FIELD_NUMBER: _ClassVar[int]
-    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
-    COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
-    QUERY_EXPANSION_FIELD_NUMBER: _ClassVar[int]
-    DIVERSITY_FIELD_NUMBER: _ClassVar[int]
-    HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
-    GRANULARITY_FIELD_NUMBER: _ClassVar[int]
-    RANKER_FIELD_NUMBER: _ClassVar[int]
-    VECTOR_SEARCH_FIELD_NUMBER: _ClassVar[int]
-    hybrid: bool
-    balance_modalities: bool
-    rank_fusion: _report_pb2.Method
-    reranker: _report_pb2.Method
-    candidates: int
-    collapse_pieces: bool
-    query_expansion: _report_pb2.Method
-    diversity: float
-    hits_per_item: int
-    granularity: Granularity
-    ranker: _report_pb2.Method
-    vector_search: _report_pb2.Method
-    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
 
 class GetCollectionRequest(_message.Message):
     __slots__ = ("name",)
@@ -385,58 +349,40 @@ class DeleteSourceResponse(_message.Message):
     def __init__(self, deleted_count: _Optional[int] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors", "query_expansion", "diversity", "hits_per_item", "signals", "granularity", "token_vectors", "explain", "vector_search", "highlights", "vectors", "second", "first_modality", "related_from", "every_copy", "fill_up")
+    __slots__ = ("collection", "vector", "text", "limit", "filter", "options", "ignored", "multi_vectors", "signals", "token_vectors", "explain", "vectors", "second", "first_modality", "related_from", "fill_up")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
-    RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
-    BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
-    COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
     IGNORED_FIELD_NUMBER: _ClassVar[int]
     MULTI_VECTORS_FIELD_NUMBER: _ClassVar[int]
-    QUERY_EXPANSION_FIELD_NUMBER: _ClassVar[int]
-    DIVERSITY_FIELD_NUMBER: _ClassVar[int]
-    HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
-    GRANULARITY_FIELD_NUMBER: _ClassVar[int]
     TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
-    VECTOR_SEARCH_FIELD_NUMBER: _ClassVar[int]
-    HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     SECOND_FIELD_NUMBER: _ClassVar[int]
     FIRST_MODALITY_FIELD_NUMBER: _ClassVar[int]
     RELATED_FROM_FIELD_NUMBER: _ClassVar[int]
-    EVERY_COPY_FIELD_NUMBER: _ClassVar[int]
     FILL_UP_FIELD_NUMBER: _ClassVar[int]
     collection: str
     vector: _vector_pb2.Vector
     text: str
     limit: int
     filter: str
-    rank_fusion: _report_pb2.Method
-    balance_modalities: bool
-    collapse_pieces: bool
+    options: _query_pb2.QueryOptions
     ignored: _containers.RepeatedCompositeFieldContainer[_router_pb2.IgnoredDimensions]
     multi_vectors: bool
-    query_expansion: _report_pb2.Method
-    diversity: float
-    hits_per_item: int
     signals: _containers.RepeatedScalarFieldContainer[str]
-    granularity: Granularity
     token_vectors: bool
     explain: bool
-    vector_search: _report_pb2.Method
-    highlights: int
     vectors: bool
     second: SecondVector
     first_modality: _content_pb2.Modality
     related_from: float
-    every_copy: bool
     fill_up: bool
-    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., signals: _Optional[_Iterable[str]] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., token_vectors: _Optional[bool] = ..., explain: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., highlights: _Optional[int] = ..., vectors: _Optional[bool] = ..., second: _Optional[_Union[SecondVector, _Mapping]] = ..., first_modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., related_from: _Optional[float] = ..., every_copy: _Optional[bool] = ..., fill_up: _Optional[bool] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., options: _Optional[_Union[_query_pb2.QueryOptions, _Mapping]] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., signals: _Optional[_Iterable[str]] = ..., token_vectors: _Optional[bool] = ..., explain: _Optional[bool] = ..., vectors: _Optional[bool] = ..., second: _Optional[_Union[SecondVector, _Mapping]] = ..., first_modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., related_from: _Optional[float] = ..., fill_up: _Optional[bool] = ...) -> None: ...
 
 class SecondVector(_message.Message):
     __slots__ = ("vector", "ignored")

@@ -14,6 +14,7 @@ from tieback.v1 import (
     evidence_pb2,
     generator_pb2,
     index_pb2,
+    query_pb2,
     report_pb2,
     router_pb2,
     vector_pb2,
@@ -150,16 +151,19 @@ def photo() -> index_pb2.Hit:
 
 
 PLAN = answer_pb2.RetrievalPlan(
-    hybrid=True,
+    options=query_pb2.QueryOptions(
+        hybrid=True,
+        balance_modalities=False,
+        rank_fusion=report_pb2.Method(name="standard_scores"),
+        reranker=report_pb2.Method(name="none"),
+        candidates=10,
+        collapse_pieces=True,
+        query_expansion=report_pb2.Method(name="none"),
+        ranker=report_pb2.Method(name="none"),
+        vector_search=report_pb2.Method(name="nearest"),
+    ),
     first_modality=content_pb2.MODALITY_IMAGE,
-    rank_fusion=report_pb2.Method(name="standard_scores"),
-    reranker=report_pb2.Method(name="none"),
-    candidates=10,
     relevance_floor=0.1,
-    collapse_pieces=True,
-    query_expansion=report_pb2.Method(name="none"),
-    ranker=report_pb2.Method(name="none"),
-    vector_search=report_pb2.Method(name="nearest"),
 )
 
 

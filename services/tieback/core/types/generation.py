@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tieback_contract.answers import AnswerStyle
-from tieback_contract.conversation import ChatMessage
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 
-from tieback.core.types.conversation import Conversation
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +21,4 @@ class GenerateRequest:
     sampling: SamplingParameters = field(default_factory=SamplingParameters)
     grounding: Grounding = field(default_factory=Grounding)
     style: AnswerStyle = AnswerStyle.AUTO
-    history: Sequence[ChatMessage] = ()
-    system: str = ""
-
-    @property
-    def conversation(self) -> Conversation:
-        """The earlier messages, and what is asked of the model in general."""
-        return Conversation(self.history, self.system)
+    conversation: Conversation = NO_CONVERSATION

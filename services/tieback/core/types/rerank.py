@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from tieback_contract.alignment import Reranked
+from tieback_contract.alignment import Alignment
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import MultiVector
@@ -51,7 +51,18 @@ class RerankRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class FailedCandidate:
+class RerankResult:
+    """A candidate with its new place."""
+
+    id: str
+    score: float
+    rerank_score: float
+    first_rank: int
+    alignment: Alignment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RerankFailure:
     """A candidate that could not be compared, and why."""
 
     id: str
@@ -63,10 +74,10 @@ class FailedCandidate:
 class RerankReply:
     """The candidates that were compared, best first; `failures` are the others, in the request's order."""
 
-    results: Sequence[Reranked]
+    results: Sequence[RerankResult]
     timing: Timing
     cost: Cost
-    failures: Sequence[FailedCandidate] = ()
+    failures: Sequence[RerankFailure] = ()
 
     def raise_for_errors(self) -> Self:
         """Raises the first candidate's error, if one failed: some protocols have no place for it."""

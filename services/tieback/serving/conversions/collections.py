@@ -11,7 +11,7 @@ from tieback.core.types.fusion import Routing
 from tieback.core.types.moving import StartedMove
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.frames import each, optional
-from tieback.serving.conversions.query_plans import read_query_plan, write_query_plan
+from tieback.serving.conversions.query_options import read_query_options, write_query_options
 from tieback.serving.conversions.reports import read_method, write_method
 from tieback.serving.conversions.routings import read_routing, write_routing
 from tieback.serving.conversions.times import seconds, timestamp
@@ -39,7 +39,7 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         message.codec_trained_on,
         optional(message, "token_vectors", read_token_vectors),
         message.token_vectors.stored_bytes,
-        read_query_plan(message.plan, at("plan")),
+        read_query_options(message.plan, at("plan")),
         optional(message, "moving", _read_moving),
     )
 
@@ -69,6 +69,6 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         resident_bytes=collection.resident_bytes,
         codec_trained_on=collection.codec_trained_on,
         token_vectors=write_token_vectors(collection.token_vectors, collection.token_bytes),
-        plan=None if collection.plan == NO_OPTIONS else write_query_plan(collection.plan),
+        plan=None if collection.plan == NO_OPTIONS else write_query_options(collection.plan),
         moving=None if collection.moving is None else _write_moving(collection.moving),
     )

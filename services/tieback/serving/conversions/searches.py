@@ -6,7 +6,6 @@ import math
 
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.hits import Hit
-from tieback_contract.query import Granularity, QueryOptions
 
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.search import Reached, SearchReply, SearchRequest, StageScores
@@ -20,7 +19,11 @@ from tieback.serving.conversions.contents import (
 from tieback.serving.conversions.frames import each, finite, optional
 from tieback.serving.conversions.indexed_sections import read_indexed_section, write_indexed_section
 from tieback.serving.conversions.moves import read_following, read_second, write_following, write_second
-from tieback.serving.conversions.query_plans import read_granularity, write_granularity
+from tieback.serving.conversions.query_options import (
+    check_of_search,
+    read_query_options,
+    write_query_options,
+)
 from tieback.serving.conversions.reports import (
     MICROSECONDS,
     microseconds,
@@ -32,6 +35,8 @@ from tieback.serving.conversions.reports import (
 from tieback.serving.conversions.routings import read_ignored, write_ignored
 from tieback.serving.conversions.vectors import read_vector, write_vector
 from tieback.v1 import index_pb2
+
+OPTIONS = at("options")
 
 
 def read_indexed_item(message: index_pb2.IndexedItem, field: FieldPath) -> IndexedItem:
@@ -74,24 +79,12 @@ def read_search_request(message: index_pb2.SearchRequest) -> SearchRequest:
         if message.HasField("related_from")
         else None,
         fill_up=message.fill_up,
-        options=QueryOptions(
-            rank_fusion=optional(message, "rank_fusion", read_method),
-            balance_modalities=message.balance_modalities,
-            collapse_pieces=message.collapse_pieces,
-            query_expansion=optional(message, "query_expansion", read_method),
-            diversity=finite(message.diversity, at("diversity")),
-            hits_per_item=message.hits_per_item,
-            granularity=read_granularity(message.granularity, at("granularity")),
-            vector_search=optional(message, "vector_search", read_method),
-            highlights=message.highlights,
-            every_copy=message.every_copy,
-        ),
+        options=check_of_search(read_query_options(message.options, OPTIONS), OPTIONS),
     )
 
 
 def write_search_request(request: SearchRequest) -> index_pb2.SearchRequest:
     """The message of what is searched for."""
-    options = request.options
     return index_pb2.SearchRequest(
         collection=request.collection,
         vector=None if request.vector is None else write_vector(request.vector),
@@ -108,16 +101,7 @@ def write_search_request(request: SearchRequest) -> index_pb2.SearchRequest:
         first_modality=None if request.first_modality is None else write_modality(request.first_modality),
         related_from=request.related_from,
         fill_up=request.fill_up,
-        rank_fusion=None if options.rank_fusion is None else write_method(options.rank_fusion),
-        balance_modalities=options.balance_modalities or False,
-        collapse_pieces=options.collapse_pieces or False,
-        query_expansion=None if options.query_expansion is None else write_method(options.query_expansion),
-        diversity=options.diversity or 0.0,
-        hits_per_item=options.hits_per_item or 0,
-        granularity=write_granularity(options.granularity or Granularity.SECTION),
-        vector_search=None if options.vector_search is None else write_method(options.vector_search),
-        highlights=options.highlights or 0,
-        every_copy=options.every_copy or False,
+        options=write_query_options(request.options),
     )
 
 

@@ -22,7 +22,7 @@ from tieback.serving.conversions.collections import (
 )
 from tieback.serving.conversions.contents import write_content, write_item
 from tieback.serving.conversions.frames import optional
-from tieback.serving.conversions.query_plans import read_query_plan
+from tieback.serving.conversions.query_options import options_of_request, read_query_options
 from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.routings import read_routing
 from tieback.serving.conversions.searches import (
@@ -61,7 +61,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             read_routing(request.routing, at("routing")),
             read_method(request.codec, at("codec")) if request.HasField("codec") else None,
             optional(request, "token_vectors", read_token_vectors),
-            optional(request, "plan", read_query_plan),
+            optional(request, "plan", read_query_options),
         )
         return index_pb2.CreateCollectionResponse(collection=write_collection(collection))
 
@@ -69,7 +69,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         self, request: index_pb2.UpdateCollectionRequest, context: Context
     ) -> index_pb2.UpdateCollectionResponse:
         """Changes how queries of a collection are answered where they do not say."""
-        plan = read_query_plan(request.plan, at("plan"))
+        plan = read_query_options(request.plan, at("plan"))
         collection = await self._index.update_collection(request.name, plan)
         return index_pb2.UpdateCollectionResponse(collection=write_collection(collection))
 
@@ -187,7 +187,9 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
 
     async def Search(self, request: index_pb2.SearchRequest, context: Context) -> index_pb2.SearchResponse:
         """Finds the nearest sections."""
-        reply = await self._index.search(read_search_request(request), Call(deadline_of(context)))
+        asked, call = read_search_request(request), Call(deadline_of(context))
+        with options_of_request():
+            reply = await self._index.search(asked, call)
         return write_search_reply(reply)
 
     async def CreateSnapshot(
