@@ -34,7 +34,6 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import rerankings
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -46,6 +45,7 @@ from tieback.recipes.train import train
 from tieback.recipes.trained import describe
 from tieback.serving.commands.train import assigned
 from tieback.training.ranks import ranks
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 

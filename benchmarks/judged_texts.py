@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import Prepared
 from tieback.models.transformer_text import TransformerTextModel
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 Floats = NDArray[np.floating[Any]]

@@ -25,12 +25,12 @@ from scipy.optimize import linear_sum_assignment
 from tieback.catalog.catalog import Catalog
 from tieback.core.call import NO_CALL
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.core.types.recognition import RecogniseRequest
 from tieback.models.image_decoding import size_of
 from tieback.models.loading import load_recogniser
 from tieback.models.store import Store
 from tieback.recogniser import Recogniser
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import RecognisedText
 

@@ -27,7 +27,6 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.call import NO_CALL
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.core.types.search import SearchRequest
 from tieback.core.types.token_vectors import TokenVectors
@@ -42,6 +41,7 @@ from tieback.training.step_cache import StepCache
 from tieback_client import Client, RetrievalResult
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector

@@ -15,9 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tieback.core.types.fusion import FusePart, Role
+from tieback.core.types.fusion import Role
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
+from tieback_contract.fusion import FusePart
 
 from benchmarks.binding.data import Bools, Data
 from benchmarks.binding.encoders import Encoders

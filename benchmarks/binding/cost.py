@@ -10,11 +10,12 @@ import numpy as np
 from tieback.core.call import NO_CALL
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.fusion import FusePart, FuseRequest
-from tieback.core.types.limits import Limits
+from tieback.core.types.fusion import FuseRequest
 from tieback.models.encoder_model import EncoderModel, Prepared
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
+from tieback_contract.fusion import FusePart
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from benchmarks.binding.data import Data

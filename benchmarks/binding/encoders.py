@@ -13,7 +13,6 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.methods.bridging import bridges
 from tieback.models.class_name_bridge import ClassNameBridge, load_bridges
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -23,6 +22,7 @@ from tieback.models.store import Store
 from tieback.recipes.bind import encode_names
 from tieback.recipes.encoding import encode
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, VectorKind
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tieback.core.call import NO_CALL
-from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
+from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.ports import DEFAULT_ROUTING
 from tieback.router import Router
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.vectors import Vector
 
 from benchmarks.binding.encoders import Encoders

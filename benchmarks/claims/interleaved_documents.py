@@ -24,7 +24,6 @@ import numpy as np
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.core.types.search import SearchRequest
 from tieback.index import Index
 from tieback.methods.reranking import rerankings
@@ -34,6 +33,7 @@ from tieback.serving.assembly import open_store
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity, QueryOptions
 from tieback_contract.vectors import Vector, VectorKind

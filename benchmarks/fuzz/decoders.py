@@ -23,12 +23,12 @@ from tieback.catalog.options import PointCloud
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.models.audio_decoding import samples_of, weight_of
 from tieback.models.image_decoding import central_square, decoded_bytes
 from tieback.models.point_cloud import PointCloudModel
 from tieback_client.clouds import cloud_of
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 LIMITS = Limits(image_pixels=1_000_000, audio_seconds=10.0, points=2_000)

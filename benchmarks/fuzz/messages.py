@@ -21,13 +21,13 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from tieback.core.errors import TiebackError
-from tieback.core.types.limits import Limits
 from tieback.serving import conversions
 from tieback.serving.contract import METHODS
 from tieback.serving.gate import Gate, bound
 from tieback.serving.reading import Reader
 from tieback.serving.wire import fields, read_text
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.limits import Limits
 
 from benchmarks.fuzz import wire
 from benchmarks.fuzz.places import leads

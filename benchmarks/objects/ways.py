@@ -11,7 +11,6 @@ from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import CausalLanguageModel, LabelRecogniser
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.models.chat_template import Message
 from tieback.models.decoder import SoftTokens
 from tieback.models.encoder_model import EncoderModel
@@ -22,6 +21,7 @@ from tieback.models.store import Store
 from tieback.recipes.export_causal_language_model import read_weights
 from tieback_client import Image, Item, Section
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from benchmarks.progress import log

@@ -21,7 +21,6 @@ from tieback.answer.headings import headed, titles
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import Role
-from tieback.core.types.limits import Limits
 from tieback.index.reading import TableReader
 from tieback.index.words import Words, analysed_sections
 from tieback.models.encoder_model import EncoderModel, Prepared
@@ -30,6 +29,7 @@ from tieback.serving.assembly import open_store
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from benchmarks.speed.limit import POLICIES, Policy

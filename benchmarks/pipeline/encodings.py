@@ -8,10 +8,10 @@ import numpy as np
 from tieback.answer.headings import headed, titles
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind

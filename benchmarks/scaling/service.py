@@ -17,7 +17,6 @@ import numpy as np
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.limits import Limits
 from tieback.core.types.search import SearchRequest
 from tieback.index import Index
 from tieback.index.collection import OpenCollection
@@ -25,6 +24,7 @@ from tieback.index.records import Put, Record, to_rows
 from tieback.index.store import Store
 from tieback.index.validation import check_items
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.metadata import Metadata
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

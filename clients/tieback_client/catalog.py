@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tieback_contract.answers import AnswerStyle
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.query import RetrievalPlan
 from tieback_contract.recognition import SegmentKind
@@ -135,68 +136,6 @@ class Method:
     """One sentence for people."""
     schema: Mapping[str, Any]
     """JSON schema of its parameters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a server refuses to take. 0 is no limit."""
-
-    message_bytes: int = 0
-    """Bytes of one message."""
-    batch_items: int = 0
-    """Items of one batch."""
-    text_bytes: int = 0
-    """Bytes of one text."""
-    image_pixels: int = 0
-    """Pixels of one picture."""
-    audio_seconds: float = 0.0
-    """Seconds of one sound."""
-    points: int = 0
-    """Points of one cloud."""
-    queued_tokens: int = 0
-    """Tokens waiting in one replica before it refuses more."""
-    stop_texts: int = 0
-    """Stop texts of one answer."""
-    stop_bytes: int = 0
-    """Bytes of one stop text."""
-    query_parts: int = 0
-    """Contents of one query."""
-    rerank_tokens: int = 0
-    """Rows of the multi-vector of a query or a candidate that is reranked; longer contents are cut."""
-    rerank_steps: int = 0
-    """Work waiting in the reranker: query tokens × candidate tokens × passes of the method."""
-    decoded_bytes: int = 0
-    """Bytes of decoded pictures, sounds and point clouds that one process holds at a time."""
-    name_bytes: int = 0
-    """Bytes of an id, a name, a title, a URI, and of any string that is not content."""
-    filter_bytes: int = 0
-    """Bytes of a filter."""
-    sections: int = 0
-    """Sections of one item."""
-    entries: int = 0
-    """Entries of a map, of metadata, and of a method's parameters."""
-    numbers: int = 0
-    """Numbers of one field: token numbers, indices, spans."""
-    fields: int = 0
-    """Fields of one message, nested ones included."""
-    depth: int = 0
-    """How deep messages may be nested."""
-    request_bytes: int = 0
-    """Bytes of the requests that one process works on at a time."""
-    open_calls: int = 0
-    """Calls open at once in one process."""
-    tenant_calls: int = 0
-    """Calls open at once of one tenant in one process."""
-    connection_calls: int = 0
-    """Calls open at once on one connection; more wait at the caller's side."""
-    metadata_key_bytes: int = 0
-    """Bytes of one key of an item's metadata."""
-    metadata_bytes: int = 0
-    """Bytes of an item's metadata, as JSON."""
-    collection_keys: int = 0
-    """Different keys of metadata in one collection."""
-    collections: int = 0
-    """Collections of the server, those of all tenants together."""
 
 
 @dataclass(frozen=True, slots=True)

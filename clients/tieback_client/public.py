@@ -1,6 +1,6 @@
 """The names of the package, as `tieback_client` shows them: what a user imports."""
 
-from tieback_contract.alignment import AlignedPair, Alignment
+from tieback_contract.alignment import AlignedPair, Alignment, Reranked
 from tieback_contract.answers import (
     Abstention,
     AbstentionReason,
@@ -36,10 +36,11 @@ from tieback_contract.collections import Moving, Snapshot, Source
 from tieback_contract.conversation import ChatMessage, ChatRole
 from tieback_contract.demonstrations import Demonstration, StoredDemonstration
 from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Label, Reduction
-from tieback_contract.fusion import Fused, IgnoredDimensions, RoutingExplanation
+from tieback_contract.fusion import Fused, FusePart, IgnoredDimensions, RoutingExplanation
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.heads import Head
 from tieback_contract.hits import FoundPiece, Hit, Mixture, RetrievedHit, SameText, SignalShare, StageScore
+from tieback_contract.limits import Limits
 from tieback_contract.locators import Locator, LocatorKind, Locators
 from tieback_contract.metadata import INDEXED_FROM
 from tieback_contract.method_choice import MethodChoice
@@ -53,7 +54,7 @@ from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector,
 from tieback_client.async_client import AsyncClient
 from tieback_client.async_operation import AsyncOperation
 from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
-from tieback_client.catalog import Drift, Health, Limits, Method, Model, ServerInfo, ServiceState, Space
+from tieback_client.catalog import Drift, Health, Method, Model, ServerInfo, ServiceState, Space
 from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
 from tieback_client.content import Audio, Features, Image, Points, Text, TokenIds
@@ -88,9 +89,9 @@ from tieback_client.moves import UpgradeResult
 from tieback_client.operation import Operation
 from tieback_client.operations import OperationStatus
 from tieback_client.options import Hedging, Options, Retry, client_version
-from tieback_client.procedures.encoding import Candidate, FusePart
+from tieback_client.procedures.encoding import Candidate
 from tieback_client.reports import CallInfo, Truncated
-from tieback_client.reranking import Reranked, RerankFailure, RerankResult
+from tieback_client.reranking import RerankFailure, RerankResult
 from tieback_client.results import FusedBatch, RetrievalResult, SearchResult
 from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.text_pieces import TextPiece

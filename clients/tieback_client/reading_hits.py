@@ -7,6 +7,7 @@ from math import nan
 from typing import Any
 
 from tieback.v1 import answer_pb2, content_pb2, index_pb2, reranker_pb2, router_pb2
+from tieback_contract.alignment import Reranked
 from tieback_contract.encodings import Label
 from tieback_contract.fusion import RoutingExplanation
 from tieback_contract.hits import Hit, Mixture, RetrievedHit, StageScore
@@ -15,7 +16,6 @@ from tieback_contract.query import RetrievalPlan
 from tieback_client.codec import CODEC
 from tieback_client.reading import timing, truncated
 from tieback_client.reports import CallInfo
-from tieback_client.reranking import Reranked
 from tieback_client.results import RetrievalResult
 
 hit = CODEC.reader(Hit, index_pb2.Hit.DESCRIPTOR)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tieback.v1 import catalog_pb2
+from tieback_contract.limits import Limits
 from tieback_contract.recognition import SegmentKind
 from tieback_contract.vectors import VectorKind
 
 from tieback_client import catalog, events, tenants
+from tieback_client.codec import CODEC
 from tieback_client.reading import modality, space_ref, value_of
 from tieback_client.reading_hits import plan
 from tieback_client.reports import CallInfo
@@ -19,6 +22,8 @@ _ROLES = (None, *tenants.Access)
 _STYLES = (None, *events.AnswerStyle)
 _SEGMENTS = (None, *SegmentKind)
 HEALTH = tuple(catalog.Health)
+
+_limits = CODEC.reader(Limits, catalog_pb2.Limits.DESCRIPTOR)
 
 
 def space(message: Any) -> catalog.Space:
@@ -75,7 +80,7 @@ def method(message: Any) -> catalog.Method:
 
 def server_info(message: Any, info: CallInfo) -> catalog.ServerInfo:
     """A server's description of itself."""
-    limits = catalog.Limits(**{one.name: getattr(message.limits, one.name) for one in _limit_fields(message)})
+    limits = _limits(message.limits)
     services = [
         catalog.ServiceState(one.name, one.ready, one.replicas, one.detail) for one in message.services
     ]
@@ -102,8 +107,3 @@ def usage(message: Any, info: CallInfo) -> tenants.Usage:
         shared,
         info,
     )
-
-
-def _limit_fields(message: Any) -> list[Any]:
-    known = catalog.Limits.__dataclass_fields__
-    return [one for one in message.limits.DESCRIPTOR.fields if one.name in known]

@@ -5,27 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tieback_contract.alignment import Alignment
+from tieback_contract.alignment import Reranked
 from tieback_contract.reports import Cost, Timing
 
 from tieback_client.errors import TiebackError
 from tieback_client.reports import CallInfo
-
-
-@dataclass(frozen=True, slots=True)
-class Reranked:
-    """A candidate with its new place."""
-
-    id: str
-    """The candidate's id."""
-    score: float
-    """What the results are ordered by, higher is better."""
-    rerank_score: float
-    """The reranking method's own score."""
-    first_rank: int
-    """Its place in the first ranking, from 0."""
-    alignment: Alignment | None = None
-    """Why, where asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

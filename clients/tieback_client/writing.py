@@ -15,9 +15,8 @@ from tieback.v1 import (
     router_pb2,
     vector_pb2,
 )
-from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import FieldPath, at
-from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.fusion import FusePart, IgnoredDimensions
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import NO_OPTIONS, Granularity, QueryKeywords, QueryOptions
@@ -62,7 +61,7 @@ OUTPUT, OPTIONS = at("output"), at("options")
 space_ref = writing(SpaceRef, vector_pb2.SpaceRef)
 vector = writing(Vector, vector_pb2.Vector)
 multi_vector = writing(MultiVector, vector_pb2.MultiVector)
-encoding = writing(Encoding, encoder_pb2.Encoding)
+fuse_part = writing(FusePart, router_pb2.FusePart)
 _ignored = writing(IgnoredDimensions, router_pb2.IgnoredDimensions)
 sparse = writing(SparseVector, vector_pb2.SparseVector)
 _method = writing(MethodChoice, report_pb2.Method)

@@ -31,3 +31,19 @@ class Alignment:
     """The strongest pairs, best first."""
     plan: Array | None = None
     """For optimal transport: the whole plan, `[query rows, candidate rows]`, summing to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """A candidate with its new place."""
+
+    id: str
+    """The candidate's id."""
+    score: float
+    """What the results are ordered by, higher is better."""
+    rerank_score: float
+    """The reranking method's own score."""
+    first_rank: int
+    """Its place in the first ranking, from 0."""
+    alignment: Alignment | None = None
+    """Why, where asked for."""

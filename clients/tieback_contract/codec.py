@@ -83,6 +83,7 @@ class Codec:
         self._namespace: dict[str, Any] = {"FAULT": refused, "located": located, "misplaced": misplaced}
         if outcomes is not None:
             self._namespace |= {"ERROR": outcomes.error, "ALONE": outcomes.alone}
+            self._namespace["each_alone"] = functools.partial(_each_alone, outcomes.alone)
         if writing is not None:
             self._namespace |= {"REFUSED": writing.refused, "text": writing.text}
 
@@ -295,6 +296,8 @@ class Codec:
         if one.form == "list":
             if read == "{value}":
                 return f"list({place})", ""
+            if one.alone:
+                return f"each_alone({element}, {place})", ""
             return f"[{read.format(value='x')} for x in xs] if (xs := {place}) else []", element
         if one.form == "map":
             if read == "{value}":
@@ -436,6 +439,17 @@ class _Strict(dict[int, Any]):
 
     def __missing__(self, number: int) -> Any:
         return self._unknown(self._kind, number)
+
+
+def _each_alone(alone: Callable[[], Any], read: Read, messages: Iterable[Any]) -> list[Any]:
+    """What `read` makes of each message; the error of one that cannot be read stands in its place."""
+    found: list[Any] = []
+    for message in messages:
+        with alone() as item:
+            found.append(read(message))
+        if item.error is not None:
+            found.append(item.error)
+    return found
 
 
 def located(error: Any, message: Any, step: tuple[str, str, str], functions: dict[str, Any]) -> Exception:

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tieback_contract.encodings import Label
+from tieback_contract.encodings import Encoding, Label
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector, Vector
 from tieback_contract.wire import wire
+
+
+@dataclass(frozen=True, slots=True)
+class FusePart:
+    """One encoding within an input to fuse."""
+
+    encoding: Encoding
+    """``"dense"`` of a component of the joint space, or ``"labels"`` of a space bound through class names."""
+    weight: float = 1.0
+    """How much the content counts beside the others; of a query it may be negative, which takes it away."""
+    content: int = 0
+    """Which content of the input this encodes; parts of one content share a number."""
 
 
 @dataclass(frozen=True, slots=True)

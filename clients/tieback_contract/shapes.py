@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from tieback_contract.wire import ABSENT, place_of, unknown_of
+from tieback_contract.wire import ABSENT, is_alone, place_of, unknown_of
 
 _ENUM, _MESSAGE = 14, 11  # of google.protobuf.descriptor.FieldDescriptor.TYPE_*
 
@@ -34,6 +34,8 @@ class Shape(NamedTuple):
     """Value for a number of an enum that has no member, where it is not refused."""
     microseconds: bool
     """True where it is seconds here, and whole microseconds in the message."""
+    alone: bool = False
+    """True of a list whose elements fail alone."""
 
     @property
     def part(self) -> str:
@@ -75,6 +77,7 @@ class _Field(NamedTuple):
     place: str
     default: Any
     unknown: Any
+    alone: bool = False
 
 
 def part_name(part: str) -> str:
@@ -93,7 +96,7 @@ def _fields(kind: type) -> Iterator[_Field]:
         for one in dataclasses.fields(kind):
             default = None if one.default is dataclasses.MISSING else one.default
             place, unknown = place_of(one.metadata, one.name), unknown_of(one.metadata, default)
-            yield _Field(one.name, place, one.default, unknown)
+            yield _Field(one.name, place, one.default, unknown, is_alone(one.metadata))
     else:
         defaults = kind._field_defaults  # type: ignore[attr-defined]  # of a named tuple
         for name in kind._fields:  # type: ignore[attr-defined]
@@ -101,7 +104,7 @@ def _fields(kind: type) -> Iterator[_Field]:
 
 
 def _shape(kind: type, descriptor: Any, hint: Any, field: _Field) -> Shape:
-    name, place, default, unknown = field
+    name, place, default, unknown, alone = field
     if place == ABSENT:
         return Shape(name, place, None, hint, "one", False, default, unknown, False)
     inner, optional = _without_none(hint)
@@ -121,7 +124,7 @@ def _shape(kind: type, descriptor: Any, hint: Any, field: _Field) -> Shape:
         found, inner, form = found.message_type.fields_by_name["value"], get_args(inner)[1], "map"
     elif found.is_repeated:
         inner, form = get_args(inner)[0] if get_origin(inner) in (Sequence, list) else inner, "list"
-    return Shape(name, place, found, inner, form, optional, default, unknown, in_microseconds)
+    return Shape(name, place, found, inner, form, optional, default, unknown, in_microseconds, alone)
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:

@@ -15,7 +15,6 @@ from tieback.core.call import Call
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.generation import GenerateRequest
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.models.class_name_bridge import ClassNameBridge
@@ -24,6 +23,7 @@ from tieback.reranker import Reranker
 from tieback.router import Component, Router
 from tieback_contract.answers import Finish, FinishReason, GenerationEvent, TextDelta
 from tieback_contract.generation import Evidence
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 

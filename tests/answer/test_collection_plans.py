@@ -13,9 +13,9 @@ from support.requests import answered, retrieval
 from tieback.answer.plan import DEFAULT_PLAN, filled
 from tieback.answer.plan_checks import check_known, checked_plan
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
-from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import QueryPart, RetrieveReply
 from tieback.index.query_plans import check_plan
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import Granularity, QueryOptions
 

@@ -11,8 +11,8 @@ from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.evidence import evidence_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.rerank import RerankResult
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
+from tieback_contract.alignment import Reranked
 from tieback_contract.hits import Hit
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -91,7 +91,7 @@ def test_the_reranker_chooses_the_section_and_both_scores_the_order() -> None:
     ]
     scores = {"a 1": 0.1, "a 2": 0.3, "a 3": 0.2, "b 1": 0.2, "b 2": 0.9, "c 1": 0.3}
     places = {place: one.text for place, one in enumerate(sections_of(hits))}
-    reranked = {place: RerankResult(str(place), 0, scores[text], 0) for place, text in places.items()}
+    reranked = {place: Reranked(str(place), 0, scores[text], 0) for place, text in places.items()}
 
     ranked = ranked_documents(hits, reranked, 2)
 

@@ -21,7 +21,7 @@ from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncated
 from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import LongTexts
-from tieback.core.types.limits import Limits
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef, Vector

@@ -19,8 +19,8 @@ from tieback.core.pieces import pieces
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import SplitPiece, SplitReply, SplitTextsRequest, Truncated
 from tieback.core.types.ingestion import IngestResult
-from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing

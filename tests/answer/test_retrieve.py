@@ -22,11 +22,11 @@ from tieback.core.errors import (
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.fusion import Routing
-from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import QueryPart, RetrieveReply, RetrieveRequest
 from tieback.methods.reranking import rerankings
 from tieback.models.encoder_model import Prepared
 from tieback.ports import DEFAULT_RANK_FUSION
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 

@@ -13,12 +13,12 @@ from support.plans import plan
 from support.present import present
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.methods.projection import unit_rows
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback_client import Image, Recall
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from benchmarks import upgrade, upgrade_photos

@@ -27,10 +27,10 @@ from tieback.core.errors import (
 from tieback.core.tenant import Access, Principal
 from tieback.core.types.content import Content
 from tieback.core.types.heads import NO_METHOD, Example, HeadRequest
-from tieback.core.types.limits import Limits
 from tieback.core.types.operation import Json
 from tieback_contract.arrays import Array
 from tieback_contract.heads import Head
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.predictions import Prediction

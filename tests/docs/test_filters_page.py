@@ -9,11 +9,11 @@ import pytest
 from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Item, Section
-from tieback.core.types.limits import Limits
 from tieback.index.filters import parse
 from tieback.index.memory import Memory
 from tieback.index.metadata import check_metadata, from_json
 from tieback.index.records import Put, Record
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from support.bag_of_words import BagOfWords, card
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
+from tieback_contract.limits import Limits
 
 LIMITS = Limits(batch_items=64, text_bytes=50_000, queued_tokens=1000)
 

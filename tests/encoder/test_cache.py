@@ -19,11 +19,11 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import Overloaded
 from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest, Truncation
-from tieback.core.types.limits import Limits
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed
 from tieback_contract.encodings import Encoding, EncodingSource, Label
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import DType, VectorKind

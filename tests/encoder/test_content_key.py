@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.encoder.content_key import ContentKeys, size
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector, VectorKind
 

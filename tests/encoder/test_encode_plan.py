@@ -17,13 +17,13 @@ from tieback.catalog.merge import Merge
 from tieback.core.call import NO_CALL
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, Concern, EncodePlan, EncodeRequest, Truncation
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.encoder.content_key import ContentKeys
 from tieback.methods.conditional_projection import cross_attention
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback_contract.encodings import EncodingSource, Reduction
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import DType, SpaceRef, VectorKind
 

@@ -23,10 +23,10 @@ from tieback.core.errors import (
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import Prepared
 from tieback_contract.encodings import Encoding
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 SPACE = "bag-of-words"

@@ -25,11 +25,11 @@ from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
 from tieback.core.types.encoding import SplitPiece, SplitTextsRequest
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.tokenization import TextTokenizer
 from tieback.ports import TOO_MANY_PIECES
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 
 WINDOW = 32
 """Tokens, two special ones among them."""

@@ -11,7 +11,6 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.sentences import sentences
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.methods.answerability.relevance import THRESHOLD, window_relevance
 from tieback.methods.grounding import (
     SUMMARY,
@@ -26,6 +25,7 @@ from tieback.methods.grounding import (
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback_contract.claims import VerdictLabel
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 RIVER = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from generator.conftest import collect
 from support.small_language_model import CONTEXT
-from tieback.core.types.conversation import Conversation
 from tieback.generator import Generator
 from tieback_contract.conversation import ChatMessage, ChatRole
 from tieback_contract.generation import SamplingParameters
@@ -19,7 +18,7 @@ async def test_a_local_model_reads_as_much_of_the_conversation_as_fits(small_gen
     short = SamplingParameters(max_tokens=4)
 
     alone = await collect(small_generator, "hello", sampling=short)
-    cut = await collect(small_generator, "hello", sampling=short, conversation=Conversation(history))
-    last = await collect(small_generator, "hello", sampling=short, conversation=Conversation(history[2:]))
+    cut = await collect(small_generator, "hello", sampling=short, history=history)
+    last = await collect(small_generator, "hello", sampling=short, history=history[2:])
 
     assert alone.finish.prompt_tokens < cut.finish.prompt_tokens == last.finish.prompt_tokens

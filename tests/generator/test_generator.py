@@ -15,12 +15,12 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, RateExceeded
 from tieback.core.tenant import Principal, Quota
 from tieback.core.types.generation import GenerateRequest
-from tieback.core.types.limits import Limits
 from tieback.generator import Generator
 from tieback.models.language_model import LanguageModel
 from tieback_contract.answers import AbstentionReason, FinishReason, TextDelta
 from tieback_contract.claims import Claim, Verdict, VerdictLabel
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 
 EVIDENCE = [Evidence("the bridge is open on monday", "a"), Evidence("the library is shut", "b")]

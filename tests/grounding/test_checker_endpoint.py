@@ -20,11 +20,11 @@ from tieback.core.errors import (
     TiebackError,
 )
 from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
-from tieback.core.types.limits import Limits
 from tieback.grounding import CardChecker, EndpointReader
 from tieback.models.claim_endpoint import ClaimEndpointModel
 from tieback_contract.claims import Verdict, VerdictLabel
 from tieback_contract.generation import Evidence
+from tieback_contract.limits import Limits
 
 OWL, WREN = "The owl flies at night.", "A wren sleeps in the barn."
 

@@ -13,11 +13,11 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
 from tieback.core.recognised import joined
 from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback_contract.claims import VerdictLabel
 from tieback_contract.generation import Evidence
+from tieback_contract.limits import Limits
 from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

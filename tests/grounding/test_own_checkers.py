@@ -24,7 +24,6 @@ from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
 from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.grounding import Checkers, ClaimChecker, OwnChecker
 from tieback.grounding.card_checker import CardChecker
@@ -33,6 +32,7 @@ from tieback.models.claim_classifier import ClaimClassifierModel
 from tieback.models.store import Store
 from tieback_contract.claims import NotCheckedReason, VerdictLabel
 from tieback_contract.generation import Evidence
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 
 OWN = MethodChoice("own-checker")

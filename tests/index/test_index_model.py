@@ -17,11 +17,11 @@ from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Item
-from tieback.core.types.limits import Limits
 from tieback.index import Index
 from tieback.index.records import Record
 from tieback.index.validation import check_items
 from tieback.index.writer import Written
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 T = TypeVar("T")

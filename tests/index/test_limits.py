@@ -17,11 +17,11 @@ from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.limits import Limits
 from tieback.index import Index
 from tieback.index.records import Put, Record
 from tieback.methods.imputation import imputations
 from tieback.methods.routing import routings
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 

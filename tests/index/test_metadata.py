@@ -9,8 +9,8 @@ from support.each import each
 from support.present import present
 from support.requests import searched
 from support.sections import SPACE, WIDTH, item
-from tieback.core.types.limits import Limits
 from tieback.index import Index
+from tieback_contract.limits import Limits
 
 FACTS: dict[str, Any] = {
     "title2": "a",

@@ -17,7 +17,6 @@ from support.sections import SPACE, axis, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, SpaceMismatch
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Item, Section
-from tieback.core.types.limits import Limits
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.index.growing import FLAT_UP_TO
@@ -26,6 +25,7 @@ from tieback.index.records import Put, Record, Regions, Remove
 from tieback.index.validation import MOST_REGIONS, check_items
 from tieback.index.vectors import FlatVectors, faiss
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector

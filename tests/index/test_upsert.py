@@ -13,9 +13,9 @@ from support.sections import SPACE, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Content, Section
-from tieback.core.types.limits import Limits
 from tieback.index import Index
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import DType, SpaceRef, Vector
 

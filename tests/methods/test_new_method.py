@@ -18,7 +18,6 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.family import Family
 from tieback.core.state import State
-from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.joint.graphs import agreement
 from tieback.methods import (
@@ -50,6 +49,7 @@ from tieback.serving.assembly import request_families
 from tieback.serving.servicers.catalog import CatalogServicer
 from tieback.v1 import catalog_pb2
 from tieback_contract.claims import VerdictLabel
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

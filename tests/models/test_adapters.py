@@ -19,7 +19,6 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError, Unavailable
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.methods.merging import RESTORE, SPLIT, Weights, mergings
 from tieback.models.adapters import adapter_file
@@ -30,6 +29,7 @@ from tieback.models.transformer_text import GRAPH, TransformerTextModel
 from tieback.recipes.export_merged import write_with
 from tieback.recipes.graph_edits import load_graph
 from tieback.recipes.graph_modules import weights_of
+from tieback_contract.limits import Limits
 from tieback_contract.vectors import VectorKind
 
 KINDS = frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})

@@ -14,10 +14,10 @@ from tieback.core.errors import InvalidInput
 from tieback.core.multi_vectors import check_rows
 from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.store import Store
 from tieback_contract.field_path import ROOT
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector, VectorKind

@@ -14,13 +14,13 @@ from support.small_spaces import write_card
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content, Features
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.methods.feature_tables import feature_tables
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 TABLE = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)

@@ -17,9 +17,9 @@ from PIL import Image
 from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.models.image_decoding import central_square, decoded_bytes
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 

@@ -15,7 +15,6 @@ from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import LabelRecogniser
 from tieback.core.recognised import labelled, region_of, together, words_of
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.models.label_recogniser import (
     LabelTable,
     chosen,
@@ -27,6 +26,7 @@ from tieback.models.label_recogniser import (
 )
 from tieback.models.loading import load_recogniser
 from tieback.models.store import Store
+from tieback_contract.limits import Limits
 from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import RecognisedText, Segment, SegmentKind

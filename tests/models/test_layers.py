@@ -18,13 +18,13 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.staged_session import StagedSession
 from tieback.models.transformer_text import TransformerTextModel, padded
 from tieback.recipes.architectures import BACKBONES
 from tieback_contract.encodings import EncodingSource
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 

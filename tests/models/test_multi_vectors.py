@@ -14,7 +14,6 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import SpaceMismatch
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
-from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import RerankCandidate, RerankRequest, RerankSource
 from tieback.encoder import Encoder
 from tieback.methods.reranking import rerankings
@@ -23,6 +22,7 @@ from tieback.models.encoder_model import EncoderModel
 from tieback.reranker import Reranker
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
+from tieback_contract.limits import Limits
 from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

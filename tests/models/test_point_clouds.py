@@ -14,13 +14,13 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
 from tieback.models.point_cloud import PointCloudModel
 from tieback.models.store import Store
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 Model = PointCloudModel

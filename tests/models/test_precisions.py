@@ -17,7 +17,6 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.session import Hardware, Session
@@ -25,6 +24,7 @@ from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.recipes.quantise import quantise
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 QUANTISED = [card.name for card in Catalog.load().encoders() if "int8" in card.precisions]

@@ -19,7 +19,6 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.transformer_text import TransformerTextModel
@@ -28,6 +27,7 @@ from tieback.serving.observed import observed
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_contract.encodings import EncodingSource, Reduction
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 

@@ -12,11 +12,11 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.image_classifier import REGIONS, ImageClassifierModel
 from tieback_contract.encodings import Encoding
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 

@@ -12,10 +12,10 @@ import soundfile
 from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.models.audio_decoding import samples_of
 from tieback.models.resampling import resample
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 RATE = 16_000

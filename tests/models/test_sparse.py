@@ -14,10 +14,10 @@ from support.own_encoder import TEXTS, WORDS, card_for, encodings, served, tiny_
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, NamesTerms, RawEncoding
 from tieback.models.sparse_text import TOKENS_AT_ONCE
 from tieback.models.store import Store
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 from tokenizers import Tokenizer

@@ -17,7 +17,6 @@ from tieback.catalog.card import RecogniserCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.methods.recognition_fusion import recognition_fusions
 from tieback.models.loading import load_recogniser
 from tieback.models.recognition_search import search
@@ -27,6 +26,7 @@ from tieback.models.speech_recogniser import SpeechRecogniserModel
 from tieback.models.store import Store
 from tieback.recipes.ctranslate2_file import CTranslate2File
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import RecognisedText

@@ -15,11 +15,11 @@ from tieback.core.spans import ByteOffsets
 from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.limits import Limits
 from tieback.models.content import read_text
 from tieback.models.recent_encodings import RecentEncodings
 from tieback.models.store import Store
 from tieback.models.tokenization import TextTokenizer
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector
 from tokenizers import Encoding

@@ -18,7 +18,6 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.audio_encoder import AudioEncoderModel
 from tieback.models.encoder_model import EncoderModel
@@ -28,6 +27,7 @@ from tieback.models.store import Store
 from tieback.recipes.ctranslate2_file import CTranslate2File
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 NAME = "whisper-tiny-en"

@@ -11,7 +11,7 @@ import pytest
 from support.each import each
 from support.small_binding import NAMES_OF_BLOCKS, OF, SPACES, WIDTHS, binding, imputation, routed
 from tieback.core.call import NO_CALL
-from tieback.core.types.fusion import FusePart, FuseRequest
+from tieback.core.types.fusion import FuseRequest
 from tieback.joint.retrieval import Task
 from tieback.joint.retrieval import losses as losses_of
 from tieback.joint.space import Joint
@@ -21,7 +21,7 @@ from tieback.models.joint_space_artifact import BoundImputation, JointSpaceArtif
 from tieback.router import Router
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector
 

@@ -26,7 +26,6 @@ from tieback.catalog.options import ImageClassifier, ImageRegions
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeights, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.methods.map_pooling import dolg, gem, map_poolings, part
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.image_classifier import REGIONS
@@ -39,6 +38,7 @@ from tieback.recipes.photo_views import read_photo
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, Outcome
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
@@ -221,7 +221,7 @@ from tieback.catalog.catalog import read_card
 from tieback.core.types.content import Content
 from tieback_contract.modality import Modality
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
+from tieback_contract.limits import Limits
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 model = load_encoder(read_card(Path({str(outcome.card)!r})), Store({str(world.store.root)!r}))

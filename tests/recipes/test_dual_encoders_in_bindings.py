@@ -22,7 +22,7 @@ from support.shades import (
 from tieback.catalog.card import EncoderCard
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
+from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.recipes.binding.anchoring import seen_by_both
@@ -33,6 +33,7 @@ from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
 from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
+from tieback_contract.fusion import FusePart
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError
-from tieback.core.types.fusion import FusePart, FuseRequest, Role
+from tieback.core.types.fusion import FuseRequest, Role
 from tieback.joint.graphs import agreement
 from tieback.methods.projection import FIT, GRAPH, affine, fit, projections, unit_rows
 from tieback.models.bound_graph import ProjectionGraph, RouterGraph
@@ -22,7 +22,7 @@ from tieback.recipes.export_router import export_graphs
 from tieback.router import Router
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector
 

@@ -17,7 +17,7 @@ from support.shades import CLASSES, FEATURES, WIDTH, World, write_dual, write_ey
 from tieback.catalog.card import EncoderCard
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types.fusion import FusePart, FuseRequest, Role
+from tieback.core.types.fusion import FuseRequest, Role
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.recipes.binding import Options, Replacement, replace_component
 from tieback.recipes.binding.bind import Outcome
@@ -26,7 +26,7 @@ from tieback.router import Router
 from tieback.router.bound import joint_space_of
 from tieback.serving.commands.bind import bind as command
 from tieback_contract.encodings import Encoding
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector
 

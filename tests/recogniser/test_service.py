@@ -12,10 +12,10 @@ from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.core.types.recognition import RecogniseRequest
 from tieback.models.language_model import LanguageModel
 from tieback.recogniser import Recogniser
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import RecognisedText

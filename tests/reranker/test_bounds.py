@@ -15,12 +15,12 @@ from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, TiebackError
 from tieback.core.tenant import TENANT
-from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.methods.reranking import PASSES, Checkpoint, rerankings
 from tieback.reranker import Reranker
 from tieback.reranker.comparison import CHUNK_PAIRS, PADDING, Comparison, compared
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import MultiVector, SpaceRef

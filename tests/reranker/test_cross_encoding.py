@@ -26,12 +26,12 @@ from tieback.core.errors import (
 )
 from tieback.core.tenant import PRINCIPAL, Principal, Quota
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import RerankCandidate, RerankRequest, RerankSource
 from tieback.methods.reranking import rerankings
 from tieback.models.cross_encoder import CrossEncoderModel, PreparedPair
 from tieback.models.store import Store
 from tieback.reranker import Reranker
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

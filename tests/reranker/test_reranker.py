@@ -14,13 +14,13 @@ from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch, TiebackError
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankRequest, RerankSource
 from tieback.encoder import Encoder
 from tieback.methods.reranking import rerankings
 from tieback.reranker import Reranker
 from tieback_contract.arrays import Array, Span
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

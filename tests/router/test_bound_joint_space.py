@@ -24,12 +24,12 @@ from support.small_binding import (
 )
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, SpaceMismatch, StartupError
-from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
+from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.joint.projecting import read
 from tieback.models.joint_space_artifact import BoundProjection
 from tieback.router import Router
 from tieback_contract.encodings import Encoding, Label
-from tieback_contract.fusion import Fused, IgnoredDimensions
+from tieback_contract.fusion import Fused, FusePart, IgnoredDimensions
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector
 

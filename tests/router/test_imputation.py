@@ -13,11 +13,11 @@ from support.each import each
 from support.small_binding import LOSSES, NAMES_OF_BLOCKS, binding, imputation, photo, routed, said, text
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
+from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.methods.imputation import imputations
 from tieback.models.joint_space_artifact import BoundImputation, JointSpaceArtifact
 from tieback.router import Component, Routed, Router
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.method_choice import MethodChoice
 
 CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)

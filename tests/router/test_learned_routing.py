@@ -21,10 +21,10 @@ from support.small_binding import (
 )
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
+from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.models.joint_space_artifact import Block, BoundRouter, JointSpaceArtifact
 from tieback.router import Component, Rollout, Routed, Router
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.modality import Modality
 
 CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)

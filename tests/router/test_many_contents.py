@@ -11,9 +11,9 @@ from support.sweep import sweep
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
 from tieback.core.types.fusion import FuseRequest
-from tieback.core.types.limits import Limits
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.router import Router
+from tieback_contract.limits import Limits
 
 LINEAR = 2.8
 """Twice the contents take twice the time, and some more where a machine is busy; a square would be four."""

@@ -12,11 +12,11 @@ from tieback.answer.encoding import JointInputs
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import FusePart, FuseRequest, Role
+from tieback.core.types.fusion import FuseRequest, Role
 from tieback.router import Component, Router
 from tieback.serving.settings import load_settings
 from tieback_contract.encodings import Encoding
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector, VectorKind

@@ -17,13 +17,13 @@ from tieback.core.errors import (
     StartupError,
     TiebackError,
 )
-from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
-from tieback.core.types.limits import Limits
+from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.methods.routing import routings
 from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.router import Component, Router
 from tieback_contract.encodings import Encoding, Label
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import DType, SpaceRef, Vector
 

@@ -10,13 +10,13 @@ import pytest
 from support.small_binding import EYES, SPACES, WIDTHS, WORDS, projection, said
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
+from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
 from tieback.recipes.export_router import export_graphs
 from tieback.router import Rollout, Router
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector
 

@@ -215,8 +215,8 @@ async def test_the_canary_and_the_shadow_come_from_the_settings(place: Place) ->
 
 def parts(place: Place) -> list[Any]:
     import numpy as np
-    from tieback.core.types.fusion import FusePart
     from tieback_contract.encodings import Encoding
+    from tieback_contract.fusion import FusePart
     from tieback_contract.vectors import Vector
 
     row = np.eye(1, WIDTH, dtype=np.float32)[0]

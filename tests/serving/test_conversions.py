@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from typing import Any
 
 import numpy as np
 from support.collection_samples import SPACE
+from support.contract_plain import plain
 from support.contract_samples import FUNCTIONS, SAMPLES
 from support.contract_values import COST, TIMING
 from support.each import each
-from tieback.core import errors
 from tieback.core.types.encoding import EncodeReply
 from tieback.v1 import vector_pb2
 from tieback_contract.encodings import Encoding, EncodingSource
@@ -19,31 +18,11 @@ from tieback_contract.field_path import at
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector
 
-# Half pairs: only requests or only parts of others have these.
-ALONE = {"dtype", "tensor", "span", "kinds", "weight", "check_response"}
+# Half pairs: only requests or only parts of others have these. Requests are in test_rpcs.py.
+ALONE = {"dtype", "tensor", "span", "kinds", "weight", "check_response"} | {"encode", "split", "rerank"}
 
 
 NAMES = {name.partition("_")[2] for name in FUNCTIONS} - ALONE
-
-
-def plain(value: Any) -> Any:
-    """Something that compares: arrays as lists, errors as what they say."""
-    if isinstance(value, np.ndarray):
-        return (value.dtype.kind, value.shape, value.astype(float).round(6).tolist())
-    if isinstance(value, errors.TiebackError):
-        return (type(value), value.message, value.reason, getattr(value, "field", ""))
-    if dataclasses.is_dataclass(value):
-        return (
-            type(value),
-            {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)},
-        )
-    if isinstance(value, float):
-        return round(value, 6)
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
-    return value
 
 
 def test_every_conversion_has_a_sample_and_both_directions() -> None:

@@ -16,7 +16,6 @@ from support.each import each
 from support.small_server import channel, fuse_request, small_server
 from support.statuses import Failure
 from tieback.core.errors import InvalidInput
-from tieback.core.types.limits import Limits
 from tieback.serving.contract import METHODS
 from tieback.serving.gate import UNKNOWN_FIELDS, Gate, bound
 from tieback.v1 import (
@@ -31,6 +30,7 @@ from tieback.v1 import (
     router_pb2,
     vector_pb2,
 )
+from tieback_contract.limits import Limits
 
 LIMITS = Limits()
 GATE = Gate(LIMITS)

@@ -25,10 +25,9 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, TiebackError
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitTextsRequest
-from tieback.core.types.fusion import FusePart, FuseRequest
+from tieback.core.types.fusion import FuseRequest
 from tieback.core.types.grounding import CheckGroundingRequest, GroundingCheck
 from tieback.core.types.heads import Example, HeadRequest
-from tieback.core.types.limits import Limits
 from tieback.core.types.recognition import RecogniseRequest
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.encoder import Encoder
@@ -46,7 +45,9 @@ from tieback.serving.servicers.batch import Batch
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.fusion import FusePart
 from tieback_contract.generation import Evidence
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import SpaceRef, Vector

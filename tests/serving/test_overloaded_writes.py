@@ -11,7 +11,6 @@ import pytest
 from support.bag_of_words import BagOfWords, card
 from tieback.answer import Answerer, SingleSpace
 from tieback.core.types.fusion import Role
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.serving.server import GrpcServer
@@ -20,6 +19,7 @@ from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_client import AsyncClient, DeadlineExceeded, Item, Overloaded
 from tieback_client.writes import WriteReport
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 SPACE = "bag-of-words"

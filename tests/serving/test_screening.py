@@ -21,7 +21,6 @@ from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodeRequest
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.serving.failures import DETAILS_KEY
 from tieback.serving.refusals import COUNTED_SECONDS
@@ -32,6 +31,7 @@ from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2
 from tieback_client import AsyncClient, TiebackError
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 SPACE = "bag-of-words"

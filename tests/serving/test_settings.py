@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from support.each import each
 from tieback.core.errors import StartupError
-from tieback.core.types.limits import Limits
 from tieback.serving.settings import Settings, load_settings
+from tieback_contract.limits import Limits
 
 MOST_SETTINGS = 60
 

@@ -12,9 +12,9 @@ from scipy import ndimage
 from tieback.catalog.card import RecogniserCard
 from tieback.core.recognised import Part, joined
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import Prepared, Weight
 from tieback.models.image_decoding import decoded_bytes, made_of_picture, size_of
+from tieback_contract.limits import Limits
 from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import RecognisedText

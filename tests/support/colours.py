@@ -13,9 +13,9 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback_contract.encodings import Label
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind

@@ -23,13 +23,14 @@ from tieback.core.types.encoding import (
     Truncated,
     Truncation,
 )
-from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
+from tieback.core.types.fusion import FuseReply, Role, Routing
+from tieback.core.types.grounding import GroundingCheck
 from tieback.core.types.ingestion import LongTexts
-from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult
+from tieback.core.types.rerank import FailedCandidate, RerankCandidate, RerankReply
 from tieback.core.types.retrieval import QueryPart, RetrieveReply
 from tieback.core.types.search import Reached, SearchReply
 from tieback.serving import conversions
-from tieback_contract.alignment import Alignment
+from tieback_contract.alignment import Alignment, Reranked
 from tieback_contract.answers import (
     Abstention,
     AbstentionReason,
@@ -90,7 +91,6 @@ from support.contract_values import (
 )
 from support.query_plan_samples import PLAN, QUERY_OPTIONS
 from support.recognition_samples import CITED, PASSAGE, RECOGNITION
-from support.request_samples import REQUESTS
 from support.requests import retrieval, search_of
 
 MADE = datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC)
@@ -159,9 +159,8 @@ SAMPLES: dict[str, list[Any]] = {
         Evidence("text", "1", "Title", "one", "s", "file:a", Modality.IMAGE, 0.5, Box(0.25, 0.5, 0.75, 0.5)),
     ],
     **RECOGNITION,
-    **REQUESTS,
+    "check": [GroundingCheck("It rains.", [PASSAGE], [(0, 8)], "Does it rain?")],
     "explanation": [ROUTING],
-    "fuse_input": [[FusePart(ENCODING, 0.5, 2)]],
     "fuse_reply": [
         FuseReply([Fused(VECTOR, ROUTING, LABELS), errors.SpaceMismatch("no")], TIMING),
         FuseReply([Fused(VECTOR, ROUTING, LABELS, REGIONS)], TIMING),
@@ -231,10 +230,10 @@ SAMPLES: dict[str, list[Any]] = {
     "reduction": [Reduction("pitome", 0.75), Reduction("pitome")],
     "rerank_reply": [
         RerankReply(
-            [RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)],
+            [Reranked("1", 0.5, 0.25, 3, ALIGNMENT)],
             TIMING,
             COST,
-            [RerankFailure("2", 4, errors.InvalidInput("bad", field=at("candidates", 4, "score")))],
+            [FailedCandidate("2", 4, errors.InvalidInput("bad", field=at("candidates", 4, "score")))],
         )
     ],
     "rerank_source": [TEXT, Content(Modality.IMAGE, b"\x89PNG"), TOKENS, REGIONS, WINDOWS],

@@ -1,19 +1,19 @@
-"""Samples of requests whose fields are not as those of their messages."""
+"""Samples of the requests of RPCs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tieback.core.types.content import Content
-from tieback.core.types.conversation import Conversation
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest, SplitTextsRequest, Truncation
-from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
+from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.grounding import CheckGroundingRequest, GroundingCheck
 from tieback.core.types.recognition import RecogniseRequest
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback_contract.answers import AnswerStyle
 from tieback_contract.conversation import ChatMessage, ChatRole
+from tieback_contract.fusion import FusePart
 from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -21,48 +21,37 @@ from tieback_contract.modality import Modality
 from support.contract_values import ENCODING, TEXT, TOKENS
 from support.recognition_samples import PASSAGE
 
-REQUESTS: dict[str, list[Any]] = {
-    "encode": [
-        EncodeRequest("text", [TEXT], EncodePlan(64, truncation=Truncation.END), CachePolicy.BYPASS),
-        EncodeRequest("text", [TEXT, TEXT], adapters=["owls", ""]),
-        EncodeRequest("text", [TEXT, TEXT], adapters=["owls"]),
-    ],
-    "split": [SplitTextsRequest("text", ["one", "two"], 7, 0.0), SplitTextsRequest("text", ["one"])],
-    "fuse": [
-        FuseRequest(
-            [[FusePart(ENCODING, -0.5, 1)]], Role.DOCUMENT, Routing(policy="uniform"), per_region=True
-        )
-    ],
-    "rerank": [
-        RerankRequest(
-            TEXT,
-            [RerankCandidate("1", TOKENS, 0.5)],
-            MethodChoice("best_pairs"),
-            MethodChoice("reciprocal_rank"),
-            "text",
-            5,
-            explain=True,
-        ),
-        RerankRequest(TEXT, []),
-    ],
-    "recognise": [RecogniseRequest([Content(Modality.IMAGE, b"\x89PNG")], "ocr", MethodChoice("shallow"))],
-    "check": [GroundingCheck("It rains.", [PASSAGE], [(0, 8)], "Does it rain?")],
-    "checks": [
-        CheckGroundingRequest(
-            [GroundingCheck("It rains.", [PASSAGE], [(0, 8)], "Does it rain?")], MethodChoice("verbatim")
-        ),
-        CheckGroundingRequest([]),
-    ],
-    "generate": [
-        GenerateRequest(
-            "Why?",
-            [PASSAGE],
-            "small",
-            SamplingParameters(max_tokens=9),
-            Grounding(disabled=True),
-            AnswerStyle.WRITE,
-            Conversation([ChatMessage(ChatRole.USER, "Owls.")], "Be brief."),
-        ),
-        GenerateRequest("Why?"),
-    ],
-}
+REQUESTS: list[Any] = [
+    EncodeRequest("text", [TEXT], EncodePlan(64, truncation=Truncation.END), CachePolicy.BYPASS),
+    EncodeRequest("text", [TEXT, TEXT], adapters=["owls", ""]),
+    EncodeRequest("text", [TEXT, TEXT], adapters=["owls"]),
+    SplitTextsRequest("text", ["one", "two"], 7, 0.0),
+    SplitTextsRequest("text", ["one"]),
+    FuseRequest([[FusePart(ENCODING, -0.5, 1)]], Role.DOCUMENT, Routing(policy="uniform"), per_region=True),
+    RerankRequest(
+        TEXT,
+        [RerankCandidate("1", TOKENS, 0.5)],
+        MethodChoice("best_pairs"),
+        MethodChoice("reciprocal_rank"),
+        "text",
+        5,
+        explain=True,
+    ),
+    RerankRequest(TEXT, []),
+    RecogniseRequest([Content(Modality.IMAGE, b"\x89PNG")], "ocr", MethodChoice("shallow")),
+    CheckGroundingRequest(
+        [GroundingCheck("It rains.", [PASSAGE], [(0, 8)], "Does it rain?")], MethodChoice("verbatim")
+    ),
+    CheckGroundingRequest([]),
+    GenerateRequest(
+        "Why?",
+        [PASSAGE],
+        "small",
+        SamplingParameters(max_tokens=9),
+        Grounding(disabled=True),
+        AnswerStyle.WRITE,
+        [ChatMessage(ChatRole.USER, "Owls.")],
+        "Be brief.",
+    ),
+    GenerateRequest("Why?"),
+]

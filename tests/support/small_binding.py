@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tieback.core.types.fusion import FusePart
 from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import (
@@ -22,6 +21,7 @@ from tieback.models.joint_space_artifact import (
 )
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding, Label
+from tieback_contract.fusion import FusePart
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector
 

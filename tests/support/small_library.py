@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tieback.answer import Answerer
 from tieback.answer.plan import DEFAULT_PLAN
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.models.learned.ranker import TrainedRanker, shipped
@@ -23,6 +22,7 @@ from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.servicers.index import IndexServicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from support.bag_of_words import WIDTH, BagOfWords, card

@@ -37,7 +37,7 @@ from tieback.catalog.catalog import read_card
 from tieback.core.types.content import Content
 from tieback_contract.modality import Modality
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
+from tieback_contract.limits import Limits
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from pathlib import Path

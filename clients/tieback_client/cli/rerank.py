@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from rich.text import Text
+from tieback_contract.alignment import Reranked
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
@@ -25,7 +26,7 @@ from tieback_client.control_characters import in_a_line
 from tieback_client.errors import InvalidArgument
 from tieback_client.jsonable import jsonable
 from tieback_client.places import MODALITIES
-from tieback_client.reranking import Reranked, RerankResult
+from tieback_client.reranking import RerankResult
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -10,6 +10,7 @@ from typing import Literal
 from tieback.v1 import content_pb2, encoder_pb2, reranker_pb2, router_pb2, vector_pb2
 from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.fusion import FusePart
 from tieback_contract.vectors import DType, MultiVector
 
 from tieback_client import reading, reading_hits, writing
@@ -23,18 +24,6 @@ from tieback_client.reranking import RerankFailure, RerankResult
 from tieback_client.results import FusedBatch
 from tieback_client.rpc import RPCS, Call, Procedure, Reply
 from tieback_client.writing import CachePolicy
-
-
-@dataclass(frozen=True, slots=True)
-class FusePart:
-    """One encoding within an input to fuse."""
-
-    encoding: Encoding
-    """``"dense"`` of a component of the joint space, or ``"labels"`` of a space bound through class names."""
-    weight: float | None = None
-    """How much the content counts beside the others; None for 1."""
-    content: int = 0
-    """Which content of the input this encodes; parts of one content share a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,8 +315,7 @@ def _fuse_input(
     messages = []
     for number, one in enumerate(listed):
         part = FusePart(one) if isinstance(one, Encoding) else one
-        encoding = writing.encoding(part.encoding, field["parts"][number]["encoding"])
-        messages.append(router_pb2.FusePart(encoding=encoding, weight=part.weight, content=part.content))
+        messages.append(writing.fuse_part(part, field["parts"][number]))
     return router_pb2.FuseInput(parts=messages)
 
 

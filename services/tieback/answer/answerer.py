@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 
 from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
@@ -44,10 +45,8 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.follow_up import standalone
 from tieback.core.types.content import Item
-from tieback.core.types.conversation import Conversation
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.ingestion import IngestReply, LongTexts
-from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import AnswerRequest, RetrieveReply, RetrieveRequest
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.models.learned.conditional_space import ConditionalSpace
@@ -248,7 +247,7 @@ class Answerer:
                 sampling=request.sampling,
                 grounding=grounding,
                 style=request.style,
-                conversation=Conversation((), request.conversation.system),
+                system=request.conversation.system,
             ),
             Call(hop(deadline)),
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tieback_contract.collections import Moving
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import QueryOptions
@@ -33,7 +34,6 @@ from tieback.core.errors import (
 from tieback.core.tenant import TENANT
 from tieback.core.types.collection import Collection
 from tieback.core.types.fusion import JOINT_SPACE, Role, Routing
-from tieback.core.types.limits import Limits
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import WITH
 from tieback.methods.codecs import codecs, with_defaults

@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from tieback_contract.alignment import Reranked
 from tieback_contract.hits import Hit, RetrievedHit
 
 from tieback.answer.reranking import ranked
-from tieback.core.types.rerank import RerankResult
 
 
 def sections_of(hits: Sequence[Hit]) -> list[Hit]:
@@ -25,9 +25,7 @@ def sections_of(hits: Sequence[Hit]) -> list[Hit]:
     ]
 
 
-def ranked_documents(
-    hits: Sequence[Hit], reranked: Mapping[int, RerankResult], limit: int
-) -> list[RetrievedHit]:
+def ranked_documents(hits: Sequence[Hit], reranked: Mapping[int, Reranked], limit: int) -> list[RetrievedHit]:
     """The first documents in their final order. `reranked` are by the places of `sections_of` the hits."""
     if not reranked:
         return [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tieback_contract.encodings import Label
 from tieback_contract.field_path import at
+from tieback_contract.fusion import FusePart
 from tieback_contract.recognition import RecognisedText
 from tieback_contract.vectors import MultiVector, Vector
 
@@ -17,7 +18,6 @@ from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content, Section
 from tieback.core.types.encoding import Truncated
-from tieback.core.types.fusion import FusePart
 
 TOGETHER = 1024
 """Sections that are encoded and written at once, where items have fewer: a bound on messages and memory."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import ROOT, at
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import DType, SpaceRef, Vector
@@ -21,7 +21,7 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, SpaceMismatch, TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import FusePart, FuseRequest, Role
+from tieback.core.types.fusion import FuseRequest, Role
 
 TOGETHER = 256
 """Contents that are encoded at once, so that others have their turn between them."""

@@ -9,6 +9,7 @@ from functools import partial
 
 from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import ROOT, at
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector, VectorKind
 
@@ -20,7 +21,6 @@ from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.fusion import Role
-from tieback.core.types.limits import Limits
 from tieback.ports import EncoderPort
 
 DENSE, LABELS = frozenset({VectorKind.DENSE}), frozenset({VectorKind.LABELS})

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from tieback_contract.alignment import Reranked
 from tieback_contract.hits import RetrievedHit
 from tieback_contract.reports import Dropped, DroppedSection, Stage
 
 from tieback.answer.reranking import RERANK
-from tieback.core.types.rerank import RerankResult
 from tieback.core.types.search import SearchReply, StageScores
 
 FINAL = "final"
@@ -25,7 +25,7 @@ def explained(
     ordered: Sequence[RetrievedHit],
     limit: int,
     hits: Sequence[RetrievedHit],
-    reranked: Mapping[int, RerankResult],
+    reranked: Mapping[int, Reranked],
     stage: Stage,
 ) -> list[StageScores]:
     """What all steps made of the `hits` that are given, and tells the last `stage` what was left out.
@@ -62,7 +62,7 @@ def _given(step: StageScores, place_of: Mapping[int, int]) -> StageScores:
     )
 
 
-def _by_reranking(hits: Sequence[RetrievedHit], reranked: Mapping[int, RerankResult]) -> list[StageScores]:
+def _by_reranking(hits: Sequence[RetrievedHit], reranked: Mapping[int, Reranked]) -> list[StageScores]:
     """What the reranking method made of the hits, where there was one."""
     if not reranked:
         return []

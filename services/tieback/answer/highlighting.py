@@ -15,6 +15,7 @@ import numpy as np
 from tieback_contract.arrays import Array, Span
 from tieback_contract.encodings import Encoding
 from tieback_contract.hits import Highlight, Hit, RetrievedHit
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.answer.stopwatch import Stopwatch, hop
@@ -26,7 +27,6 @@ from tieback.core.sentences import sentences
 from tieback.core.spans import ByteOffsets
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
-from tieback.core.types.limits import Limits
 from tieback.ports import EVIDENCE_SENTENCES, HIGHLIGHTED_CHARACTERS, EncoderPort
 
 HIGHLIGHTS = "highlights"

@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import ROOT, FieldPath, at
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector
@@ -35,9 +36,8 @@ from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import JOINT_SPACE, FusePart, FuseRequest, Role
+from tieback.core.types.fusion import JOINT_SPACE, FuseRequest, Role
 from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
-from tieback.core.types.limits import Limits
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.ports import EncoderPort, IndexPort

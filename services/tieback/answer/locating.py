@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tieback_contract.field_path import at
-from tieback_contract.fusion import Fused, RoutingExplanation
+from tieback_contract.fusion import Fused, FusePart, RoutingExplanation
 from tieback_contract.vectors import Vector
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
@@ -21,7 +21,7 @@ from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.encoding import Truncated, Truncation
-from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
+from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.retrieval import RetrieveRequest
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from tieback_contract.field_path import at
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.method_choice import is_chosen
 from tieback_contract.modality import Modality
@@ -22,8 +23,7 @@ from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import FusePart, FuseRequest, Role
-from tieback.core.types.limits import Limits
+from tieback.core.types.fusion import FuseRequest, Role
 from tieback.core.types.retrieval import QueryPart, RetrieveRequest
 from tieback.models.image_decoding import size_of
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import is_chosen
 from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 
@@ -23,7 +24,6 @@ from tieback.answer.plan import (
 from tieback.answer.query_words import words_of
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.fusion import Routing
-from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import RetrieveRequest
 from tieback.methods.learned_ranking import learned_rankings
 from tieback.methods.query_expansion import query_expansions

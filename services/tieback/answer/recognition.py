@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment, SegmentKind
 
@@ -15,7 +16,6 @@ from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.recognised import moved, within
-from tieback.core.types.limits import Limits
 from tieback.core.types.recognition import RecogniseRequest
 from tieback.ports import RecogniserPort
 

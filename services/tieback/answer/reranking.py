@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from tieback_contract.alignment import Reranked
 from tieback_contract.hits import Hit, RetrievedHit
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -24,7 +25,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
 from tieback.core.order import best_first
 from tieback.core.types.content import Content
-from tieback.core.types.rerank import RerankCandidate, RerankRequest, RerankResult, RerankSource
+from tieback.core.types.rerank import RerankCandidate, RerankRequest, RerankSource
 from tieback.core.types.retrieval import QueryPart
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.ports import RerankerPort
@@ -53,7 +54,7 @@ async def rerank(
     times: RerankTimes,
     *,
     explain: bool,
-) -> tuple[Mapping[int, RerankResult], str]:
+) -> tuple[Mapping[int, Reranked], str]:
     """What the reranker says of hits, by their place, and why it was lost; empty where it was not.
 
     A hit that it fails on is left to the search's order, as hits without words are.
@@ -127,7 +128,7 @@ def _pictures(hits: Sequence[Hit]) -> list[RerankCandidate]:
     ]
 
 
-def ranked(hits: Sequence[Hit], reranked: Mapping[int, RerankResult], limit: int) -> list[RetrievedHit]:
+def ranked(hits: Sequence[Hit], reranked: Mapping[int, Reranked], limit: int) -> list[RetrievedHit]:
     """The first hits in their final order: the search's, unless some were reranked."""
     if not reranked:
         return [RetrievedHit(hit, hit.score, place) for place, hit in enumerate(hits[:limit])]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
+from tieback_contract.alignment import Reranked
 from tieback_contract.fusion import Fused, RoutingExplanation
 from tieback_contract.hits import Hit, RetrievedHit
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import is_chosen
 from tieback_contract.query import NO_OPTIONS, Granularity, RetrievalPlan
 from tieback_contract.reports import Stage
@@ -47,9 +49,7 @@ from tieback.core.errors import (
     Unsupported,
 )
 from tieback.core.types.encoding import Truncated
-from tieback.core.types.limits import Limits
 from tieback.core.types.moving import SecondVector
-from tieback.core.types.rerank import RerankResult
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback.core.types.search import SearchReply, SearchRequest, StageScores
 from tieback.core.types.signals import NAMES
@@ -264,7 +264,7 @@ class Retriever:
         retrieval: RetrieveRequest,
         plan: RetrievalPlan,
         hits: Sequence[Hit],
-        reranked: Mapping[int, RerankResult],
+        reranked: Mapping[int, Reranked],
     ) -> list[RetrievedHit]:
         """The hits in their final order, by the plan; all of them where the result is explained."""
         limit = len(hits) if retrieval.explain else retrieval.limit or DEFAULT_LIMIT
@@ -321,7 +321,7 @@ def _ended(
     plan: RetrievalPlan,
     found: SearchReply,
     ordered: Sequence[RetrievedHit],
-    reranked: Mapping[int, RerankResult],
+    reranked: Mapping[int, Reranked],
     space: str,
     stage: Stage,
 ) -> tuple[list[RetrievedHit], Sequence[StageScores]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
-from tieback_contract.fusion import Fused, RoutingExplanation
+from tieback_contract.fusion import Fused, FusePart, RoutingExplanation
 from tieback_contract.locators import LocatorKind
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import DType, MultiVector, SpaceRef, Vector
@@ -17,7 +17,7 @@ from tieback.answer.encoding import DENSE, LABELS, REGIONS, JointInputs, Spaces
 from tieback.core.boxes import WHOLE
 from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
-from tieback.core.types.fusion import FusePart, FuseReply, FuseRequest, Role
+from tieback.core.types.fusion import FuseReply, FuseRequest, Role
 
 POLICY = "single_space"
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.answer.headings import headed, heading_of, titles_of
@@ -28,7 +29,6 @@ from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.spans import check_span
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import SplitPiece, SplitReply, SplitTextsRequest
-from tieback.core.types.limits import Limits
 from tieback.ports import TOO_MANY_PIECES, EncoderPort
 
 LONGEST_ID = 512 - 8

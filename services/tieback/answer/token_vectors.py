@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from tieback_contract.encodings import Encoding
+from tieback_contract.limits import Limits
 from tieback_contract.locators import Locators
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector
@@ -17,7 +18,6 @@ from tieback.answer.stopwatch import Stopwatch
 from tieback.core.deadline import Deadline
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.limits import Limits
 from tieback.ports import EncoderPort
 from tieback.token_spaces import TokenSpace
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
@@ -22,8 +23,7 @@ from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import Collection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import FusePart, FuseRequest, Role
-from tieback.core.types.limits import Limits
+from tieback.core.types.fusion import FuseRequest, Role
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked, SpacePair
 from tieback.core.word_numbers import MOST_WORDS, words_of
 from tieback.ports import StorePort

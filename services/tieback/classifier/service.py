@@ -18,6 +18,7 @@ from tieback_contract.arrays import Array
 from tieback_contract.encodings import Label
 from tieback_contract.field_path import at
 from tieback_contract.heads import Head
+from tieback_contract.limits import Limits
 from tieback_contract.predictions import Prediction
 from tieback_contract.reports import Stage
 from tieback_contract.vectors import SpaceRef
@@ -43,7 +44,6 @@ from tieback.core.order import best_first
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.content import Content
 from tieback.core.types.heads import Example, HeadRequest, PredictReply
-from tieback.core.types.limits import Limits
 from tieback.core.types.operation import Json, Progress
 from tieback.methods.heads import FOLDS, memory_shares, probabilities
 

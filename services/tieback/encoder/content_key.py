@@ -14,11 +14,11 @@ from itertools import chain
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.types.content import Content, Features, TokenIds
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 
 MOST_BEGUN = 256
 """Plans whose part of the key is kept: a ratio is a number that callers choose."""

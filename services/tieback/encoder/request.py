@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tieback_contract.encodings import Reduction
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import DType, VectorKind
 
@@ -16,7 +17,6 @@ from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST
 from tieback.core.errors import WRONG_MODALITY, InvalidInput
 from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.models.content import read_features, read_points
 
 UNTRAINED = (

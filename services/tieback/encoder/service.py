@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 
 from tieback.allowance import Allowance
 from tieback.batching import BatchReport
@@ -29,7 +30,6 @@ from tieback.core.types.encoding import (
     SplitReply,
     SplitTextsRequest,
 )
-from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.unknown_space import unknown_space
 from tieback.encoder.adapting import encode_each, encode_routed, routing_adapters

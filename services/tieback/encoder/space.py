@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Reduction
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import SpaceRef, Vector, VectorKind
 
@@ -22,7 +23,6 @@ from tieback.core.errors import InvalidInput, Overloaded, TiebackError, Unavaila
 from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
-from tieback.core.types.limits import Limits
 from tieback.core.types.load import OFTEN, Load
 from tieback.encoder.computed import Computed
 from tieback.encoder.content_key import ContentKeys, size

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 
@@ -28,7 +29,6 @@ from tieback.core.pieces import longest_stretch, pieces, stretches
 from tieback.core.spans import ByteOffsets
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import SplitPiece, SplitReply
-from tieback.core.types.limits import Limits
 from tieback.encoder.portions import BYTES_PER_CHARACTER, SHORT_CHARACTERS
 from tieback.models.content import read_text
 from tieback.models.encoder_model import EncoderModel, ReadsText

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import cast
 
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
@@ -27,7 +28,6 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.encoder.computed import Computed
 from tieback.encoder.exits import layers_share
 from tieback.encoder.portions import BYTES_PER_TOKEN, Portion, is_quick, portions_of

@@ -19,13 +19,13 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.demonstrations import Demonstration, StoredDemonstration
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.limits import Limits
 from tieback_contract.reports import Timing
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Damaged, InvalidInput, NotFound, QuotaExceeded
 from tieback.core.tenant import NAME, PRINCIPAL, TENANT, Access
 from tieback.core.types.demonstrations import PutReply
-from tieback.core.types.limits import Limits
 from tieback.generator.demonstration_files import DemonstrationFiles, Kept
 from tieback.generator.prompting import demonstrated_beginning, demonstration_texts
 from tieback.generator.slots import Slots

@@ -6,9 +6,9 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.generation import SamplingParameters
+from tieback_contract.limits import Limits
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.limits import Limits
 
 DEFAULT_LIMITS = Limits()
 HOTTEST = 2.0

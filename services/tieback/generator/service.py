@@ -13,6 +13,7 @@ from tieback_contract.answers import AnswerStyle, GenerationEvent, Repair, Rewri
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.generation import PLAIN_DECODING, Grounding, SamplingParameters
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice, choice_of
 
 from tieback.catalog.card import GeneratorCard
@@ -21,7 +22,6 @@ from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupporte
 from tieback.core.follow_up import standalone
 from tieback.core.types.conversation import Conversation
 from tieback.core.types.generation import GenerateRequest
-from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.generator.answering import Answer
 from tieback.generator.deciding import Deciders
@@ -158,9 +158,8 @@ class Generator:
         arrived = time.monotonic()
         asked = request
         if request.evidence:
-            question = standalone(request.prompt, request.conversation.history)
-            told = Conversation((), request.conversation.system)
-            asked = replace(request, prompt=question, conversation=told)
+            question = standalone(request.prompt, request.history)
+            asked = replace(request, prompt=question, history=())
         planned = self._read(asked)
         deadline = call.deadline.within(self._seconds)
         deadline.check("the answer was begun")

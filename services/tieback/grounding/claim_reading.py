@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.reports import Timing
 
 from tieback.admission import Admission
@@ -20,7 +21,6 @@ from tieback.catalog.checker_card import CheckerCard, ClaimEndpoint
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import TENANT
-from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.models.claim_classifier import ClaimClassifierModel, PreparedClaim, ReadClaim
 from tieback.models.claim_endpoint import ClaimEndpointModel

@@ -11,6 +11,7 @@ from tieback_contract.arrays import Span
 from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.generation import Evidence
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import SegmentKind
@@ -23,7 +24,6 @@ from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.passage_units import in_bytes
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
-from tieback.core.types.limits import Limits
 from tieback.methods.grounding import Passage, PassageLabel, Place, Statement
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES, EncoderPort
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tieback_contract.arrays import Span
 from tieback_contract.claims import Citation, Claim, Conflict, Verdict
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.reports import Timing
 
 from tieback.core.alone import Alone
@@ -16,7 +17,6 @@ from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, CheckReply, GroundingCheck
-from tieback.core.types.limits import Limits
 from tieback.grounding.claim_check import ClaimCheck
 from tieback.grounding.claims import ClaimFinder
 from tieback.grounding.configured_checker import Checkers, ConfiguredChecker

@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.reports import Timing
 
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import PRINCIPAL
 from tieback.core.types.collection import IndexedItem, UpsertReply
-from tieback.core.types.limits import Limits
 from tieback.index.collection import OpenCollection
 from tieback.index.key_budget import Checked
 from tieback.index.ownership import OwnedCollections

@@ -13,11 +13,11 @@ from datetime import date, datetime
 from typing import Any
 
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.limits import Limits
 from tieback_contract.metadata import Metadata, MetadataValue, Scalar
 
 from tieback.core.dates import in_utc
 from tieback.core.errors import InvalidInput
-from tieback.core.types.limits import Limits
 from tieback.index.texts import check_text
 
 _FIELD = at("item", "metadata")

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from tieback_contract.arrays import Span
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.limits import Limits
 from tieback.core.types.reindexing import ReindexedPiece
 from tieback.index.entries import Entry
 from tieback.index.records import Original

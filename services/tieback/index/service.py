@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from tieback_contract.collections import Source
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import QueryOptions
 from tieback_contract.vectors import SpaceRef
@@ -23,7 +24,6 @@ from tieback.core.tenant import PRINCIPAL, Usage
 from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
-from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.core.types.token_vectors import TokenVectors

@@ -10,6 +10,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
@@ -22,7 +23,6 @@ from tieback.core.spans import check_span
 from tieback.core.tenant import NAME
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.limits import Limits
 from tieback.index.metadata import check_metadata
 from tieback.index.originals import original_of
 from tieback.index.records import Record, Regions

@@ -14,6 +14,7 @@ from typing import TypeVar
 from tieback_contract.collections import Source
 from tieback_contract.field_path import at
 from tieback_contract.hits import Hit
+from tieback_contract.limits import Limits
 from tieback_contract.metadata import INDEXED_FROM
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import NO_OPTIONS, QueryOptions
@@ -27,7 +28,6 @@ from tieback.core.tenant import PRINCIPAL, Access, CollectionKey, Usage
 from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
-from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.core.types.token_vectors import TokenVectors

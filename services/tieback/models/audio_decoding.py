@@ -18,11 +18,11 @@ from contextlib import contextmanager
 import numpy as np
 import soundfile
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.models.content import looks_like, read_bytes
 from tieback.models.resampling import bytes_of_filters, resample
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import VectorKind
 
@@ -28,7 +29,6 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioEncoder
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.models.audio_decoding import samples_of, weight_of
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight
 from tieback.models.log_mel_frames import LogMelFrames

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.core.errors import WRONG_MODALITY, InvalidInput
 from tieback.core.types.content import Content, Features
-from tieback.core.types.limits import Limits
 
 # What the first bytes of a file give away, for messages that help: (offset, signature, name).
 SIGNATURES = (

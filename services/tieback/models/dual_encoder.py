@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding, Weight
 from tieback.models.image_decoding import SHARPNESS, decoded_bytes, made_of_picture
 from tieback.models.picture_fitting import PictureFitting

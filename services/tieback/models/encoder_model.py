@@ -8,12 +8,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Label
+from tieback_contract.limits import Limits
 from tieback_contract.locators import Locators
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.models.adapters import Adapters
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
@@ -15,7 +16,6 @@ from tieback.catalog.options import FeatureTable
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.methods.feature_tables._many_values import Lookups, looked_up
 from tieback.models.content import read_features
 from tieback.models.encoder_model import Prepared, RawEncoding

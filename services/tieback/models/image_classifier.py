@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from tieback_contract.arrays import Array, Box
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import VectorKind
 
@@ -20,7 +21,6 @@ from tieback.catalog.options import ImageClassifier
 from tieback.core.boxes import WHOLE
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight
 from tieback.models.image_decoding import central_squares, decoded_bytes, finest_of
 from tieback.models.labels import likeliest, read_class_names

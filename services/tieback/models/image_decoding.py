@@ -17,12 +17,12 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from tieback_contract.arrays import Array, Box
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.core.boxes import WHOLE
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.models.content import looks_like, read_bytes
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")

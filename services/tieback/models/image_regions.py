@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 from tieback_contract.arrays import Array, Box
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import VectorKind
 
@@ -21,7 +22,6 @@ from tieback.catalog.options import ImageRegions
 from tieback.core.boxes import WHOLE
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight
 from tieback.models.image_classifier import CELL, PIXELS, REGIONS
 from tieback.models.image_decoding import decoded_bytes, finest_of, made_of_picture, square_of

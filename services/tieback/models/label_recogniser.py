@@ -19,6 +19,7 @@ from importlib.resources import files
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.recognition import RecognisedText
 
@@ -26,7 +27,6 @@ from tieback.catalog.card import RecogniserCard
 from tieback.catalog.options import AudioClassifier, ImageClassifier, LabelRecogniser
 from tieback.core.recognised import Part, labelled
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.models.audio_classifier import GRAPH as SOUND_GRAPH
 from tieback.models.audio_classifier import PATCHES, PATCHES_AT_ONCE, SCORES
 from tieback.models.audio_decoding import samples_of, weight_of

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
@@ -23,7 +24,6 @@ from tieback.catalog.options import PointCloud
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.models.content import read_points
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight
 from tieback.models.normalization import unit_rows

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from tieback_contract.limits import Limits
 from tieback_contract.recognition import RecognisedText
 
 from tieback.catalog.card import RecogniserCard
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.methods.recognition_fusion import RecognitionFusion
 from tieback.models.encoder_model import Prepared, Weight
 from tieback.models.recognition_search import Reader

@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.recognition import RecognisedText
 
@@ -13,7 +14,6 @@ from tieback.catalog.card import RecogniserCard
 from tieback.catalog.options import SpeechRecogniser
 from tieback.core.recognised import joined
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.methods.recognition_fusion import recognition_fusions
 from tieback.models.audio_decoding import samples_of, weight_of
 from tieback.models.encoder_model import Prepared, Weight

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import VectorKind
 
@@ -15,7 +16,6 @@ from tieback.catalog.options import StaticText
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.normalization import unit_rows
 from tieback.models.session import PROCESSOR, Hardware

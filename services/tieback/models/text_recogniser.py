@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.recognition import RecognisedText
 
@@ -21,7 +22,6 @@ from tieback.catalog.card import RecogniserCard
 from tieback.catalog.options import TextRecogniser
 from tieback.core.recognised import Part, joined
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.models.character_alternatives import CharacterAlternatives, of_scores
 from tieback.models.encoder_model import Prepared, Weight
 from tieback.models.image_decoding import decoded_bytes, made_of_picture, size_of

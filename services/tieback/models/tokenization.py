@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tokenizers import Encoding, Tokenizer
 
@@ -21,7 +22,6 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.spans import ByteOffsets
 from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.limits import Limits
 from tieback.models.content import read_text, wrong_modality
 from tieback.models.plain_text import PlainText
 from tieback.models.recent_encodings import RecentEncodings

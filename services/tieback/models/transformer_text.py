@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import VectorKind
 
@@ -17,7 +18,6 @@ from tieback.catalog.precision import Precision
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.models.adapters import Adapters
 from tieback.models.content import read_text
 from tieback.models.encoder_model import Prepared, RawEncoding

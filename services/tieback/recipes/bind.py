@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.artifacts import stored
@@ -16,7 +17,6 @@ from tieback.catalog.options import AudioClassifier, ImageClassifier
 from tieback.core.errors import ArtifactError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.labels import read_class_names

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from tieback_client.clouds import read_cloud
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.methods.bridging import bridges
 from tieback.models.encoder_model import EncoderModel, Prepared
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.models.image_decoding import made_of_picture
 from tieback.training.files import files_of
 

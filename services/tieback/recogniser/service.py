@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import RecognisedText
@@ -29,7 +30,6 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, StartupError, TiebackError
 from tieback.core.recognised import together
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.recognition import RecogniseReply, RecogniseRequest
 from tieback.methods.recognition_fusion import NO_FUSION, recognition_fusions

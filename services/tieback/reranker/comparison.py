@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from tieback_contract.alignment import AlignedPair, Alignment
 from tieback_contract.field_path import FieldPath
+from tieback_contract.limits import Limits
 from tieback_contract.vectors import MultiVector
 
 from tieback.core.alone import each_alone
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.limits import Limits
 from tieback.methods.reranking import Alignments, Checkpoint, Reranking, Summary
 
 CHUNK_STEPS, CHUNK_PAIRS = 1 << 25, 1 << 18

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.limits import Limits
 from tieback_contract.reports import Cost
 from tieback_contract.vectors import MultiVector
 
@@ -21,7 +22,6 @@ from tieback.batching import Batcher, BatchReport
 from tieback.core.alone import made_alone, result_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.limits import Limits
 from tieback.models.content import read_text
 from tieback.models.cross_encoder import CrossEncoderModel, PreparedPair
 from tieback.reranker.sources import BYTES_PER_TOKEN, Source

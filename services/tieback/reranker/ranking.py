@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tieback_contract.alignment import Alignment
+from tieback_contract.alignment import Alignment, Reranked
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.reports import Cost, Timing
 
 from tieback.core.alone import made_alone
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.order import best_first
-from tieback.core.types.limits import Limits
-from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult, RerankSource
+from tieback.core.types.rerank import FailedCandidate, RerankCandidate, RerankReply, RerankSource
 from tieback.methods.rank_fusion import RankFusion
 from tieback.reranker.sources import Source
 
@@ -75,7 +75,7 @@ class Ranking:
     ) -> RerankReply:
         """The candidates with these scores in their order, and the errors of the others."""
         results = [
-            RerankResult(
+            Reranked(
                 id=self.candidates[place].id,
                 score=final,
                 rerank_score=scores[place],
@@ -86,7 +86,7 @@ class Ranking:
             if place not in self.errors
         ]
         failures = [
-            RerankFailure(self.candidates[place].id, place, error)
+            FailedCandidate(self.candidates[place].id, place, error)
             for place, error in sorted(self.errors.items())
         ]
         return RerankReply(results, timing, cost, failures)

@@ -14,6 +14,7 @@ from typing import Any
 
 from tieback_contract.alignment import Alignment
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Stage, Timing
 from tieback_contract.vectors import MultiVector
@@ -25,7 +26,6 @@ from tieback.core.alone import made_alone, result_of
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, TiebackError
-from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.methods.rank_fusion import rank_fusions

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import MultiVector, SpaceRef, VectorKind
@@ -19,7 +20,6 @@ from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, SpaceMis
 from tieback.core.multi_vectors import check_rows
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
-from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import RerankSource
 from tieback.ports import EncoderPort
 

@@ -16,10 +16,11 @@ from typing import Any
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Label
 from tieback_contract.field_path import at
+from tieback_contract.fusion import FusePart
 from tieback_contract.modality import Modality
 
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.types.fusion import FusePart, Role
+from tieback.core.types.fusion import Role
 from tieback.router.input_adapters import InputAdapter
 from tieback.router.joint_space import JointSpace
 

@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.fusion import FusePart, Role
+from tieback.core.types.fusion import Role
 from tieback.router.block_weights import Choice
 from tieback.router.imputing import FittedImputation
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.fusion import FusePart
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import MultiVector
 
 from tieback.core.boxes import WHOLE
 from tieback.core.errors import InvalidInput
-from tieback.core.types.fusion import FusePart
 from tieback.router.contents import Contents, ContentVectors
 from tieback.router.input_adapters import regions_of
 from tieback.router.joint_space import JointSpace

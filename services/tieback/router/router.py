@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
-from tieback_contract.fusion import Fused, RoutingExplanation
+from tieback_contract.fusion import Fused, FusePart, RoutingExplanation
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import MultiVector, Vector
@@ -19,8 +20,7 @@ from tieback_contract.vectors import MultiVector, Vector
 from tieback.core.alone import Alone, each_alone
 from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.fusion import FusePart, FuseReply, FuseRequest, Role, Routing
-from tieback.core.types.limits import Limits
+from tieback.core.types.fusion import FuseReply, FuseRequest, Role, Routing
 from tieback.joint.graphs import projection_graphs
 from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.models.joint_space_artifact import JointSpaceArtifact

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types.conversation import MOST_TURNS, TURN_BYTES
 from tieback.core.types.heads import MOST_EXAMPLES
-from tieback.core.types.limits import Limits
 from tieback.serving.wire import malformed, varint
 
 _VARINT, _EIGHT, _DELIMITED, _FOUR = 0, 1, 2, 5

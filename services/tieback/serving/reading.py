@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
+from tieback_contract.limits import Limits
 
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.freed_memory import return_freed_memory
-from tieback.core.types.limits import Limits
 from tieback.serving.gate import Gate
 from tieback.serving.inflation import RATIO, inflate, is_compressed
 from tieback.serving.wire import malformed

@@ -6,6 +6,7 @@ here: a conversion for a value that is not as its message, and the field whose e
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,16 +15,13 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from tieback_contract.answers import GenerationEvent
+from tieback_contract.wire import beside_of, is_alone
 
 from tieback import ports
 from tieback.core.types.encoding import EncodeRequest, SplitTextsRequest
-from tieback.core.types.fusion import FuseRequest
-from tieback.core.types.generation import GenerateRequest
-from tieback.core.types.grounding import CheckGroundingRequest
-from tieback.core.types.recognition import RecogniseRequest
 from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.serving.contract import METHODS, Method
-from tieback.serving.conversions import requests
+from tieback.serving.conversions import contents, groundings, recognition, requests, routings  # noqa: F401 - converters
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.generations import read_event, write_event
 from tieback.serving.conversions.reranking import read_rerank_reply, write_rerank_reply
@@ -39,31 +37,21 @@ class Conversion(NamedTuple):
 CONVERSIONS: Mapping[Any, Conversion] = {
     EncodeRequest: Conversion(requests.read_encode, requests.write_encode),
     SplitTextsRequest: Conversion(requests.read_split, requests.write_split),
-    FuseRequest: Conversion(requests.read_fuse, requests.write_fuse),
     RerankRequest: Conversion(requests.read_rerank, requests.write_rerank),
     RerankReply: Conversion(read_rerank_reply, write_rerank_reply),
-    RecogniseRequest: Conversion(requests.read_recognise, requests.write_recognise),
-    CheckGroundingRequest: Conversion(requests.read_checks, requests.write_checks),
-    GenerateRequest: Conversion(requests.read_generate, requests.write_generate),
     GenerationEvent: Conversion(read_event, write_event),
 }
 """Of values that are not as their messages."""
 
 
 class Alone(NamedTuple):
-    """The field of a request whose elements fail alone, with the lists `beside` it that have one for each."""
+    """The field of a request whose elements fail alone, with the lists `beside` it that have one for each.
+
+    The reply has `results`, one for each of those elements.
+    """
 
     field: str
-    beside: tuple[str, ...] = ()
-
-
-ALONE: Mapping[Any, Alone] = {
-    EncodeRequest: Alone("contents", beside=("adapters",)),
-    FuseRequest: Alone("inputs"),
-    RecogniseRequest: Alone("contents"),
-    CheckGroundingRequest: Alone("checks"),
-}
-"""Of requests whose replies have `results`, one for each of those elements."""
+    beside: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +96,17 @@ def rpcs_of(service: str, port: type) -> dict[str, Rpc]:
             reply=_conversion(reply, answered),
             request_message=asked,
             reply_message=answered,
-            alone=ALONE.get(kind),
+            alone=_alone(kind),
         )
     return found
+
+
+def _alone(kind: type) -> Alone | None:
+    fields = dataclasses.fields(kind)
+    named = next((one.name for one in fields if is_alone(one.metadata)), None)
+    if named is None:
+        return None
+    return Alone(named, tuple(one.name for one in fields if beside_of(one.metadata) == named))
 
 
 def _conversion(kind: Any, message: type[Message]) -> Conversion:

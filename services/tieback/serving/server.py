@@ -12,9 +12,9 @@ import grpc
 from grpc_channelz.v1 import channelz, channelz_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from tieback_contract.limits import Limits
 
 from tieback.core.errors import StartupError
-from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.serving.credentials import Tokens, server_credentials
 from tieback.serving.door_settings import CHANNELZ

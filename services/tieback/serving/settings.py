@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
+from tieback_contract.limits import Limits
 
 from tieback.core.errors import StartupError
-from tieback.core.types.limits import Limits
 from tieback.serving.door_settings import DoorSettings
 from tieback.serving.placement_settings import PlacementSettings
 from tieback.serving.regions import Regions, regions_named

@@ -17,7 +17,6 @@ from tieback.core.errors import (
     StartupError,
     Unavailable,
 )
-from tieback.core.types.conversation import Conversation
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.chat_endpoint import EndpointModel
@@ -142,8 +141,8 @@ async def test_a_conversation_is_read_by_the_model_where_there_is_no_evidence(
     history = [ChatMessage(ChatRole.USER, "Who are you?"), ChatMessage(ChatRole.ASSISTANT, "A bridge.")]
     long = [ChatMessage(ChatRole.USER, "x" * 5000), ChatMessage(ChatRole.ASSISTANT, "y" * 5000), *history]
 
-    await collect(generator, "How old?", conversation=Conversation(history))
-    await collect(generator, "How old?", conversation=Conversation(long, "Rhyme."))
+    await collect(generator, "How old?", history=history)
+    await collect(generator, "How old?", history=long, system="Rhyme.")
 
     said = [[(one["role"], one["content"]) for one in asked["messages"]] for asked in server.asked]
     own = [("user", "Who are you?"), ("assistant", "A bridge."), ("user", "How old?")]
@@ -162,7 +161,7 @@ async def test_a_question_with_evidence_is_rewritten_by_the_conversation(
     ]
 
     answer = await collect(
-        generator, "Is it open?", EVIDENCE, grounding=ALWAYS, conversation=Conversation(history, "Rhyme.")
+        generator, "Is it open?", EVIDENCE, grounding=ALWAYS, history=history, system="Rhyme."
     )
 
     assert answer.events[0] == RewrittenQuestion("Is it open? (Severn Bridge)")

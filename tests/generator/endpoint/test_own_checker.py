@@ -11,7 +11,6 @@ from support.chat_server import ChatServer
 from support.endpoint_asking import EVIDENCE, QUESTION, card
 from support.predict_server import PredictServer, checker_of, predict_server
 from tieback.core.errors import Unavailable
-from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.grounding import CardChecker, Checkers, EndpointReader, OwnChecker
@@ -20,6 +19,7 @@ from tieback.models.claim_endpoint import ClaimEndpointModel
 from tieback_contract.answers import Repair
 from tieback_contract.claims import VerdictLabel
 from tieback_contract.generation import Grounding
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 
 OWN = Grounding(checker=MethodChoice("far"), abstain_below=0.0)

@@ -13,7 +13,7 @@ from tieback_contract.arrays import Span
 from tieback_contract.encodings import Encoding, Reduction
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import DType, VectorKind
-from tieback_contract.wire import wire
+from tieback_contract.wire import alone, beside, wire
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Content
@@ -127,10 +127,10 @@ class EncodeRequest:
     """
 
     space: str
-    contents: Sequence[Content]
+    contents: Sequence[Content] = field(metadata=alone())
     plan: EncodePlan = EncodePlan()
     cache: CachePolicy = CachePolicy.USE
-    adapters: Sequence[str] = ()
+    adapters: Sequence[str] = field(default=(), metadata=beside("contents"))
 
 
 @dataclass(frozen=True, slots=True)

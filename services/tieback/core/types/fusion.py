@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tieback_contract.encodings import Encoding
-from tieback_contract.fusion import Fused
+from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
+from tieback_contract.wire import alone
 
 from tieback.core.errors import TiebackError
 
@@ -23,18 +23,6 @@ class Role(enum.StrEnum):
 
     QUERY = "query"
     DOCUMENT = "document"
-
-
-@dataclass(frozen=True, slots=True)
-class FusePart:
-    """One encoding within an input; parts of one content share `content`.
-
-    The `weight` of a query's content may be negative: it is taken away from the others.
-    """
-
-    encoding: Encoding
-    weight: float = 1.0
-    content: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +45,7 @@ class Routing:
 class FuseRequest:
     """Encodings to fuse, of each input; with `per_region`, regions of pictures get vectors too."""
 
-    inputs: Sequence[Sequence[FusePart]]
+    inputs: Sequence[Sequence[FusePart]] = field(metadata=alone())
     role: Role = Role.QUERY
     routing: Routing = Routing()
     per_region: bool = False

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tieback_contract.answers import AnswerStyle
+from tieback_contract.conversation import ChatMessage
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 
-from tieback.core.types.conversation import NO_CONVERSATION, Conversation
+from tieback.core.types.conversation import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +22,10 @@ class GenerateRequest:
     sampling: SamplingParameters = field(default_factory=SamplingParameters)
     grounding: Grounding = field(default_factory=Grounding)
     style: AnswerStyle = AnswerStyle.AUTO
-    conversation: Conversation = NO_CONVERSATION
+    history: Sequence[ChatMessage] = ()
+    system: str = ""
+
+    @property
+    def conversation(self) -> Conversation:
+        """The earlier messages, and what is asked of the model in general."""
+        return Conversation(self.history, self.system)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tieback_contract.arrays import Span
 from tieback_contract.claims import Citation, Claim, Conflict, Verdict
 from tieback_contract.generation import Evidence
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
+from tieback_contract.wire import alone
 
 from tieback.core.errors import TiebackError
 
@@ -31,7 +32,7 @@ class GroundingCheck:
 class CheckGroundingRequest:
     """Texts to check; `checker` is a method of the family "grounding", None for the server's default."""
 
-    checks: Sequence[GroundingCheck]
+    checks: Sequence[GroundingCheck] = field(metadata=alone())
     checker: MethodChoice | None = None
 
 

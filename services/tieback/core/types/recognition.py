@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.recognition import RecognisedText
 from tieback_contract.reports import Timing
+from tieback_contract.wire import alone
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Content
@@ -21,7 +22,7 @@ class RecogniseRequest:
     model takes part.
     """
 
-    contents: Sequence[Content]
+    contents: Sequence[Content] = field(metadata=alone())
     model: str = ""
     fusion: MethodChoice | None = None
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from tieback_contract.alignment import Alignment
+from tieback_contract.alignment import Reranked
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import MultiVector
@@ -51,18 +51,7 @@ class RerankRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class RerankResult:
-    """A candidate with its new place."""
-
-    id: str
-    score: float
-    rerank_score: float
-    first_rank: int
-    alignment: Alignment | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RerankFailure:
+class FailedCandidate:
     """A candidate that could not be compared, and why."""
 
     id: str
@@ -74,10 +63,10 @@ class RerankFailure:
 class RerankReply:
     """The candidates that were compared, best first; `failures` are the others, in the request's order."""
 
-    results: Sequence[RerankResult]
+    results: Sequence[Reranked]
     timing: Timing
     cost: Cost
-    failures: Sequence[RerankFailure] = ()
+    failures: Sequence[FailedCandidate] = ()
 
     def raise_for_errors(self) -> Self:
         """Raises the first candidate's error, if one failed: some protocols have no place for it."""

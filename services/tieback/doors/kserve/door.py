@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable
 
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.types.limits import Limits
 from tieback.dialects import kserve_pb2
 from tieback.doors.kserve.model import Model, TensorSpec
 from tieback.doors.kserve.parameters import FINAL_RESPONSE, Parameters, refuse

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
-from tieback.core.types.limits import Limits
 from tieback.joint.projecting import read
 from tieback.joint.scoring import score, similarities
 from tieback.joint.space import Joint

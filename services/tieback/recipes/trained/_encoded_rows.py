@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
 from tieback_contract.vectors import VectorKind
 
 from tieback.artifacts import file_digest
@@ -13,7 +14,6 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.learned.conditional_space import padded, row_kinds
 from tieback.recipes.trained import Run

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from tieback_contract.encodings import Encoding, EncodingSource, Label
-from tieback_contract.field_path import FieldPath
+from tieback_contract.field_path import ROOT, FieldPath
 from tieback_contract.modality import Modality
+from tieback_contract.tensors import fill_array, fill_vector
 from tieback_contract.vectors import DType, Vector
 
 from tieback.core.errors import InvalidInput
@@ -23,14 +24,13 @@ from tieback.serving.conversions.vectors import (
     read_tensor,
     read_vector,
     write_span,
-    write_tensor,
-    write_vector,
 )
 from tieback.v1 import answer_pb2, content_pb2, encoder_pb2
 
 _MODALITIES = Numbers(content_pb2.Modality, Modality, "modality", refusal=NO_MODALITY)
 read_modality, write_modality = _MODALITIES.read, _MODALITIES.write
 _BY_FIELD = {"text": Modality.TEXT, "image": Modality.IMAGE, "audio": Modality.AUDIO}
+_FIELD_OF: dict[Modality | None, str] = {modality: name for name, modality in _BY_FIELD.items()}
 
 
 def read_content(message: content_pb2.Content, field: FieldPath, *, tokenised: bool = True) -> Content:
@@ -64,21 +64,23 @@ def read_content(message: content_pb2.Content, field: FieldPath, *, tokenised: b
     return Content(_BY_FIELD[kind], getattr(message, kind))
 
 
-def write_content(content: Content) -> content_pb2.Content:
-    """The message of one piece of input."""
+def _fill_content(message: content_pb2.Content, content: Content) -> None:
     if isinstance(content.data, Vector):
-        return content_pb2.Content(vector=write_vector(content.data))
-    if isinstance(content.data, TokenIds):
-        return content_pb2.Content(token_ids=content_pb2.TokenIds(ids=content.data.ids.tolist()))
-    if isinstance(content.data, Features):
-        own = {name: content_pb2.FeatureValues(values=values) for name, values in content.data.values}
-        return content_pb2.Content(features=content_pb2.Features(values=own))
-    if content.modality is Modality.POINTS:
-        coordinates = write_tensor(np.asarray(content.data), DType.FLOAT32)
-        return content_pb2.Content(points=content_pb2.PointCloud(coordinates=coordinates))
-    field = next(name for name, modality in _BY_FIELD.items() if modality is content.modality)
-    arguments: dict[str, Any] = {field: content.data}
-    return content_pb2.Content(**arguments)
+        fill_vector(message.vector, content.data)
+    elif isinstance(content.data, TokenIds):
+        message.token_ids.ids.extend(content.data.ids.tolist())
+    elif isinstance(content.data, Features):
+        message.features.SetInParent()
+        for name, values in content.data.values:
+            message.features.values[name].values.extend(values)
+    elif content.modality is Modality.POINTS:
+        fill_array(message.points.coordinates, np.asarray(content.data), DType.FLOAT32)
+    else:
+        setattr(message, _FIELD_OF[content.modality], content.data)
+
+
+CODEC.converter(Content, lambda message: read_content(message, ROOT), _fill_content)
+write_content = writing(Content, content_pb2.Content)
 
 
 def read_item(message: content_pb2.Item, field: FieldPath, *, contents: bool = True) -> Item:

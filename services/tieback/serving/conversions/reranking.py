@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tieback_contract.alignment import Alignment
+from tieback_contract.alignment import Alignment, Reranked
 from tieback_contract.field_path import FieldPath
 from tieback_contract.vectors import MultiVector
 
 from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult, RerankSource
+from tieback.core.types.rerank import FailedCandidate, RerankCandidate, RerankReply, RerankSource
 from tieback.serving.conversions.codec import CODEC, reading, writing
 from tieback.serving.conversions.contents import read_content, write_content
 from tieback.serving.conversions.frames import finite
@@ -60,12 +60,12 @@ read_alignment, write_alignment = (
     reading(Alignment, reranker_pb2.Alignment),
     writing(Alignment, reranker_pb2.Alignment),
 )
-_read_result = reading(RerankResult, reranker_pb2.RerankResult)
-_write_result = writing(RerankResult, reranker_pb2.RerankResult)
+_read_result = reading(Reranked, reranker_pb2.RerankResult)
+_write_result = writing(Reranked, reranker_pb2.RerankResult)
 
 
 read_rerank_reply = reading(RerankReply, reranker_pb2.RerankResponse)
-_fill_failure = CODEC.filler(RerankFailure, reranker_pb2.RerankFailure.DESCRIPTOR)
+_fill_failure = CODEC.filler(FailedCandidate, reranker_pb2.RerankFailure.DESCRIPTOR)
 _write_reply = writing(RerankReply, reranker_pb2.RerankResponse)
 
 
@@ -77,7 +77,7 @@ def write_rerank_reply(reply: RerankReply) -> reranker_pb2.RerankResponse:
         with Alone() as item:
             response.results.append(_write_result(result))
         if item.error is not None:
-            failed.append(RerankFailure(result.id, result.first_rank, item.error))
+            failed.append(FailedCandidate(result.id, result.first_rank, item.error))
     for one in sorted(failed, key=lambda one: one.first_rank):
         _fill_failure(response.failures.add(), one)
     return response

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from tieback_contract.field_path import FieldPath
-from tieback_contract.fusion import IgnoredDimensions, RoutingExplanation
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.fusion import FusePart, IgnoredDimensions, RoutingExplanation
 
-from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
+from tieback.core.types.fusion import FuseReply, Role, Routing
 from tieback.serving.conversions.codec import CODEC, finite_fields, reading, writing
 from tieback.serving.conversions.frames import Numbers, each, finite, optional
 from tieback.v1 import answer_pb2, router_pb2
@@ -39,19 +39,16 @@ _fill_part = CODEC.filler(FusePart, router_pb2.FusePart.DESCRIPTOR)
 _read_part = reading(FusePart, router_pb2.FusePart)
 
 
-def read_fuse_input(message: router_pb2.FuseInput, field: FieldPath) -> list[FusePart]:
-    """All encodings of one input."""
-    return each(message.parts, _read_part, field["parts"])
+def _read_input(message: router_pb2.FuseInput) -> list[FusePart]:
+    return each(message.parts, _read_part, at("parts"))
 
 
-def write_fuse_input(parts: Sequence[FusePart]) -> router_pb2.FuseInput:
-    """The message of all encodings of one input."""
-    message = router_pb2.FuseInput()
+def _fill_input(message: router_pb2.FuseInput, parts: Sequence[FusePart]) -> None:
     for part in parts:
         _fill_part(message.parts.add(), part)
-    return message
 
 
+CODEC.converter("tieback.v1.FuseInput", _read_input, _fill_input)
 read_explanation = reading(RoutingExplanation, router_pb2.RoutingExplanation)
 write_explanation = writing(RoutingExplanation, router_pb2.RoutingExplanation)
 _read_ignored = reading(IgnoredDimensions, router_pb2.IgnoredDimensions)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from tieback_contract.answers import AnswerStyle
+from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.query import RetrievalPlan
 from tieback_contract.vectors import SpaceRef, VectorKind
@@ -19,7 +20,6 @@ from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.options import LabelRecogniser
 from tieback.core.errors import NotFound
 from tieback.core.family import Family
-from tieback.core.types.limits import Limits
 from tieback.serving.conversions.contents import write_modality
 from tieback.serving.conversions.generations import write_style
 from tieback.serving.conversions.retrievals import write_plan

@@ -67,7 +67,11 @@ async def answered(ask: Callable[[Any, Call], Any], rpc: Rpc, message: Any, call
     if rpc.alone is None:
         return await ask(request, call)
     elements: Sequence[Any] = getattr(request, rpc.alone.field)
-    errors = {place: one for place, one in enumerate(elements) if isinstance(one, TiebackError)}
+    errors = {
+        place: one.within(at(rpc.alone.field, place))
+        for place, one in enumerate(elements)
+        if isinstance(one, TiebackError)
+    }
     if not errors:
         return await ask(request, call)
     good = [place for place in range(len(elements)) if place not in errors]

@@ -8,10 +8,10 @@ from typing import Any, NoReturn, TypeVar
 
 import grpc
 from google.protobuf.message import Message
+from tieback_contract.limits import Limits
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Unsupported
-from tieback.core.types.limits import Limits
 from tieback.dialects import tei_pb2 as messages
 from tieback.dialects import tei_pb2_grpc
 from tieback.doors.tei.door import MODEL, Models, TokensPort, check_prompt
