@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from tieback.operations.upgrade_measures import Recall
+from tieback.operations.upgrade_measures import MeasuredRecall
 
 from benchmarks.classification import auc, balanced_accuracy, mean, share
 from benchmarks.left_out import LEAST_ROWS, Source, claim_mean, left_out, most_balanced, precise
@@ -110,7 +110,7 @@ def _ticks(kind: str, one: Source, ticked: np.ndarray) -> dict[str, Any]:
 def _share_of_ticks(kind: str, right: int, ticks: int) -> dict[str, Any]:
     found: dict[str, Any] = {f"{kind}ticks": ticks, f"{kind}right": right}
     if ticks:
-        interval = Recall.of(np.arange(ticks) < right)
+        interval = MeasuredRecall.of(np.arange(ticks) < right)
         found |= {f"{kind}ticks that are right": interval.value, f"{kind}low": interval.low}
         found |= {f"{kind}high": interval.high}
     return found

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.operations.upgrade_measures import Recall
+from tieback.operations.upgrade_measures import MeasuredRecall
 from tieback_client import Check, Checked, Client, VerdictLabel
 from tieback_contract.method_choice import MethodLike
 
@@ -305,7 +305,7 @@ def ticks_by_domain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         rows.append({"domain": domain, "claims": len(own), "supported": share(_supported(own))})
         rows[-1] |= {"ticks": len(right)}
         if len(right):
-            found = Recall.of(right)
+            found = MeasuredRecall.of(right)
             rows[-1] |= {"right": found.value, "low": found.low, "high": found.high}
     return rows
 

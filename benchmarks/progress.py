@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 
-from tieback.catalog.source import Source
+from tieback.catalog.source import PackageSource
 
 TRUST_SECONDS = 60.0
 """How much the plan weighs against how long the first steps really took."""
@@ -45,7 +45,7 @@ class Progress:
 class PullProgress:
     """What a pull does, in lines; nothing is fetched for a folder."""
 
-    def fetching(self, source: Source, there: int, size: int) -> None:
+    def fetching(self, source: PackageSource, there: int, size: int) -> None:
         """A part of a source was fetched."""
 
     def said(self, name: str, message: str) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from tieback.core.types.signals import NAMES
-from tieback.recipes.judged_candidates import JudgedQuery, dcg, first_stage, learned, scores
+from tieback.recipes.judged_candidates import JudgedQuestion, dcg, first_stage, learned, scores
 from tieback.recipes.trained.ranker import SIGNALS_READ
 from tieback_client import Client
 from tieback_client.results import RetrievalResult
@@ -125,7 +125,7 @@ def _measure(
         one for one in _plans(client) if only is None or one.name == FIRST or one.name.startswith(tuple(only))
     ]
     rows: list[Mapping[str, Any]] = []
-    signals: dict[str, list[JudgedQuery]] = {}
+    signals: dict[str, list[JudgedQuestion]] = {}
     for number, judged in enumerate(collections):
         name = f"bench-{number}"
         client.ingest(name, [document.item for document in judged.documents]).collect()
@@ -238,13 +238,13 @@ def _claims(report: Report, judged: Judged, found: Mapping[str, Answered]) -> No
             report.claim(f"cranfield: nDCG@10 of the {what}", value, "", f">= {target}", note=note)
 
 
-def _signals(client: Client, name: str, question: Question) -> JudgedQuery:
+def _signals(client: Client, name: str, question: Question) -> JudgedQuestion:
     """The candidates of a question with their signals; what has no grade is not relevant."""
     found = client.retrieve(name, contents(question.query), limit=DEEP, ranker=LEARNED, explain=True)
     hits = sorted(found.hits, key=lambda one: one.search_rank)
     given = [{share.name: share.value for share in one.signals} for one in hits]
     items = [one.hit.item_id for one in hits]
-    return JudgedQuery(
+    return JudgedQuestion(
         question.words,
         items,
         np.array([[one.get(signal, np.nan) for signal in NAMES] for one in given]).reshape(-1, len(NAMES)),
@@ -253,7 +253,7 @@ def _signals(client: Client, name: str, question: Question) -> JudgedQuery:
     ).with_signals(SIGNALS_READ)
 
 
-def _left_out(signals: Mapping[str, Sequence[JudgedQuery]]) -> Iterator[Mapping[str, Any]]:
+def _left_out(signals: Mapping[str, Sequence[JudgedQuestion]]) -> Iterator[Mapping[str, Any]]:
     """Of each collection, nDCG@10 by what was learned from the others."""
     for name, queries in signals.items():
         others = [query for other, those in signals.items() if other != name for query in those]

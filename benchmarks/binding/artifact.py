@@ -14,7 +14,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.models.default_binding import DefaultBinding
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
-from tieback.recipes.binding import Options, bind
+from tieback.recipes.binding import BindingOptions, bind
 from tieback.recipes.binding_report.artifact import folder_of
 
 from benchmarks.corpus import LIBRARY
@@ -31,7 +31,7 @@ def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> JointSpaceAr
     if stored(root):
         return JointSpaceArtifact.load(folder_of(None, root))
     say("there is no binding in the store: binding")
-    return bind(cards, store, Options(data=shipped(store)), say).bound
+    return bind(cards, store, BindingOptions(data=shipped(store)), say).bound
 
 
 def of_other_seeds(
@@ -72,13 +72,13 @@ def _again(
         for card in cards
         if card.name in spaces or bound.takes(card.space.name, card.modality)
     ]
-    options = Options(**(chosen | {"data": shipped(store)} | changes))
+    options = BindingOptions(**(chosen | {"data": shipped(store)} | changes))
     with tempfile.TemporaryDirectory() as folder:
         return bind(again, store, options, say, out=Path(folder)).bound
 
 
 def _known() -> set[str]:
-    return {field.name for field in dataclasses.fields(Options)}
+    return {field.name for field in dataclasses.fields(BindingOptions)}
 
 
 def shipped(store: Store) -> tuple[Path, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
-from tieback.recipes.binding import Options, Replacement, bind, replace_component
+from tieback.recipes.binding import BindingOptions, Replacement, bind, replace_component
 from tieback.recipes.encoding import encode
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
@@ -109,7 +109,7 @@ def _compare(
             if name == "its block alone":
                 one = Replacement(OLD, NEW)
                 made = replace_component(
-                    bindings["before"], one, cards, store, Options(data=data), say, out=out
+                    bindings["before"], one, cards, store, BindingOptions(data=data), say, out=out
                 )
             else:
                 text = OLD if name == "before" else NEW
@@ -143,9 +143,9 @@ def _compare(
     )  # fmt: skip
 
 
-def _options(data: tuple[Path, ...], text: str, beside: Sequence[str]) -> Options:
+def _options(data: tuple[Path, ...], text: str, beside: Sequence[str]) -> BindingOptions:
     spaces = (text, *OTHERS, *beside)
-    return Options(data=data, spaces=spaces, force=tuple(beside))
+    return BindingOptions(data=data, spaces=spaces, force=tuple(beside))
 
 
 def _found(

@@ -17,7 +17,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tieback.catalog.catalog import read_card
-from tieback.catalog.source import Source
+from tieback.catalog.source import PackageSource
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback_contract.arrays import Array
@@ -58,7 +58,7 @@ class _Heard:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
 
-    def fetching(self, source: Source, there: int, size: int) -> None:
+    def fetching(self, source: PackageSource, there: int, size: int) -> None:
         if there >= size:
             self._say(f"{source.package} {source.version} is there")
 

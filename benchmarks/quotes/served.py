@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from tieback.operations.upgrade_measures import Recall
+from tieback.operations.upgrade_measures import MeasuredRecall
 from tieback_client.shown import Level
 
 from benchmarks.classification import auc, mean
@@ -116,5 +116,5 @@ def by_kind(found: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
 
 def interval(own: Sequence[bool]) -> dict[str, Any]:
     """Count of quotes, and the share that is right with its interval (Wilson)."""
-    found = Recall.of(np.array(own, bool))
+    found = MeasuredRecall.of(np.array(own, bool))
     return {"shown": len(own), "right": found.value, "low": found.low, "high": found.high}

@@ -12,18 +12,18 @@ from google.protobuf.message import Message
 from tieback_client import procedures
 from tieback_client.async_operation import AsyncOperation
 from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites, items_of
-from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Session
+from tieback_client.attempts import ALWAYS_TAKEN, Attempts, CallSession
 from tieback_client.channels import AsyncioChannels
 from tieback_client.encodings import Encodings
 from tieback_client.errors import Details, InternalError, TiebackError, Unavailable
 from tieback_client.events import AnswerEvent
-from tieback_client.exchange import BROKEN, Exchange, Window
+from tieback_client.exchange import BROKEN, Exchange, SendWindow
 from tieback_client.lines import Line
 from tieback_client.operations import OperationStatus
 from tieback_client.options import Options, default_token, server_address
 from tieback_client.paging import Pages
 from tieback_client.reports import CallInfo
-from tieback_client.rpc import Call, Procedure, Reply, Rpc, StreamCall
+from tieback_client.rpc import ContractRpc, Procedure, Reply, StreamCall, UnaryCall
 from tieback_client.status import REQUEST_ID_KEY, readable
 from tieback_client.surface import dressed
 from tieback_client.writes import Acknowledgement
@@ -96,7 +96,7 @@ class AsyncClient:
 
     def __init__(self, server: str | None = None, **options: Any) -> None:
         options.setdefault("token", default_token())
-        self._session = Session(server_address(server), Options(**options))
+        self._session = CallSession(server_address(server), Options(**options))
         self._opened: AsyncioChannels | None = None
 
     encode = _unary(procedures.encode)
@@ -219,7 +219,7 @@ class AsyncClient:
             if not token:
                 return
 
-    async def _perform(self, call: Call) -> Reply:
+    async def _perform(self, call: UnaryCall) -> Reply:
         size = await self._checked(call.request, call.rpc)
         attempts = Attempts(self._session, call.rpc, self._timeout(call.timeout))
         while True:
@@ -237,7 +237,7 @@ class AsyncClient:
                 self._channels.give_back(line, size)
             await asyncio.sleep(delay)
 
-    async def _send(self, line: Line, call: Call, attempts: Attempts) -> tuple[Any, Any]:
+    async def _send(self, line: Line, call: UnaryCall, attempts: Attempts) -> tuple[Any, Any]:
         rpc = line.callable(call.rpc)
         arguments = attempts.arguments(patient=line.patient, metadata=call.metadata)
         if self._session.may_hedge(call.rpc):
@@ -245,7 +245,7 @@ class AsyncClient:
         running = rpc(call.request, **arguments)
         return await running, running
 
-    async def _checked(self, request: Message, rpc: Rpc) -> int:
+    async def _checked(self, request: Message, rpc: ContractRpc) -> int:
         """The bytes of a request; `InvalidArgument` where they are over the server's limit."""
         size = request.ByteSize()
         if size > ALWAYS_TAKEN:
@@ -297,7 +297,7 @@ class AsyncClient:
                 self._channels.give_back(line, size)
             await asyncio.sleep(delay)
 
-    async def _exchange(self, window: Window[R]) -> AsyncGenerator[R, None]:
+    async def _exchange(self, window: SendWindow[R]) -> AsyncGenerator[R, None]:
         exchange = window.exchange
         attempts = Attempts(self._session, exchange.rpc, exchange.timeout)
         source = items_of(exchange.items)
@@ -332,7 +332,9 @@ class AsyncClient:
                 self._channels.give_back(line, window.size)
             await asyncio.sleep(delay)
 
-    async def _fill(self, window: Window[R], source: AsyncIterator[Any], outbox: asyncio.Queue[Any]) -> None:
+    async def _fill(
+        self, window: SendWindow[R], source: AsyncIterator[Any], outbox: asyncio.Queue[Any]
+    ) -> None:
         """Sends as much as there is room for, then the end where nothing is left."""
         while window.has_room and not window.all_sent:
             request = window.resend()

@@ -11,7 +11,7 @@ from tieback_contract.encodings import Encoding
 from tieback_client.encodings import Encodings
 from tieback_client.errors import TiebackError
 from tieback_client.events import Answer, AnswerEvent
-from tieback_client.exchange import Exchange, Tally, Window
+from tieback_client.exchange import Exchange, SendWindow, Tally
 from tieback_client.reports import CallInfo
 from tieback_client.rpc import StreamCall
 from tieback_client.writes import Acknowledgement, WriteReport
@@ -75,7 +75,7 @@ class AsyncWrites(_Stream[Acknowledgement]):
 
     def __init__(self, client: AsyncClient, exchange: Exchange[Acknowledgement]) -> None:
         self._tally = Tally()
-        self._window = Window(exchange)
+        self._window = SendWindow(exchange)
         self._acknowledgements = client._exchange(self._window)
 
     @property
@@ -110,7 +110,7 @@ class AsyncEncodingStream(_Stream[Encoding | TiebackError]):
     """
 
     def __init__(self, client: AsyncClient, exchange: Exchange[Encodings]) -> None:
-        self._batches = client._exchange(Window(exchange))
+        self._batches = client._exchange(SendWindow(exchange))
         self._outcomes = _outcomes(self._batches)
 
     def batches(self) -> AsyncIterator[Encodings]:

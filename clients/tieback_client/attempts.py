@@ -25,7 +25,7 @@ from tieback_client.errors import (
 )
 from tieback_client.options import Options
 from tieback_client.reports import CallInfo
-from tieback_client.rpc import RPCS, Call, Procedure, Rpc
+from tieback_client.rpc import RPCS, ContractRpc, Procedure, UnaryCall
 from tieback_client.status import REQUEST_ID_KEY, from_rpc_error, readable
 
 # Every gRPC server takes a message of 4 MiB by default; only larger ones need a question.
@@ -45,7 +45,7 @@ brings the server down each time must end."""
 _log = logging.getLogger("tieback_client")
 
 
-class Session:
+class CallSession:
     """What a client remembers from call to call."""
 
     def __init__(self, address: str, options: Options) -> None:
@@ -87,19 +87,19 @@ class Session:
         else:
             _log.warning("the connection to the server at %s broke; waiting for its return", self.address)
 
-    def may_hedge(self, rpc: Rpc) -> bool:
+    def may_hedge(self, rpc: ContractRpc) -> bool:
         """Whether one more read may be asked twice within the budget."""
         hedging = self.options.hedging
         return hedging is not None and rpc.reads_only and self.hedges < max(1, hedging.budget * self.calls)
 
-    def checked(self, size: int, rpc: Rpc) -> Procedure[None]:
+    def checked(self, size: int, rpc: ContractRpc) -> Procedure[None]:
         """Raises `InvalidArgument` where a message of so many bytes is over the server's limit.
 
         Only for those over `ALWAYS_TAKEN`: the limit is asked of the server.
         """
         if self._message_bytes is None:
             try:
-                reply = yield Call(RPCS["GetServerInfo"], catalog_pb2.GetServerInfoRequest())
+                reply = yield UnaryCall(RPCS["GetServerInfo"], catalog_pb2.GetServerInfoRequest())
                 self._message_bytes = reply.message.limits.message_bytes
             except TiebackError:
                 self._message_bytes = 0  # it does not say; then it will say no itself
@@ -115,7 +115,7 @@ class Session:
 class Attempts:
     """One call, from the first attempt to the last."""
 
-    def __init__(self, session: Session, rpc: Rpc, timeout: float | None) -> None:
+    def __init__(self, session: CallSession, rpc: ContractRpc, timeout: float | None) -> None:
         self._session = session
         self._rpc = rpc
         self._begin = time.monotonic()

@@ -10,12 +10,12 @@ import grpc
 from google.protobuf import wrappers_pb2
 from tieback.v1 import catalog_pb2
 
-from tieback_client.attempts import Session
+from tieback_client.attempts import CallSession
 from tieback_client.endpoints import endpoints
 from tieback_client.errors import Unavailable
-from tieback_client.lines import Line, Pool, Replica
+from tieback_client.lines import Line, LinePool, LineReplica
 from tieback_client.replicas import Replicas, service_of, tokens_of
-from tieback_client.rpc import HEALTH_CHECK, RPCS, Rpc
+from tieback_client.rpc import HEALTH_CHECK, RPCS, ContractRpc
 
 _LIST = RPCS["ListEndpoints"]
 _LIST_SECONDS = 5.0
@@ -25,12 +25,12 @@ _WHOLE = wrappers_pb2.StringValue()  # the server as a whole, to grpc.health.v1
 class Channels(ABC):
     """Gives each call its line, to be given back when the call has ended."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: CallSession) -> None:
         self._session = session
         self._credentials = session.options.credentials()
         address, arguments = session.address, session.options.arguments()
         given = session.options.channel
-        self._pool = Pool(
+        self._pool = LinePool(
             [Line(address, given)]
             if given is not None
             else [Line(address, self._channel(address, arguments)) for _ in range(session.options.channels)]
@@ -39,7 +39,7 @@ class Channels(ABC):
             Replicas(self._list, self._replica, self._connect, self._end) if session.options.direct else None
         )
 
-    def take(self, rpc: Rpc, request: Any, size: int) -> Line:
+    def take(self, rpc: ContractRpc, request: Any, size: int) -> Line:
         """The line for a call whose request has so many bytes."""
         if self._replicas is not None and (service := service_of(rpc, request)) is not None:
             replica = self._replicas.take(service, tokens_of(size))
@@ -49,22 +49,22 @@ class Channels(ABC):
 
     def give_back(self, line: Line, size: int) -> None:
         """Notes that a call ended."""
-        if isinstance(line, Replica) and self._replicas is not None:
+        if isinstance(line, LineReplica) and self._replicas is not None:
             self._replicas.give_back(line, tokens_of(size))
 
     def failed(self, line: Line, error: Any) -> bool:
         """Takes the failure of a call; whether the same call finds another line at once."""
-        if not isinstance(line, Replica) or self._replicas is None or not _unavailable(error):
+        if not isinstance(line, LineReplica) or self._replicas is None or not _unavailable(error):
             return False
         self._replicas.lost(line)
         return True
 
-    def _replica(self, address: str) -> Replica:
+    def _replica(self, address: str) -> LineReplica:
         """A replica, which shows the certificate of the server."""
         arguments = self._session.options.arguments(_host(self._session.address))
-        return Replica(address, self._channel(address, arguments))
+        return LineReplica(address, self._channel(address, arguments))
 
-    def _connected(self, replica: Replica, code: grpc.StatusCode) -> None:
+    def _connected(self, replica: LineReplica, code: grpc.StatusCode) -> None:
         """Takes in how a replica answered whether it is healthy; any answer shows that it can be asked."""
         if code in (grpc.StatusCode.OK, grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND):
             replica.ready = True
@@ -80,19 +80,19 @@ class Channels(ABC):
         """Begins to ask for a service's replicas."""
 
     @abstractmethod
-    def _connect(self, replica: Replica) -> None:
+    def _connect(self, replica: LineReplica) -> None:
         """Begins to connect to a replica, for as long as it takes."""
 
     @abstractmethod
-    def _end(self, replica: Replica) -> None:
+    def _end(self, replica: LineReplica) -> None:
         """Closes a replica's channel."""
 
 
 class BlockingChannels(Channels):
     """Those of `Client`."""
 
-    def __init__(self, session: Session) -> None:
-        self._connecting: dict[Replica, Any] = {}
+    def __init__(self, session: CallSession) -> None:
+        self._connecting: dict[LineReplica, Any] = {}
         super().__init__(session)
 
     def close(self) -> None:
@@ -119,16 +119,16 @@ class BlockingChannels(Channels):
 
         asked.add_done_callback(listed)
 
-    def _connect(self, replica: Replica) -> None:
+    def _connect(self, replica: LineReplica) -> None:
         check = replica.callable(HEALTH_CHECK).future(_WHOLE, wait_for_ready=True)
         self._connecting[replica] = check
         check.add_done_callback(lambda ended: self._connected(replica, ended.code()))
 
-    def _connected(self, replica: Replica, code: grpc.StatusCode) -> None:
+    def _connected(self, replica: LineReplica, code: grpc.StatusCode) -> None:
         self._connecting.pop(replica, None)
         super()._connected(replica, code)
 
-    def _end(self, replica: Replica) -> None:
+    def _end(self, replica: LineReplica) -> None:
         if (check := self._connecting.get(replica)) is not None:
             check.cancel()
         replica.channel.close()
@@ -137,7 +137,7 @@ class BlockingChannels(Channels):
 class AsyncioChannels(Channels):
     """Those of `AsyncClient`, which belong to the event loop in which they are made."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: CallSession) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         super().__init__(session)
 
@@ -169,14 +169,14 @@ class AsyncioChannels(Channels):
         if self._replicas is not None:
             self._replicas.listed(service, answer)
 
-    def _connect(self, replica: Replica) -> None:
+    def _connect(self, replica: LineReplica) -> None:
         self._start(self._checked(replica))
 
-    async def _checked(self, replica: Replica) -> None:
+    async def _checked(self, replica: LineReplica) -> None:
         check = replica.callable(HEALTH_CHECK)(_WHOLE, wait_for_ready=True)
         self._connected(replica, await check.code())
 
-    def _end(self, replica: Replica) -> None:
+    def _end(self, replica: LineReplica) -> None:
         self._start(replica.channel.close(None))
 
     def _start(self, work: Any) -> None:

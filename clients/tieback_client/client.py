@@ -12,19 +12,19 @@ import grpc
 from google.protobuf.message import Message
 
 from tieback_client import procedures
-from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Session
+from tieback_client.attempts import ALWAYS_TAKEN, Attempts, CallSession
 from tieback_client.channels import BlockingChannels
 from tieback_client.encodings import Encodings
 from tieback_client.errors import InternalError, TiebackError
 from tieback_client.events import AnswerEvent
-from tieback_client.exchange import BROKEN, Exchange, Window
+from tieback_client.exchange import BROKEN, Exchange, SendWindow
 from tieback_client.lines import Line
 from tieback_client.operation import Operation
 from tieback_client.operations import OperationStatus
 from tieback_client.options import Options, default_token, server_address
 from tieback_client.paging import Pages
 from tieback_client.reports import CallInfo
-from tieback_client.rpc import Call, Procedure, Reply, Rpc, StreamCall
+from tieback_client.rpc import ContractRpc, Procedure, Reply, StreamCall, UnaryCall
 from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.surface import dressed
 from tieback_client.writes import Acknowledgement
@@ -92,7 +92,7 @@ class Client:
 
     def __init__(self, server: str | None = None, **options: Any) -> None:
         options.setdefault("token", default_token())
-        self._session = Session(server_address(server), Options(**options))
+        self._session = CallSession(server_address(server), Options(**options))
         self._channels = BlockingChannels(self._session)
 
     encode = _unary(procedures.encode)
@@ -208,7 +208,7 @@ class Client:
             if not token:
                 return
 
-    def _perform(self, call: Call) -> Reply:
+    def _perform(self, call: UnaryCall) -> Reply:
         size = self._checked(call.request, call.rpc)
         attempts = Attempts(self._session, call.rpc, self._timeout(call.timeout))
         while True:
@@ -226,14 +226,14 @@ class Client:
                 self._channels.give_back(line, size)
             time.sleep(delay)
 
-    def _send(self, line: Line, call: Call, attempts: Attempts) -> tuple[Any, Any]:
+    def _send(self, line: Line, call: UnaryCall, attempts: Attempts) -> tuple[Any, Any]:
         rpc = line.callable(call.rpc)
         arguments = attempts.arguments(patient=line.patient, metadata=call.metadata)
         if not self._session.may_hedge(call.rpc):
             return cast("tuple[Any, Any]", rpc.with_call(call.request, **arguments))
         return self._race(lambda: rpc.future(call.request, **arguments))
 
-    def _checked(self, request: Message, rpc: Rpc) -> int:
+    def _checked(self, request: Message, rpc: ContractRpc) -> int:
         """The bytes of a request; `InvalidArgument` where they are over the server's limit."""
         size = request.ByteSize()
         if size > ALWAYS_TAKEN:
@@ -286,7 +286,7 @@ class Client:
                 self._channels.give_back(line, size)
             time.sleep(delay)
 
-    def _exchange(self, window: Window[R]) -> Generator[R, None, None]:
+    def _exchange(self, window: SendWindow[R]) -> Generator[R, None, None]:
         exchange = window.exchange
         if not isinstance(exchange.items, Iterable):
             raise TypeError(
@@ -322,7 +322,7 @@ class Client:
                 self._channels.give_back(line, window.size)
             time.sleep(delay)
 
-    def _fill(self, window: Window[R], source: Iterator[Any], outbox: queue.SimpleQueue[Any]) -> None:
+    def _fill(self, window: SendWindow[R], source: Iterator[Any], outbox: queue.SimpleQueue[Any]) -> None:
         """Sends as much as there is room for, then the end where nothing is left."""
         while window.has_room and not window.all_sent:
             request = window.resend()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from tieback_contract import parameters, tensors
 from tieback_contract.arrays import Array
-from tieback_contract.codec import Codec, Writing
+from tieback_contract.codec import MessageCodec, WritingChecks
 from tieback_contract.converters import with_converters
 from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.locators import Locator, Locators
@@ -25,7 +25,7 @@ from tieback_client.texts import text
 T = TypeVar("T")
 M = TypeVar("M")
 
-CODEC = with_converters(Codec(writing=Writing(InvalidArgument, text)))
+CODEC = with_converters(MessageCodec(writing=WritingChecks(InvalidArgument, text)))
 
 
 def writing(kind: type[T], message: type[M]) -> Callable[..., M]:

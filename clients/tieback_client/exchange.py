@@ -1,7 +1,7 @@
 """Streams of requests: batches out, an answer to each back, nothing lost where the stream breaks.
 
-`Exchange` has what to send; `Window` holds what was sent and not answered, and what was answered before its
-turn. Neither touches a channel.
+`Exchange` has what to send; `SendWindow` holds what was sent and not answered, and what was answered before
+its turn. Neither touches a channel.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tieback_contract.field_path import FieldPath, at
 from tieback_client import reading
 from tieback_client.errors import InternalError, NothingWritten, Overloaded, TiebackError, Unavailable
 from tieback_client.reports import CallInfo, Truncated
-from tieback_client.rpc import Rpc
+from tieback_client.rpc import ContractRpc
 from tieback_client.status import from_status
 from tieback_client.writes import Acknowledgement, WriteReport, WriteResult
 
@@ -42,7 +42,7 @@ BROKEN = (grpc.RpcError, Unavailable, Overloaded)
 class Exchange(Generic[R]):
     """A stream of requests made of items, each answered by an `R`."""
 
-    rpc: Rpc
+    rpc: ContractRpc
     """What to call."""
     items: Iterable[Any] | AsyncIterable[Any]
     """The items, drawn as there is room for them."""
@@ -64,7 +64,7 @@ class Exchange(Generic[R]):
     """Which request a response answers; left out where responses come in the order of the requests."""
 
 
-class Window(Generic[R]):
+class SendWindow(Generic[R]):
     """What one exchange has sent and not yet seen answered, and what it has not sent yet.
 
     A broken stream is begun again with `rewind`: the requests without an answer are sent once more, which

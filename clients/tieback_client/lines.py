@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tieback_client.rpc import Rpc
+from tieback_client.rpc import ContractRpc
 
 LOAD_KEY = "tieback-load"
 
@@ -23,7 +23,7 @@ class Line:
         self.channel = channel
         self._callables: dict[str, Any] = {}
 
-    def callable(self, rpc: Rpc) -> Any:
+    def callable(self, rpc: ContractRpc) -> Any:
         """What calls an RPC on this channel."""
         found = self._callables.get(rpc.path)
         if found is None:
@@ -39,7 +39,7 @@ class Line:
         """Takes in what came along with an answer."""
 
 
-class Replica(Line):
+class LineReplica(Line):
     """A line to one replica of a service, beside the server's own."""
 
     patient = False
@@ -64,7 +64,7 @@ class Replica(Line):
             self.queued_tokens, self.tokens_per_second = int(tokens), float(rate)
 
 
-class Pool:
+class LinePool:
     """The lines to the server, taken in turn."""
 
     def __init__(self, lines: Sequence[Line]) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tieback_client.endpoints import Endpoints
-from tieback_client.lines import Replica
-from tieback_client.rpc import Rpc
+from tieback_client.lines import LineReplica
+from tieback_client.rpc import ContractRpc
 
 # What a service of the contract is called in ListEndpoints. The pipeline and the catalog are the server's
 # own.
@@ -33,7 +33,7 @@ _DEFAULT_VALID = 5.0
 _SHORTEST_VALID = 0.1
 
 
-def service_of(rpc: Rpc, request: Any) -> str | None:
+def service_of(rpc: ContractRpc, request: Any) -> str | None:
     """The one service that a call is for, by the server's name for it; None where it is the server's own."""
     name = _NAMES.get(rpc.path.partition("/")[2].partition("/")[0].rpartition(".")[2])
     if name != "encoder":
@@ -66,17 +66,17 @@ class Replicas:
     def __init__(
         self,
         ask: Callable[[str], None],
-        open: Callable[[str], Replica],
-        connect: Callable[[Replica], None],
-        end: Callable[[Replica], None],
+        open: Callable[[str], LineReplica],
+        connect: Callable[[LineReplica], None],
+        end: Callable[[LineReplica], None],
     ) -> None:
         self._ask, self._open, self._connect, self._end = ask, open, connect, end
         self._lock = threading.Lock()
         self._closed = False
         self._services: dict[str, _Service] = {}
-        self._replicas: dict[str, Replica] = {}
+        self._replicas: dict[str, LineReplica] = {}
 
-    def take(self, service: str, tokens: int) -> Replica | None:
+    def take(self, service: str, tokens: int) -> LineReplica | None:
         """The least loaded replica, to be given back; None where the server is to be asked."""
         with self._lock:
             known = self._services.setdefault(service, _Service())
@@ -94,7 +94,7 @@ class Replicas:
             self._ask(service)
         return chosen
 
-    def give_back(self, replica: Replica, tokens: int) -> None:
+    def give_back(self, replica: LineReplica, tokens: int) -> None:
         """Notes that a call on a replica ended."""
         with self._lock:
             replica.outstanding -= tokens
@@ -126,7 +126,7 @@ class Replicas:
             if not replica.outstanding:
                 self._end(replica)
 
-    def lost(self, replica: Replica) -> None:
+    def lost(self, replica: LineReplica) -> None:
         """Leaves a replica out from here on; where the next list still has it, it is connected anew."""
         with self._lock:
             kept = self._replicas.get(replica.address) is replica
@@ -139,19 +139,19 @@ class Replicas:
         if over:
             self._end(replica)
 
-    def close(self) -> list[Replica]:
+    def close(self) -> list[LineReplica]:
         """Takes in no more lists; returns every replica that is left to be closed."""
         with self._lock:
             self._closed = True
             return list(self._replicas.values())
 
-    def _forget(self, address: str) -> Replica:
+    def _forget(self, address: str) -> LineReplica:
         replica = self._replicas.pop(address)
         replica.listed = False
         return replica
 
 
-def _least_loaded(ready: list[Replica]) -> Replica | None:
+def _least_loaded(ready: list[LineReplica]) -> LineReplica | None:
     """By the expected wait: the replica's last report, and this client's own calls since."""
     if not ready:
         return None

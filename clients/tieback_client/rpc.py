@@ -36,7 +36,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Rpc:
+class ContractRpc:
     """One RPC."""
 
     name: str
@@ -56,10 +56,10 @@ class Rpc:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class UnaryCall:
     """One unary call to make."""
 
-    rpc: Rpc
+    rpc: ContractRpc
     """What to call."""
     request: Message
     """What to send."""
@@ -79,7 +79,7 @@ class Call:
 class StreamCall(Generic[T_co]):
     """One call to make that is answered by a stream."""
 
-    rpc: Rpc
+    rpc: ContractRpc
     """What to call."""
     request: Message
     """What to send."""
@@ -92,20 +92,20 @@ class StreamCall(Generic[T_co]):
 
 
 class Reply(NamedTuple):
-    """What came back of a `Call`."""
+    """What came back of a `UnaryCall`."""
 
     message: Any
     info: CallInfo
 
 
-Procedure: TypeAlias = Generator[Call, Reply, T]
+Procedure: TypeAlias = Generator[UnaryCall, Reply, T]
 """A procedure without its transport: yields calls, is sent replies, returns a result.
 
 The sync and the async client drive the same procedures.
 """
 
 
-def rpc_of(method: MethodDescriptor) -> Rpc:
+def rpc_of(method: MethodDescriptor) -> ContractRpc:
     """The RPC that a method's descriptor declares."""
     level = method.GetOptions().idempotency_level
     if method.containing_service.full_name == "google.longrunning.Operations":
@@ -113,7 +113,7 @@ def rpc_of(method: MethodDescriptor) -> Rpc:
         reads = method.name in ("GetOperation", "ListOperations", "WaitOperation")
         level = MethodOptions.NO_SIDE_EFFECTS if reads else MethodOptions.IDEMPOTENT
     streams = method.client_streaming, method.server_streaming
-    return Rpc(
+    return ContractRpc(
         name=method.name,
         path=f"/{method.containing_service.full_name}/{method.name}",
         request=GetMessageClass(method.input_type),
@@ -124,7 +124,7 @@ def rpc_of(method: MethodDescriptor) -> Rpc:
     )
 
 
-def _contract() -> dict[str, Rpc]:
+def _contract() -> dict[str, ContractRpc]:
     files = (
         answer_pb2,
         catalog_pb2,
@@ -148,7 +148,7 @@ RPCS = _contract()
 
 # grpc.health.v1 without its package: HealthCheckRequest is a string in field 1, HealthCheckResponse an enum
 # in field 1, and on the wire these two well-known wrappers are exactly that.
-HEALTH_CHECK = Rpc(
+HEALTH_CHECK = ContractRpc(
     name="Check",
     path="/grpc.health.v1.Health/Check",
     request=wrappers_pb2.StringValue,

@@ -12,7 +12,7 @@ from tieback_contract.encodings import Encoding
 from tieback_client.encodings import Encodings
 from tieback_client.errors import TiebackError
 from tieback_client.events import Answer, AnswerEvent
-from tieback_client.exchange import Exchange, Tally, Window
+from tieback_client.exchange import Exchange, SendWindow, Tally
 from tieback_client.reports import CallInfo
 from tieback_client.rpc import StreamCall
 from tieback_client.writes import Acknowledgement, WriteReport
@@ -76,7 +76,7 @@ class Writes(_Stream[Acknowledgement]):
 
     def __init__(self, client: Client, exchange: Exchange[Acknowledgement]) -> None:
         self._tally = Tally()
-        self._window = Window(exchange)
+        self._window = SendWindow(exchange)
         self._acknowledgements = client._exchange(self._window)
 
     @property
@@ -111,7 +111,7 @@ class EncodingStream(_Stream[Encoding | TiebackError]):
     """
 
     def __init__(self, client: Client, exchange: Exchange[Encodings]) -> None:
-        self._batches = client._exchange(Window(exchange))
+        self._batches = client._exchange(SendWindow(exchange))
         self._outcomes = itertools.chain.from_iterable(batch.outcomes for batch in self._batches)
 
     def batches(self) -> Iterator[Encodings]:

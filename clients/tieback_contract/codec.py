@@ -17,7 +17,7 @@ from dataclasses import MISSING
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
 from tieback_contract.field_path import FieldPath, at
-from tieback_contract.shapes import Shape, members, part_name, shapes
+from tieback_contract.shapes import FieldShape, members, part_name, shapes
 from tieback_contract.wire import ABSENT
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Converter(NamedTuple):
     """Writes a value into an empty message, or into an empty repeated field."""
 
 
-class Writing(NamedTuple):
+class WritingChecks(NamedTuple):
     """Checks of what a codec writes, which says where in the value something was refused."""
 
     refused: type[Exception]
@@ -56,7 +56,7 @@ class Outcomes(NamedTuple):
     """Context in which a result is written; its `error` is what went wrong, else None."""
 
 
-class Codec:
+class MessageCodec:
     """Functions that read and write values.
 
     `refused` is the class of errors by which converters refuse a message, with a method `within` that puts a
@@ -71,7 +71,7 @@ class Codec:
         unknown: Unknown | None = None,
         *,
         outcomes: Outcomes | None = None,
-        writing: Writing | None = None,
+        writing: WritingChecks | None = None,
     ) -> None:
         self._refused, self._unknown = refused, unknown
         self._outcomes, self._writing = outcomes, writing
@@ -149,7 +149,7 @@ class Codec:
         made: Read = self._namespace[name]
         return made
 
-    def _passed_over(self, one: Shape) -> str:
+    def _passed_over(self, one: FieldShape) -> str:
         """The line that leaves a choice out whose number of an enum has no member."""
         known = self._constant(members(one.kind, one.descriptor.enum_type))
         return f"if {one.source} not in {known}: return None"
@@ -217,7 +217,7 @@ class Codec:
         source = "\n".join([f"def {name}({given}):", *(f"    {line}" for line in body)])
         exec(compile(source, f"<codec of {descriptor.full_name}>", "exec"), self._namespace)  # noqa: S102 - made of names of fields
 
-    def _part(self, action: str, one: Shape) -> str:
+    def _part(self, action: str, one: FieldShape) -> str:
         """The name of the function for one message of a field."""
         own = self._converters.get(one.descriptor.full_name)
         if own is not None:
@@ -230,19 +230,19 @@ class Codec:
         self._namespace[name] = value
         return name
 
-    def _whole(self, action: str, one: Shape) -> str | None:
+    def _whole(self, action: str, one: FieldShape) -> str | None:
         """The function for a repeated field as a whole, where one is registered."""
         if not one.is_message or one.descriptor.message_type.full_name not in self._lists:
             return None
         return self._constant(getattr(self._lists[one.descriptor.message_type.full_name], action))
 
-    def _read_body(self, kind: type, found: list[Shape]) -> tuple[dict[str, str], list[str]]:
+    def _read_body(self, kind: type, found: list[FieldShape]) -> tuple[dict[str, str], list[str]]:
         """The keywords of a reader with their defaults, and the lines that read the message `m`."""
         keywords = {one.name: self._constant(one.default) for one in found if one.place == ABSENT}
         first_keyword = next((place for place, one in enumerate(found) if one.place == ABSENT), len(found))
         body: list[str] = []
         arguments: list[str] = []
-        steps: list[tuple[Shape, str]] = []
+        steps: list[tuple[FieldShape, str]] = []
         for one in found:
             if one.place == ABSENT:
                 arguments.append(f"{one.name}={one.name}")
@@ -274,7 +274,7 @@ class Codec:
             body.insert(0, "has = m.HasField")
         return keywords, body
 
-    def _expression(self, one: Shape) -> tuple[str, str]:
+    def _expression(self, one: FieldShape) -> tuple[str, str]:
         """Expression that reads a field, and the name of the function that reads one of its elements."""
         place = one.source
         if one.microseconds:
@@ -310,10 +310,10 @@ class Codec:
             return f"{value} or None", element
         return value, element
 
-    def _default(self, one: Shape) -> str:
+    def _default(self, one: FieldShape) -> str:
         return "None" if one.optional or one.default is MISSING else self._constant(one.default)
 
-    def _numbers(self, one: Shape) -> dict[int, Any]:
+    def _numbers(self, one: FieldShape) -> dict[int, Any]:
         known: dict[int, Any] = dict(members(one.kind, one.descriptor.enum_type))
         if self._unknown is None:
             known[0] = one.unknown
@@ -322,7 +322,7 @@ class Codec:
             known[0] = one.default
         return _Strict(one.kind, self._unknown, known)
 
-    def _fill_body(self, found: list[Shape]) -> list[str]:
+    def _fill_body(self, found: list[FieldShape]) -> list[str]:
         """The lines that write the value `v` into the empty message `m`."""
         body: list[str] = []
         # A part that is there is written though all of it is zero, so one assignment is made in any case.
@@ -351,11 +351,11 @@ class Codec:
         return body
 
     @staticmethod
-    def _is_plain(one: Shape) -> bool:
+    def _is_plain(one: FieldShape) -> bool:
         is_scalar = one.form == "one" and not (one.is_message or one.is_enum or one.microseconds)
         return is_scalar and not one.optional and not one.part
 
-    def _assignment(self, one: Shape, *, always: bool) -> list[str]:
+    def _assignment(self, one: FieldShape, *, always: bool) -> list[str]:
         value, place = f"v.{one.name}", one.source
         if self._writing is not None and _is_text(one) and one.form != "map":
             if one.form == "list":
@@ -397,11 +397,11 @@ class Codec:
         return [f"if (x := {value}) {test}: {place} = {written}"]
 
 
-def _is_text(one: Shape) -> bool:
+def _is_text(one: FieldShape) -> bool:
     return not one.is_message and one.descriptor.type == _STRING
 
 
-def _is_needed(one: Shape) -> bool:
+def _is_needed(one: FieldShape) -> bool:
     """True of an enum that nothing stands in for."""
     return one.is_enum and one.form == "one" and one.default is MISSING and one.unknown is None
 
@@ -413,7 +413,7 @@ def _choices(kinds: Iterable[type], descriptor: Any) -> dict[type, tuple[str, An
     return {kind: named[kind.__name__] for kind in kinds}
 
 
-def _parts(found: list[Shape]) -> list[str]:
+def _parts(found: list[FieldShape]) -> list[str]:
     """The lines that name the parts of a message which fields are in."""
     parts = dict.fromkeys(one.part for one in found if one.part)
     return [f"{part_name(part)} = m.{part}" for part in parts]

@@ -8,12 +8,12 @@ from typing import Any
 
 from tieback_contract import parameters, tensors
 from tieback_contract.answers import AnswerAction
-from tieback_contract.codec import Codec
+from tieback_contract.codec import MessageCodec
 from tieback_contract.locators import Locator
 from tieback_contract.vectors import MultiVector, SparseVector, Vector
 
 
-def with_converters(codec: Codec) -> Codec:
+def with_converters(codec: MessageCodec) -> MessageCodec:
     """The codec, with the converters of what is not one to one."""
     codec.converter(Vector, tensors.read_vector, tensors.fill_vector)
     codec.converter(MultiVector, tensors.read_multi_vector, tensors.fill_multi_vector)

@@ -13,7 +13,7 @@ from tieback_contract.wire import ABSENT, is_alone, place_of, unknown_of
 _ENUM, _MESSAGE = 14, 11  # of google.protobuf.descriptor.FieldDescriptor.TYPE_*
 
 
-class Shape(NamedTuple):
+class FieldShape(NamedTuple):
     """A field of a value in its message."""
 
     name: str
@@ -85,7 +85,7 @@ def part_name(part: str) -> str:
     return f"m_{part.replace('.', '_')}"
 
 
-def shapes(kind: type, descriptor: Any) -> list[Shape]:
+def shapes(kind: type, descriptor: Any) -> list[FieldShape]:
     """The shapes of the fields of a dataclass or named tuple. TypeError where the message lacks one."""
     hints = get_type_hints(kind)
     return [_shape(kind, descriptor, hints[one.name], one) for one in _fields(kind)]
@@ -103,10 +103,10 @@ def _fields(kind: type) -> Iterator[_Field]:
             yield _Field(name, name, defaults.get(name, dataclasses.MISSING), defaults.get(name))
 
 
-def _shape(kind: type, descriptor: Any, hint: Any, field: _Field) -> Shape:
+def _shape(kind: type, descriptor: Any, hint: Any, field: _Field) -> FieldShape:
     name, place, default, unknown, alone = field
     if place == ABSENT:
-        return Shape(name, place, None, hint, "one", False, default, unknown, False)
+        return FieldShape(name, place, None, hint, "one", False, default, unknown, False)
     inner, optional = _without_none(hint)
     part, _, last = place.rpartition(".")
     fields = descriptor.fields_by_name
@@ -124,7 +124,7 @@ def _shape(kind: type, descriptor: Any, hint: Any, field: _Field) -> Shape:
         found, inner, form = found.message_type.fields_by_name["value"], get_args(inner)[1], "map"
     elif found.is_repeated:
         inner, form = get_args(inner)[0] if get_origin(inner) in (Sequence, list) else inner, "list"
-    return Shape(name, place, found, inner, form, optional, default, unknown, in_microseconds, alone)
+    return FieldShape(name, place, found, inner, form, optional, default, unknown, in_microseconds, alone)
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:

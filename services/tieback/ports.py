@@ -23,7 +23,7 @@ from tieback_contract.vectors import SpaceRef
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
-from tieback.core.tenant import Usage
+from tieback.core.tenant import TenantUsage
 from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Content, Item
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
@@ -138,7 +138,7 @@ class IndexPort(Protocol):
         """Removes a collection and all it holds."""
         ...
 
-    async def usage(self) -> Usage:
+    async def usage(self) -> TenantUsage:
         """Who the running task works for, and what that tenant stores."""
         ...
 

@@ -26,7 +26,7 @@ from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.projection import fit
 from tieback.models.encoder_model import Prepared, RawEncoding
-from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
+from tieback.models.joint_space_artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
 from tieback.reranker import Reranker
 from tieback.router import Router
 from tieback_contract.method_choice import MethodChoice
@@ -74,8 +74,8 @@ class Library:
         sharp = {"sharpness": 40}
         self.bound = JointSpaceArtifact(
             (
-                Block(text.space, Modality.IMAGE, 3, (Modality.TEXT, Modality.IMAGE)),
-                Block(words.space, Modality.TEXT, words.width),
+                SpaceBlock(text.space, Modality.IMAGE, 3, (Modality.TEXT, Modality.IMAGE)),
+                SpaceBlock(words.space, Modality.TEXT, words.width),
             ),
             (
                 BoundProjection(text.space, 3, "pair"),

@@ -13,7 +13,7 @@ from PIL import Image
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.methods.projection import fit
-from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
+from tieback.models.joint_space_artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
 from tieback.models.store import Store
 from tieback_contract.modality import Modality
 
@@ -65,7 +65,10 @@ def bound(text_name: str = "wordllama-256", other_name: str = "efficientnet-lite
     things = random.normal(size=(20, other.width)).astype(np.float32)
     attention = "anchor_attention"
     return JointSpaceArtifact(
-        (Block(text.space, Modality.TEXT, text.width), Block(other.space, other.modality, other.width)),
+        (
+            SpaceBlock(text.space, Modality.TEXT, text.width),
+            SpaceBlock(other.space, other.modality, other.width),
+        ),
         (
             BoundProjection(text.space, text.width, text.name),
             BoundProjection(other.space, other.width, other.name),

@@ -24,7 +24,7 @@ from tieback.core.errors import (
     SpaceMismatch,
     TiebackError,
 )
-from tieback.core.tenant import Access, Principal
+from tieback.core.tenant import AccessLevel, Principal
 from tieback.core.types.content import Content
 from tieback.core.types.heads import NO_METHOD, Example, HeadRequest
 from tieback.core.types.operation import Json
@@ -288,9 +288,9 @@ async def test_a_tenant_has_a_limited_number_of_heads_and_sees_its_own(
     with pytest.raises(NotFound, match="no head is named 'topics'; the choices are: others"):
         await begun(globex, classifier.get_head("topics"))
     with pytest.raises(PermissionDenied, match="fitting a head needs the role admin"):
-        await begun(Principal("acme", Access.WRITE), fitted(classifier, request()))
+        await begun(Principal("acme", AccessLevel.WRITE), fitted(classifier, request()))
     with pytest.raises(PermissionDenied, match="deleting a head needs the role admin"):
-        await begun(Principal("acme", Access.READ), classifier.delete_head("topics"))
+        await begun(Principal("acme", AccessLevel.READ), classifier.delete_head("topics"))
 
 
 async def test_a_bad_content_has_an_error_and_the_others_are_classified(classifier: Classifier) -> None:

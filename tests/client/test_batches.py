@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tieback.v1 import answer_pb2, content_pb2
-from tieback_client.exchange import BATCH_SECTIONS, BATCH_TEXT_BYTES, Exchange, Window
+from tieback_client.exchange import BATCH_SECTIONS, BATCH_TEXT_BYTES, Exchange, SendWindow
 from tieback_client.rpc import RPCS
 
 
-def window_of_items() -> Window[None]:
-    return Window(
+def window_of_items() -> SendWindow[None]:
+    return SendWindow(
         Exchange(
             rpc=RPCS["IngestItems"],
             items=[],

@@ -11,7 +11,7 @@ from tieback.core.errors import InvalidInput
 from tieback.v1 import content_pb2, evidence_pb2, generator_pb2, index_pb2, report_pb2, vector_pb2
 from tieback_contract.answers import TextDelta
 from tieback_contract.claims import Citation, Conflict
-from tieback_contract.codec import Codec
+from tieback_contract.codec import MessageCodec
 from tieback_contract.converters import with_converters
 from tieback_contract.encodings import Label
 from tieback_contract.field_path import at
@@ -25,8 +25,8 @@ def refusing(kind: type[enum.Enum], number: int) -> object:
     raise InvalidInput(f"no {kind.__name__} has the number {number}")
 
 
-def codec(*, strict: bool = False) -> Codec:
-    made = with_converters(Codec(InvalidInput, refusing) if strict else Codec())
+def codec(*, strict: bool = False) -> MessageCodec:
+    made = with_converters(MessageCodec(InvalidInput, refusing) if strict else MessageCodec())
     made.converter("tieback.v1.MetadataValue", lambda message: message.string_value)
     return made
 

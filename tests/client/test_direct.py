@@ -16,7 +16,7 @@ from support.canned.serving import serve
 from tieback.v1 import answer_pb2, encoder_pb2, encoder_pb2_grpc, index_pb2
 from tieback_client import AsyncClient, Client, Item, Retry, Unavailable
 from tieback_client.endpoints import Endpoint, Endpoints
-from tieback_client.lines import Replica
+from tieback_client.lines import LineReplica
 from tieback_client.replicas import Replicas, service_of
 from tieback_client.rpc import RPCS
 
@@ -223,8 +223,8 @@ def test_the_list_is_what_the_server_says(client: Client, served: Any) -> None:
     assert found == Endpoints([Endpoint("10.0.0.1:50052")], 0.2)
 
 
-def replica(address: str) -> Replica:
-    made = Replica(address, None)
+def replica(address: str) -> LineReplica:
+    made = LineReplica(address, None)
     made.ready = True
     return made
 

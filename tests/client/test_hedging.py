@@ -10,7 +10,7 @@ from tieback_client import (
     Client,
     Hedging,
 )
-from tieback_client.attempts import Session
+from tieback_client.attempts import CallSession
 from tieback_client.options import Options
 from tieback_client.rpc import RPCS
 
@@ -34,7 +34,7 @@ async def test_a_slow_read_is_asked_twice_asynchronously_too(served: Any) -> Non
 
 
 def test_hedging_keeps_to_its_budget() -> None:
-    session = Session("here", Options(hedging=Hedging(after=0.1, budget=0.1)))
+    session = CallSession("here", Options(hedging=Hedging(after=0.1, budget=0.1)))
     session.calls, session.hedges = 50, 5
 
     assert not session.may_hedge(RPCS["Encode"])

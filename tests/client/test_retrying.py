@@ -24,7 +24,7 @@ from tieback_client import (
     VerdictLabel,
     attempts,
 )
-from tieback_client.attempts import Attempts, Session
+from tieback_client.attempts import Attempts, CallSession
 from tieback_client.errors import Details
 from tieback_client.options import Options
 from tieback_client.rpc import RPCS, rpc_of
@@ -89,7 +89,7 @@ def test_every_outage_is_told_whoever_tells_of_it(
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr(attempts, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    session = Session("here", Options())
+    session = CallSession("here", Options())
     stream = Attempts(session, RPCS["IngestItems"], timeout=None)
     stream.progressed()
     told = []
@@ -177,11 +177,11 @@ async def test_a_server_that_is_not_there_is_told_in_three_seconds_with_the_way_
 
 def test_a_refused_connection_is_waited_out_where_the_server_was_there_before() -> None:
     refused = Unavailable("failed to connect: connection refused")
-    never, before = Session("here", Options()), Session("here", Options())
+    never, before = CallSession("here", Options()), CallSession("here", Options())
     before.answered()
-    slow = Session("here", Options())
+    slow = CallSession("here", Options())
 
-    def tries(session: Session, error: Unavailable, seconds: float) -> bool:
+    def tries(session: CallSession, error: Unavailable, seconds: float) -> bool:
         attempts = Attempts(session, RPCS["ListSpaces"], timeout=60)
         attempts.failed(error)
         attempts._first_failure = time.monotonic() - seconds
@@ -197,7 +197,7 @@ def test_a_refused_connection_is_waited_out_where_the_server_was_there_before() 
 
 
 def test_a_call_without_idempotency_is_never_sent_twice() -> None:
-    session = Session("here", Options())
+    session = CallSession("here", Options())
     once = replace(RPCS["Encode"], idempotent=False, reads_only=False)
 
     with pytest.raises(Unavailable):
@@ -270,7 +270,7 @@ def test_a_call_that_follows_what_an_overloaded_server_says_succeeds(served: Any
 
 
 def test_the_wait_grows_to_its_longest_and_ends_with_the_patience() -> None:
-    session = Session("here", Options(retry=Retry(initial=0.1, multiplier=2, maximum=0.4, seconds=10)))
+    session = CallSession("here", Options(retry=Retry(initial=0.1, multiplier=2, maximum=0.4, seconds=10)))
     session.reached = True
     call = Attempts(session, RPCS["Encode"], timeout=None)
 
@@ -357,7 +357,7 @@ def test_a_server_that_worked_on_a_stream_and_is_shut_down_again_has_patience_an
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr(attempts, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    session = Session("here", Options())
+    session = CallSession("here", Options())
     session.reached = True
     stream = Attempts(session, RPCS["IngestItems"], timeout=None)
     told = Unavailable("it is shutting down", Details(reason="UNAVAILABLE", request_id="seen"))

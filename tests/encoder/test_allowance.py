@@ -13,13 +13,13 @@ from support.bag_of_words import BagOfWords, card
 from tieback.allowance import BURST_SECONDS, Allowance
 from tieback.core.call import NO_CALL
 from tieback.core.errors import RateExceeded
-from tieback.core.tenant import Principal, Quota, act_for
+from tieback.core.tenant import Principal, TenantQuota, act_for
 from tieback.core.types.encoding import CachePolicy, EncodeRequest
 from tieback.encoder import Encoder
 
 SPACE = "bag-of-words"
 RATE = 10
-LIMITED, OTHER = (Principal(name, quota=Quota(tokens_per_second=RATE)) for name in ("limited", "other"))
+LIMITED, OTHER = (Principal(name, quota=TenantQuota(tokens_per_second=RATE)) for name in ("limited", "other"))
 FULL = int(RATE * BURST_SECONDS)
 
 

@@ -17,7 +17,7 @@ from support.bag_of_words import POISON, WIDTH, BagOfWords, card
 from support.each import each
 from tieback.core.call import NO_CALL
 from tieback.core.errors import Overloaded
-from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest, Truncation
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
@@ -250,7 +250,7 @@ async def test_a_precomputed_vector_is_never_cached(encoder: Encoder) -> None:
 
 
 async def test_token_numbers_are_encoded_and_kept_beside_the_text(encoder: Encoder) -> None:
-    content = Content(Modality.TEXT, TokenIds(np.array([5, 7], np.int64)))
+    content = Content(Modality.TEXT, TokenNumbers(np.array([5, 7], np.int64)))
 
     kinds = [
         encodings(await encoder.encode(EncodeRequest(SPACE, [content]), NO_CALL))[0].source,

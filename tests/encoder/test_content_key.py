@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.encoder.content_key import ContentKeys, size
 from tieback_contract.limits import Limits
@@ -65,8 +65,8 @@ def test_a_text_has_another_key_than_the_bytes_or_the_numbers_that_look_like_it(
     keys = [
         key("eight by"),
         key(b"eight by"),
-        key(TokenIds(numbers)),
-        key(TokenIds(numbers.astype(np.float64))),
+        key(TokenNumbers(numbers)),
+        key(TokenNumbers(numbers.astype(np.float64))),
         key(numbers),
         key(numbers[None]),
     ]
@@ -81,7 +81,7 @@ def test_a_text_that_has_no_utf8_has_a_key_too() -> None:
 def test_a_view_into_a_larger_array_is_its_own_numbers() -> None:
     numbers = np.arange(10, dtype=np.int64)
 
-    assert key(TokenIds(numbers[::2])) == key(TokenIds(np.array([0, 2, 4, 6, 8], np.int64)))
+    assert key(TokenNumbers(numbers[::2])) == key(TokenNumbers(np.array([0, 2, 4, 6, 8], np.int64)))
 
 
 def test_a_precomputed_vector_has_no_key() -> None:
@@ -92,7 +92,7 @@ def test_a_precomputed_vector_has_no_key() -> None:
 def test_the_size_is_that_of_what_is_hashed() -> None:
     contents = [
         Content(Modality.TEXT, "four"),
-        Content(Modality.TEXT, TokenIds(np.arange(2, dtype=np.int64))),
+        Content(Modality.TEXT, TokenNumbers(np.arange(2, dtype=np.int64))),
     ]
 
     assert size([*contents, Content(Modality.IMAGE, b"123"), Content(Modality.POINTS, np.zeros(3))]) == 47

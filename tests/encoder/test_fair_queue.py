@@ -6,7 +6,7 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tieback.batching.fair_queue import FairQueue, Line
+from tieback.batching.fair_queue import FairQueue, QueueLine
 
 
 def everything(_: str) -> bool:
@@ -14,11 +14,11 @@ def everything(_: str) -> bool:
 
 
 def serve(
-    queue: FairQueue[str], seconds_a_token: dict[str, float], lines: dict[str, Line] | None = None
+    queue: FairQueue[str], seconds_a_token: dict[str, float], lines: dict[str, QueueLine] | None = None
 ) -> str:
     """Takes the next item alone; returns whose it was: a tenant, or one of `lines`."""
     head = queue.window(1, everything)[0]
-    line = lines[head.request] if lines is not None else Line(head.request)
+    line = lines[head.request] if lines is not None else QueueLine(head.request)
     queue.take(line, [head])
     queue.charge(line, seconds_a_token[head.request] * head.cost)
     return head.request
@@ -26,9 +26,9 @@ def serve(
 
 def test_a_tenant_with_a_thousand_items_does_not_keep_another_waiting() -> None:
     queue: FairQueue[str] = FairQueue()
-    queue.add(Line("crawler"), "crawler", [10] * 1000)
+    queue.add(QueueLine("crawler"), "crawler", [10] * 1000)
     served = [serve(queue, {"crawler": 1.0})]
-    queue.add(Line("person"), "person", [10])
+    queue.add(QueueLine("person"), "person", [10])
 
     served += [serve(queue, {"crawler": 1.0, "person": 1.0}) for _ in range(2)]
 
@@ -38,7 +38,7 @@ def test_a_tenant_with_a_thousand_items_does_not_keep_another_waiting() -> None:
 def test_shares_are_of_time_and_not_of_items() -> None:
     queue: FairQueue[str] = FairQueue()
     for tenant in ("slow", "quick"):
-        queue.add(Line(tenant), tenant, [10] * 400)
+        queue.add(QueueLine(tenant), tenant, [10] * 400)
 
     turns = Counter(serve(queue, {"slow": 3.0, "quick": 1.0}) for _ in range(400))
 
@@ -47,10 +47,10 @@ def test_shares_are_of_time_and_not_of_items() -> None:
 
 def test_idling_saves_nothing_up() -> None:
     queue: FairQueue[str] = FairQueue()
-    queue.add(Line("busy"), "busy", [10] * 300)
+    queue.add(QueueLine("busy"), "busy", [10] * 300)
     for _ in range(100):
         serve(queue, {"busy": 1.0})
-    queue.add(Line("back"), "back", [10] * 300)
+    queue.add(QueueLine("back"), "back", [10] * 300)
 
     turns = Counter(serve(queue, {"busy": 1.0, "back": 1.0}) for _ in range(100))
 
@@ -59,17 +59,17 @@ def test_idling_saves_nothing_up() -> None:
 
 def test_within_a_tenant_a_huge_request_lets_later_small_ones_pass() -> None:
     queue: FairQueue[str] = FairQueue()
-    queue.add(Line(""), "huge", [50] * 100)
+    queue.add(QueueLine(""), "huge", [50] * 100)
     head = queue.window(1, everything)[0]
-    queue.take(Line(""), [head])
-    queue.add(Line(""), "small", [50])
+    queue.take(QueueLine(""), [head])
+    queue.add(QueueLine(""), "small", [50])
 
     order = [turn.request for turn in queue.window(5, everything)]
 
     assert "small" in order[:3]
 
 
-LINES = {"write": Line("acme", in_bulk=True), "search": Line("acme"), "other": Line("globex")}
+LINES = {"write": QueueLine("acme", in_bulk=True), "search": QueueLine("acme"), "other": QueueLine("globex")}
 
 
 def test_a_search_does_not_wait_for_the_writes_that_came_before_it() -> None:
@@ -123,7 +123,7 @@ def test_writes_of_before_do_not_count_against_later_ones() -> None:
 def test_what_is_not_wanted_any_more_is_forgotten_on_the_way() -> None:
     queue: FairQueue[str] = FairQueue()
     for name in ("gone", "kept", "gone"):
-        queue.add(Line(""), name, [1, 1])
+        queue.add(QueueLine(""), name, [1, 1])
 
     window = queue.window(10, lambda request: request == "kept")
 
@@ -140,15 +140,15 @@ def test_what_is_not_wanted_any_more_is_forgotten_on_the_way() -> None:
 def test_every_item_is_in_exactly_one_window_taken(requests: list[tuple[str, list[int]]], size: int) -> None:
     queue: FairQueue[str] = FairQueue()
     for tenant, costs in requests:
-        queue.add(Line(tenant), tenant, costs)
+        queue.add(QueueLine(tenant), tenant, costs)
     taken: Counter[str] = Counter()
     while len(queue):
         window = queue.window(size, everything)
         assert 1 <= len(window) <= size
         for tenant in {turn.request for turn in window}:
             chosen = [turn for turn in window if turn.request == tenant][::2]
-            queue.take(Line(tenant), chosen)
-            queue.charge(Line(tenant), float(len(chosen)))
+            queue.take(QueueLine(tenant), chosen)
+            queue.charge(QueueLine(tenant), float(len(chosen)))
             taken[tenant] += len(chosen)
 
     expected = Counter[str]()

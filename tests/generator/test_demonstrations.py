@@ -15,7 +15,7 @@ from generator.conftest import collect
 from support import bag_of_words
 from support.each import each
 from tieback.core.errors import Damaged, InvalidInput, NotFound, PermissionDenied, QuotaExceeded, Unsupported
-from tieback.core.tenant import Access, Principal, act_for
+from tieback.core.tenant import AccessLevel, Principal, act_for
 from tieback.encoder import Encoder
 from tieback.generator import Generator, demonstrations
 from tieback.generator.prompting import demonstrated_beginning, demonstrated_messages, demonstration_texts
@@ -195,7 +195,7 @@ async def test_a_damaged_one_is_named_and_can_be_put_again(generator: Generator,
     assert len(generator.demonstrations.virtual_tokens(["owls"]))
 
 
-def of_tenant(tenant: str, access: Access, work: Callable[[], Any]) -> Any:
+def of_tenant(tenant: str, access: AccessLevel, work: Callable[[], Any]) -> Any:
     def run() -> Any:
         act_for(Principal(tenant, access))
         return work()
@@ -207,13 +207,13 @@ async def test_each_tenant_has_its_own(generator: Generator) -> None:
     kept = generator.demonstrations
 
     with pytest.raises(NotFound):
-        of_tenant("acme", Access.READ, lambda: kept.check(["owls"]))
+        of_tenant("acme", AccessLevel.READ, lambda: kept.check(["owls"]))
     with pytest.raises(NotFound):
-        of_tenant("acme", Access.READ, lambda: kept.virtual_tokens(["owls"]))
+        of_tenant("acme", AccessLevel.READ, lambda: kept.virtual_tokens(["owls"]))
     with pytest.raises(PermissionDenied, match="needs the role write"):
-        of_tenant("acme", Access.READ, lambda: kept.put(OWLS).send(None))
+        of_tenant("acme", AccessLevel.READ, lambda: kept.put(OWLS).send(None))
     with pytest.raises(PermissionDenied, match="needs the role write"):
-        of_tenant("acme", Access.READ, lambda: kept.delete("owls").send(None))
+        of_tenant("acme", AccessLevel.READ, lambda: kept.delete("owls").send(None))
 
 
 async def test_a_tenant_has_so_many_at_most(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from support.each import each
 from tieback.core.call import NO_CALL
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, RateExceeded
-from tieback.core.tenant import Principal, Quota
+from tieback.core.tenant import Principal, TenantQuota
 from tieback.core.types.generation import GenerateRequest
 from tieback.generator import Generator
 from tieback.models.language_model import LanguageModel
@@ -375,7 +375,7 @@ async def test_an_unknown_model_or_method_names_the_choices(
 async def test_a_tenant_that_has_used_its_tokens_per_second_is_refused_and_others_are_not(
     small_generator: Generator,
 ) -> None:
-    limited = Principal("a", quota=Quota(tokens_per_second=1))
+    limited = Principal("a", quota=TenantQuota(tokens_per_second=1))
     sampling = SamplingParameters(max_tokens=20)
     await begun(limited, collect(small_generator, "hello", sampling=sampling))
 

@@ -20,7 +20,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.language import Sentence
 from tieback.core.plain_numbers import has_number
 from tieback.core.terms import DEFAULT_LANGUAGE, languages, terms_of, terms_of_query, words_of
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.index import words as index_words
 from tieback.methods import grounding as checking
@@ -192,5 +192,5 @@ async def test_a_claim_beside_any_passage_is_checked_by_every_method(checker: Cl
             await checker.check_grounding(CheckGroundingRequest([check], checker=MethodChoice(name)), NO_CALL)
         ).results
 
-        assert isinstance(found, CheckedText), name
+        assert isinstance(found, CheckedClaims), name
         assert len(found.verdicts) == 1

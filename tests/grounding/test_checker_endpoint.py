@@ -19,7 +19,7 @@ from tieback.core.errors import (
     StartupError,
     TiebackError,
 )
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import CardChecker, EndpointReader
 from tieback.models.claim_endpoint import ClaimEndpointModel
 from tieback_contract.claims import Verdict, VerdictLabel
@@ -50,7 +50,7 @@ async def checked(
     [result] = reply.results
     if isinstance(result, TiebackError):
         raise result
-    assert isinstance(result, CheckedText)
+    assert isinstance(result, CheckedClaims)
     return list(result.verdicts)
 
 

@@ -12,7 +12,7 @@ from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
 from tieback.core.recognised import joined
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback_contract.claims import VerdictLabel
@@ -33,16 +33,16 @@ async def checker(tmp_path: Path) -> AsyncIterator[ClaimChecker]:
     await encoder.close()
 
 
-async def checked(checker: ClaimChecker, one: GroundingCheck) -> CheckedText:
+async def checked(checker: ClaimChecker, one: GroundingCheck) -> CheckedClaims:
     result = (await checker.check_grounding(CheckGroundingRequest([one]), NO_CALL)).results[0]
-    assert isinstance(result, CheckedText)
+    assert isinstance(result, CheckedClaims)
     return result
 
 
 async def refused(checker: ClaimChecker, one: GroundingCheck) -> InvalidInput:
     good = GroundingCheck(TEXT, [HARBOUR])
     result, other = (await checker.check_grounding(CheckGroundingRequest([one, good]), NO_CALL)).results
-    assert isinstance(other, CheckedText), "the good one is checked all the same"
+    assert isinstance(other, CheckedClaims), "the good one is checked all the same"
     assert isinstance(result, InvalidInput)
     return result
 
@@ -150,7 +150,7 @@ async def test_a_checker_is_chosen_by_name_with_its_parameters(checker: ClaimChe
         )
     ).results
 
-    assert isinstance(result, CheckedText)
+    assert isinstance(result, CheckedClaims)
     assert result.verdicts[0].label is VerdictLabel.UNSUPPORTED
     with pytest.raises(NotFound, match="lexical_embedding"):
         await checker.check_grounding(

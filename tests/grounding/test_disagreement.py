@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from support.each import each
 from tieback.core.call import NO_CALL
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.disagreement import Disagreements
 from tieback.methods.grounding import Passage, TokenMark
@@ -26,7 +26,7 @@ async def verdict(
     spans = [(begin, begin + len((claim or text).encode()))]
     asked = GroundingCheck(text, [BRIDGE, FERRY], spans)
     [found] = (await checker.check_grounding(CheckGroundingRequest([asked], checker=method), NO_CALL)).results
-    assert isinstance(found, CheckedText)
+    assert isinstance(found, CheckedClaims)
     return found.verdicts[0]
 
 
@@ -111,7 +111,7 @@ async def test_where_a_passage_was_left_out_nothing_is_said_of_what_the_passages
         )
     ).results
 
-    assert isinstance(found, CheckedText)
+    assert isinstance(found, CheckedClaims)
     assert [(one.disagreement, one.marked) for one in found.verdicts] == [(None, ())]
 
 

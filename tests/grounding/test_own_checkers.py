@@ -23,7 +23,7 @@ from tieback.catalog.checker_card import CheckerCard
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.encoder import Encoder
 from tieback.grounding import Checkers, ClaimChecker, OwnChecker
 from tieback.grounding.card_checker import CardChecker
@@ -79,7 +79,7 @@ class Checked:
         checker: MethodChoice | None = OWN,
         question: str = "",
         call: Call = NO_CALL,
-    ) -> CheckedText:
+    ) -> CheckedClaims:
         evidence = [Evidence(passage, str(place)) for place, passage in enumerate(passages)]
         asked = GroundingCheck(text, evidence, question=question)
         [result] = (

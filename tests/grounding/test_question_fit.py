@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.each import each
 from tieback.core.call import NO_CALL
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.question_fit import answering, as_stated, fit_of
 from tieback_contract.claims import Claim, QuestionFit, Verdict, VerdictLabel
@@ -73,7 +73,7 @@ async def test_a_no_before_a_negation_is_no_second_one(checker: ClaimChecker) ->
     )
 
     [checked] = reply.results
-    assert isinstance(checked, CheckedText)
+    assert isinstance(checked, CheckedClaims)
     [verdict] = checked.verdicts
     assert (verdict.label, verdict.answers_question) == (VerdictLabel.SUPPORTED, ANSWERS)
 
@@ -90,7 +90,7 @@ async def test_a_claim_that_is_not_checked_or_not_asked_for_has_no_fit(checker: 
         NO_CALL,
     )
 
-    assert [one.verdicts[0].answers_question for one in reply.results if isinstance(one, CheckedText)] == [
+    assert [one.verdicts[0].answers_question for one in reply.results if isinstance(one, CheckedClaims)] == [
         None,
         None,
     ]

@@ -9,7 +9,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
 from tieback.core.state import check_state
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.encoder import Encoder
 from tieback.grounding import Checkers, ClaimChecker
 from tieback.methods.grounding._features import FEATURES
@@ -73,7 +73,7 @@ async def test_verdicts_of_the_shipped_checker(checker: ClaimChecker) -> None:
         await checker.check_grounding(CheckGroundingRequest([GroundingCheck(text, [RIVER])]), NO_CALL)
     ).results
 
-    assert isinstance(found, CheckedText)
+    assert isinstance(found, CheckedClaims)
     labels = [one.label for one in found.verdicts]
     assert labels[:2] == [VerdictLabel.SUPPORTED, VerdictLabel.SUPPORTED]
     assert labels[2:4] == [VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED]
@@ -97,9 +97,9 @@ async def test_an_instruction_beside_the_evidence_changes_no_verdict(checker: Cl
         )
     ).results
 
-    assert isinstance(alone, CheckedText)
+    assert isinstance(alone, CheckedClaims)
     for instruction, beside in zip(INSTRUCTIONS, others, strict=True):
-        assert isinstance(beside, CheckedText)
+        assert isinstance(beside, CheckedClaims)
         labels = [one.label for one in beside.verdicts]
         assert labels == [one.label for one in alone.verdicts], instruction
         assert "injected" not in {one.evidence_id for one in beside.citations}, instruction

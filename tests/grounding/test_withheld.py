@@ -7,7 +7,7 @@ import sys
 
 from support.each import each
 from tieback.core.call import NO_CALL
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.claim_check import LONGEST_CLAIM
 from tieback.grounding.languages import is_foreign
@@ -28,7 +28,7 @@ async def verdict(checker: ClaimChecker, text: str, *evidence: Evidence) -> tupl
             CheckGroundingRequest([GroundingCheck(text, evidence, [(0, len(text.encode()))])]), NO_CALL
         )
     ).results
-    assert isinstance(found, CheckedText)
+    assert isinstance(found, CheckedClaims)
     [one] = found.verdicts
     return one.label, one.reason
 
@@ -60,7 +60,7 @@ async def test_passages_in_other_languages_are_left_out_and_citations_name_those
         )
     ).results
 
-    assert isinstance(found, CheckedText)
+    assert isinstance(found, CheckedClaims)
     assert [one.label for one in found.verdicts] == [VerdictLabel.SUPPORTED]
     assert [one.evidence_id for one in found.citations] == ["harbour"]
 
@@ -86,7 +86,7 @@ async def test_a_checker_of_characters_knows_every_language(checker: ClaimChecke
         )
     ).results
 
-    assert isinstance(found, CheckedText)
+    assert isinstance(found, CheckedClaims)
     assert [one.label for one in found.verdicts] == [VerdictLabel.SUPPORTED]
 
 

@@ -18,7 +18,7 @@ from support.originals import files, photo
 from support.present import present
 from support.sections import SPACE, WIDTH, axis, vector
 from tieback.core.errors import NotFound, QuotaExceeded, StorageFull
-from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
+from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.reindexing import PendingItem
@@ -115,7 +115,9 @@ async def test_originals_are_read_by_those_a_collection_is_shared_with_and_nobod
     index = Index.open(store, originals_bytes=1000)
     await begun(Principal("globex"), index.create_collection("docs", SPACE, WIDTH))
     await begun(Principal("globex"), index.upsert("docs", [photo("a", b"red")]))
-    guest = Principal("acme", shared={CollectionKey("globex", "docs"): Share(Access.READ, Quota())})
+    guest = Principal(
+        "acme", shared={CollectionKey("globex", "docs"): Share(AccessLevel.READ, TenantQuota())}
+    )
 
     read = await begun(guest, index.stored.original("globex/docs", "a", "0"))
     with pytest.raises(NotFound, match="collection"):
@@ -151,7 +153,7 @@ async def test_past_the_limit_nothing_of_the_write_is_kept(index: Index, store: 
 async def test_originals_count_in_the_quota_and_those_of_a_refused_write_are_removed(
     index: Index, store: Path
 ) -> None:
-    tenant = Principal("acme", quota=Quota(bytes=500))
+    tenant = Principal("acme", quota=TenantQuota(bytes=500))
     await begun(tenant, index.create_collection("docs", SPACE, WIDTH))
 
     with pytest.raises(QuotaExceeded):

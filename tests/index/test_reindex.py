@@ -14,7 +14,7 @@ from support.reindexing import NEW, WIDER, along, encode_again
 from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied
-from tieback.core.tenant import Access, Principal
+from tieback.core.tenant import AccessLevel, Principal
 from tieback.core.types.collection import IndexedSection
 from tieback.core.types.fusion import Routing
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
@@ -210,7 +210,7 @@ async def test_vectors_of_another_space_or_too_few_are_refused_by_their_item(ind
 
 
 async def test_only_an_admin_of_the_owner_encodes_again(index: Index) -> None:
-    for access in (Access.READ, Access.WRITE):
+    for access in (AccessLevel.READ, AccessLevel.WRITE):
         for work in (
             index.begin_reindex("docs", NEW, WIDER),
             index.list_pending("docs"),

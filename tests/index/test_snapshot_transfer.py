@@ -26,7 +26,7 @@ from tieback.core.errors import (
     TiebackError,
     Unsupported,
 )
-from tieback.core.tenant import Access, Principal, Quota
+from tieback.core.tenant import AccessLevel, Principal, TenantQuota
 from tieback.index import Index
 from tieback_contract.collections import Snapshot, Source
 from tieback_contract.hits import Hit
@@ -256,13 +256,13 @@ async def test_a_name_that_another_snapshot_has_is_not_taken(index: Index) -> No
 
 async def test_an_import_counts_in_the_quota_part_by_part(index: Index, other: Index) -> None:
     data = await exported(index)
-    small = Principal("acme", quota=Quota(bytes=2 * PART + 1))
+    small = Principal("acme", quota=TenantQuota(bytes=2 * PART + 1))
 
     with pytest.raises(QuotaExceeded):
         await begun(small, imported(other, data))
 
     assert (await begun(small, other.usage())).bytes == 0
-    await begun(Principal("acme", quota=Quota(bytes=len(data))), imported(other, data))
+    await begun(Principal("acme", quota=TenantQuota(bytes=len(data))), imported(other, data))
     assert 0 < (await begun(small, other.usage())).bytes < len(data)
 
 
@@ -283,7 +283,7 @@ async def test_a_start_removes_an_import_that_was_not_finished(index: Index, tmp
 
 async def test_snapshots_are_moved_by_their_tenant_with_the_role_admin(index: Index) -> None:
     data = await exported(index)
-    for access in (Access.READ, Access.WRITE):
+    for access in (AccessLevel.READ, AccessLevel.WRITE):
         for work in (
             index.snapshots.export_snapshot("first", 0),
             index.snapshots.import_snapshot("moved", 0, data, last=True),

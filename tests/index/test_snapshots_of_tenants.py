@@ -9,7 +9,7 @@ import pytest
 from support.acting import begun
 from support.sections import SPACE, WIDTH, item
 from tieback.core.errors import NotFound, PermissionDenied, QuotaExceeded, TiebackError
-from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
+from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota
 from tieback.index import Index
 
 ACME, GLOBEX = Principal("acme"), Principal("globex")
@@ -77,9 +77,9 @@ async def test_two_tenants_have_snapshots_of_one_name(index: Index, store: Path)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("access", [Access.READ, Access.WRITE])
+@pytest.mark.parametrize("access", [AccessLevel.READ, AccessLevel.WRITE])
 async def test_snapshots_are_listed_by_any_role_and_changed_by_admin_alone(
-    index: Index, change: str, access: Access
+    index: Index, change: str, access: AccessLevel
 ) -> None:
     error = await error_of(Principal("globex", access), CHANGES[change](index))
 
@@ -89,7 +89,7 @@ async def test_snapshots_are_listed_by_any_role_and_changed_by_admin_alone(
 
 
 async def test_a_shared_collection_is_kept_by_its_owner_alone(index: Index) -> None:
-    acme = Principal("acme", shared={HANDBOOK: Share(Access.WRITE, Quota())})
+    acme = Principal("acme", shared={HANDBOOK: Share(AccessLevel.WRITE, TenantQuota())})
 
     error = await error_of(acme, index.snapshots.create_snapshot("globex/handbook", "mine"))
     assert isinstance(error, PermissionDenied)
@@ -106,7 +106,7 @@ async def test_the_bytes_of_snapshots_count_in_the_quota_until_they_are_deleted(
     assert (await begun(GLOBEX, index.usage())).bytes == first.byte_count > 0
     await begun(GLOBEX, index.snapshots.restore_snapshot("first", "handbook"))
     stored = (await begun(GLOBEX, index.usage())).bytes
-    tight = Principal("globex", quota=Quota(bytes=stored + first.byte_count - 1))
+    tight = Principal("globex", quota=TenantQuota(bytes=stored + first.byte_count - 1))
 
     error = await error_of(tight, index.snapshots.create_snapshot("handbook", "second"))
     assert isinstance(error, QuotaExceeded)
@@ -127,7 +127,7 @@ async def test_the_bytes_of_snapshots_count_in_the_quota_until_they_are_deleted(
 async def test_what_is_restored_is_held_against_the_quota(index: Index, store: Path, what: str) -> None:
     usage = await begun(GLOBEX, index.usage())
     most = {"items": usage.items + 1, "bytes": usage.bytes + 1, "collections": usage.collections}
-    tight = Principal("globex", quota=Quota(**{what: most[what]}))
+    tight = Principal("globex", quota=TenantQuota(**{what: most[what]}))
 
     error = await error_of(tight, index.snapshots.restore_snapshot("first", "again"))
 

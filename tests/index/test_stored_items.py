@@ -10,7 +10,7 @@ from support.acting import begun
 from support.present import present
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import NotFound, PermissionDenied
-from tieback.core.tenant import Access, Principal
+from tieback.core.tenant import AccessLevel, Principal
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.index import Index
@@ -85,6 +85,6 @@ async def test_of_two_tenants_each_has_its_own_folder_and_needs_the_role(index: 
 
     assert len(folders | {index.stored.upgrades("docs")}) == 3
     with pytest.raises(PermissionDenied, match="admin"):
-        await begun(Principal("acme", Access.WRITE), index.stored.read("docs", []))
+        await begun(Principal("acme", AccessLevel.WRITE), index.stored.read("docs", []))
     with pytest.raises(NotFound):
         await begun(Principal("initech"), index.stored.sample("docs", 1))

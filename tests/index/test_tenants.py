@@ -11,7 +11,7 @@ from support.each import each
 from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied, QuotaExceeded, TiebackError
-from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
+from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota
 from tieback.index import Index
 from tieback_contract.collections import Source
 from tieback_contract.vectors import SpaceRef
@@ -37,8 +37,10 @@ ADMINISTERS: dict[str, Asked] = {"delete": lambda index, name: index.delete_coll
 ALL = READS | WRITES | ADMINISTERS
 
 
-def shared_with_acme(access: Access, own: Access = Access.ADMIN, quota: Quota | None = None) -> Principal:
-    return Principal("acme", own, shared={HANDBOOK: Share(access, quota or Quota())})
+def shared_with_acme(
+    access: AccessLevel, own: AccessLevel = AccessLevel.ADMIN, quota: TenantQuota | None = None
+) -> Principal:
+    return Principal("acme", own, shared={HANDBOOK: Share(access, quota or TenantQuota())})
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ async def test_another_tenants_collection_is_not_found_just_as_one_that_does_not
     index: Index, asked: str
 ) -> None:
     for name in ("secret", "globex/secret"):
-        for principal in (ACME, shared_with_acme(Access.WRITE), Principal("")):
+        for principal in (ACME, shared_with_acme(AccessLevel.WRITE), Principal("")):
             there = await error_of(principal, ALL[asked](index, name))
             absent = await error_of(principal, ALL[asked](index, name.replace("secret", "nosuch")))
 
@@ -106,7 +108,7 @@ async def test_collections_of_one_name_are_still_apart_after_a_restart(
 
 async def test_a_shared_collection_is_listed_and_read_under_its_owners_name(index: Index) -> None:
     await begun(ACME, index.create_collection("zoo", SPACE, WIDTH))
-    acme = shared_with_acme(Access.READ)
+    acme = shared_with_acme(AccessLevel.READ)
 
     assert await names(index, acme) == ["globex/handbook", "zoo"]
     for read in READS.values():
@@ -117,7 +119,7 @@ async def test_a_shared_collection_is_listed_and_read_under_its_owners_name(inde
 
 @pytest.mark.parametrize("asked", WRITES | ADMINISTERS)
 async def test_a_collection_that_is_shared_for_reading_is_not_written(index: Index, asked: str) -> None:
-    error = await error_of(shared_with_acme(Access.READ), ALL[asked](index, "globex/handbook"))
+    error = await error_of(shared_with_acme(AccessLevel.READ), ALL[asked](index, "globex/handbook"))
 
     assert isinstance(error, PermissionDenied)
     assert f"needs the role {'admin' if asked in ADMINISTERS else 'write'}" in error.message
@@ -125,7 +127,7 @@ async def test_a_collection_that_is_shared_for_reading_is_not_written(index: Ind
 
 
 async def test_a_collection_that_is_shared_for_writing_is_written_and_not_deleted(index: Index) -> None:
-    acme = shared_with_acme(Access.WRITE)
+    acme = shared_with_acme(AccessLevel.WRITE)
 
     await begun(acme, index.upsert("globex/handbook", [item("b")]))
     await begun(acme, index.delete_items("globex/handbook", ["a"]))
@@ -136,10 +138,10 @@ async def test_a_collection_that_is_shared_for_writing_is_written_and_not_delete
 
 
 @pytest.mark.parametrize(
-    ("access", "denied"), [(Access.READ, WRITES | ADMINISTERS), (Access.WRITE, ADMINISTERS)]
+    ("access", "denied"), [(AccessLevel.READ, WRITES | ADMINISTERS), (AccessLevel.WRITE, ADMINISTERS)]
 )
 async def test_a_token_does_to_its_own_collections_what_its_role_allows_and_no_more(
-    index: Index, access: Access, denied: dict[str, Asked]
+    index: Index, access: AccessLevel, denied: dict[str, Asked]
 ) -> None:
     globex = Principal("globex", access)
     for asked, call in ALL.items():
@@ -157,7 +159,9 @@ async def test_a_token_does_to_its_own_collections_what_its_role_allows_and_no_m
 
 async def test_no_tenant_makes_a_collection_of_another(index: Index) -> None:
     for name in ("globex/more", "acme/more", "globex/handbook"):
-        error = await error_of(shared_with_acme(Access.WRITE), index.create_collection(name, SPACE, WIDTH))
+        error = await error_of(
+            shared_with_acme(AccessLevel.WRITE), index.create_collection(name, SPACE, WIDTH)
+        )
         assert isinstance(error, InvalidInput)
         assert str(error.field) == "name"
 
@@ -181,7 +185,7 @@ async def test_a_page_token_of_one_tenant_is_none_of_another(index: Index) -> No
 
 
 async def test_items_over_the_quota_are_refused_with_the_way_out_and_nothing_is_written(index: Index) -> None:
-    globex = Principal("globex", quota=Quota(items=4))
+    globex = Principal("globex", quota=TenantQuota(items=4))
     await begun(globex, index.upsert("handbook", [item("b"), item("c")]))
 
     error = await error_of(globex, index.upsert("secret", [item("b")]))
@@ -202,7 +206,7 @@ async def test_bytes_over_the_quota_are_refused_and_a_smaller_item_may_take_the_
     await begun(GLOBEX, index.upsert("handbook", [large]))
     stored = (await begun(GLOBEX, index.usage())).bytes
     assert 5000 < stored < 6000
-    lowered = Principal("globex", quota=Quota(bytes=stored - 2000))
+    lowered = Principal("globex", quota=TenantQuota(bytes=stored - 2000))
 
     assert isinstance(await error_of(lowered, index.upsert("handbook", [item("b")])), QuotaExceeded)
     await begun(lowered, index.upsert("handbook", [item("large", section(axis(0), "word " * 500))]))
@@ -217,7 +221,7 @@ async def test_metadata_and_titles_count_as_bytes(index: Index) -> None:
 
 
 async def test_writes_at_the_same_time_do_not_pass_the_quota_together(index: Index) -> None:
-    globex = Principal("globex", quota=Quota(items=7))
+    globex = Principal("globex", quota=TenantQuota(items=7))
 
     outcomes = await asyncio.gather(
         *(begun(globex, index.upsert("handbook", [item(f"new {number}")])) for number in range(20)),
@@ -229,7 +233,7 @@ async def test_writes_at_the_same_time_do_not_pass_the_quota_together(index: Ind
 
 
 async def test_what_is_written_to_a_shared_collection_counts_against_its_owner(index: Index) -> None:
-    acme = shared_with_acme(Access.WRITE, quota=Quota(items=3))
+    acme = shared_with_acme(AccessLevel.WRITE, quota=TenantQuota(items=3))
     await begun(acme, index.upsert("globex/handbook", [item("b")]))
 
     error = await error_of(acme, index.upsert("globex/handbook", [item("c")]))
@@ -241,7 +245,7 @@ async def test_what_is_written_to_a_shared_collection_counts_against_its_owner(i
 
 
 async def test_collections_over_the_quota_are_refused(index: Index) -> None:
-    globex = Principal("globex", quota=Quota(collections=2))
+    globex = Principal("globex", quota=TenantQuota(collections=2))
 
     assert isinstance(await error_of(globex, index.create_collection("more", SPACE, WIDTH)), QuotaExceeded)
     await begun(globex, index.create_collection("secret", SPACE, WIDTH))  # there already

@@ -13,27 +13,31 @@ from support.acting import begun
 from support.requests import searched
 from support.sections import SPACE, WIDTH, item, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied, TiebackError
-from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
+from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota
 from tieback.index import Index
 
 READ_A, WRITE_B = CollectionKey("one", "a"), CollectionKey("one", "b")
 PRINCIPALS = {
     "one": Principal("one"),
     "two": Principal(
-        "two", shared={READ_A: Share(Access.READ, Quota()), WRITE_B: Share(Access.WRITE, Quota())}
+        "two",
+        shared={
+            READ_A: Share(AccessLevel.READ, TenantQuota()),
+            WRITE_B: Share(AccessLevel.WRITE, TenantQuota()),
+        },
     ),
-    "reader": Principal("two", Access.READ, shared={WRITE_B: Share(Access.WRITE, Quota())}),
+    "reader": Principal("two", AccessLevel.READ, shared={WRITE_B: Share(AccessLevel.WRITE, TenantQuota())}),
     "nobody": Principal(""),
 }
 NEEDED = {
-    "create": Access.ADMIN,
-    "delete": Access.ADMIN,
-    "upsert": Access.WRITE,
-    "remove": Access.WRITE,
-    "get": Access.READ,
-    "item": Access.READ,
-    "items": Access.READ,
-    "search": Access.READ,
+    "create": AccessLevel.ADMIN,
+    "delete": AccessLevel.ADMIN,
+    "upsert": AccessLevel.WRITE,
+    "remove": AccessLevel.WRITE,
+    "get": AccessLevel.READ,
+    "item": AccessLevel.READ,
+    "items": AccessLevel.READ,
+    "search": AccessLevel.READ,
 }
 STEPS = st.tuples(
     st.sampled_from(sorted(PRINCIPALS)),

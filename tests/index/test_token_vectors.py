@@ -21,7 +21,7 @@ from tieback.core.errors import (
     QuotaExceeded,
     StorageFull,
 )
-from tieback.core.tenant import PRINCIPAL, Access, Principal, Quota
+from tieback.core.tenant import PRINCIPAL, AccessLevel, Principal, TenantQuota
 from tieback.core.types.collection import IndexedSection
 from tieback.core.types.reindexing import PendingItem, ReindexedItem
 from tieback.core.types.token_vectors import TokenVectors
@@ -242,7 +242,7 @@ async def test_a_reindex_for_other_rows_begins_anew(texts: Index) -> None:
 async def test_rows_count_in_the_quota(store: Path) -> None:
     index = Index.open(store)
     rows, without = 40 * (4 * WIDE + 8), 2000
-    tenant = Principal("acme", Access.ADMIN, Quota(bytes=rows + without))
+    tenant = Principal("acme", AccessLevel.ADMIN, TenantQuota(bytes=rows + without))
     PRINCIPAL.set(tenant)
     await index.create_collection("texts", SPACE, WIDTH, token_vectors=PLAIN)
     words = " ".join(f"w{n}" for n in range(40))

@@ -40,7 +40,7 @@ from tieback.methods.projection import unit_rows
 from tieback.methods.token_reduction import GRAPH as REDUCTION_GRAPH
 from tieback.methods.token_reduction import merge_batch, token_reductions
 from tieback.models.bound_graph import ProjectionGraph
-from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
+from tieback.models.joint_space_artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
 from tieback.models.session import Session
 from tieback.recipes import export_router
 from tieback.recipes.torch_export import export_module
@@ -159,7 +159,9 @@ def export_projection(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a binding's graph it says what it says by itself."""
     words, eyes = SpaceRef("words", "r", "f"), SpaceRef("eyes", "r", "f")
     fitted = BoundProjection(words, 6, "eyes", NAME, {}, projection.fit(NAME, *ANCHORS))
-    bound = JointSpaceArtifact((Block(words, Modality.TEXT, 6), Block(eyes, Modality.IMAGE, 5)), (fitted,))
+    bound = JointSpaceArtifact(
+        (SpaceBlock(words, Modality.TEXT, 6), SpaceBlock(eyes, Modality.IMAGE, 5)), (fitted,)
+    )
     monkeypatch.setattr(export_router, "_is_large", lambda _projection: True)
 
     graphs = export_router.export_graphs(bound, {Modality.TEXT: ["words"]})

@@ -15,7 +15,7 @@ from tieback.core.errors import Unavailable
 from tieback.milvus import MilvusIndex, numbers, turns
 from tieback.milvus.catalog import Catalog, Known
 from tieback.milvus.connection import Milvus
-from tieback.milvus.numbers import Head, NumberStore
+from tieback.milvus.numbers import NumbersHead, NumberStore
 
 pytestmark = pytest.mark.all
 
@@ -27,7 +27,7 @@ def known(address: str) -> Known:
     return found
 
 
-def head(address: str) -> Head:
+def head(address: str) -> NumbersHead:
     milvus = Milvus(address)
     store = NumberStore(milvus, known(address).identity, "reader")
     read = store.head()

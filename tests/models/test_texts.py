@@ -13,7 +13,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
 from tieback.core.spans import ByteOffsets
 from tieback.core.tenant import TENANT
-from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import Truncation
 from tieback.models.content import read_text
 from tieback.models.recent_encodings import RecentEncodings
@@ -134,7 +134,7 @@ def test_recent_encodings_are_bounded_and_the_oldest_go_first(tokenizer: TextTok
 
 
 def of_tokens(*ids: int) -> Content:
-    return Content(Modality.TEXT, TokenIds(np.array(ids, np.int64)))
+    return Content(Modality.TEXT, TokenNumbers(np.array(ids, np.int64)))
 
 
 @pytest.mark.parametrize("text", ["the cat sat", "a " * 40])
@@ -175,7 +175,7 @@ def test_token_numbers_that_the_model_cannot_read_are_refused(
 def test_token_numbers_are_int64_in_a_row(tokenizer: TextTokenizer) -> None:
     for wrong in (np.array([1.5]), np.array([[101, 102]])):
         with pytest.raises(InvalidInput, match="a row of int64"):
-            tokenizer.read(Content(Modality.TEXT, TokenIds(wrong)), Limits(), Truncation.REFUSE)
+            tokenizer.read(Content(Modality.TEXT, TokenNumbers(wrong)), Limits(), Truncation.REFUSE)
 
 
 LONG_TEXTS = {

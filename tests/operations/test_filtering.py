@@ -9,13 +9,15 @@ import pytest
 from support.counting_kind import counting, over
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 from tieback.operations.filtering import passes, read_filter
 from tieback_contract.operations import OperationState
 
-REINDEX = Operation("reindex-1", "reindex", "", "handbook", {"collection": "handbook"}, 0.0)
-ENDED = Operation("reindex-2", "reindex", "", "album", {"collection": "album"}, 1.0, OperationState.FAILED)
-COUNT = Operation("count-3", "count", "", "numbers", {"path": "numbers"}, 2.0, OperationState.RUNNING)
+REINDEX = OperationRecord("reindex-1", "reindex", "", "handbook", {"collection": "handbook"}, 0.0)
+ENDED = OperationRecord(
+    "reindex-2", "reindex", "", "album", {"collection": "album"}, 1.0, OperationState.FAILED
+)
+COUNT = OperationRecord("count-3", "count", "", "numbers", {"path": "numbers"}, 2.0, OperationState.RUNNING)
 
 
 @each(
@@ -37,7 +39,7 @@ COUNT = Operation("count-3", "count", "", "numbers", {"path": "numbers"}, 2.0, O
         ('NOT (collection = "handbook" OR done)', [COUNT]),
     ],
 )
-def test_a_filter_passes_what_its_fields_say(text: str, expected: list[Operation]) -> None:
+def test_a_filter_passes_what_its_fields_say(text: str, expected: list[OperationRecord]) -> None:
     tree = read_filter(text)
 
     assert [one for one in (REINDEX, ENDED, COUNT) if passes(tree, one)] == expected

@@ -15,15 +15,15 @@ from tieback.core.errors import (
     Overloaded,
     PermissionDenied,
 )
-from tieback.core.tenant import Access, Principal
-from tieback.core.types.operation import Operation
+from tieback.core.tenant import AccessLevel, Principal
+from tieback.core.types.operation import OperationRecord
 from tieback.operations.service import Bounds
 
 
 async def test_no_more_run_at_once_than_the_bound_and_tenants_take_turns(folder: Path, opened: Any) -> None:
     async with opened(bounds=Bounds(running=2)) as operations:
 
-        def start(tenant: str, number: int) -> asyncio.Task[Operation]:
+        def start(tenant: str, number: int) -> asyncio.Task[OperationRecord]:
             name = f"{tenant}{number}"
             request = counting(folder, name, steps=4, pause=0.02)
             return begun(Principal(tenant), operations.start("count", request))
@@ -72,7 +72,7 @@ async def test_only_an_admin_cancels_and_deletes(folder: Path, opened: Any) -> N
     async with opened() as operations:
         started = await operations.start("count", counting(folder, steps=200, pause=0.02))
 
-        for access in (Access.READ, Access.WRITE):
+        for access in (AccessLevel.READ, AccessLevel.WRITE):
             for work in (operations.cancel(started.id), operations.delete(started.id)):
                 with pytest.raises(PermissionDenied, match="needs the role admin"):
                     await begun(Principal("", access), work)
@@ -130,7 +130,7 @@ async def test_the_newest_that_have_ended_are_kept_for_a_time(folder: Path, open
 
 
 async def test_what_a_tenant_began_that_is_gone_ends(folder: Path, opened: Any) -> None:
-    def act(operation: Operation) -> None:
+    def act(operation: OperationRecord) -> None:
         raise PermissionDenied(f"no tenant {operation.owner!r}")
 
     async with opened(act=act) as operations:

@@ -15,7 +15,7 @@ from tieback.core.errors import (
     NotFound,
     StartupError,
 )
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 from tieback.operations import kinds, run
 from tieback.operations.journal import Journal
 from tieback.operations.service import Bounds, Operations
@@ -28,7 +28,7 @@ async def test_a_kind_is_found_by_its_file_alone(folder: Path) -> None:
 
 
 async def test_an_operation_runs_to_its_end_and_keeps_its_result(folder: Path, opened: Any) -> None:
-    ended: list[Operation] = []
+    ended: list[OperationRecord] = []
     async with opened(on_end=ended.append) as operations:
         started = await operations.start("count", counting(folder, steps=5))
         end = await over(operations, started.id)

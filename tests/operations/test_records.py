@@ -10,7 +10,7 @@ from support.each import each
 from tieback.core import errors
 from tieback.core.error_record import read_error, write_error
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, Overloaded, TiebackError
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 from tieback.operations.records import read_operation, write_operation
 from tieback.serving import failures
 from tieback_contract.operations import OperationState
@@ -47,7 +47,7 @@ def test_an_error_of_a_class_that_is_gone_keeps_its_message() -> None:
 
 
 def test_an_operation_is_read_as_it_was_written() -> None:
-    operation = Operation(
+    operation = OperationRecord(
         id="count-1",
         kind="count",
         owner="acme",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 from tieback.operations.turns import Turns
 from tieback_contract.operations import OperationState
 
 
-def waiting(owner: str, number: int) -> Operation:
-    return Operation(f"{owner}{number}", "count", owner, f"{owner}{number}", {}, float(number))
+def waiting(owner: str, number: int) -> OperationRecord:
+    return OperationRecord(f"{owner}{number}", "count", owner, f"{owner}{number}", {}, float(number))
 
 
-def order(operations: list[Operation], running: int) -> list[str]:
+def order(operations: list[OperationRecord], running: int) -> list[str]:
     """In which order they run, where so many run at once and the first that runs ends first."""
     turns, known, active, ran = Turns(), {one.id: one for one in operations}, [], []
     while chosen := turns.next(known.values()):

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from tieback.core.types.upgrading import Anchors
 from tieback.methods.projection import unit_rows
-from tieback.operations.upgrade_measures import Parts, Recall, mapped, measured, split
+from tieback.operations.upgrade_measures import MeasuredRecall, Parts, mapped, measured, split
 from tieback.operations.upgrade_work import Work
 
 ROWS = unit_rows(np.random.default_rng(0).normal(size=(40, 6)))
 
 
 def test_a_recall_has_the_interval_of_wilson() -> None:
-    half = Recall.of(np.array([True, False] * 50))
-    every, none = Recall.of(np.ones(10, bool)), Recall.of(np.zeros(10, bool))
+    half = MeasuredRecall.of(np.array([True, False] * 50))
+    every, none = MeasuredRecall.of(np.ones(10, bool)), MeasuredRecall.of(np.zeros(10, bool))
 
     assert (half.value, half.low, half.high) == pytest.approx((0.5, 0.4038, 0.5962), abs=1e-4)
     assert (every.value, every.low, every.high) == pytest.approx((1.0, 0.7225, 1.0), abs=1e-4)

@@ -21,7 +21,7 @@ from support.same_hits import assert_same_hits
 from support.shade_worlds import plain_world
 from support.shades import CLASSES, NAMES, write_words
 from tieback.models.store import Store
-from tieback.recipes.binding import Options, Replacement, replace_component
+from tieback.recipes.binding import BindingOptions, Replacement, replace_component
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
 from tieback_client import Client, Image, Item, Section
@@ -101,7 +101,7 @@ def replaced(tmp_path_factory: pytest.TempPathFactory) -> Replaced:
     assert pull([talk], [talk], world.store, Silent()) == []
     before = world.bind().bound
     cards, one = [*world.cards, talk], Replacement("words", "talk")
-    options = Options(data=(world.data,), method="affine")
+    options = BindingOptions(data=(world.data,), method="affine")
     after = replace_component(before, one, cards, Store(world.store.root), options, lambda _: None).bound
     return Replaced(folder, world.store.root, before.revision, after.revision)
 

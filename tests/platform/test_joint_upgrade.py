@@ -16,7 +16,7 @@ from support.small_spaces import write_words
 from support.word_spaces import SEA, word_spaces
 from support.word_spaces import WORDS as VOCABULARY
 from tieback.catalog.own_directory import directory_hashes
-from tieback.models.joint_space_artifact import Block, BoundProjection
+from tieback.models.joint_space_artifact import BoundProjection, SpaceBlock
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback_client import Client, Item
@@ -54,7 +54,7 @@ def test_a_collection_follows_a_joint_space_of_which_a_component_was_replaced(tm
     bound = dataclasses.replace(
         spaces.bound,
         blocks=tuple(
-            Block(card.space, Modality.TEXT, WIDTH) if new else one
+            SpaceBlock(card.space, Modality.TEXT, WIDTH) if new else one
             for new, one in zip(replaced, spaces.bound.blocks, strict=True)
         ),
         projections=tuple(

@@ -17,7 +17,7 @@ from support.small_spaces import write_words
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.content import Content
 from tieback.methods.projection import fit, unit_rows
-from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
+from tieback.models.joint_space_artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.encoding import encode
@@ -61,7 +61,10 @@ def small_binding(folder: Path) -> tuple[Path, Store]:
     for (source, block), state in states.items():
         method, card = "subspace" if source == block else "anchor_attention", spaces[source]
         projections.append(BoundProjection(card.space, card.width, block, method, {}, state))
-    blocks = [Block(shapes.space, Modality.POINTS, shapes.width), Block(words.space, Modality.TEXT, WIDTH)]
+    blocks = [
+        SpaceBlock(shapes.space, Modality.POINTS, shapes.width),
+        SpaceBlock(words.space, Modality.TEXT, WIDTH),
+    ]
     return JointSpaceArtifact(tuple(blocks), tuple(projections)).save(folder / "bound"), store
 
 

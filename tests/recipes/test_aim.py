@@ -11,7 +11,7 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.language_model import load_language_model
 from tieback.models.learned import ServedModels
 from tieback.models.learned.soft_context import SoftContext
-from tieback.recipes.train import Outcome
+from tieback.recipes.train import TrainingOutcome
 from tieback.recipes.trained._demonstrated import FORMS, WAYS, episodes
 from tieback.recipes.trained._made_questions import Asked
 from tieback.serving.artifacts import ServedArtifacts
@@ -34,11 +34,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: World) -> Outcome:
+def outcome(world: World) -> TrainingOutcome:
     return world.train("aim", "out", **QUICK)
 
 
-def test_it_measures_virtual_tokens_beside_their_controls(outcome: Outcome) -> None:
+def test_it_measures_virtual_tokens_beside_their_controls(outcome: TrainingOutcome) -> None:
     costs = {one["demonstrations"]: one["cost"] for one in outcome.learned.metrics["costs"]}
     [counts] = outcome.learned.metrics["tokens"]
 
@@ -49,14 +49,16 @@ def test_it_measures_virtual_tokens_beside_their_controls(outcome: Outcome) -> N
     assert losses[-1][1] < losses[0][1]
 
 
-def test_the_same_run_finds_all_its_steps(world: World, outcome: Outcome) -> None:
+def test_the_same_run_finds_all_its_steps(world: World, outcome: TrainingOutcome) -> None:
     again = world.train("aim", "out", **QUICK)
 
     assert again.folder == outcome.folder
     assert again.made == ()
 
 
-def test_it_is_served_for_its_language_model_and_needs_no_encoder(world: World, outcome: Outcome) -> None:
+def test_it_is_served_for_its_language_model_and_needs_no_encoder(
+    world: World, outcome: TrainingOutcome
+) -> None:
     models = ServedModels([], [], [world.model], world.store)
 
     [one] = ServedArtifacts([str(outcome.folder)], models).all(SoftContext)

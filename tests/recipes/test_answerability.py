@@ -14,7 +14,7 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.state import check_state
 from tieback.methods.answerability.question_alignment import STATE
 from tieback.models.learned.answerability import JUDGE
-from tieback.recipes.train import REPORT, Outcome
+from tieback.recipes.train import REPORT, TrainingOutcome
 from tieback.recipes.trained._made_questions import Stated, questions_of
 from tieback.recipes.trained.answerability import auc, calibration, precisions
 
@@ -56,12 +56,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: SmallTraining) -> Outcome:
+def outcome(world: SmallTraining) -> TrainingOutcome:
     return world.train("out")
 
 
 def test_what_is_learned_is_a_state_of_the_method_that_tells_held_out_questions_apart(
-    world: SmallTraining, outcome: Outcome
+    world: SmallTraining, outcome: TrainingOutcome
 ) -> None:
     state = JUDGE.learned(outcome.folder, [world.card.space])
 
@@ -73,7 +73,7 @@ def test_what_is_learned_is_a_state_of_the_method_that_tells_held_out_questions_
     assert "birds" in (outcome.folder / REPORT).read_text()
 
 
-def test_it_belongs_to_the_weights_that_it_was_learned_by(outcome: Outcome) -> None:
+def test_it_belongs_to_the_weights_that_it_was_learned_by(outcome: TrainingOutcome) -> None:
     assert JUDGE.learned(outcome.folder, []) is None
 
 

@@ -32,7 +32,7 @@ from tieback.models.default_binding import DefaultBinding
 from tieback.models.joint_space_artifact import BINDING, JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.bind_default import TEXTS, bind_default, library
-from tieback.recipes.binding.bind import Outcome
+from tieback.recipes.binding.bind import BindingOutcome
 from tieback.recipes.fitting.projections import WORTH, Anchors, ProjectionFitter
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
@@ -48,11 +48,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: World) -> Outcome:
+def outcome(world: World) -> BindingOutcome:
     return world.bind()
 
 
-def test_a_binding_is_made_and_loads(outcome: Outcome) -> None:
+def test_a_binding_is_made_and_loads(outcome: BindingOutcome) -> None:
     bound = JointSpaceArtifact.load(outcome.folder)
 
     assert bound.revision == outcome.bound.revision
@@ -70,7 +70,7 @@ def test_a_binding_is_made_and_loads(outcome: Outcome) -> None:
     }
 
 
-def test_names_that_no_fit_has_seen_find_what_they_name(outcome: Outcome) -> None:
+def test_names_that_no_fit_has_seen_find_what_they_name(outcome: BindingOutcome) -> None:
     rows = {
         (row["task"], row["measure"]): {one["name"].partition(":")[0]: one["value"] for one in row["rows"]}
         | row
@@ -83,7 +83,7 @@ def test_names_that_no_fit_has_seen_find_what_they_name(outcome: Outcome) -> Non
         assert found["uniform"] > found["chance"] + 0.15
 
 
-def test_the_report_says_what_every_part_is_worth(outcome: Outcome) -> None:
+def test_the_report_says_what_every_part_is_worth(outcome: BindingOutcome) -> None:
     metrics = outcome.bound.metrics
 
     eyes, words = (metrics["alignment"]["spaces"].index(name) for name in ("eyes", "words"))
@@ -99,7 +99,7 @@ def test_the_report_says_what_every_part_is_worth(outcome: Outcome) -> None:
     assert outcome.bound.losses["image"]["eyes"] == 100  # without the only one that sees, they say nothing
 
 
-def test_imputations_are_fitted_chosen_and_kept_at_half_precision(outcome: Outcome) -> None:
+def test_imputations_are_fitted_chosen_and_kept_at_half_precision(outcome: BindingOutcome) -> None:
     bound, reported = JointSpaceArtifact.load(outcome.folder), outcome.bound.metrics["imputation"]
 
     assert sorted(one.method for one in bound.imputations) == imputations.names()
@@ -123,7 +123,7 @@ def test_with_one_text_space_nothing_can_be_imputed(world: World, tmp_path: Path
     assert bound.losses["text"]["words"] > 50
 
 
-def test_weight_ranges_hold_the_mean_weights(outcome: Outcome) -> None:
+def test_weight_ranges_hold_the_mean_weights(outcome: BindingOutcome) -> None:
     (router,) = [one for one in outcome.bound.routers if one.modality is Modality.TEXT]
 
     assert sum(router.mean_weights.values()) == pytest.approx(1, abs=1e-5)
@@ -131,7 +131,7 @@ def test_weight_ranges_hold_the_mean_weights(outcome: Outcome) -> None:
         assert 0 <= low <= router.mean_weights[block] <= high <= 1
 
 
-def test_a_second_run_computes_nothing_and_makes_the_same(world: World, outcome: Outcome) -> None:
+def test_a_second_run_computes_nothing_and_makes_the_same(world: World, outcome: BindingOutcome) -> None:
     again = world.bind()
 
     assert outcome.made
@@ -139,7 +139,9 @@ def test_a_second_run_computes_nothing_and_makes_the_same(world: World, outcome:
     assert again.bound.revision == outcome.bound.revision
 
 
-def test_an_interrupted_run_goes_on_where_it_was(world: World, outcome: Outcome, tmp_path: Path) -> None:
+def test_an_interrupted_run_goes_on_where_it_was(
+    world: World, outcome: BindingOutcome, tmp_path: Path
+) -> None:
     other = world.elsewhere(tmp_path / "store")
 
     def interrupt(message: str) -> None:
@@ -154,7 +156,7 @@ def test_an_interrupted_run_goes_on_where_it_was(world: World, outcome: Outcome,
     assert went_on.bound.revision == outcome.bound.revision  # and the same seed makes the same in two stores
 
 
-def test_a_broken_step_is_computed_again(world: World, outcome: Outcome) -> None:
+def test_a_broken_step_is_computed_again(world: World, outcome: BindingOutcome) -> None:
     (step,) = world.store.steps.glob("router-of-text-*")
     step.write_bytes(step.read_bytes()[:100])
 
@@ -164,7 +166,7 @@ def test_a_broken_step_is_computed_again(world: World, outcome: Outcome) -> None
     assert again.bound.revision == outcome.bound.revision
 
 
-def test_another_seed_makes_another_binding(world: World, outcome: Outcome) -> None:
+def test_another_seed_makes_another_binding(world: World, outcome: BindingOutcome) -> None:
     assert world.bind(seed=1).bound.revision != outcome.bound.revision
 
 
@@ -227,7 +229,7 @@ def test_a_classifier_without_a_linear_layer_is_left_out_and_said_so(world: Worl
     assert "linear layer" in made.bound.provenance["left_out"]["blind"]
 
 
-def test_a_changed_encoder_refuses_the_binding(world: World, outcome: Outcome) -> None:
+def test_a_changed_encoder_refuses_the_binding(world: World, outcome: BindingOutcome) -> None:
     served = [card.space for card in world.cards]
     changed = [
         SpaceRef(space.name, "r2" if space.name == "eyes" else space.revision, space.fingerprint)

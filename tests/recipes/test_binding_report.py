@@ -18,7 +18,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
 from tieback.methods.projection import fit
-from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
+from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
 from tieback.models.store import Store
 from tieback.recipes.binding_report import neighbours, sections
 from tieback.recipes.binding_report.claims import claims_of
@@ -71,7 +71,7 @@ def test_hostile_names_are_escaped_wherever_they_stand() -> None:
     ref = SpaceRef(evil, evil, evil)
     written = page(
         JointSpaceArtifact(
-            (Block(ref, Modality.TEXT, 2),),
+            (SpaceBlock(ref, Modality.TEXT, 2),),
             (BoundProjection(ref, 2, evil), BoundProjection(ref, 2, evil, evil, {evil: evil})),
             (BoundRouter(Modality.TEXT, (evil,), evil, {}, {}, {evil: (0.1, 0.2)}, {evil: 0.15}),),
             {"text": {evil: 1.0}},
@@ -231,7 +231,7 @@ def test_photos_are_searched_live_and_shown_before_and_after(tmp_path: Path) -> 
     words = random.normal(size=(20, text.width)).astype(np.float32)
     pixels = random.normal(size=(20, image.width)).astype(np.float32)
     small = JointSpaceArtifact(
-        (Block(text.space, Modality.TEXT, text.width),),
+        (SpaceBlock(text.space, Modality.TEXT, text.width),),
         (
             BoundProjection(text.space, text.width, text.name),
             BoundProjection(

@@ -17,7 +17,7 @@ from tieback.methods.grounding._verdicts import bounds
 from tieback.models.learned import kind_in
 from tieback.models.learned.claim_reading import CLAIMS
 from tieback.models.question_reader import GRAPH, load_question_reader
-from tieback.recipes.train import REPORT, Outcome
+from tieback.recipes.train import REPORT, TrainingOutcome
 from tieback.recipes.trained._claim_pairs import Pair, read_pairs
 from tieback.recipes.trained._claim_weights import (
     left_out,
@@ -42,12 +42,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: SmallTraining) -> Outcome:
+def outcome(world: SmallTraining) -> TrainingOutcome:
     return world.train("out")
 
 
 def test_what_is_learned_is_a_state_of_the_method_and_the_graph_that_is_served(
-    world: SmallTraining, outcome: Outcome
+    world: SmallTraining, outcome: TrainingOutcome
 ) -> None:
     state = CLAIMS.learned(outcome.folder, [world.card.space])
     reader = load_question_reader(CLAIMS.file(outcome.folder, GRAPH), world.card, world.store)
@@ -60,7 +60,7 @@ def test_what_is_learned_is_a_state_of_the_method_and_the_graph_that_is_served(
     assert "likelihood" not in outcome.artifact.facts
 
 
-def test_no_set_is_learned_from_and_weighed_by(outcome: Outcome) -> None:
+def test_no_set_is_learned_from_and_weighed_by(outcome: TrainingOutcome) -> None:
     facts = outcome.artifact.facts
 
     assert (facts["sets"], facts["stopped_by"], facts["weighed_by"]) == (
@@ -71,7 +71,7 @@ def test_no_set_is_learned_from_and_weighed_by(outcome: Outcome) -> None:
     assert "north" in (outcome.folder / REPORT).read_text()
 
 
-def test_a_run_that_was_done_is_not_done_again(world: SmallTraining, outcome: Outcome) -> None:
+def test_a_run_that_was_done_is_not_done_again(world: SmallTraining, outcome: TrainingOutcome) -> None:
     again = world.train("again")
 
     assert (again.made, again.artifact.revision) == ((), outcome.artifact.revision)

@@ -22,7 +22,7 @@ from tieback.methods.projection import unit_rows
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback.recipes.train import Outcome, train
+from tieback.recipes.train import TrainingOutcome, train
 from tieback.training.compatibility_matrix import (
     average_accuracy,
     average_compatibility,
@@ -48,13 +48,13 @@ class World:
         self.store = Store(self.folder / "models")
         assert pull(self.cards, self.cards, self.store, Silent()) == []
 
-    def learn(self, data: str = "photos.jsonl", **parameters: Any) -> Outcome:
+    def learn(self, data: str = "photos.jsonl", **parameters: Any) -> TrainingOutcome:
         return train(
             "compatible", {"fit": QUICK} | parameters, cards=self.cards, store=self.store,
             data=[self.folder / data], output=self.folder / "out", say=lambda _: None,
         )  # fmt: skip
 
-    def add(self, outcome: Outcome) -> EncoderCard:
+    def add(self, outcome: TrainingOutcome) -> EncoderCard:
         """Serves what was learned besides."""
         card = read_card(present(outcome.card))
         assert isinstance(card, EncoderCard)
@@ -81,7 +81,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
-def series(world: World) -> list[Outcome]:
+def series(world: World) -> list[TrainingOutcome]:
     """Three versions, each compatible with those before."""
     outcomes = []
     for name, old, policy, more in (
@@ -105,7 +105,7 @@ def test_a_series_of_versions_names_the_spaces_that_each_is_compatible_with(worl
     assert (first.width, second.width, third.width) == (7, 16, 19)
 
 
-def test_the_report_has_the_matrix_of_all_versions(series: list[Outcome]) -> None:
+def test_the_report_has_the_matrix_of_all_versions(series: list[TrainingOutcome]) -> None:
     found = series[2].learned.metrics
 
     assert found["versions"] == ["v1", "v2", "v3"]
@@ -119,7 +119,7 @@ def test_the_report_has_the_matrix_of_all_versions(series: list[Outcome]) -> Non
 
 
 def test_served_vectors_are_those_of_the_layer_and_compare_with_those_of_earlier_versions(
-    world: World, series: list[Outcome]
+    world: World, series: list[TrainingOutcome]
 ) -> None:
     photos = [(world.folder / f"{number}.png").read_bytes() for number in range(40)]
     base, *versions = (world.say(card, photos) for card in world.cards)

@@ -11,7 +11,7 @@ from support.coloured_triplets import Shades, shades_in
 from support.each import each
 from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupError
 from tieback.models.learned.query_composition import LearnedComposition
-from tieback.recipes.train import Outcome, train
+from tieback.recipes.train import TrainingOutcome, train
 
 pytestmark = pytest.mark.all
 
@@ -22,18 +22,20 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Shades:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: Shades) -> Outcome:
+def outcome(world: Shades) -> TrainingOutcome:
     return world.train("out")
 
 
-def test_it_finds_what_is_meant_by_triplets_that_it_has_not_seen(outcome: Outcome) -> None:
+def test_it_finds_what_is_meant_by_triplets_that_it_has_not_seen(outcome: TrainingOutcome) -> None:
     found = outcome.learned.metrics["recall_at_1"]
 
     assert found["composed"] > found["the photo alone"] + 0.3
     assert outcome.learned.metrics["triplets"]["held_out"] >= 15
 
 
-def test_equal_runs_make_one_artifact_and_reuse_what_was_encoded(world: Shades, outcome: Outcome) -> None:
+def test_equal_runs_make_one_artifact_and_reuse_what_was_encoded(
+    world: Shades, outcome: TrainingOutcome
+) -> None:
     again = world.train("out")
     other = world.train("other", seed=1)
 
@@ -43,7 +45,9 @@ def test_equal_runs_make_one_artifact_and_reuse_what_was_encoded(world: Shades, 
     assert [step for step in other.made if step.startswith("rows")] == []
 
 
-def test_it_is_loaded_for_the_encoders_that_it_was_made_for_alone(world: Shades, outcome: Outcome) -> None:
+def test_it_is_loaded_for_the_encoders_that_it_was_made_for_alone(
+    world: Shades, outcome: TrainingOutcome
+) -> None:
     words, eyes = world.cards
     changed = eyes.model_copy(update={"options": eyes.options.model_copy(update={"mean": 1.0})})
 

@@ -11,7 +11,7 @@ from support.coloured_triplets import Shades, shades_in
 from support.labelled_shades import labels_in, learn
 from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupError
 from tieback.models.learned.conditional_space import ConditionalSpace
-from tieback.recipes.train import Outcome
+from tieback.recipes.train import TrainingOutcome
 from tieback_contract.modality import Modality
 
 pytestmark = pytest.mark.all
@@ -28,11 +28,13 @@ def data(world: Shades) -> Path:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: Shades, data: Path) -> Outcome:
+def outcome(world: Shades, data: Path) -> TrainingOutcome:
     return learn(world, data, "out")
 
 
-def test_held_out_photos_find_those_that_agree_with_them_under_the_condition(outcome: Outcome) -> None:
+def test_held_out_photos_find_those_that_agree_with_them_under_the_condition(
+    outcome: TrainingOutcome,
+) -> None:
     found = outcome.learned.metrics["mean_average_precision"]
 
     assert found.keys() == {"red", "green"}
@@ -40,7 +42,7 @@ def test_held_out_photos_find_those_that_agree_with_them_under_the_condition(out
         assert one["under the condition"] > one["without"] + 0.2
 
 
-def test_equal_runs_make_one_artifact(world: Shades, data: Path, outcome: Outcome) -> None:
+def test_equal_runs_make_one_artifact(world: Shades, data: Path, outcome: TrainingOutcome) -> None:
     again = learn(world, data, "out")
     other = learn(world, data, "other", seed=1, steps=1)
 
@@ -50,7 +52,9 @@ def test_equal_runs_make_one_artifact(world: Shades, data: Path, outcome: Outcom
     assert [step for step in other.made if step.startswith("rows")] == []
 
 
-def test_it_is_loaded_for_the_encoder_that_it_was_made_for_alone(world: Shades, outcome: Outcome) -> None:
+def test_it_is_loaded_for_the_encoder_that_it_was_made_for_alone(
+    world: Shades, outcome: TrainingOutcome
+) -> None:
     words, eyes = world.cards
     changed = eyes.model_copy(update={"options": eyes.options.model_copy(update={"mean": 1.0})})
 

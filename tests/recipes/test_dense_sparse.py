@@ -24,7 +24,7 @@ from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
 from tieback.recipes.dense_sparse_graph import DENSE_SPARSE
 from tieback.recipes.pull import pull
-from tieback.recipes.train import REPORT, Outcome
+from tieback.recipes.train import REPORT, TrainingOutcome
 from tieback.recipes.trained._word_head import joined, sketched, sparse_view
 from tieback_contract.vectors import VectorKind
 
@@ -52,12 +52,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: SmallTraining) -> Outcome:
+def outcome(world: SmallTraining) -> TrainingOutcome:
     return world.train("out")
 
 
 @pytest.fixture(scope="module")
-def card(world: SmallTraining, outcome: Outcome) -> EncoderCard:
+def card(world: SmallTraining, outcome: TrainingOutcome) -> EncoderCard:
     """The card that was written, with its model in the store."""
     assert outcome.card is not None
     read = read_card(outcome.card)
@@ -66,7 +66,7 @@ def card(world: SmallTraining, outcome: Outcome) -> EncoderCard:
     return read
 
 
-def test_the_report_compares_the_views_and_what_they_were_before_training(outcome: Outcome) -> None:
+def test_the_report_compares_the_views_and_what_they_were_before_training(outcome: TrainingOutcome) -> None:
     found = outcome.artifact.facts["metrics"]["found"]
 
     assert found.keys() == {
@@ -138,7 +138,9 @@ def test_products_of_joined_vectors_are_nearly_the_sum_over_the_views() -> None:
     assert (found @ found.T - wanted).abs().max() < 0.05
 
 
-def test_the_artifact_is_made_for_the_backbones_weights(world: SmallTraining, outcome: Outcome) -> None:
+def test_the_artifact_is_made_for_the_backbones_weights(
+    world: SmallTraining, outcome: TrainingOutcome
+) -> None:
     found = Artifact.load(outcome.folder, DENSE_SPARSE)
 
     assert found.made_for == (world.card.space,)

@@ -36,7 +36,7 @@ from tieback.recipes.export_image_classifier import load_network
 from tieback.recipes.map_pooling_head import MAP_POOLING, adapt, weights_of
 from tieback.recipes.photo_views import read_photo
 from tieback.recipes.pull import pull
-from tieback.recipes.train import REPORT, Outcome
+from tieback.recipes.train import REPORT, TrainingOutcome
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind
@@ -52,12 +52,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Photos:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: Photos) -> Outcome:
+def outcome(world: Photos) -> TrainingOutcome:
     return world.train("out")
 
 
 @pytest.fixture(scope="module")
-def card(world: Photos, outcome: Outcome) -> EncoderCard:
+def card(world: Photos, outcome: TrainingOutcome) -> EncoderCard:
     return world.pulled(outcome)
 
 
@@ -88,7 +88,9 @@ def vectors(model: EncoderModel, *photos: bytes) -> Array:
     return np.array([one for one in found if one is not None]).reshape(len(photos), -1)
 
 
-def test_what_is_learned_is_an_artifact_for_the_networks_weights(world: Photos, outcome: Outcome) -> None:
+def test_what_is_learned_is_an_artifact_for_the_networks_weights(
+    world: Photos, outcome: TrainingOutcome
+) -> None:
     found = Artifact.load(outcome.folder, MAP_POOLING)
 
     assert found.made_for == (world.base.space,)
@@ -101,7 +103,7 @@ def test_what_is_learned_is_an_artifact_for_the_networks_weights(world: Photos, 
     assert len(found.provenance["data"]) == len(world.photos)
 
 
-def test_held_out_photos_say_what_the_training_gave(outcome: Outcome, world: Photos) -> None:
+def test_held_out_photos_say_what_the_training_gave(outcome: TrainingOutcome, world: Photos) -> None:
     metrics = outcome.artifact.facts["metrics"]
 
     assert metrics["found"].keys() == {"global average", "before training", "learned"}
@@ -155,7 +157,7 @@ def test_regions_cost_no_more_and_are_left_out_where_nobody_asks(
 
 
 def test_what_is_served_is_the_method_of_the_networks_maps(
-    model: ImageRegionsModel, world: Photos, outcome: Outcome, maps: tuple[Array, Array]
+    model: ImageRegionsModel, world: Photos, outcome: TrainingOutcome, maps: tuple[Array, Array]
 ) -> None:
     found = encodings(model, tuple(path.read_bytes() for path in world.photos[:3]))
     state, method = outcome.artifact.arrays, map_poolings.get("dolg")
@@ -169,7 +171,7 @@ def test_what_is_served_is_the_method_of_the_networks_maps(
 
 
 def test_of_real_photos_the_local_part_is_orthogonal_to_the_global_one_at_every_cell(
-    outcome: Outcome, maps: tuple[Array, Array]
+    outcome: TrainingOutcome, maps: tuple[Array, Array]
 ) -> None:
     state = outcome.artifact.arrays
     whole = gem.pooled(maps[1], state).astype(np.float64)
@@ -212,7 +214,9 @@ def test_photos_are_found_by_their_inner_halves(model: ImageRegionsModel, world:
     assert found.mean() > 0.25, "one of twenty is found by chance"
 
 
-def test_the_encoder_is_served_without_pytorch(world: Photos, outcome: Outcome, card: EncoderCard) -> None:
+def test_the_encoder_is_served_without_pytorch(
+    world: Photos, outcome: TrainingOutcome, card: EncoderCard
+) -> None:
     script = f"""
 import sys
 sys.modules["torch"] = None
@@ -237,7 +241,7 @@ print(*model.run([one], EncodePlan())[0].dense.tolist())
 
 
 def test_a_second_run_computes_nothing_and_another_pooling_takes_the_same_maps(
-    world: Photos, outcome: Outcome
+    world: Photos, outcome: TrainingOutcome
 ) -> None:
     again, other = world.train("out"), world.train("out", pooling="gem")
 
@@ -323,7 +327,9 @@ def test_without_the_networks_weights_it_is_said_how_to_fetch_them(world: Photos
         replace(world, store=Store(tmp_path)).train("odd")
 
 
-def test_a_pooling_for_other_weights_is_refused(world: Photos, outcome: Outcome, tmp_path: Path) -> None:
+def test_a_pooling_for_other_weights_is_refused(
+    world: Photos, outcome: TrainingOutcome, tmp_path: Path
+) -> None:
     other = replace(outcome.artifact, made_for=(replace(world.base.space, revision="0123456789ab"),))
 
     with pytest.raises(OtherWeights, match=r"was made with efficientnet-lite0@0123456789ab .*train dolg"):
@@ -331,7 +337,7 @@ def test_a_pooling_for_other_weights_is_refused(world: Photos, outcome: Outcome,
 
 
 def test_a_card_that_no_training_wrote_is_not_replaced(
-    world: Photos, outcome: Outcome, tmp_path: Path
+    world: Photos, outcome: TrainingOutcome, tmp_path: Path
 ) -> None:
     shipped = Catalog.load().get("wordllama-256").model_dump(mode="json", exclude_defaults=True)
     (tmp_path / f"{NAME}.yaml").write_text(yaml.safe_dump(shipped | {"role": "encoder", "name": NAME}))

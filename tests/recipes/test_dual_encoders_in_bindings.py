@@ -26,7 +26,7 @@ from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.recipes.binding.anchoring import seen_by_both
-from tieback.recipes.binding.bind import Outcome
+from tieback.recipes.binding.bind import BindingOutcome
 from tieback.recipes.binding.dual_encoders import Shared
 from tieback.recipes.fitting.projections import Anchors, ProjectionFitter
 from tieback.recipes.pull import pull
@@ -44,11 +44,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: World) -> Outcome:
+def outcome(world: World) -> BindingOutcome:
     return world.bind()
 
 
-def test_a_shared_space_has_one_block_that_both_its_encoders_enter(world: World, outcome: Outcome) -> None:
+def test_a_shared_space_has_one_block_that_both_its_encoders_enter(
+    world: World, outcome: BindingOutcome
+) -> None:
     bound = JointSpaceArtifact.load(outcome.folder)
     space = next(card.space for card in world.cards if card.shares)
 
@@ -65,7 +67,7 @@ def test_a_shared_space_has_one_block_that_both_its_encoders_enter(world: World,
     assert "extra" not in bound.spaces, "what is optional takes part where it is named"
 
 
-def test_the_gap_between_the_encoders_of_a_space_is_taken_off(world: World, outcome: Outcome) -> None:
+def test_the_gap_between_the_encoders_of_a_space_is_taken_off(world: World, outcome: BindingOutcome) -> None:
     library = Library(world, outcome.bound)
     texts = library.say("clip-text", [f"a photo of {name}" for name in NAMES[:PHOTOS]])
     photos = library.say("clip-image", library.photos)
@@ -83,7 +85,7 @@ def test_the_gap_between_the_encoders_of_a_space_is_taken_off(world: World, outc
 
 
 async def test_words_find_pictures_in_the_shared_block_by_its_own_encoders(
-    world: World, outcome: Outcome
+    world: World, outcome: BindingOutcome
 ) -> None:
     library = Library(world, outcome.bound)
 
@@ -96,7 +98,7 @@ async def test_words_find_pictures_in_the_shared_block_by_its_own_encoders(
 
 @pytest.mark.parametrize("alone", [["words"], ["words", "speech"]])
 async def test_another_text_encoder_finds_them_by_its_projection_where_the_own_is_down(
-    world: World, outcome: Outcome, alone: list[str]
+    world: World, outcome: BindingOutcome, alone: list[str]
 ) -> None:
     library = Library(world, outcome.bound)
 
@@ -106,7 +108,7 @@ async def test_another_text_encoder_finds_them_by_its_projection_where_the_own_i
 
 
 async def test_a_picture_is_projected_into_text_blocks_from_the_vector_of_its_tower(
-    world: World, outcome: Outcome
+    world: World, outcome: BindingOutcome
 ) -> None:
     library = Library(world, outcome.bound)
 
@@ -117,7 +119,9 @@ async def test_a_picture_is_projected_into_text_blocks_from_the_vector_of_its_to
     assert found.mean() > 4 * CHANCE
 
 
-async def test_a_classifier_and_a_tower_know_each_others_pictures(world: World, outcome: Outcome) -> None:
+async def test_a_classifier_and_a_tower_know_each_others_pictures(
+    world: World, outcome: BindingOutcome
+) -> None:
     library = Library(world, outcome.bound)
 
     for block, asked, stored in (("eyes", "clip-image", "eyes"), (CLIP, "eyes", "clip-image")):
@@ -171,7 +175,7 @@ def test_which_method_leads_a_classifier_into_a_shared_block_is_chosen_on_real_i
 
 
 async def test_routers_weight_the_shared_block_and_what_is_lost_has_a_price(
-    world: World, outcome: Outcome
+    world: World, outcome: BindingOutcome
 ) -> None:
     library = Library(world, outcome.bound)
     losses = outcome.bound.losses
@@ -193,7 +197,7 @@ async def test_routers_weight_the_shared_block_and_what_is_lost_has_a_price(
 
 
 async def test_a_photo_is_weighted_by_a_router_that_reads_both_of_its_encoders(
-    world: World, outcome: Outcome
+    world: World, outcome: BindingOutcome
 ) -> None:
     library = Library(world, outcome.bound)
 
@@ -207,7 +211,7 @@ async def test_a_photo_is_weighted_by_a_router_that_reads_both_of_its_encoders(
     assert set(both.routing.weights) == {"words", "speech", "eyes", CLIP}
 
 
-def test_the_bindings_report_names_what_the_towers_do(outcome: Outcome) -> None:
+def test_the_bindings_report_names_what_the_towers_do(outcome: BindingOutcome) -> None:
     metrics = outcome.bound.metrics
 
     assert {"words -> clip-text", "clip-text -> words", "clip-text -> eyes", "eyes -> clip-text"} <= {
@@ -273,7 +277,7 @@ async def test_an_encoding_of_a_tower_that_was_not_bound_is_refused(world: World
     assert "bound with the encoder of text" in refusal.message
 
 
-def test_a_binding_with_a_tower_that_is_not_served_is_refused(world: World, outcome: Outcome) -> None:
+def test_a_binding_with_a_tower_that_is_not_served_is_refused(world: World, outcome: BindingOutcome) -> None:
     texts = [card for card in world.cards if card.name != "clip-image"]
 
     outcome.bound.check([card.space for card in world.cards], towers(world.cards))
@@ -327,7 +331,7 @@ def test_the_command_binds_what_is_served_though_it_is_optional(
     assert {"extra", CLIP} <= set(reported["spaces"])
 
 
-def test_a_second_run_computes_nothing_and_makes_the_same(world: World, outcome: Outcome) -> None:
+def test_a_second_run_computes_nothing_and_makes_the_same(world: World, outcome: BindingOutcome) -> None:
     again = world.bind()
 
     assert again.made == ()

@@ -16,7 +16,7 @@ from tieback.core.types.fusion import FuseRequest, Role
 from tieback.joint.graphs import agreement
 from tieback.methods.projection import FIT, GRAPH, affine, fit, projections, unit_rows
 from tieback.models.bound_graph import ProjectionGraph, RouterGraph
-from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
+from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
 from tieback.recipes import export_router, integer_products
 from tieback.recipes.export_router import export_graphs
 from tieback.router import Router
@@ -58,7 +58,7 @@ def binding(method: str = "affine") -> JointSpaceArtifact:
         for space in (LONG, SHORT)
     ]
     return JointSpaceArtifact(
-        tuple(Block(space, MODALITIES[space], width) for space, width in WIDTHS.items()),
+        tuple(SpaceBlock(space, MODALITIES[space], width) for space, width in WIDTHS.items()),
         (*native, *fitted),
         (BoundRouter(Modality.TEXT, ("long", "short"), "soft", {}, network(20, 4)),),
     )

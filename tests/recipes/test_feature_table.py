@@ -13,7 +13,7 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.methods.feature_tables import embedded, feature_tables
 from tieback.models.store import Store
 from tieback.recipes.feature_space import FEATURE_TABLE
-from tieback.recipes.train import REPORT, Outcome, train
+from tieback.recipes.train import REPORT, TrainingOutcome, train
 from tieback.recipes.trained._click_model import Examples, auc, fitted, predicted
 from tieback.training.loop import Plan
 
@@ -42,7 +42,7 @@ def impressions(count: int) -> list[dict[str, Any]]:
     return made
 
 
-def run(folder: Path, lines: list[Any], **parameters: Any) -> Outcome:
+def run(folder: Path, lines: list[Any], **parameters: Any) -> TrainingOutcome:
     (folder / "clicks.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return train(
         "feature_table", QUICK | parameters, cards=[], store=Store(folder / "store"),

@@ -21,7 +21,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods.merging import LEARN, mergings
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback.recipes.train import Outcome
+from tieback.recipes.train import TrainingOutcome
 from tieback.serving.commands.models import models
 
 pytestmark = pytest.mark.all
@@ -47,18 +47,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: SmallTraining) -> Outcome:
+def outcome(world: SmallTraining) -> TrainingOutcome:
     return world.train("out")
 
 
-def test_held_out_partners_are_found_better_than_before(outcome: Outcome) -> None:
+def test_held_out_partners_are_found_better_than_before(outcome: TrainingOutcome) -> None:
     found = outcome.artifact.facts["metrics"]["reciprocal_rank"]
 
     assert found["after"] > found["before"] + 0.05
 
 
 def test_the_card_is_of_a_model_of_its_own_named_by_the_domain(
-    world: SmallTraining, outcome: Outcome
+    world: SmallTraining, outcome: TrainingOutcome
 ) -> None:
     assert outcome.card is not None
     card = read_card(outcome.card)
@@ -71,7 +71,9 @@ def test_the_card_is_of_a_model_of_its_own_named_by_the_domain(
 
 
 @pytest.fixture
-def shelf(world: SmallTraining, outcome: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shelf(
+    world: SmallTraining, outcome: TrainingOutcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A folder of cards with the base and two experts, whose models are in the store."""
     cards = tmp_path / "cards"
     cards.mkdir()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tieback.joint.retrieval import Task
 from tieback.joint.space import Joint
-from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter
+from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, SpaceBlock
 from tieback.recipes.fitting.fixed_weights import Compared, compared, fixed
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
@@ -22,7 +22,7 @@ def rows(seed: int, count: int = 40) -> Array:
 
 
 JOINT = Joint(
-    tuple(Block(space, Modality.TEXT, WIDTH) for space in (GOOD, BAD)),
+    tuple(SpaceBlock(space, Modality.TEXT, WIDTH) for space in (GOOD, BAD)),
     tuple(BoundProjection(space, WIDTH, space.name) for space in (GOOD, BAD)),
     {},
     {"good": WIDTH, "bad": WIDTH},

@@ -15,7 +15,7 @@ from support.small_training import PAIRED_WORDS, SmallTraining
 from tieback.catalog.catalog import read_card
 from tieback.core.errors import InvalidInput
 from tieback.recipes.pull import pull
-from tieback.recipes.train import Outcome
+from tieback.recipes.train import TrainingOutcome
 from tieback.recipes.trained.fusionsent import dealt_shots
 
 pytestmark = pytest.mark.all
@@ -56,11 +56,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: SmallTraining) -> Outcome:
+def outcome(world: SmallTraining) -> TrainingOutcome:
     return world.train("out")
 
 
-def test_the_merge_of_both_bodies_classifies_better_than_the_encoder_did(outcome: Outcome) -> None:
+def test_the_merge_of_both_bodies_classifies_better_than_the_encoder_did(outcome: TrainingOutcome) -> None:
     metrics = outcome.artifact.facts["metrics"]
 
     assert metrics["examples"]["training"] == 16
@@ -68,7 +68,7 @@ def test_the_merge_of_both_bodies_classifies_better_than_the_encoder_did(outcome
     assert metrics["macro_f1"]["merged"] > metrics["macro_f1"]["before"]
 
 
-def test_the_merged_encoder_is_a_model_of_its_own(world: SmallTraining, outcome: Outcome) -> None:
+def test_the_merged_encoder_is_a_model_of_its_own(world: SmallTraining, outcome: TrainingOutcome) -> None:
     assert outcome.card is not None
     card = read_card(outcome.card)
 

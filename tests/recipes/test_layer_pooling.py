@@ -27,7 +27,7 @@ from tieback.models.loading import load_encoder
 from tieback.recipes.layer_pooling_head import LAYER_POOLING, adapt
 from tieback.recipes.layer_states import backbone_of, token_numbers
 from tieback.recipes.pull import pull
-from tieback.recipes.train import REPORT, Outcome, train
+from tieback.recipes.train import REPORT, TrainingOutcome, train
 from tieback_contract.field_path import at
 from tieback_contract.vectors import VectorKind
 
@@ -39,7 +39,7 @@ FIT = {"mltp": {"heads": 2, "latents": 3}, "lama": {"heads": 3}}
 
 
 class World(SmallTraining):
-    def learn(self, output: str, pooling: str, **parameters: Any) -> Outcome:
+    def learn(self, output: str, pooling: str, **parameters: Any) -> TrainingOutcome:
         return self.train(output, **({"pooling": pooling, "fit": FIT[pooling]} | parameters))
 
 
@@ -58,12 +58,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module", params=layer_poolings.names())
-def outcome(world: World, request: pytest.FixtureRequest) -> Outcome:
+def outcome(world: World, request: pytest.FixtureRequest) -> TrainingOutcome:
     return world.learn("out", request.param)
 
 
 @pytest.fixture(scope="module")
-def pooled(world: World, outcome: Outcome) -> EncoderCard:
+def pooled(world: World, outcome: TrainingOutcome) -> EncoderCard:
     """The card that was written, with its model in the store."""
     assert outcome.card is not None
     card = read_card(outcome.card)
@@ -72,7 +72,7 @@ def pooled(world: World, outcome: Outcome) -> EncoderCard:
     return card
 
 
-def test_partners_find_each_other_better_than_by_the_mean_of_the_last_layer(outcome: Outcome) -> None:
+def test_partners_find_each_other_better_than_by_the_mean_of_the_last_layer(outcome: TrainingOutcome) -> None:
     metrics = outcome.artifact.facts["metrics"]
 
     found = metrics["found"]
@@ -81,7 +81,9 @@ def test_partners_find_each_other_better_than_by_the_mean_of_the_last_layer(outc
     assert "| vectors | recall_at_1 | reciprocal_rank |" in outcome.artifact.files[REPORT].decode()
 
 
-def test_the_artifact_is_the_state_made_for_the_backbones_weights(world: World, outcome: Outcome) -> None:
+def test_the_artifact_is_the_state_made_for_the_backbones_weights(
+    world: World, outcome: TrainingOutcome
+) -> None:
     found = Artifact.load(outcome.folder, LAYER_POOLING)
 
     assert found.arrays.keys() == layer_poolings.state(found.facts["pooling"]).keys()
@@ -98,7 +100,7 @@ def test_the_encoder_is_one_of_its_own_with_dense_vectors_alone(world: World, po
 
 
 def test_the_served_vectors_are_those_of_the_method_over_the_backbones_states(
-    world: World, outcome: Outcome, pooled: EncoderCard
+    world: World, outcome: TrainingOutcome, pooled: EncoderCard
 ) -> None:
     backbone = backbone_of(world.card, world.store, field=at("space"))
     method = layer_poolings.get(outcome.artifact.facts["pooling"])
@@ -131,7 +133,7 @@ async def test_encode_serves_the_space(world: World, pooled: EncoderCard) -> Non
     assert found.vector.values.shape == (pooled.width,)
 
 
-def test_it_is_served_without_pytorch(world: World, pooled: EncoderCard, outcome: Outcome) -> None:
+def test_it_is_served_without_pytorch(world: World, pooled: EncoderCard, outcome: TrainingOutcome) -> None:
     served = world.vector_without_pytorch(outcome.card, "owl")
 
     (expected,) = encodings(load_encoder(pooled, world.store), ("owl",))
@@ -140,7 +142,7 @@ def test_it_is_served_without_pytorch(world: World, pooled: EncoderCard, outcome
 
 
 def test_a_second_run_computes_nothing_and_another_rate_only_learns_again(
-    world: World, outcome: Outcome
+    world: World, outcome: TrainingOutcome
 ) -> None:
     pooling = outcome.artifact.facts["pooling"]
     again, other = world.learn("out", pooling), world.learn("other", pooling, learning_rate=0.005)
@@ -161,7 +163,9 @@ def test_layers_can_be_chosen_and_their_states_alone_are_read(world: World) -> N
     assert found != first.artifact.facts["metrics"]["found"]
 
 
-def test_a_pooling_for_other_weights_is_refused(world: World, outcome: Outcome, tmp_path: Path) -> None:
+def test_a_pooling_for_other_weights_is_refused(
+    world: World, outcome: TrainingOutcome, tmp_path: Path
+) -> None:
     other = replace(outcome.artifact, made_for=(replace(world.card.space, revision="0123456789ab"),))
 
     with pytest.raises(OtherWeights, match=r"was made with own@0123456789ab .*tieback train layer_pooling"):
@@ -169,7 +173,7 @@ def test_a_pooling_for_other_weights_is_refused(world: World, outcome: Outcome, 
 
 
 def test_a_card_that_no_training_wrote_is_not_replaced(
-    world: World, outcome: Outcome, tmp_path: Path
+    world: World, outcome: TrainingOutcome, tmp_path: Path
 ) -> None:
     (tmp_path / "own").symlink_to(world.folder / "own")
     name = f"own-{outcome.artifact.facts['pooling']}"

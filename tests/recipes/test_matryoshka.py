@@ -20,7 +20,7 @@ from tieback.encoder.request import resolve
 from tieback.models.loading import load_encoder
 from tieback.recipes.encoder_head import HEAD, MATRIX, adapt
 from tieback.recipes.pull import pull
-from tieback.recipes.train import REPORT, Outcome
+from tieback.recipes.train import REPORT, TrainingOutcome
 
 pytestmark = pytest.mark.all
 
@@ -40,12 +40,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: SmallTraining) -> Outcome:
+def outcome(world: SmallTraining) -> TrainingOutcome:
     return world.train("out")
 
 
 @pytest.fixture(scope="module")
-def turned(world: SmallTraining, outcome: Outcome) -> EncoderCard:
+def turned(world: SmallTraining, outcome: TrainingOutcome) -> EncoderCard:
     """The card that was written, with its model in the store."""
     assert outcome.card is not None
     card = read_card(outcome.card)
@@ -54,7 +54,9 @@ def turned(world: SmallTraining, outcome: Outcome) -> EncoderCard:
     return card
 
 
-def test_the_head_is_a_rotation_made_for_the_encoders_weights(world: SmallTraining, outcome: Outcome) -> None:
+def test_the_head_is_a_rotation_made_for_the_encoders_weights(
+    world: SmallTraining, outcome: TrainingOutcome
+) -> None:
     found = Artifact.load(outcome.folder, HEAD)
 
     head = found.arrays[MATRIX]
@@ -66,7 +68,7 @@ def test_the_head_is_a_rotation_made_for_the_encoders_weights(world: SmallTraini
 
 
 def test_prefixes_keep_more_neighbours_of_unseen_texts_than_those_of_vectors_that_are_cut_as_they_are(
-    outcome: Outcome,
+    outcome: TrainingOutcome,
 ) -> None:
     kept = outcome.artifact.facts["metrics"]["kept_neighbours"]
 
@@ -93,7 +95,7 @@ def test_the_encoder_with_its_head_is_a_new_revision_of_its_space_that_is_offere
 
 
 def test_full_vectors_have_the_similarities_that_they_had_and_prefixes_those_of_the_head(
-    world: SmallTraining, outcome: Outcome, turned: EncoderCard
+    world: SmallTraining, outcome: TrainingOutcome, turned: EncoderCard
 ) -> None:
     before, after = (encodings(load_encoder(card, world.store), TEXTS) for card in (world.card, turned))
 
@@ -107,7 +109,7 @@ def test_full_vectors_have_the_similarities_that_they_had_and_prefixes_those_of_
 
 
 def test_the_encoder_with_its_head_is_served_without_pytorch(
-    world: SmallTraining, turned: EncoderCard, outcome: Outcome
+    world: SmallTraining, turned: EncoderCard, outcome: TrainingOutcome
 ) -> None:
     served = world.vector_without_pytorch(outcome.card, "owl")
 
@@ -117,7 +119,7 @@ def test_the_encoder_with_its_head_is_served_without_pytorch(
 
 
 def test_a_second_run_computes_nothing_and_another_default_is_another_head(
-    world: SmallTraining, outcome: Outcome
+    world: SmallTraining, outcome: TrainingOutcome
 ) -> None:
     again, other = world.train("out"), world.train("other", temperature=0.5)
 
@@ -135,7 +137,9 @@ def test_without_a_step_the_head_is_the_principal_directions(world: SmallTrainin
     assert kept["learned"] == kept["principal directions"]
 
 
-def test_a_head_for_other_weights_is_refused(world: SmallTraining, outcome: Outcome, tmp_path: Path) -> None:
+def test_a_head_for_other_weights_is_refused(
+    world: SmallTraining, outcome: TrainingOutcome, tmp_path: Path
+) -> None:
     space = replace(world.card.space, revision="0123456789ab")
     other = replace(outcome.artifact, made_for=(space,))
 
@@ -144,7 +148,7 @@ def test_a_head_for_other_weights_is_refused(world: SmallTraining, outcome: Outc
 
 
 def test_a_card_that_no_training_wrote_is_not_replaced(
-    world: SmallTraining, outcome: Outcome, tmp_path: Path
+    world: SmallTraining, outcome: TrainingOutcome, tmp_path: Path
 ) -> None:
     (tmp_path / "own").symlink_to(world.folder / "own")
     (tmp_path / "own.yaml").write_text((world.folder / "own.yaml").read_text())

@@ -26,7 +26,7 @@ from tieback.recipes.layer_states import backbone_of
 from tieback.recipes.layered_encoder import LAYERED, WEIGHTS, adapt
 from tieback.recipes.pull import pull
 from tieback.recipes.torch_backbone import load_tensors
-from tieback.recipes.train import REPORT, Outcome
+from tieback.recipes.train import REPORT, TrainingOutcome
 from tieback.training.losses import output_distillation
 from tieback_contract.field_path import at
 
@@ -44,12 +44,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: SmallTraining) -> Outcome:
+def outcome(world: SmallTraining) -> TrainingOutcome:
     return world.train("out")
 
 
 @pytest.fixture(scope="module")
-def layered(world: SmallTraining, outcome: Outcome) -> EncoderCard:
+def layered(world: SmallTraining, outcome: TrainingOutcome) -> EncoderCard:
     """The card that was written, with its model in the store."""
     assert outcome.card is not None
     card = read_card(outcome.card)
@@ -58,7 +58,7 @@ def layered(world: SmallTraining, outcome: Outcome) -> EncoderCard:
     return card
 
 
-def test_every_layer_and_width_finds_partners_better_than_before(outcome: Outcome) -> None:
+def test_every_layer_and_width_finds_partners_better_than_before(outcome: TrainingOutcome) -> None:
     cells = outcome.artifact.facts["metrics"]["reciprocal_rank"]
 
     assert [(one["layer"], one["dimensions"]) for one in cells] == [
@@ -69,7 +69,7 @@ def test_every_layer_and_width_finds_partners_better_than_before(outcome: Outcom
 
 
 def test_the_artifact_holds_what_was_trained_and_the_table_of_tokens_stays(
-    world: SmallTraining, outcome: Outcome, layered: EncoderCard
+    world: SmallTraining, outcome: TrainingOutcome, layered: EncoderCard
 ) -> None:
     found = Artifact.load(outcome.folder, LAYERED)
     base = backbone_of(world.card, world.store, field=at("space")).model.state_dict()
@@ -118,7 +118,7 @@ async def test_encode_serves_every_cell_and_the_base_refuses_with_the_reason(
 
 
 def test_a_second_run_computes_nothing_and_no_step_changes_nothing(
-    world: SmallTraining, outcome: Outcome
+    world: SmallTraining, outcome: TrainingOutcome
 ) -> None:
     again, idle = world.train("out"), world.train("idle", steps=0)
 
@@ -142,7 +142,7 @@ def test_the_distillation_is_0_for_equal_outputs_and_moves_the_student_alone() -
 
 
 def test_weights_for_another_encoder_are_refused(
-    world: SmallTraining, outcome: Outcome, tmp_path: Path
+    world: SmallTraining, outcome: TrainingOutcome, tmp_path: Path
 ) -> None:
     other = replace(outcome.artifact, made_for=(replace(world.card.space, revision="0123456789ab"),))
 
@@ -151,7 +151,7 @@ def test_weights_for_another_encoder_are_refused(
 
 
 def test_a_card_that_no_training_wrote_is_not_replaced(
-    world: SmallTraining, outcome: Outcome, tmp_path: Path
+    world: SmallTraining, outcome: TrainingOutcome, tmp_path: Path
 ) -> None:
     (tmp_path / "own").symlink_to(world.folder / "own")
     fields = yaml.safe_load((world.folder / "own.yaml").read_text()) | {"name": "own-2d"}

@@ -24,8 +24,8 @@ from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.binding import Options, bind
-from tieback.recipes.binding.bind import Outcome
+from tieback.recipes.binding import BindingOptions, bind
+from tieback.recipes.binding.bind import BindingOutcome
 from tieback.recipes.encoding import encode
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
@@ -47,9 +47,9 @@ class World:
     data: Path
     folder: Path
 
-    def bind(self, say: Callable[[str], None] = lambda _: None, **options: Any) -> Outcome:
+    def bind(self, say: Callable[[str], None] = lambda _: None, **options: Any) -> BindingOutcome:
         given: dict[str, Any] = {"data": (self.data,), "steps": 60} | options
-        return bind(self.cards, self.store, Options(**given), say)
+        return bind(self.cards, self.store, BindingOptions(**given), say)
 
     def elsewhere(self, folder: Path) -> World:
         shutil.copytree(
@@ -91,11 +91,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: World, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def outcome(world: World, tmp_path_factory: pytest.TempPathFactory) -> BindingOutcome:
     return world.bind(anchors=world.pairs(tmp_path_factory.mktemp("anchors") / "pairs.jsonl"))
 
 
-def test_shapes_and_an_own_encoder_have_blocks_paths_and_routers(outcome: Outcome) -> None:
+def test_shapes_and_an_own_encoder_have_blocks_paths_and_routers(outcome: BindingOutcome) -> None:
     bound = JointSpaceArtifact.load(outcome.folder)
 
     assert {block.space.name: block.modality for block in bound.blocks} == {
@@ -112,7 +112,7 @@ def test_shapes_and_an_own_encoder_have_blocks_paths_and_routers(outcome: Outcom
     assert bound.losses["points"]["shapes"] > 50  # without the only one that sees, they say nothing
 
 
-def test_things_that_no_fit_has_seen_are_told_by_their_names(outcome: Outcome) -> None:
+def test_things_that_no_fit_has_seen_are_told_by_their_names(outcome: BindingOutcome) -> None:
     reported = outcome.bound.metrics["pairs"]
 
     assert reported["shapes"]["unseen_things"] | {"accuracy": 0} == {"inputs": 64, "texts": 8, "accuracy": 0}
@@ -123,7 +123,7 @@ def test_things_that_no_fit_has_seen_are_told_by_their_names(outcome: Outcome) -
     assert tasks >= {"text → points", "points → text", "text → image", "image → text"}
 
 
-def test_texts_that_speak_of_3d_models_are_told_from_others(outcome: Outcome) -> None:
+def test_texts_that_speak_of_3d_models_are_told_from_others(outcome: BindingOutcome) -> None:
     decoupling = outcome.bound.metrics["decoupling"]
 
     assert decoupling["classes"] == ["points", "text"]  # a shade's name does not say that it is a picture
@@ -132,7 +132,7 @@ def test_texts_that_speak_of_3d_models_are_told_from_others(outcome: Outcome) ->
     assert 0 <= text.mean_weights["shapes"] <= 1
 
 
-def test_the_members_are_in_every_number_of_the_report(outcome: Outcome) -> None:
+def test_the_members_are_in_every_number_of_the_report(outcome: BindingOutcome) -> None:
     metrics = outcome.bound.metrics
 
     spaces = metrics["alignment"]["spaces"]
@@ -147,7 +147,7 @@ def test_the_members_are_in_every_number_of_the_report(outcome: Outcome) -> None
 
 
 def test_a_second_run_computes_nothing_and_makes_the_same(
-    world: World, outcome: Outcome, tmp_path: Path
+    world: World, outcome: BindingOutcome, tmp_path: Path
 ) -> None:
     again = world.bind(anchors=world.pairs(tmp_path / "pairs.jsonl"))
 
@@ -322,7 +322,7 @@ def test_what_is_optional_is_bound_where_it_is_named(
 
 
 def test_a_cloud_enters_the_block_of_shapes_and_the_texts_near_its_name(
-    world: World, outcome: Outcome
+    world: World, outcome: BindingOutcome
 ) -> None:
     shapes, words = world.cards[1], world.cards[0]
     clouds = [Content(Modality.POINTS, cloud(number, 50, 11)) for number in range(len(SOLIDS))]

@@ -20,7 +20,7 @@ from support.shades import (
 from support.small_spaces import write_colours, write_shapes
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
-from tieback.recipes.binding.bind import Outcome
+from tieback.recipes.binding.bind import BindingOutcome
 from tieback.recipes.pull import pull
 from tieback_contract.modality import Modality
 
@@ -29,7 +29,7 @@ SPACES = ("words", "speech", "eyes", "clip-text", "clip-image", "shapes", "own")
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> BindingOutcome:
     folder = tmp_path_factory.mktemp("all")
     draw = np.random.default_rng(5)
     colours = draw.random((CLASSES, 3))
@@ -54,7 +54,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return World(cards, store, data, folder).bind(spaces=SPACES, anchors=pairs)
 
 
-def test_every_kind_of_member_has_its_block_its_projections_and_its_router(outcome: Outcome) -> None:
+def test_every_kind_of_member_has_its_block_its_projections_and_its_router(outcome: BindingOutcome) -> None:
     bound = JointSpaceArtifact.load(outcome.folder)
 
     assert {block.space.name: block.modality for block in bound.blocks} == {
@@ -71,7 +71,7 @@ def test_every_kind_of_member_has_its_block_its_projections_and_its_router(outco
     assert bound.imputations
 
 
-def test_what_the_user_calls_a_thing_is_found_by_every_kind_of_member(outcome: Outcome) -> None:
+def test_what_the_user_calls_a_thing_is_found_by_every_kind_of_member(outcome: BindingOutcome) -> None:
     metrics = outcome.bound.metrics
 
     reported = metrics["pairs"]["own"]["unseen_things"]

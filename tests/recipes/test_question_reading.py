@@ -14,7 +14,7 @@ from tieback.methods.answerability._features import FEATURES
 from tieback.models.learned import kind_in
 from tieback.models.learned.question_reading import READER
 from tieback.models.question_reader import GRAPH, load_question_reader
-from tieback.recipes.train import Outcome
+from tieback.recipes.train import TrainingOutcome
 from tieback.recipes.trained._made_claims import Texts
 from tieback.recipes.trained._question_candidates import Question, candidates_of
 from tieback.recipes.trained._reading_pairs import OtherWords
@@ -49,12 +49,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: SmallTraining) -> Outcome:
+def outcome(world: SmallTraining) -> TrainingOutcome:
     return world.train("out")
 
 
 def test_what_is_learned_is_a_state_of_the_method_and_the_graph_that_is_served(
-    world: SmallTraining, outcome: Outcome
+    world: SmallTraining, outcome: TrainingOutcome
 ) -> None:
     state = READER.learned(outcome.folder, [world.card.space])
     reader = load_question_reader(READER.file(outcome.folder, GRAPH), world.card, world.store)
@@ -69,7 +69,7 @@ def test_what_is_learned_is_a_state_of_the_method_and_the_graph_that_is_served(
     assert outcome.artifact.facts["sets"] == ["bridges", "rivers", "towns"]
 
 
-def test_a_run_that_was_done_is_not_done_again(world: SmallTraining, outcome: Outcome) -> None:
+def test_a_run_that_was_done_is_not_done_again(world: SmallTraining, outcome: TrainingOutcome) -> None:
     again = world.train("again")
 
     assert (again.made, again.artifact.revision) == ((), outcome.artifact.revision)

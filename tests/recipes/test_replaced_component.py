@@ -19,8 +19,8 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.fusion import FuseRequest, Role
 from tieback.models.joint_space_artifact import JointSpaceArtifact
-from tieback.recipes.binding import Options, Replacement, replace_component
-from tieback.recipes.binding.bind import Outcome
+from tieback.recipes.binding import BindingOptions, Replacement, replace_component
+from tieback.recipes.binding.bind import BindingOutcome
 from tieback.recipes.pull import pull
 from tieback.router import Router
 from tieback.router.bound import joint_space_of
@@ -54,10 +54,10 @@ def before(world: World) -> JointSpaceArtifact:
     return world.bind().bound
 
 
-def replaced(world: World, bound: JointSpaceArtifact, old: str, new: str, **options: Any) -> Outcome:
+def replaced(world: World, bound: JointSpaceArtifact, old: str, new: str, **options: Any) -> BindingOutcome:
     given = {"data": (world.data,)} | options
     one = Replacement(old, new)
-    return replace_component(bound, one, world.cards, world.store, Options(**given), lambda _: None)
+    return replace_component(bound, one, world.cards, world.store, BindingOptions(**given), lambda _: None)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tieback.artifacts import Artifact, Kind
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.models.store import Store
 from tieback.recipes import trained
-from tieback.recipes.train import REPORT, Outcome, train
+from tieback.recipes.train import REPORT, TrainingOutcome, train
 from tieback.serving.commands.recipes import recipes as recipes_command
 from tieback.serving.commands.train import assigned
 from tieback.serving.commands.train import train as train_command
@@ -83,7 +83,7 @@ def forget() -> None:
     trained.recipes._checked.discard("counting")
 
 
-def run(folder: Path, **parameters: Any) -> Outcome:
+def run(folder: Path, **parameters: Any) -> TrainingOutcome:
     return train(
         "counting", parameters, cards=(), store=Store(folder / "store"), data=[folder / "text.md"],
         output=folder / "out", say=lambda _: None,

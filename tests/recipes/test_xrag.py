@@ -19,7 +19,7 @@ from tieback.models.learned import ServedModels
 from tieback.models.learned.soft_context import SOFT_CONTEXT, SoftContext
 from tieback.recipes.language_model_drift import torch_model
 from tieback.recipes.llama_files import read_transformers
-from tieback.recipes.train import Outcome
+from tieback.recipes.train import TrainingOutcome
 from tieback.recipes.trained._soft_examples import beginning_of, costs, paraphrases
 from tieback.recipes.trained._soft_reading import Bridge, Choices, FrozenReader, packed, unpacked
 from tieback.serving.artifacts import ServedArtifacts
@@ -32,7 +32,7 @@ QUICK: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _train(world: World, output: str, **parameters: Any) -> Outcome:
+def _train(world: World, output: str, **parameters: Any) -> TrainingOutcome:
     return world.train("xrag", output, **{**QUICK, **parameters})
 
 
@@ -42,11 +42,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
-def outcome(world: World) -> Outcome:
+def outcome(world: World) -> TrainingOutcome:
     return _train(world, "out")
 
 
-def test_it_measures_soft_tokens_beside_shuffled_ones_none_and_the_text(outcome: Outcome) -> None:
+def test_it_measures_soft_tokens_beside_shuffled_ones_none_and_the_text(outcome: TrainingOutcome) -> None:
     said, answered = outcome.learned.metrics["costs"]
 
     assert set(said) == {"what is predicted", "soft tokens", "shuffled", "nothing"}
@@ -57,7 +57,7 @@ def test_it_measures_soft_tokens_beside_shuffled_ones_none_and_the_text(outcome:
 
 
 def test_the_same_run_finds_all_its_steps_and_another_one_those_that_it_shares(
-    world: World, outcome: Outcome
+    world: World, outcome: TrainingOutcome
 ) -> None:
     again = _train(world, "out")
     other = _train(world, "other", answer_steps=3)
@@ -68,7 +68,9 @@ def test_the_same_run_finds_all_its_steps_and_another_one_those_that_it_shares(
     assert {"readings paraphrase", "readings answer", "paraphrase of bridge"} <= set(other.found)
 
 
-def test_it_is_loaded_for_the_models_that_it_was_made_for_alone(world: World, outcome: Outcome) -> None:
+def test_it_is_loaded_for_the_models_that_it_was_made_for_alone(
+    world: World, outcome: TrainingOutcome
+) -> None:
     encoder, model = world.encoder, world.model
 
     loaded = SoftContext.load(outcome.folder, [encoder], [model])
@@ -82,7 +84,7 @@ def test_it_is_loaded_for_the_models_that_it_was_made_for_alone(world: World, ou
 
 
 def test_one_for_other_weights_of_the_language_model_is_refused(
-    world: World, outcome: Outcome, tmp_path: Path
+    world: World, outcome: TrainingOutcome, tmp_path: Path
 ) -> None:
     kept = Artifact.load(outcome.folder, SOFT_CONTEXT)
     facts = {**kept.facts, "model_revision": "another"}
@@ -92,7 +94,7 @@ def test_one_for_other_weights_of_the_language_model_is_refused(
         SoftContext.load(folder, [world.encoder], [world.model])
 
 
-def test_training_changes_no_weight_of_the_language_model(world: World, outcome: Outcome) -> None:
+def test_training_changes_no_weight_of_the_language_model(world: World, outcome: TrainingOutcome) -> None:
     del outcome
     manifest = world.store.open(world.model).manifest
 
@@ -160,7 +162,9 @@ def test_a_language_model_that_is_not_there_is_named_with_the_choices(world: Wor
         _train(world, "refused", model="large")
 
 
-def test_a_server_is_refused_what_it_cannot_serve_by_its_setting(world: World, outcome: Outcome) -> None:
+def test_a_server_is_refused_what_it_cannot_serve_by_its_setting(
+    world: World, outcome: TrainingOutcome
+) -> None:
     folder = str(outcome.folder)
 
     models = ServedModels([world.encoder], [world.encoder], [world.model], world.store)

@@ -9,7 +9,7 @@ from typing import Any
 from support.each import each
 from tieback.core.types.collection import Collection
 from tieback.core.types.moving import StartedMove
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 from tieback.reports import charts
 from tieback.reports.upgrade.page import page
 from tieback_contract.operations import OperationState
@@ -61,8 +61,8 @@ def result(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def plan(found: dict[str, Any], ended: float = 86_400.0) -> Operation:
-    return Operation(
+def plan(found: dict[str, Any], ended: float = 86_400.0) -> OperationRecord:
+    return OperationRecord(
         "plan_upgrade-1", "plan_upgrade", "", "handbook", {}, ended - 60,
         state=OperationState.SUCCEEDED, ended=ended, result=found,
     )  # fmt: skip

@@ -24,7 +24,7 @@ from tieback.core.errors import (
     RateExceeded,
     TiebackError,
 )
-from tieback.core.tenant import PRINCIPAL, Principal, Quota
+from tieback.core.tenant import PRINCIPAL, Principal, TenantQuota
 from tieback.core.types.content import Content
 from tieback.core.types.rerank import RerankCandidate, RerankRequest, RerankSource
 from tieback.methods.reranking import rerankings
@@ -218,7 +218,7 @@ async def test_more_than_may_wait_is_refused(model: CrossEncoderModel) -> None:
 
 async def test_a_models_tokens_count_in_the_tenants_allowance(model: CrossEncoderModel) -> None:
     judged = Judged(model)
-    token = PRINCIPAL.set(Principal("small", quota=Quota(tokens_per_second=2)))
+    token = PRINCIPAL.set(Principal("small", quota=TenantQuota(tokens_per_second=2)))
     try:
         await judged.rerank("owl", ("wren", "flies"))
 

@@ -22,7 +22,7 @@ from support.small_binding import (
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.fusion import FuseRequest, Role, Routing
-from tieback.models.joint_space_artifact import Block, BoundRouter, JointSpaceArtifact
+from tieback.models.joint_space_artifact import BoundRouter, JointSpaceArtifact, SpaceBlock
 from tieback.router import Component, Rollout, Routed, Router
 from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.modality import Modality
@@ -228,7 +228,7 @@ async def test_everybody_is_a_canary_at_a_hundred_percent() -> None:
 
 @pytest.mark.parametrize("place", ["canary", "shadow"])
 def test_routers_over_other_blocks_cannot_be_on_trial(place: str) -> None:
-    blocks = (Block(EYES, Modality.IMAGE, 4), *binding().blocks[1:])
+    blocks = (SpaceBlock(EYES, Modality.IMAGE, 4), *binding().blocks[1:])
     other = dataclasses.replace(routed(), blocks=blocks)
 
     def rollout(bound: JointSpaceArtifact) -> Rollout:

@@ -11,7 +11,7 @@ from support.small_binding import EYES, SPACES, WIDTHS, WORDS, projection, said
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.fusion import FuseRequest, Role, Routing
-from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
+from tieback.models.joint_space_artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
 from tieback.recipes.export_router import export_graphs
 from tieback.router import Rollout, Router
 from tieback_contract.arrays import Array
@@ -38,9 +38,9 @@ def shared(*, centres: bool = True, imputes: bool = True, **changes: Any) -> Joi
     width = 4
     state = {"offset": np.zeros(width, np.float32)}
     blocks = (
-        Block(BOTH, Modality.IMAGE, width, (Modality.TEXT, Modality.IMAGE)),
-        Block(WORDS, Modality.TEXT, WIDTHS["words"]),
-        Block(EYES, Modality.IMAGE, WIDTHS["eyes"]),
+        SpaceBlock(BOTH, Modality.IMAGE, width, (Modality.TEXT, Modality.IMAGE)),
+        SpaceBlock(WORDS, Modality.TEXT, WIDTHS["words"]),
+        SpaceBlock(EYES, Modality.IMAGE, WIDTHS["eyes"]),
     )
     into = [
         BoundProjection(
@@ -191,9 +191,9 @@ async def test_the_graph_of_projections_leaves_imputing_ones_to_their_methods() 
 
     plain = JointSpaceArtifact(
         (
-            Block(both, Modality.IMAGE, width, (Modality.TEXT, Modality.IMAGE)),
-            Block(words, Modality.TEXT, width),
-            Block(EYES, Modality.IMAGE, width),
+            SpaceBlock(both, Modality.IMAGE, width, (Modality.TEXT, Modality.IMAGE)),
+            SpaceBlock(words, Modality.TEXT, width),
+            SpaceBlock(EYES, Modality.IMAGE, width),
         ),
         (
             BoundProjection(both, width, "both"),

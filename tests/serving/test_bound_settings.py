@@ -16,7 +16,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError
 from tieback.core.types.fusion import FuseRequest
 from tieback.models.default_binding import DefaultBinding
-from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
+from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
 from tieback.serving import assembly, context
 from tieback.serving.plan import Plan
 from tieback.serving.servicers.catalog import JointSpace
@@ -68,7 +68,7 @@ class Place:
         fixed = {"weights": {"small-a": weight, "small-b": 1 - (weight or 0)}}
         weight_ranges = {"small-a": (0.7, 0.8)}
         made = JointSpaceArtifact(
-            tuple(Block(ref, Modality.TEXT, WIDTH) for ref in refs.values()),
+            tuple(SpaceBlock(ref, Modality.TEXT, WIDTH) for ref in refs.values()),
             tuple(BoundProjection(ref, WIDTH, ref.name) for ref in refs.values()),
             () if weight is None else (BoundRouter(Modality.TEXT, (), "explicit", fixed, {}, weight_ranges),),
         )
@@ -78,7 +78,9 @@ class Place:
     def bind_one(self, name: str) -> JointSpaceArtifact:
         """A binding of one of the two spaces, in the store."""
         ref = self.spaces[name]
-        made = JointSpaceArtifact((Block(ref, Modality.TEXT, WIDTH),), (BoundProjection(ref, WIDTH, name),))
+        made = JointSpaceArtifact(
+            (SpaceBlock(ref, Modality.TEXT, WIDTH),), (BoundProjection(ref, WIDTH, name),)
+        )
         made.save(self.models / "bound")
         return made
 
@@ -275,8 +277,8 @@ class SharedPlace(Place):
         state = {"map": np.ones((WIDTH, 8), np.float32), "offset": np.zeros(8, np.float32)}
         made = JointSpaceArtifact(
             (
-                Block(pair, Modality.IMAGE, 8, (Modality.TEXT, Modality.IMAGE)),
-                Block(small, Modality.TEXT, WIDTH),
+                SpaceBlock(pair, Modality.IMAGE, 8, (Modality.TEXT, Modality.IMAGE)),
+                SpaceBlock(small, Modality.TEXT, WIDTH),
             ),
             (
                 BoundProjection(pair, 8, "pair"),

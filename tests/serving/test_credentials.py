@@ -14,7 +14,7 @@ from support.certificates import DAY, NOW, Authority
 from support.small_server import channel, fuse_request, small_server
 from support.tenants import digest, write_tokens
 from tieback.core.errors import StartupError, Unauthenticated
-from tieback.core.tenant import Access
+from tieback.core.tenant import AccessLevel
 from tieback.serving import credentials
 from tieback.serving.certificate_expiry import Expiry
 from tieback.serving.commands.tokens import tokens as tokens_command
@@ -65,12 +65,12 @@ def test_what_the_file_holds_lets_nobody_in_however_it_is_written(tmp_path: Path
 def test_the_tokens_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     file = write_tokens(tmp_path / "tokens", {"acme": {"old": "read"}})
     tokens = Tokens(file)
-    assert tokens.principal_of("Bearer old").access is Access.READ
+    assert tokens.principal_of("Bearer old").access is AccessLevel.READ
 
     write_tokens(file, {"acme": {"newer": "admin"}})
     tokens.refresh()
 
-    assert tokens.principal_of("Bearer newer").access is Access.ADMIN
+    assert tokens.principal_of("Bearer newer").access is AccessLevel.ADMIN
     with pytest.raises(Unauthenticated):
         tokens.principal_of("Bearer old")
 
@@ -151,7 +151,7 @@ def test_a_new_token_is_let_in_by_the_entry_that_is_printed_with_it(tmp_path: Pa
 
     principal = Tokens(tmp_path / "tokens").principal_of(f"Bearer {token}")
 
-    assert (principal.tenant, principal.access) == ("acme", Access.WRITE)
+    assert (principal.tenant, principal.access) == ("acme", AccessLevel.WRITE)
     assert token not in entry
 
 

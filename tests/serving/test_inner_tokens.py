@@ -9,8 +9,8 @@ import pytest
 from support.small_server import channel, fuse_request, small_server
 from support.tenants import write_tokens
 from tieback.core.errors import PermissionDenied, Unauthenticated
-from tieback.core.tenant import PRINCIPAL, Access
-from tieback.core.types.operation import Operation
+from tieback.core.tenant import PRINCIPAL, AccessLevel
+from tieback.core.types.operation import OperationRecord
 from tieback.serving import context
 from tieback.serving.credentials import Tokens
 from tieback.serving.inner_tokens import InnerTokens
@@ -28,8 +28,8 @@ def file(tmp_path: Path) -> Path:
     )  # fmt: skip
 
 
-def operation(owner: str) -> Operation:
-    return Operation("count-1", "count", owner, "docs", {}, 0.0)
+def operation(owner: str) -> OperationRecord:
+    return OperationRecord("count-1", "count", owner, "docs", {}, 0.0)
 
 
 def test_one_that_the_platform_issued_is_let_in_as_the_tenant_it_names(file: Path) -> None:
@@ -38,7 +38,7 @@ def test_one_that_the_platform_issued_is_let_in_as_the_tenant_it_names(file: Pat
 
     principal = tokens.principal_of(inner.issue("acme"))
 
-    assert (principal.tenant, principal.access, principal.quota.items) == ("acme", Access.ADMIN, 7)
+    assert (principal.tenant, principal.access, principal.quota.items) == ("acme", AccessLevel.ADMIN, 7)
 
 
 @pytest.mark.parametrize(

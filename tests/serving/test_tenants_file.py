@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.each import each
 from support.tenants import digest
 from tieback.core.errors import PermissionDenied
-from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
+from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota
 from tieback.serving import tenants_file
 from tieback.serving.tenants_file import TenantsFile
 
@@ -41,10 +41,10 @@ def test_a_token_has_its_tenant_role_quota_and_what_others_share_with_it() -> No
         }
     )
 
-    shared = {HANDBOOK: Share(Access.READ, Quota(bytes=7))}
+    shared = {HANDBOOK: Share(AccessLevel.READ, TenantQuota(bytes=7))}
     assert found == {
-        bytes.fromhex(digest("a")): Principal("acme", Access.WRITE, Quota(items=5), shared),
-        bytes.fromhex(digest("b")): Principal("acme", Access.ADMIN, Quota(items=5), shared),
+        bytes.fromhex(digest("a")): Principal("acme", AccessLevel.WRITE, TenantQuota(items=5), shared),
+        bytes.fromhex(digest("b")): Principal("acme", AccessLevel.ADMIN, TenantQuota(items=5), shared),
     }
 
 
@@ -115,7 +115,7 @@ def test_a_tenant_that_is_there_twice_is_refused_since_one_of_them_would_not_cou
 
 
 def test_a_name_stands_for_an_own_collection_and_one_with_its_owner_for_a_shared_one() -> None:
-    acme = Principal("acme", shared={HANDBOOK: Share(Access.READ, Quota())})
+    acme = Principal("acme", shared={HANDBOOK: Share(AccessLevel.READ, TenantQuota())})
 
     assert acme.find("handbook") == acme.find("acme/handbook") == CollectionKey("acme", "handbook")
     assert acme.find("globex/handbook") == HANDBOOK
@@ -127,22 +127,27 @@ def test_a_name_stands_for_an_own_collection_and_one_with_its_owner_for_a_shared
 @each(
     "access, shared_for, needed, told",
     [
-        (Access.READ, Access.WRITE, Access.WRITE, "needs the role write, and the token has the role read"),
         (
-            Access.WRITE,
-            Access.READ,
-            Access.WRITE,
+            AccessLevel.READ,
+            AccessLevel.WRITE,
+            AccessLevel.WRITE,
+            "needs the role write, and the token has the role read",
+        ),
+        (
+            AccessLevel.WRITE,
+            AccessLevel.READ,
+            AccessLevel.WRITE,
             "needs the role write, and the collection 'globex/handbook'",
         ),
-        (Access.ADMIN, Access.WRITE, Access.ADMIN, "only its owner can delete it"),
-        (Access.WRITE, Access.READ, Access.ADMIN, "only its owner can delete it"),
+        (AccessLevel.ADMIN, AccessLevel.WRITE, AccessLevel.ADMIN, "only its owner can delete it"),
+        (AccessLevel.WRITE, AccessLevel.READ, AccessLevel.ADMIN, "only its owner can delete it"),
     ],
 )
 def test_a_shared_collection_needs_both_the_tokens_role_and_the_share(
-    access: Access, shared_for: Access, needed: Access, told: str
+    access: AccessLevel, shared_for: AccessLevel, needed: AccessLevel, told: str
 ) -> None:
-    acme = Principal("acme", access, shared={HANDBOOK: Share(shared_for, Quota())})
+    acme = Principal("acme", access, shared={HANDBOOK: Share(shared_for, TenantQuota())})
 
-    acme.require(Access.READ, HANDBOOK)
+    acme.require(AccessLevel.READ, HANDBOOK)
     with pytest.raises(PermissionDenied, match=told):
         acme.require(needed, HANDBOOK)

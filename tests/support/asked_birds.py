@@ -11,7 +11,7 @@ import numpy as np
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback.recipes.train import Outcome, train
+from tieback.recipes.train import TrainingOutcome, train
 
 from support import small_language_model
 from support.own_encoder import Silent, card_for, write_folder
@@ -47,7 +47,7 @@ class World:
         output: str,
         say: Callable[[str], None] = lambda _: None,
         **parameters: Any,
-    ) -> Outcome:
+    ) -> TrainingOutcome:
         return train(
             recipe, parameters, cards=[self.encoder], generators=[self.model], store=self.store,
             data=[self.data], output=self.folder / output, say=say,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback_contract.arrays import Array
@@ -81,7 +81,7 @@ class BagOfWords:
 
     def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         text = content.data
-        if isinstance(text, TokenIds):  # every number is a word
+        if isinstance(text, TokenNumbers):  # every number is a word
             text = " ".join(map(str, text.ids))
         assert isinstance(text, str)
         if len(text) > limits.text_bytes:

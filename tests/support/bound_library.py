@@ -17,11 +17,11 @@ from tieback.index import Index
 from tieback.methods.imputation import fit as fit_imputation
 from tieback.methods.projection import fit
 from tieback.models.joint_space_artifact import (
-    Block,
     BoundImputation,
     BoundProjection,
     BoundRouter,
     JointSpaceArtifact,
+    SpaceBlock,
 )
 from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.reranker import Reranker
@@ -73,8 +73,8 @@ class Library:
                         source.space, width, target.name, "anchor_attention", {"sharpness": 40}, state
                     )
                 )
-        blocks = [Block(one.space, Modality.TEXT, WIDTH) for one in texts]
-        blocks.append(Block(eyes.space, Modality.IMAGE, 3))
+        blocks = [SpaceBlock(one.space, Modality.TEXT, WIDTH) for one in texts]
+        blocks.append(SpaceBlock(eyes.space, Modality.IMAGE, 3))
         words = np.stack([dense(word) for word in WORDS])
         aligned = [words, words, np.zeros((len(WORDS), 3), np.float32)]
         self.bound = JointSpaceArtifact(

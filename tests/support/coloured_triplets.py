@@ -13,7 +13,7 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback.recipes.train import Outcome, train
+from tieback.recipes.train import TrainingOutcome, train
 
 from support.colours import png
 from support.own_encoder import Silent
@@ -38,7 +38,7 @@ class Shades:
     def photo(self, levels: Sequence[int]) -> Path:
         return self.folder / ("-".join(map(str, levels)) + ".png")
 
-    def train(self, output: str, **parameters: Any) -> Outcome:
+    def train(self, output: str, **parameters: Any) -> TrainingOutcome:
         return train(
             "composed_query", QUICK | parameters, cards=self.cards, store=self.store,
             data=[self.folder / "triplets.jsonl"], output=self.folder / output, say=lambda _: None,

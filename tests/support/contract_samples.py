@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from tieback.core import errors
-from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
+from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota, TenantUsage
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Features, TokenIds
+from tieback.core.types.content import CategoricalFeatures, Content, TokenNumbers
 from tieback.core.types.encoding import (
     CachePolicy,
     EncodePlan,
@@ -107,8 +107,11 @@ SAMPLES: dict[str, list[Any]] = {
         Content(Modality.IMAGE, b"\x89PNG"),
         Content(Modality.AUDIO, b"RIFF"),
         Content(Modality.POINTS, np.ones((4, 3), np.float32)),
-        *[Content(Modality.FEATURES, Features.of({"genre": ["jazz", "blues"]})), Content(None, VECTOR)],
-        Content(Modality.TEXT, TokenIds(np.array([101, 2**32 - 1, 102], np.int64))),
+        *[
+            Content(Modality.FEATURES, CategoricalFeatures.of({"genre": ["jazz", "blues"]})),
+            Content(None, VECTOR),
+        ],
+        Content(Modality.TEXT, TokenNumbers(np.array([101, 2**32 - 1, 102], np.int64))),
     ],
     "cost": [COST],
     "sampling": [
@@ -336,10 +339,15 @@ SAMPLES: dict[str, list[Any]] = {
     "truncated": [[Truncated("minilm", 2, 300, 128)]],
     "truncation": list(Truncation),
     "usage": [
-        Usage(Principal(), 1, 2, 3),
-        Usage(Principal("acme", Access.READ, Quota(1, 2, 3, 4.5)), 0, 0, 0),
-        Usage(
-            Principal("acme", shared={CollectionKey("globex", "docs"): Share(Access.WRITE, Quota())}), 0, 0, 0
+        TenantUsage(Principal(), 1, 2, 3),
+        TenantUsage(Principal("acme", AccessLevel.READ, TenantQuota(1, 2, 3, 4.5)), 0, 0, 0),
+        TenantUsage(
+            Principal(
+                "acme", shared={CollectionKey("globex", "docs"): Share(AccessLevel.WRITE, TenantQuota())}
+            ),
+            0,
+            0,
+            0,
         ),
     ],
     "vector": [

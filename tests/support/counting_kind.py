@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 from tieback.operations import kinds
 from tieback.operations.kinds import Services
 from tieback.operations.service import Operations
@@ -111,7 +111,7 @@ def installed(folder: Path) -> Iterator[None]:
         yield
 
 
-async def over(operations: Operations, name: str) -> Operation:
+async def over(operations: Operations, name: str) -> OperationRecord:
     """An operation that has ended."""
     async with asyncio.timeout(20):
         while not (found := await operations.wait(name, 1.0)).state.is_over:
@@ -119,7 +119,7 @@ async def over(operations: Operations, name: str) -> Operation:
     return found
 
 
-async def running(operations: Operations, name: str, done: int = 0) -> Operation:
+async def running(operations: Operations, name: str, done: int = 0) -> OperationRecord:
     """An operation that has done so much."""
     async with asyncio.timeout(20):
         while (found := await operations.get(name)).state != "running" or found.done < done:  # noqa: ASYNC110

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tieback.recipes.train import Outcome, train
+from tieback.recipes.train import TrainingOutcome, train
 
 from support.coloured_triplets import COLOURS, SHADES, Shades
 
@@ -28,7 +28,7 @@ def labels_in(world: Shades, names: Sequence[str] = COLOURS) -> Path:
     return file
 
 
-def learn(world: Shades, data: Path, output: str, **parameters: Any) -> Outcome:
+def learn(world: Shades, data: Path, output: str, **parameters: Any) -> TrainingOutcome:
     """Runs the recipe."""
     return train(
         "conditional_space", QUICK | parameters, cards=world.cards, store=world.store, data=[data],

@@ -15,7 +15,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback.recipes.train import Outcome, train
+from tieback.recipes.train import TrainingOutcome, train
 
 from support.own_encoder import Silent
 
@@ -40,7 +40,7 @@ def pairs(count: int) -> list[dict[str, Any]]:
     return made
 
 
-def learn(folder: Path, lines: list[Any], **parameters: Any) -> Outcome:
+def learn(folder: Path, lines: list[Any], **parameters: Any) -> TrainingOutcome:
     """Trains the space `records` in `folder`, from pairs as lines of JSON."""
     folder.mkdir(exist_ok=True)
     (folder / "pairs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -50,7 +50,7 @@ def learn(folder: Path, lines: list[Any], **parameters: Any) -> Outcome:
     )  # fmt: skip
 
 
-def pulled(outcome: Outcome, store: Store) -> EncoderCard:
+def pulled(outcome: TrainingOutcome, store: Store) -> EncoderCard:
     """The card of what was learned, exported into the store."""
     assert outcome.card is not None
     card = read_card(outcome.card)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from tieback.methods.projection import fit
-from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
+from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 
@@ -18,7 +18,7 @@ def bound() -> JointSpaceArtifact:
     """Five spaces as the default catalog has them, small, with measurements of every kind."""
     random = np.random.default_rng(0)
     spaces = [SpaceRef(name, f"r{place}0af", f"f{place}") for place, name in enumerate(NAMES)]
-    blocks = [Block(space, modality, WIDTH) for space, modality in zip(spaces, MODALITIES, strict=True)]
+    blocks = [SpaceBlock(space, modality, WIDTH) for space, modality in zip(spaces, MODALITIES, strict=True)]
     projections = [BoundProjection(space, WIDTH, space.name) for space in spaces]
     anchors = {name: random.normal(size=(40, WIDTH)).astype(np.float32) for name in NAMES}
     for source, modality in zip(spaces, MODALITIES, strict=True):

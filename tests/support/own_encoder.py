@@ -10,7 +10,7 @@ import yaml
 from safetensors.torch import save_file
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
-from tieback.catalog.source import Source
+from tieback.catalog.source import PackageSource
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -32,7 +32,7 @@ class Silent:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def fetching(self, source: Source, there: int, size: int) -> None:
+    def fetching(self, source: PackageSource, there: int, size: int) -> None:
         raise AssertionError("a folder of the user's is not fetched")
 
     def said(self, name: str, message: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tieback.catalog.source import Source
+from tieback.catalog.source import PackageSource
 
 NAME = "tieback_test_weights-1.0-py3-none-any.whl"
 
@@ -34,9 +34,9 @@ def make_wheel(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def source_of(wheel: bytes, files: dict[str, str]) -> Source:
+def source_of(wheel: bytes, files: dict[str, str]) -> PackageSource:
     """The source that pins the wheel."""
-    return Source(
+    return PackageSource(
         package="tieback-test-weights",
         version="1.0",
         wheel=NAME,

@@ -15,7 +15,7 @@ from tieback.catalog.catalog import Catalog, read_card
 from tieback.models.store import Store
 from tieback.recipes.photo_views import photo_files
 from tieback.recipes.pull import pull
-from tieback.recipes.train import Outcome, train
+from tieback.recipes.train import TrainingOutcome, train
 
 from support.own_encoder import Silent
 
@@ -38,14 +38,14 @@ class Photos:
 
     def train(
         self, output: str, *data: Path, say: Callable[[str], None] = lambda _: None, **parameters: Any
-    ) -> Outcome:
+    ) -> TrainingOutcome:
         """The recipe's outcome, of all photos unless others are named."""
         return train(
             "dolg", QUICK | parameters, cards=[self.base], store=self.store, data=data or self.photos,
             output=self.folder / output, say=say,
         )  # fmt: skip
 
-    def pulled(self, outcome: Outcome) -> EncoderCard:
+    def pulled(self, outcome: TrainingOutcome) -> EncoderCard:
         """The card that was written, with its model in the store."""
         assert outcome.card is not None
         card = read_card(outcome.card)

@@ -20,8 +20,8 @@ from safetensors.numpy import save_file
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.models.store import Store
-from tieback.recipes.binding import Options, bind
-from tieback.recipes.binding.bind import Outcome
+from tieback.recipes.binding import BindingOptions, bind
+from tieback.recipes.binding.bind import BindingOutcome
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from support.planted import DUAL_WIDTH, LENGTH, save_planted_clip
@@ -118,9 +118,9 @@ class World:
     data: Path
     folder: Path
 
-    def bind(self, say: Callable[[str], None] = lambda _: None, **options: Any) -> Outcome:
+    def bind(self, say: Callable[[str], None] = lambda _: None, **options: Any) -> BindingOutcome:
         given: dict[str, Any] = {"data": (self.data,), "method": "anchor_attention", "steps": 30} | options
-        return bind(self.cards, self.store, Options(**given), say)
+        return bind(self.cards, self.store, BindingOptions(**given), say)
 
     def elsewhere(self, folder: Path) -> World:
         """The same models in a store that has bound nothing."""

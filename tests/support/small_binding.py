@@ -13,11 +13,11 @@ from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import (
     NATIVE,
-    Block,
     BoundImputation,
     BoundProjection,
     BoundRouter,
     JointSpaceArtifact,
+    SpaceBlock,
 )
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding, Label
@@ -76,7 +76,7 @@ def text_router(favours: Mapping[int, str], **facts: Any) -> BoundRouter:
 def binding(routers: Sequence[BoundRouter] = (), **changes: Any) -> JointSpaceArtifact:
     """Every text reaches every block; pictures reach all but the sounds', sounds all but the pictures'."""
     facts: dict[str, Any] = {
-        "blocks": tuple(Block(SPACES[name], OF[name], WIDTHS[name]) for name in NAMES_OF_BLOCKS),
+        "blocks": tuple(SpaceBlock(SPACES[name], OF[name], WIDTHS[name]) for name in NAMES_OF_BLOCKS),
         "projections": tuple(
             projection(source, block)
             for source, reached in {

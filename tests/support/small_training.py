@@ -13,7 +13,7 @@ import numpy as np
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback.recipes.train import Outcome, train
+from tieback.recipes.train import TrainingOutcome, train
 
 from support.own_encoder import Silent, card_for
 
@@ -73,7 +73,7 @@ class SmallTraining:
         data: Path | None = None,
         generators: Sequence[GeneratorCard] = (),
         **parameters: Any,
-    ) -> Outcome:
+    ) -> TrainingOutcome:
         return train(
             self.recipe, {**self.quick, **parameters}, cards=[self.card], store=self.store,
             data=[data or self.data], output=self.folder / output, say=lambda _: None,

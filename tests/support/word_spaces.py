@@ -13,7 +13,12 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
-from tieback.models.joint_space_artifact import Block, BoundImputation, BoundProjection, JointSpaceArtifact
+from tieback.models.joint_space_artifact import (
+    BoundImputation,
+    BoundProjection,
+    JointSpaceArtifact,
+    SpaceBlock,
+)
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
@@ -56,7 +61,7 @@ def word_spaces(folder: Path) -> WordSpaces:
     assert pull(cards, cards, store, Silent()) == []
     rows = [table[1:] for table in tables.values()]
     bound = JointSpaceArtifact(
-        tuple(Block(card.space, Modality.TEXT, WIDTH) for card in cards),
+        tuple(SpaceBlock(card.space, Modality.TEXT, WIDTH) for card in cards),
         tuple(BoundProjection(card.space, WIDTH, card.name) for card in cards),
         losses={"text": {SEA: 2.0}},
         imputations=(

@@ -75,7 +75,7 @@ class Command(click.Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class CliConnection:
     """How a server is reached, as the shared options say."""
 
     server: str | None
@@ -101,9 +101,9 @@ class Connection:
         )
 
 
-def connection() -> Connection:
+def connection() -> CliConnection:
     """That of the command that runs."""
-    found: Connection = click.get_current_context().meta[Connection.__name__]
+    found: CliConnection = click.get_current_context().meta[CliConnection.__name__]
     return found
 
 
@@ -124,8 +124,8 @@ def connected(function: F) -> F:
         **options: Any,
     ) -> Any:
         try:
-            made = Connection(server, token, tls, ca, certificate, key, timeout)
-            click.get_current_context().meta[Connection.__name__] = made
+            made = CliConnection(server, token, tls, ca, certificate, key, timeout)
+            click.get_current_context().meta[CliConnection.__name__] = made
             with made.open() as client:
                 return function(client, Output(json=as_json), *args, **options)
         except TiebackError as error:

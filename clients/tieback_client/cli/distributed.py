@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tieback_client.cli.connection import Connection
-from tieback_client.cli.found import Found
+from tieback_client.cli.connection import CliConnection
+from tieback_client.cli.found import FoundItems
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.indexed import IndexedItems
 from tieback_client.client import Client
@@ -37,10 +37,10 @@ OBJECT_STORE_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class WritingRun:
     """How files are written."""
 
-    connection: Connection
+    connection: CliConnection
     collection: str
     limit: int
     """The server's limit for a message, in bytes."""
@@ -51,7 +51,7 @@ class Writing:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class RowBlock:
     """What became of a block of files."""
 
     names: tuple[str, ...]
@@ -60,7 +60,7 @@ class Block:
     """Why the run ended early."""
 
 
-def written(files: Mapping[str, Path], writing: Writing, workers: int) -> Iterator[Block]:
+def written(files: Mapping[str, Path], writing: WritingRun, workers: int) -> Iterator[RowBlock]:
     """The blocks of the files, each when its files are written; in any order.
 
     `workers` is how many work at once at most; 0: as many as the cluster has processors. A block whose
@@ -83,9 +83,9 @@ def written(files: Mapping[str, Path], writing: Writing, workers: int) -> Iterat
             yield row["block"]
 
 
-def write_block(client: Client, files: Mapping[str, Path], writing: Writing) -> Block:
+def write_block(client: Client, files: Mapping[str, Path], writing: WritingRun) -> RowBlock:
     """Writes the files that are new or changed."""
-    found = Found(dict(files))
+    found = FoundItems(dict(files))
     run = Run([], found, IndexedItems({}), [], prunes=False, is_dry=False, pictures=writing.pictures)
     error = None
 
@@ -104,10 +104,10 @@ def write_block(client: Client, files: Mapping[str, Path], writing: Writing) -> 
     run.there = IndexedItems({})
     run.opened = Opened()
     found.files = {}
-    return Block(tuple(files), run, error)
+    return RowBlock(tuple(files), run, error)
 
 
-def _write_rows(rows: dict[str, Any], writing: Writing) -> dict[str, list[Block]]:
+def _write_rows(rows: dict[str, Any], writing: WritingRun) -> dict[str, list[RowBlock]]:
     """A block as Ray Data has it."""
     files = {str(name): Path(path) for name, path in zip(rows["name"], rows["path"], strict=True)}
     with writing.connection.open() as client:

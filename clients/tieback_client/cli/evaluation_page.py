@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from tieback.reports.claims import Claim
+from tieback.reports.claims import PublishedClaim
 from tieback.reports.page import page
 from tieback.reports.parts import cards, section, table
 
@@ -38,11 +38,11 @@ def evaluation_page(collection: str, found: Sequence[Judged]) -> str:
     )
 
 
-def _card(one: Measure) -> Claim:
+def _card(one: Measure) -> PublishedClaim:
     if one.value is None or one.interval is None:
-        return Claim(one.name, "–", "", None, f"{one.said}; there is no such question")
+        return PublishedClaim(one.name, "–", "", None, f"{one.said}; there is no such question")
     low, high = one.interval
-    return Claim(
+    return PublishedClaim(
         one.name, f"{one.value:.2f}", "", None, f"{one.said}: {one.count} of {one.of} [{low:.2f}, {high:.2f}]"
     )
 

@@ -11,7 +11,7 @@ Stamp: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(slots=True)
-class Found:
+class FoundItems:
     """Files that were found, by the ids of the items."""
 
     files: dict[str, Path] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tieback_client.cli.file_items import read_within
-from tieback_client.cli.found import Found
+from tieback_client.cli.found import FoundItems
 from tieback_client.cli.roots import Root, Scope
 from tieback_client.cli.walking import Walk
 from tieback_client.content import Audio, Image
@@ -35,7 +35,7 @@ def given_files(paths: Iterable[Path], *, pictures: bool = False) -> Iterator[Gi
         whole = path.absolute()
         folder, inside = (whole, "") if whole.is_dir() else (whole.parent, whole.name)
         scope = Scope(Root(folder.name, folder), inside, whole)
-        found = Found()
+        found = FoundItems()
         # A file that is named is read also where it is a link.
         Walk(follow_links=not whole.is_dir()).over(scope, found)
         for name, why in found.failures.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tieback_client.cli.file_items import digest_of, items_of, read_within
-from tieback_client.cli.found import Found
+from tieback_client.cli.found import FoundItems
 from tieback_client.cli.indexed import IndexedItems
 from tieback_client.cli.pruning import Gone
 from tieback_client.cli.roots import Scope
@@ -39,7 +39,7 @@ class Run:
     """A run over scopes. Files are named by the id of their first item: source, "/", path."""
 
     scopes: Sequence[Scope]
-    found: Found
+    found: FoundItems
     there: IndexedItems
     gone: Sequence[Gone]
     prunes: bool

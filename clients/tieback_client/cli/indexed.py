@@ -17,7 +17,7 @@ PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class IndexedItem:
+class KnownItem:
     """An item as it is in the collection."""
 
     path: str
@@ -31,7 +31,7 @@ class IndexedItem:
 class IndexedItems:
     """The items of some sources, by id and by file."""
 
-    def __init__(self, items: Mapping[str, IndexedItem]) -> None:
+    def __init__(self, items: Mapping[str, KnownItem]) -> None:
         self._by_id = items
         self._by_path: dict[str, list[str]] = {}
         for id, one in items.items():
@@ -80,12 +80,12 @@ class IndexedItems:
         return all((one := self._by_id.get(id)) is not None and one.digest == digest for id in ids)
 
 
-def _indexed(item: Item) -> IndexedItem:
+def _indexed(item: Item) -> KnownItem:
     path, digest = str(item.metadata.get("path", "")), str(item.metadata.get("content_hash", ""))
     part, parts = (_count(item.metadata.get(key)) for key in (PART, PARTS))
     if part and parts and item.id == share_id(path, part):
-        return IndexedItem(path, digest, parts)
-    return IndexedItem(item.id, digest)
+        return KnownItem(path, digest, parts)
+    return KnownItem(item.id, digest)
 
 
 def _count(value: object) -> int:

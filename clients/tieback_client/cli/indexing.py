@@ -13,7 +13,7 @@ from types import MappingProxyType
 from tieback_client.catalog import Space
 from tieback_client.cli import distributed as ray_workers
 from tieback_client.cli.connection import connection
-from tieback_client.cli.found import Found, Stamp
+from tieback_client.cli.found import FoundItems, Stamp
 from tieback_client.cli.index_progress import IndexProgress
 from tieback_client.cli.index_report import counted, ended_early, report, report_sources
 from tieback_client.cli.index_run import Run
@@ -72,7 +72,7 @@ class Indexing:
         )
         elsewhere = frozenset(os.path.realpath(one.location) for one in sources if one.host == host)
         walk = replace(self.walk, elsewhere=elsewhere)
-        found = Found()
+        found = FoundItems()
         for scope in scopes:
             walk.over(scope, found)
         into = space_of(client, known, self.space)
@@ -142,7 +142,7 @@ class Indexing:
         try:
             limit = client.server_info().limits.message_bytes
             if self.workers is not None and not self.is_dry and run.found.files:
-                writing = ray_workers.Writing(
+                writing = ray_workers.WritingRun(
                     connection(), self.collection, limit, self.batch, self.forces, run.pictures
                 )
                 _write_by_workers(output, run, writing, self.workers)
@@ -186,7 +186,7 @@ def _confirm(output: Output, gone: Sequence[Gone]) -> None:
     )
 
 
-def _write_by_workers(output: Output, run: Run, writing: ray_workers.Writing, workers: int) -> None:
+def _write_by_workers(output: Output, run: Run, writing: ray_workers.WritingRun, workers: int) -> None:
     """Writes new and changed files by workers. Their error, where one ended early."""
     left = dict.fromkeys(run.found.files)
     with IndexProgress(output, run) as progress:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tieback_client.cli.found import Found, Stamp
+from tieback_client.cli.found import FoundItems, Stamp
 from tieback_client.errors import InvalidArgument
 from tieback_client.files import SAMPLE, is_known, is_made_for_browsers, kind_left_out
 from tieback_client.files.packing import unpacked
@@ -27,7 +27,9 @@ class _Inside:
     """Its kind, for people, where it is not read."""
 
 
-def add_packed(name: str, path: Path, stamp: Stamp, found: Found, is_excluded: Callable[[str], bool]) -> None:
+def add_packed(
+    name: str, path: Path, stamp: Stamp, found: FoundItems, is_excluded: Callable[[str], bool]
+) -> None:
     """Adds what is packed in a file as files below it; `is_excluded` is asked by the name inside."""
     try:
         inside = _inside(path, stamp)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tieback_client.cli.found import Found
+from tieback_client.cli.found import FoundItems
 from tieback_client.cli.roots import Scope
 from tieback_client.files.opened import packed_in
 
@@ -38,7 +38,7 @@ class Gone:
         return f"{gone} of the {self.recorded} files that were indexed from {self.scope.path} are gone"
 
 
-def gone_of(scope: Scope, recorded: Iterable[str], found: Found) -> Gone:
+def gone_of(scope: Scope, recorded: Iterable[str], found: FoundItems) -> Gone:
     """The files of a scope that are gone; of a folder that cannot be listed, none.
 
     `recorded` are the files that the source has items of. A file that is there is never gone, whatever hides
@@ -53,7 +53,7 @@ def gone_of(scope: Scope, recorded: Iterable[str], found: Found) -> Gone:
     return Gone(scope, sorted(paths), len(mine), is_empty)
 
 
-def _is_lost(scope: Scope, name: str, found: Found) -> bool:
+def _is_lost(scope: Scope, name: str, found: FoundItems) -> bool:
     """Tell whether a file is not there, nor packed in one that is: that was opened, and does not hold it."""
     path = scope.path / name[len(scope.id) + 1 :]
     file = packed_in(path)

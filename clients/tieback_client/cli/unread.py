@@ -9,7 +9,7 @@ from tieback_contract.modality import Modality
 from tieback_contract.recognition import SegmentKind
 
 from tieback_client.catalog import Space
-from tieback_client.cli.found import Found
+from tieback_client.cli.found import FoundItems
 from tieback_client.client import Client
 from tieback_client.content import modality_of_path
 from tieback_client.documents import Collection
@@ -40,7 +40,7 @@ def space_of(client: Client, known: Collection | None, asked: str) -> Space | No
         return None
 
 
-def leave_out(found: Found, space: Space) -> dict[str, Modality]:
+def leave_out(found: FoundItems, space: Space) -> dict[str, Modality]:
     """Takes what the space does not read out of what was found; returns its modalities by id."""
     unread: dict[str, Modality] = {}
     for name, path in found.files.items():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePath
 
-from tieback_client.cli.found import Found
+from tieback_client.cli.found import FoundItems
 from tieback_client.cli.ignoring import Ignored
 from tieback_client.cli.packed_files import add_packed
 from tieback_client.cli.roots import Scope, leads_out
@@ -36,7 +36,7 @@ class Walk:
     gitignore: bool = False
     """Whether what .gitignore files name is left out of folders."""
 
-    def over(self, scope: Scope, found: Found) -> None:
+    def over(self, scope: Scope, found: FoundItems) -> None:
         """Adds what is there to `found`."""
         if not _is_text(str(scope.path)):
             found.failures[_shown(scope.id)] = "its path is not UTF-8"
@@ -50,7 +50,7 @@ class Walk:
         else:
             self._named(scope, found)
 
-    def _named(self, scope: Scope, found: Found) -> None:
+    def _named(self, scope: Scope, found: FoundItems) -> None:
         try:
             mode = scope.path.stat().st_mode
         except OSError as error:
@@ -61,7 +61,7 @@ class Walk:
         elif not self._excluded(scope.path.name, scope.path.name):
             self._add(scope.id, scope.path, scope.path.name, found, is_named=True)
 
-    def _below(self, scope: Scope, found: Found) -> None:
+    def _below(self, scope: Scope, found: FoundItems) -> None:
         root = Path(os.path.realpath(scope.root.folder))
         entered: set[str] = set()
         waiting = [("", str(scope.path), Ignored.around(str(scope.path)) if self.gitignore else Ignored())]
@@ -96,7 +96,7 @@ class Walk:
             waiting += reversed(below)
 
     def _followed(
-        self, entry: os.DirEntry[str], kind: str, name: str, root: Path, entered: set[str], found: Found
+        self, entry: os.DirEntry[str], kind: str, name: str, root: Path, entered: set[str], found: FoundItems
     ) -> bool:
         """Whether a link is followed. What it leads to inside the source is found there anyway."""
         target = os.path.realpath(entry.path)
@@ -122,7 +122,7 @@ class Walk:
             for one in self.exclude
         )
 
-    def _add(self, name: str, path: Path, below: str, found: Found, *, is_named: bool = False) -> None:
+    def _add(self, name: str, path: Path, below: str, found: FoundItems, *, is_named: bool = False) -> None:
         """A file of an unknown suffix is read where its bytes are text; one that was named must be."""
         if not is_known(path.name) and not is_archive(path.name):
             try:
@@ -160,7 +160,7 @@ class Walk:
             )
 
 
-def _entries(name: str, folder: str, found: Found) -> Iterator[os.DirEntry[str]]:
+def _entries(name: str, folder: str, found: FoundItems) -> Iterator[os.DirEntry[str]]:
     """What a folder holds, by name; why it cannot be listed goes to `found`."""
     try:
         with os.scandir(folder) as entries:

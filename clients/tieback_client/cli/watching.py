@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from tieback_client.cli.found import Found, Stamp
+from tieback_client.cli.found import FoundItems, Stamp
 from tieback_client.cli.indexing import Indexing
 from tieback_client.cli.output import Failure, Output
 from tieback_client.client import Client
@@ -37,7 +37,7 @@ def keep_indexed(
         while True:
             pause(seconds)
             begin = time.monotonic()
-            look = Found()
+            look = FoundItems()
             for scope in scopes:
                 walk.over(scope, look)
             seconds = max(SECONDS, (time.monotonic() - begin) / SHARE)
@@ -56,6 +56,6 @@ def keep_indexed(
         return
 
 
-def _indexed(found: Found) -> dict[str, Stamp]:
+def _indexed(found: FoundItems) -> dict[str, Stamp]:
     """The files that need not be read again while they are as they were."""
     return {name: stamp for name, stamp in found.stamps.items() if name not in found.failures}

@@ -11,7 +11,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from tieback_client.files.outline import LONGEST_HEADING, Lines, sections_by_paragraphs
+from tieback_client.files.outline import LONGEST_HEADING, LinePlaces, sections_by_paragraphs
 from tieback_client.files.parsed import Parsed
 from tieback_client.files.plain import read as read_plain
 
@@ -43,7 +43,7 @@ def read(text: str) -> Parsed:
     if not is_table:
         return read_plain(text)
     whole = "\n".join(lines)
-    return Parsed(whole, sections_by_paragraphs(whole, Lines(whole)), is_original=False)
+    return Parsed(whole, sections_by_paragraphs(whole, LinePlaces(whole)), is_original=False)
 
 
 def names_columns(row: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tieback_client.errors import InvalidArgument
 from tieback_client.files.decoding import storable
-from tieback_client.files.outline import Lines, sections_by_paragraphs, shortened
+from tieback_client.files.outline import LinePlaces, sections_by_paragraphs, shortened
 from tieback_client.files.packages import load
 from tieback_client.files.parsed import Parsed
 
@@ -53,7 +53,7 @@ def read(data: bytes) -> Parsed:
     sections = [
         # Its lines are not those of the file.
         type(one)(one.begin, one.end, one.text, one.number, one.heading)
-        for one in sections_by_paragraphs(text, Lines(text))
+        for one in sections_by_paragraphs(text, LinePlaces(text))
     ]
     return Parsed(text, sections, title, is_original=False)
 

@@ -18,7 +18,7 @@ DEEPEST = 8
 LIST_TAGS = ("ul", "ol", "menu")
 
 
-class Written:
+class WrittenBlock:
     """The text that was written so far, in parts, and the line of the source that each is from."""
 
     def __init__(self) -> None:
@@ -76,10 +76,10 @@ class _Table:
     is_layout: bool = False
 
 
-class Blocks:
+class HtmlBlocks:
     """The lists, tables and code that are open at a place of a page."""
 
-    def __init__(self, written: Written) -> None:
+    def __init__(self, written: WrittenBlock) -> None:
         self._written = written
         self._lists: list[int] = []
         """Of each open list the number of its last item; -1 where they have none."""

@@ -12,7 +12,7 @@ _LEAST = 2
 """Links of a table of contents."""
 
 
-class Contents:
+class HtmlContents:
     """Tables of contents and permalinks of a page, by the places that it has."""
 
     def __init__(self, root: Element) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tieback_client.files.budget import Budget
-from tieback_client.files.html_blocks import LIST_TAGS, Blocks, Written
-from tieback_client.files.html_contents import Contents
+from tieback_client.files.html_blocks import LIST_TAGS, HtmlBlocks, WrittenBlock
+from tieback_client.files.html_contents import HtmlContents
 from tieback_client.files.html_tree import Tree
 from tieback_client.files.outline import Heading, few_enough, sections_under, shortened
 from tieback_client.files.parsed import Parsed
@@ -114,9 +114,9 @@ class _Page:
         self.titles: list[str] = []
         self._tree = tree
         self._budget = budget
-        self._contents = Contents(tree.root)
-        self._written = Written()
-        self._blocks = Blocks(self._written)
+        self._contents = HtmlContents(tree.root)
+        self._written = WrittenBlock()
+        self._blocks = HtmlBlocks(self._written)
         self._line = 1  # of the source, where the next text begins
         self._separator = 0
         self._mark = ""  # of an item, before its first words

@@ -10,7 +10,14 @@ import functools
 from typing import Any
 
 from tieback_client.files.budget import Budget
-from tieback_client.files.outline import LONGEST_HEADING, Heading, Lines, few_enough, sections_under, title_of
+from tieback_client.files.outline import (
+    LONGEST_HEADING,
+    Heading,
+    LinePlaces,
+    few_enough,
+    sections_under,
+    title_of,
+)
 from tieback_client.files.packages import load
 from tieback_client.files.parsed import Parsed
 from tieback_client.files.plain import read as read_plain
@@ -24,7 +31,7 @@ def read(text: str, begin: int = 0, body: int = 0) -> Parsed:
 
     `TookTooLong` where it takes too long.
     """
-    lines = Lines(text)
+    lines = LinePlaces(text)
     body = max(begin, body)
     first = lines.number(body) - 1
     blocks = _blocks().parse(text[body:], {"budget": Budget()})

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tieback_client.errors import InvalidArgument
-from tieback_client.files.packing import Packed, is_packed, unpacked
+from tieback_client.files.packing import PackedFile, is_packed, unpacked
 
 
 def packed_in(path: Path) -> Path | None:
@@ -21,7 +21,7 @@ class Opened:
 
     def __init__(self) -> None:
         self._file: Path | None = None
-        self._rest: Iterator[Packed] = iter(())
+        self._rest: Iterator[PackedFile] = iter(())
 
     def read(self, path: Path) -> bytes:
         """The bytes of a file. `OSError` where it cannot be read, `InvalidArgument` where it is damaged."""

@@ -43,7 +43,7 @@ class Heading:
     """The first character after them."""
 
 
-class Lines:
+class LinePlaces:
     """Which line of a text a character is in, and where a line begins."""
 
     def __init__(self, text: str) -> None:
@@ -169,7 +169,7 @@ def few_enough(headings: Sequence[Heading]) -> tuple[list[Heading], tuple[str, .
     return kept, (f"{len(kept)} of its {len(headings)} headings begin a section",)
 
 
-def sections_by_paragraphs(text: str, lines: Lines, *, begin: int = 0) -> list[FileSection]:
+def sections_by_paragraphs(text: str, lines: LinePlaces, *, begin: int = 0) -> list[FileSection]:
     """A text without headings: whole if it is not long, else in pieces that are named by their lines."""
     bounds = list(_bounds(text, begin, len(text)))
     if len(bounds) == 1:

@@ -34,7 +34,7 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedFile:
     """A file that is packed in another."""
 
     name: str
@@ -54,7 +54,7 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith((".zip", *tar.SUFFIXES))
 
 
-def unpacked(name: str, data: bytes) -> Iterator[Packed]:
+def unpacked(name: str, data: bytes) -> Iterator[PackedFile]:
     """The files that are packed in a file, in its order, and those that are packed in these.
 
     `InvalidArgument` where it is damaged, or holds more than is read.
@@ -82,7 +82,7 @@ class _Room:
         self.bytes -= sum(sizes)
 
 
-def _unpacked(name: str, data: bytes, room: _Room, depth: int) -> Iterator[Packed]:
+def _unpacked(name: str, data: bytes, room: _Room, depth: int) -> Iterator[PackedFile]:
     if format_of(name) == MAIL:
         members = _attached(data, room)
     else:
@@ -93,22 +93,24 @@ def _unpacked(name: str, data: bytes, room: _Room, depth: int) -> Iterator[Packe
         if not inner or any(part.startswith(_HIDDEN) for part in inner.split("/")):
             continue
         if member.fault or not is_packed(inner):
-            yield Packed(inner, member.data, member.fault)
+            yield PackedFile(inner, member.data, member.fault)
             continue
         if not is_archive(inner):
-            yield Packed(inner, member.data)
+            yield PackedFile(inner, member.data)
         if depth == DEPTH:
             if is_archive(inner):
-                yield Packed(inner, fault=f"what is packed in more than {DEPTH} files is not read: unpack it")
+                yield PackedFile(
+                    inner, fault=f"what is packed in more than {DEPTH} files is not read: unpack it"
+                )
             continue
         try:
             for one in _unpacked(inner, member.data, room, depth + 1):
-                yield Packed(f"{inner}/{one.name}", one.data, one.fault)
+                yield PackedFile(f"{inner}/{one.name}", one.data, one.fault)
         except InvalidArgument as error:
-            yield Packed(inner, fault=error.message)
+            yield PackedFile(inner, fault=error.message)
 
 
-def _zipped(data: bytes, room: _Room) -> Iterator[Packed]:
+def _zipped(data: bytes, room: _Room) -> Iterator[PackedFile]:
     if data.count(_ENTRY) > 10 * MEMBERS:  # before Python reads as many
         raise InvalidArgument(f"it holds more than {MEMBERS:,} files: unpack it, and index the folder")
     archive = archive_of(data)
@@ -116,30 +118,30 @@ def _zipped(data: bytes, room: _Room) -> Iterator[Packed]:
     room.take([one.file_size for one in members])
     for one in members:
         if one.flag_bits & 1:
-            yield Packed(one.filename, fault="it is encrypted with a password")
+            yield PackedFile(one.filename, fault="it is encrypted with a password")
             continue
         if one.file_size > MOST_BYTES:
-            yield Packed(one.filename, fault=tar.too_large(one.file_size))
+            yield PackedFile(one.filename, fault=tar.too_large(one.file_size))
             continue
         try:
-            yield Packed(one.filename, archive.read(one))
+            yield PackedFile(one.filename, archive.read(one))
         except _DAMAGE as error:
-            yield Packed(one.filename, fault=f"it is damaged: {storable(str(error))[:200]}")
+            yield PackedFile(one.filename, fault=f"it is damaged: {storable(str(error))[:200]}")
 
 
-def _tarred(name: str, data: bytes, room: _Room) -> Iterator[Packed]:
+def _tarred(name: str, data: bytes, room: _Room) -> Iterator[PackedFile]:
     sizes = [size for _, size, _ in tar.members(name, data, room.bytes, reads=False)]
     most = room.bytes
     room.take(sizes)
     for inner, size, content in tar.members(name, data, most, reads=True):
         fault = tar.too_large(size) if content is None else ""
-        yield Packed(inner, content or b"", fault)
+        yield PackedFile(inner, content or b"", fault)
 
 
-def _attached(data: bytes, room: _Room) -> Iterator[Packed]:
+def _attached(data: bytes, room: _Room) -> Iterator[PackedFile]:
     for name, content in mail.attachments(data):
         room.take([len(content)])
-        yield Packed(name, content)
+        yield PackedFile(name, content)
 
 
 def _clean(name: str) -> str:

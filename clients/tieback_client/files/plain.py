@@ -6,7 +6,13 @@ import re
 from dataclasses import replace
 
 from tieback_client.files import plain_headings
-from tieback_client.files.outline import Lines, few_enough, sections_by_paragraphs, sections_under, title_of
+from tieback_client.files.outline import (
+    LinePlaces,
+    few_enough,
+    sections_by_paragraphs,
+    sections_under,
+    title_of,
+)
 from tieback_client.files.parsed import Parsed
 
 STYLES = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
@@ -22,7 +28,7 @@ def read(text: str, begin: int = 0) -> Parsed:
 
 
 def _read(text: str, begin: int) -> Parsed:
-    lines = Lines(text)
+    lines = LinePlaces(text)
     headings = plain_headings.headings(text, lines, begin)
     if not headings:
         return Parsed(text, sections_by_paragraphs(text, lines, begin=begin))

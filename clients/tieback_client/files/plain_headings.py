@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tieback_client.files.outline import Heading, Lines
+from tieback_client.files.outline import Heading, LinePlaces
 
 LONGEST = 200
 """Characters of a line that is a heading, and of a question."""
@@ -44,7 +44,7 @@ _NUMBERED = re.compile(r"(\d{1,3})[.)]\s+\S")
 _NUMBER = re.compile(r"(?:\d{1,3}[.)]|[QF]\d{0,3}[:.)])\s*", re.IGNORECASE)
 
 
-def headings(text: str, lines: Lines, begin: int = 0) -> list[Heading]:
+def headings(text: str, lines: LinePlaces, begin: int = 0) -> list[Heading]:
     """The headings of a text from `begin` on, in their order; none where it has nothing like it."""
     numbered = _lines(text, lines, begin)
     if found := list(_debian(numbered, lines)):
@@ -69,7 +69,7 @@ def title_of(text: str, first: Heading, begin: int = 0) -> str:
     return words if words and is_alone and words[0].isalpha() and not _STATED.search(words) else ""
 
 
-def _lines(text: str, lines: Lines, begin: int) -> list[tuple[int, str]]:
+def _lines(text: str, lines: LinePlaces, begin: int) -> list[tuple[int, str]]:
     """The lines from a character on, each with its number from 0."""
     first = lines.number(begin) - 1
     count = len(lines.begins)
@@ -79,11 +79,11 @@ def _lines(text: str, lines: Lines, begin: int) -> list[tuple[int, str]]:
     ]
 
 
-def _line(lines: Lines, number: int, title: str, level: int) -> Heading:
+def _line(lines: LinePlaces, number: int, title: str, level: int) -> Heading:
     return Heading(level, title, lines.begin(number), lines.begin(number + 1))
 
 
-def _debian(numbered: Sequence[tuple[int, str]], lines: Lines) -> Iterator[Heading]:
+def _debian(numbered: Sequence[tuple[int, str]], lines: LinePlaces) -> Iterator[Heading]:
     """The entries of a changelog of Debian, each with the date and the name below it."""
     entry: tuple[int, str] | None = None
     words = next((line for _, line in numbered if line), "")
@@ -103,7 +103,7 @@ def _debian(numbered: Sequence[tuple[int, str]], lines: Lines) -> Iterator[Headi
         yield _line(lines, entry[0], entry[1], 1)
 
 
-def _underlined(numbered: Sequence[tuple[int, str]], lines: Lines) -> Iterator[Heading]:
+def _underlined(numbered: Sequence[tuple[int, str]], lines: LinePlaces) -> Iterator[Heading]:
     """Titles between two lines of marks or above one, by levels in the order in which their marks appear."""
     levels: list[tuple[str, bool]] = []
     for at, (number, line) in enumerate(numbered[:-1]):
@@ -126,7 +126,7 @@ def _underlined(numbered: Sequence[tuple[int, str]], lines: Lines) -> Iterator[H
         yield Heading(levels.index(kind) + 1, title, lines.begin(first), lines.begin(number + 2))
 
 
-def _marked(numbered: Sequence[tuple[int, str]], lines: Lines) -> Iterator[Heading]:
+def _marked(numbered: Sequence[tuple[int, str]], lines: LinePlaces) -> Iterator[Heading]:
     """Lines with marks: of AsciiDoc ("== Title"), of a wiki ("== Title =="), of an outline ("** Title")."""
     found = list(_titled(numbered)) or list(_outlined(numbered))
     for number, title in found if len(found) >= FEWEST_MARKED else ():
@@ -159,7 +159,7 @@ def _outlined(numbered: Sequence[tuple[int, str]]) -> Iterator[tuple[int, re.Mat
         yield from ((number, title) for number, title, _ in titles)
 
 
-def _releases(numbered: Sequence[tuple[int, str]], lines: Lines, level: int) -> Iterator[Heading]:
+def _releases(numbered: Sequence[tuple[int, str]], lines: LinePlaces, level: int) -> Iterator[Heading]:
     """Lines with a version and a date, as "Version 1.2 (2024-01-01)", or a date and who changed something."""
     before = ""
     for number, line in numbered:
@@ -178,7 +178,7 @@ def _is_release(line: str) -> bool:
     return _VERSION.search(f"{line[: day.start()]} {line[day.end() :]}") is not None
 
 
-def _questions(numbered: Sequence[tuple[int, str]], lines: Lines) -> list[Heading]:
+def _questions(numbered: Sequence[tuple[int, str]], lines: LinePlaces) -> list[Heading]:
     """The questions of a text that is made of questions with answers; none where it is not."""
     heads = list(_heads(numbered))
     asked = [

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tieback_client.files.budget import Budget
-from tieback_client.files.outline import Heading, Lines, few_enough, sections_under, title_of
+from tieback_client.files.outline import Heading, LinePlaces, few_enough, sections_under, title_of
 from tieback_client.files.packages import load
 from tieback_client.files.parsed import Parsed
 from tieback_client.files.plain import read as read_plain
@@ -28,7 +28,7 @@ def read(text: str, begin: int = 0, body: int = 0) -> Parsed:
 
     `TookTooLong` where it takes too long, `RecursionError` where it is nested too deeply.
     """
-    lines = Lines(text)
+    lines = LinePlaces(text)
     body = max(begin, body)
     first = lines.number(body) - 1
     nodes = load("docutils.nodes", "reStructuredText")

@@ -19,7 +19,7 @@ from tieback_client.events import AnswerEvent, MethodLike, Weights
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult
-from tieback_client.rpc import RPCS, Call, Procedure, StreamCall
+from tieback_client.rpc import RPCS, Procedure, StreamCall, UnaryCall
 from tieback_client.token_vectors import TokenVectorsLike
 from tieback_client.writes import Acknowledgement
 from tieback_client.writing import LongTexts
@@ -121,7 +121,7 @@ def retrieve(
         explain=explain,
         options=options,
     )
-    reply = yield Call(RPCS["Retrieve"], request, timeout)
+    reply = yield UnaryCall(RPCS["Retrieve"], request, timeout)
     return reading_hits.retrieval(reply.message, reply.info)
 
 

@@ -17,7 +17,7 @@ from tieback_client.errors import InvalidArgument, TiebackError
 from tieback_client.events import MethodLike
 from tieback_client.procedures.answering import retrieve
 from tieback_client.reports import CallInfo
-from tieback_client.rpc import RPCS, Call, Procedure
+from tieback_client.rpc import RPCS, Procedure, UnaryCall
 
 LIMIT = 4
 """Passages of a collection for each claim."""
@@ -98,7 +98,7 @@ def check_all(
         ],
         checker=writing.method(checker, at("checker")),
     )
-    reply = yield Call(RPCS["CheckGrounding"], request, timeout)
+    reply = yield UnaryCall(RPCS["CheckGrounding"], request, timeout)
     outcomes: list[Checked | TiebackError] = []
     for one, own, result in zip(checks, named, reply.message.results, strict=True):
         if result.WhichOneof("outcome") == "checked":

@@ -8,7 +8,7 @@ from tieback_contract.field_path import at
 
 from tieback_client import texts
 from tieback_client.codec import CODEC, writing
-from tieback_client.rpc import RPCS, Call, Procedure
+from tieback_client.rpc import RPCS, Procedure, UnaryCall
 
 
 def put_demonstration(
@@ -20,21 +20,21 @@ def put_demonstration(
     """
     message = _demonstration(demonstration, at("demonstration"))
     request = demonstration_pb2.PutDemonstrationRequest(demonstration=message)
-    reply = yield Call(RPCS["PutDemonstration"], request, timeout)
+    reply = yield UnaryCall(RPCS["PutDemonstration"], request, timeout)
     return _stored(reply.message.stored)
 
 
 def demonstrations(*, timeout: float | None = None) -> Procedure[list[StoredDemonstration]]:
     """The demonstrations of this tenant by id."""
     request = demonstration_pb2.ListDemonstrationsRequest()
-    reply = yield Call(RPCS["ListDemonstrations"], request, timeout)
+    reply = yield UnaryCall(RPCS["ListDemonstrations"], request, timeout)
     return [_stored(one) for one in reply.message.demonstrations]
 
 
 def delete_demonstration(id: str, *, timeout: float | None = None) -> Procedure[None]:
     """Removes a demonstration. `NotFound`, with the choices, where there is none."""
     request = demonstration_pb2.DeleteDemonstrationRequest(id=texts.text(id, at("id")))
-    yield Call(RPCS["DeleteDemonstration"], request, timeout)
+    yield UnaryCall(RPCS["DeleteDemonstration"], request, timeout)
 
 
 _demonstration = writing(Demonstration, demonstration_pb2.Demonstration)

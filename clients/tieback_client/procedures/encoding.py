@@ -22,7 +22,7 @@ from tieback_client.exchange import BATCH_BYTES, Exchange
 from tieback_client.reports import CallInfo
 from tieback_client.reranking import RerankFailure, RerankResult
 from tieback_client.results import FusedBatch
-from tieback_client.rpc import RPCS, Call, Procedure, Reply
+from tieback_client.rpc import RPCS, Procedure, Reply, UnaryCall
 from tieback_client.writing import CachePolicy
 
 
@@ -100,7 +100,7 @@ def encode(
         message = request(chunk)
         message.adapters.extend(adapters[done : done + len(chunk)])
         done += len(chunk)
-        reply = yield Call(RPCS["Encode"], message, timeout)
+        reply = yield UnaryCall(RPCS["Encode"], message, timeout)
         replies.append(reply)
     return Encodings(replies)
 
@@ -191,7 +191,7 @@ def fuse(
         routing=writing.routing(weights, imputation),
         per_region=per_region,
     )
-    reply = yield Call(RPCS["Fuse"], request, timeout)
+    reply = yield UnaryCall(RPCS["Fuse"], request, timeout)
     outcomes = [
         reading.fused(one.fused)
         if one.WhichOneof("outcome") == "fused"
@@ -230,7 +230,7 @@ def rerank(
         limit=limit,
         explain=explain,
     )
-    reply = yield Call(RPCS["Rerank"], request, timeout)
+    reply = yield UnaryCall(RPCS["Rerank"], request, timeout)
     message = reply.message
     return RerankResult(
         results=[reading_hits.reranked(one) for one in message.results],

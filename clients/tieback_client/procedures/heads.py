@@ -16,7 +16,7 @@ from tieback_client.errors import InvalidArgument
 from tieback_client.events import MethodLike
 from tieback_client.heads import Predictions
 from tieback_client.operations import OperationStatus, read_status
-from tieback_client.rpc import RPCS, Call, Procedure
+from tieback_client.rpc import RPCS, Procedure, UnaryCall
 
 Examples: TypeAlias = Mapping[str, Sequence[ContentLike]] | Iterable[tuple[ContentLike, str]]
 """Contents by the name of their class, or contents with it."""
@@ -47,7 +47,7 @@ def fit_head(
         examples=_examples(examples, "examples"),
         memory=_examples(memory, "memory"),
     )
-    reply = yield Call(RPCS["FitHead"], request, timeout)
+    reply = yield UnaryCall(RPCS["FitHead"], request, timeout)
     return read_status(reply.message)
 
 
@@ -74,13 +74,13 @@ def predict(
         contents=[writing.content(one, at("contents", place)) for place, one in enumerate(listed)],
         top=_number(top, "top"),
     )
-    reply = yield Call(RPCS["Predict"], request, timeout)
+    reply = yield UnaryCall(RPCS["Predict"], request, timeout)
     return reading_heads.predictions(reply.message, reply.info)
 
 
 def heads(*, timeout: float | None = None) -> Procedure[list[Head]]:
     """The heads of this tenant by name, the last version of each, without the names of their classes."""
-    reply = yield Call(RPCS["ListHeads"], classifier_pb2.ListHeadsRequest(), timeout)
+    reply = yield UnaryCall(RPCS["ListHeads"], classifier_pb2.ListHeadsRequest(), timeout)
     return [reading_heads.head(one) for one in reply.message.heads]
 
 
@@ -89,14 +89,14 @@ def head(name: str, *, version: int = 0, timeout: float | None = None) -> Proced
     request = classifier_pb2.GetHeadRequest(
         name=writing.text(name, "name"), version=_number(version, "version")
     )
-    reply = yield Call(RPCS["GetHead"], request, timeout)
+    reply = yield UnaryCall(RPCS["GetHead"], request, timeout)
     return reading_heads.head(reply.message.head)
 
 
 def delete_head(name: str, *, timeout: float | None = None) -> Procedure[None]:
     """Removes a head with all its versions."""
     request = classifier_pb2.DeleteHeadRequest(name=writing.text(name, "name"))
-    yield Call(RPCS["DeleteHead"], request, timeout)
+    yield UnaryCall(RPCS["DeleteHead"], request, timeout)
 
 
 def _number(value: int, field: str) -> int:

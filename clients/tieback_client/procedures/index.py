@@ -23,7 +23,7 @@ from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
 from tieback_client.reports import CallInfo
 from tieback_client.results import SearchResult
-from tieback_client.rpc import RPCS, Call, Procedure
+from tieback_client.rpc import RPCS, Procedure, UnaryCall
 from tieback_client.tenants import Usage
 from tieback_client.token_vectors import TokenVectorsLike
 from tieback_client.writes import Acknowledgement
@@ -75,7 +75,7 @@ def create_collection(
         token_vectors=write_token_vectors(token_vectors, at("token_vectors")),
         plan=writing.query_options(plan or NO_OPTIONS, at("plan")),
     )
-    reply = yield Call(RPCS["CreateCollection"], request, timeout)
+    reply = yield UnaryCall(RPCS["CreateCollection"], request, timeout)
     return reading.collection(reply.message.collection)
 
 
@@ -89,13 +89,13 @@ def update_collection(
     request = index_pb2.UpdateCollectionRequest(
         name=name, plan=writing.query_options(plan or NO_OPTIONS, at("plan"))
     )
-    reply = yield Call(RPCS["UpdateCollection"], request, timeout)
+    reply = yield UnaryCall(RPCS["UpdateCollection"], request, timeout)
     return reading.collection(reply.message.collection)
 
 
 def get_collection(name: str, *, timeout: float | None = None) -> Procedure[Collection]:
     """A collection as it stands. `NotFound`, with the choices, where there is none of that name."""
-    reply = yield Call(RPCS["GetCollection"], index_pb2.GetCollectionRequest(name=name), timeout)
+    reply = yield UnaryCall(RPCS["GetCollection"], index_pb2.GetCollectionRequest(name=name), timeout)
     return reading.collection(reply.message.collection)
 
 
@@ -104,7 +104,7 @@ def collections(*, page_size: int = 0, timeout: float | None = None) -> Pages[Co
 
     def fetch(token: str) -> Procedure[Page[Collection]]:
         request = index_pb2.ListCollectionsRequest(page_size=page_size, page_token=token)
-        reply = yield Call(RPCS["ListCollections"], request, timeout)
+        reply = yield UnaryCall(RPCS["ListCollections"], request, timeout)
         found = [reading.collection(one) for one in reply.message.collections]
         return Page(found, reply.message.next_page_token)
 
@@ -113,12 +113,12 @@ def collections(*, page_size: int = 0, timeout: float | None = None) -> Pages[Co
 
 def delete_collection(name: str, *, timeout: float | None = None) -> Procedure[None]:
     """Removes a collection and all it holds."""
-    yield Call(RPCS["DeleteCollection"], index_pb2.DeleteCollectionRequest(name=name), timeout)
+    yield UnaryCall(RPCS["DeleteCollection"], index_pb2.DeleteCollectionRequest(name=name), timeout)
 
 
 def usage(*, timeout: float | None = None) -> Procedure[Usage]:
     """Who calls: the token's tenant and role, what others share with it, what it stores and may store."""
-    reply = yield Call(RPCS["GetUsage"], index_pb2.GetUsageRequest(), timeout)
+    reply = yield UnaryCall(RPCS["GetUsage"], index_pb2.GetUsageRequest(), timeout)
     return reading_server.usage(reply.message.usage, reply.info)
 
 
@@ -145,14 +145,14 @@ def record_source(
         ),
         moved=moved,
     )
-    reply = yield Call(RPCS["RecordSource"], request, timeout)
+    reply = yield UnaryCall(RPCS["RecordSource"], request, timeout)
     return reading.source(reply.message.source)
 
 
 def delete_source(collection: str, name: str, *, timeout: float | None = None) -> Procedure[int]:
     """Removes a source and its items, durably; returns how many items there were."""
     request = index_pb2.DeleteSourceRequest(collection=collection, name=writing.text(name, "name"))
-    reply = yield Call(RPCS["DeleteSource"], request, timeout)
+    reply = yield UnaryCall(RPCS["DeleteSource"], request, timeout)
     return int(reply.message.deleted_count)
 
 
@@ -197,13 +197,13 @@ def delete(collection: str, ids: str | Sequence[str], *, timeout: float | None =
     """Removes items by id, durably; returns how many were there."""
     listed = [ids] if isinstance(ids, str) else ids
     request = index_pb2.DeleteItemsRequest(collection=collection, ids=listed)
-    reply = yield Call(RPCS["DeleteItems"], request, timeout)
+    reply = yield UnaryCall(RPCS["DeleteItems"], request, timeout)
     return int(reply.message.deleted_count)
 
 
 def get(collection: str, id: str, *, timeout: float | None = None) -> Procedure[Item]:
     """An item as it was written, without bytes of pictures and sounds. `NotFound` where there is none."""
-    reply = yield Call(RPCS["GetItem"], index_pb2.GetItemRequest(collection=collection, id=id), timeout)
+    reply = yield UnaryCall(RPCS["GetItem"], index_pb2.GetItemRequest(collection=collection, id=id), timeout)
     return reading.item(reply.message.item)
 
 
@@ -214,7 +214,7 @@ def original(collection: str, item: str, section: str, *, timeout: float | None 
     `TIEBACK_ORIGINALS_BYTES` says how much it keeps.
     """
     request = index_pb2.GetOriginalRequest(collection=collection, item_id=item, section_id=section)
-    reply = yield Call(RPCS["GetOriginal"], request, timeout)
+    reply = yield UnaryCall(RPCS["GetOriginal"], request, timeout)
     return reading_content.content(reply.message.content)
 
 
@@ -239,7 +239,7 @@ def items(
             page_token=token,
             without_sections=not sections,
         )
-        reply = yield Call(RPCS["ListItems"], request, timeout)
+        reply = yield UnaryCall(RPCS["ListItems"], request, timeout)
         return Page([reading.item(one) for one in reply.message.items], reply.message.next_page_token)
 
     return Pages(fetch)
@@ -296,7 +296,7 @@ def search(
         related_from=related_from,
         fill_up=fill_up,
     )
-    reply = yield Call(RPCS["Search"], request, timeout)
+    reply = yield UnaryCall(RPCS["Search"], request, timeout)
     hits = list(map(reading_hits.hit, reply.message.hits, reading_hits.stages_of_hits(reply.message)))
     found = reply.message
     return SearchResult(

@@ -14,7 +14,7 @@ from tieback_client import writing
 from tieback_client.events import MethodLike
 from tieback_client.operations import OperationStatus, name_of, read_status
 from tieback_client.paging import Page, Pages
-from tieback_client.rpc import RPCS, Call, Procedure
+from tieback_client.rpc import RPCS, Procedure, UnaryCall
 from tieback_client.upgrades import JudgedQuery, UpgradePlan
 from tieback_client.writes import ReindexResult
 
@@ -36,7 +36,7 @@ def reindex(
     request = operation_pb2.StartReindexRequest(
         collection=collection, space=writing.text(space, "space"), drop_missing=drop_missing
     )
-    reply = yield Call(RPCS["StartReindex"], request, timeout)
+    reply = yield UnaryCall(RPCS["StartReindex"], request, timeout)
     return read_status(reply.message)
 
 
@@ -77,14 +77,14 @@ def plan_upgrade(
         floor=floor,
         earlier=[writing.text(one, at("earlier")[place]) for place, one in enumerate(earlier)],
     )
-    reply = yield Call(RPCS["PlanUpgrade"], request, timeout)
+    reply = yield UnaryCall(RPCS["PlanUpgrade"], request, timeout)
     return read_status(reply.message)
 
 
 def operation(id: str, *, timeout: float | None = None) -> Procedure[OperationStatus[Any]]:
     """An operation of this tenant. `NotFound` where there is none of that id, or none any more."""
     request = operations_proto_pb2.GetOperationRequest(name=name_of(id))
-    reply = yield Call(RPCS["GetOperation"], request, timeout)
+    reply = yield UnaryCall(RPCS["GetOperation"], request, timeout)
     return read_status(reply.message)
 
 
@@ -104,7 +104,7 @@ def operations(
             page_size=page_size,
             page_token=token,
         )
-        reply = yield Call(RPCS["ListOperations"], request, timeout)
+        reply = yield UnaryCall(RPCS["ListOperations"], request, timeout)
         found = [read_status(one) for one in reply.message.operations]
         return Page(found, reply.message.next_page_token)
 
@@ -116,17 +116,17 @@ def wait_operation(id: str, *, seconds: float = 30.0) -> Procedure[OperationStat
     wait = duration_pb2.Duration()
     wait.FromNanoseconds(int(max(0.0, seconds) * 1e9))
     request = operations_proto_pb2.WaitOperationRequest(name=name_of(id), timeout=wait)
-    reply = yield Call(RPCS["WaitOperation"], request, seconds + _ANSWER_SECONDS)
+    reply = yield UnaryCall(RPCS["WaitOperation"], request, seconds + _ANSWER_SECONDS)
     return read_status(reply.message)
 
 
 def cancel_operation(id: str, *, timeout: float | None = None) -> Procedure[None]:
     """Asks an operation to end. One that has ended stays as it is."""
     request = operations_proto_pb2.CancelOperationRequest(name=name_of(id))
-    yield Call(RPCS["CancelOperation"], request, timeout)
+    yield UnaryCall(RPCS["CancelOperation"], request, timeout)
 
 
 def delete_operation(id: str, *, timeout: float | None = None) -> Procedure[None]:
     """Has the server forget an operation that has ended. `InvalidArgument` where it has not."""
     request = operations_proto_pb2.DeleteOperationRequest(name=name_of(id))
-    yield Call(RPCS["DeleteOperation"], request, timeout)
+    yield UnaryCall(RPCS["DeleteOperation"], request, timeout)

@@ -13,7 +13,7 @@ from tieback_client import reading, writing
 from tieback_client.content import ContentLike
 from tieback_client.errors import TiebackError
 from tieback_client.recognition import RecognisedBatch
-from tieback_client.rpc import RPCS, Call, Procedure
+from tieback_client.rpc import RPCS, Procedure, UnaryCall
 
 
 def recognise(
@@ -39,7 +39,7 @@ def recognise(
     request = recognition_pb2.RecogniseRequest(
         contents=messages, model=model, fusion=writing.method(fusion, at("fusion"))
     )
-    reply = yield Call(RPCS["Recognise"], request, timeout)
+    reply = yield UnaryCall(RPCS["Recognise"], request, timeout)
     outcomes: list[RecognisedText | TiebackError] = [
         reading.error(one.error, reply.info)
         if one.WhichOneof("outcome") == "error"

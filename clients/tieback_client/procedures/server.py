@@ -9,12 +9,12 @@ from tieback_client import reading_server
 from tieback_client.catalog import Health, Method, Model, ServerInfo, Space
 from tieback_client.endpoints import Endpoints
 from tieback_client.endpoints import endpoints as listed
-from tieback_client.rpc import HEALTH_CHECK, RPCS, Call, Procedure
+from tieback_client.rpc import HEALTH_CHECK, RPCS, Procedure, UnaryCall
 
 
 def spaces(*, timeout: float | None = None) -> Procedure[list[Space]]:
     """The spaces that vectors can live in; the joint space comes last."""
-    reply = yield Call(RPCS["ListSpaces"], catalog_pb2.ListSpacesRequest(), timeout)
+    reply = yield UnaryCall(RPCS["ListSpaces"], catalog_pb2.ListSpacesRequest(), timeout)
     return [reading_server.space(one) for one in reply.message.spaces]
 
 
@@ -23,43 +23,43 @@ def space(name: str = "", *, timeout: float | None = None) -> Procedure[Space]:
 
     `NotFound`, with the choices, where there is none of that name, or no default.
     """
-    reply = yield Call(RPCS["GetSpace"], catalog_pb2.GetSpaceRequest(name=name), timeout)
+    reply = yield UnaryCall(RPCS["GetSpace"], catalog_pb2.GetSpaceRequest(name=name), timeout)
     return reading_server.space(reply.message.space)
 
 
 def models(*, timeout: float | None = None) -> Procedure[list[Model]]:
     """The models that write."""
-    reply = yield Call(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
+    reply = yield UnaryCall(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
     return [reading_server.model(one) for one in reply.message.models]
 
 
 def rerankers(*, timeout: float | None = None) -> Procedure[list[Model]]:
     """The models that rerank: `rerank(method=…)` and `retrieve(reranker=…)` take their names."""
-    reply = yield Call(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
+    reply = yield UnaryCall(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
     return [reading_server.model(one) for one in reply.message.rerankers]
 
 
 def recognisers(*, timeout: float | None = None) -> Procedure[list[Model]]:
     """The models that read pictures or sounds: `recognise(model=…)` takes their names."""
-    reply = yield Call(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
+    reply = yield UnaryCall(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
     return [reading_server.model(one) for one in reply.message.recognisers]
 
 
 def checkers(*, timeout: float | None = None) -> Procedure[list[Model]]:
     """The checkers of claims by cards: `check(checker=…)` and `Grounding(checker=…)` take their names."""
-    reply = yield Call(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
+    reply = yield UnaryCall(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
     return [reading_server.model(one) for one in reply.message.checkers]
 
 
 def methods(family: str = "", *, timeout: float | None = None) -> Procedure[list[Method]]:
     """The methods that requests can name, with their parameters; of one family, or of all."""
-    reply = yield Call(RPCS["ListMethods"], catalog_pb2.ListMethodsRequest(family=family), timeout)
+    reply = yield UnaryCall(RPCS["ListMethods"], catalog_pb2.ListMethodsRequest(family=family), timeout)
     return [reading_server.method(one) for one in reply.message.methods]
 
 
 def server_info(*, timeout: float | None = None) -> Procedure[ServerInfo]:
     """The server's version, its limits, and the state of its services."""
-    reply = yield Call(RPCS["GetServerInfo"], catalog_pb2.GetServerInfoRequest(), timeout)
+    reply = yield UnaryCall(RPCS["GetServerInfo"], catalog_pb2.GetServerInfoRequest(), timeout)
     return reading_server.server_info(reply.message, reply.info)
 
 
@@ -69,7 +69,7 @@ def endpoints(service: str, *, timeout: float | None = None) -> Procedure[Endpoi
     `service` is named as in `server_info().services`, for instance ``"encoder:all-minilm-l6-v2"``. A client
     with the option `direct` asks them itself.
     """
-    reply = yield Call(RPCS["ListEndpoints"], catalog_pb2.ListEndpointsRequest(service=service), timeout)
+    reply = yield UnaryCall(RPCS["ListEndpoints"], catalog_pb2.ListEndpointsRequest(service=service), timeout)
     return listed(reply.message)
 
 
@@ -78,6 +78,6 @@ def health(service: str = "", *, timeout: float | None = None) -> Procedure[Heal
 
     Without a name, of the server as a whole. `NotFound` where the server has no such service.
     """
-    reply = yield Call(HEALTH_CHECK, wrappers_pb2.StringValue(value=service), timeout)
+    reply = yield UnaryCall(HEALTH_CHECK, wrappers_pb2.StringValue(value=service), timeout)
     number = reply.message.value
     return reading_server.HEALTH[number] if number < len(reading_server.HEALTH) else Health.UNKNOWN

@@ -12,7 +12,7 @@ from tieback_client import reading, writing
 from tieback_client.documents import Collection
 from tieback_client.errors import InternalError
 from tieback_client.paging import Page, Pages
-from tieback_client.rpc import RPCS, Call, Procedure
+from tieback_client.rpc import RPCS, Procedure, UnaryCall
 
 _PART_BYTES = 2 * 1024 * 1024
 
@@ -27,7 +27,7 @@ def snapshot(collection: str, name: str, *, timeout: float | None = None) -> Pro
     request = index_pb2.CreateSnapshotRequest(
         collection=writing.text(collection, "collection"), name=writing.text(name, "name")
     )
-    reply = yield Call(RPCS["CreateSnapshot"], request, timeout)
+    reply = yield UnaryCall(RPCS["CreateSnapshot"], request, timeout)
     return reading.snapshot(reply.message.snapshot)
 
 
@@ -36,7 +36,7 @@ def snapshots(*, page_size: int = 0, timeout: float | None = None) -> Pages[Snap
 
     def fetch(token: str) -> Procedure[Page[Snapshot]]:
         request = index_pb2.ListSnapshotsRequest(page_size=page_size, page_token=token)
-        reply = yield Call(RPCS["ListSnapshots"], request, timeout)
+        reply = yield UnaryCall(RPCS["ListSnapshots"], request, timeout)
         found = [reading.snapshot(one) for one in reply.message.snapshots]
         return Page(found, reply.message.next_page_token)
 
@@ -58,14 +58,14 @@ def restore(
         collection=writing.text(collection, "collection"),
         any_space=any_space,
     )
-    reply = yield Call(RPCS["RestoreSnapshot"], request, timeout)
+    reply = yield UnaryCall(RPCS["RestoreSnapshot"], request, timeout)
     return reading.collection(reply.message.collection)
 
 
 def delete_snapshot(name: str, *, timeout: float | None = None) -> Procedure[None]:
     """Removes a snapshot, durably. Collections that were restored from it stay."""
     request = index_pb2.DeleteSnapshotRequest(name=writing.text(name, "name"))
-    yield Call(RPCS["DeleteSnapshot"], request, timeout)
+    yield UnaryCall(RPCS["DeleteSnapshot"], request, timeout)
 
 
 def export_snapshot(name: str, path: str | PathLike[str], *, timeout: float | None = None) -> Procedure[int]:
@@ -83,7 +83,7 @@ def export_snapshot(name: str, path: str | PathLike[str], *, timeout: float | No
         with partial.open("wb") as file:
             while size < total:
                 request = index_pb2.ExportSnapshotRequest(name=writing.text(name, "name"), offset=size)
-                reply = yield Call(RPCS["ExportSnapshot"], request, timeout)
+                reply = yield UnaryCall(RPCS["ExportSnapshot"], request, timeout)
                 total = reply.message.total_bytes
                 if not reply.message.data:
                     raise InternalError(f"the server ended the export after {size} of {total} bytes")
@@ -110,7 +110,7 @@ def import_snapshot(
             request = index_pb2.ImportSnapshotRequest(
                 name=writing.text(name, "name"), offset=offset, data=data, last=not following
             )
-            reply = yield Call(RPCS["ImportSnapshot"], request, timeout)
+            reply = yield UnaryCall(RPCS["ImportSnapshot"], request, timeout)
             if not following:
                 return reading.snapshot(reply.message.snapshot)
             offset, data = offset + len(data), following

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tieback.v1 import encoder_pb2
 
 from tieback_client import writing
-from tieback_client.rpc import RPCS, Call, Procedure
+from tieback_client.rpc import RPCS, Procedure, UnaryCall
 from tieback_client.status import from_status
 from tieback_client.text_pieces import TextPiece
 
@@ -28,7 +28,7 @@ def split(
     request = encoder_pb2.SplitTextsRequest(
         space=space, texts=[writing.text(text, "text")], max_tokens=max_tokens, overlap=overlap
     )
-    reply = yield Call(RPCS["SplitTexts"], request, timeout)
+    reply = yield UnaryCall(RPCS["SplitTexts"], request, timeout)
     (result,) = reply.message.results
     if result.WhichOneof("outcome") == "error":
         raise from_status(result.error)

@@ -8,7 +8,7 @@ from tieback_client import reading, writing
 from tieback_client.documents import Collection
 from tieback_client.moves import UpgradeResult
 from tieback_client.operations import OperationStatus, read_status
-from tieback_client.rpc import RPCS, Call, Procedure
+from tieback_client.rpc import RPCS, Procedure, UnaryCall
 
 
 def upgrade(
@@ -25,14 +25,14 @@ def upgrade(
     request = operation_pb2.StartUpgradeRequest(
         collection=collection, space=writing.text(space, "space"), least_trust=least_trust
     )
-    reply = yield Call(RPCS["StartUpgrade"], request, timeout)
+    reply = yield UnaryCall(RPCS["StartUpgrade"], request, timeout)
     return read_status(reply.message)
 
 
 def pause_upgrade(collection: str, *, timeout: float | None = None) -> Procedure[Collection]:
     """Has an upgrade encode no more, for now. The collection stays between the two spaces."""
     request = operation_pb2.PauseUpgradeRequest(collection=collection)
-    reply = yield Call(RPCS["PauseUpgrade"], request, timeout)
+    reply = yield UnaryCall(RPCS["PauseUpgrade"], request, timeout)
     return reading.collection(reply.message.collection)
 
 
@@ -41,14 +41,14 @@ def resume_upgrade(
 ) -> Procedure[OperationStatus[UpgradeResult]]:
     """Goes on with an upgrade, by another operation or the one under way."""
     request = operation_pb2.ResumeUpgradeRequest(collection=collection)
-    reply = yield Call(RPCS["ResumeUpgrade"], request, timeout)
+    reply = yield UnaryCall(RPCS["ResumeUpgrade"], request, timeout)
     return read_status(reply.message)
 
 
 def rollback_upgrade(collection: str, *, timeout: float | None = None) -> Procedure[Collection]:
     """Drops what an upgrade made: the collection is in its old space, with all that was written meanwhile."""
     request = operation_pb2.RollbackUpgradeRequest(collection=collection)
-    reply = yield Call(RPCS["RollbackUpgrade"], request, timeout)
+    reply = yield UnaryCall(RPCS["RollbackUpgrade"], request, timeout)
     return reading.collection(reply.message.collection)
 
 
@@ -58,7 +58,7 @@ def upgrade_report(collection: str, *, timeout: float | None = None) -> Procedur
     `NotFound` where the collection has no plan and is in one space.
     """
     request = operation_pb2.GetUpgradeReportRequest(collection=collection)
-    reply = yield Call(RPCS["GetUpgradeReport"], request, timeout)
+    reply = yield UnaryCall(RPCS["GetUpgradeReport"], request, timeout)
     return str(reply.message.page)
 
 
@@ -70,5 +70,5 @@ def finish_upgrade(
     `InvalidArgument` where items have no new vectors, unless `drop_missing` drops these items.
     """
     request = operation_pb2.FinishUpgradeRequest(collection=collection, drop_missing=drop_missing)
-    reply = yield Call(RPCS["FinishUpgrade"], request, timeout)
+    reply = yield UnaryCall(RPCS["FinishUpgrade"], request, timeout)
     return reading.collection(reply.message.collection)

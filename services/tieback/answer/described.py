@@ -8,7 +8,7 @@ from tieback_contract.encodings import Label
 
 from tieback.answer.drafts import Draft
 from tieback.answer.features import words_of_features
-from tieback.core.types.content import Features
+from tieback.core.types.content import CategoricalFeatures
 
 LEAST_PROBABILITY = 0.05
 """A class of at least this probability is among the words that a picture or a sound is found by."""
@@ -17,7 +17,7 @@ LEAST_PROBABILITY = 0.05
 def words_of_no_text(draft: Draft, title: str) -> str:
     """Its title, and its features, or what a classifier took it for."""
     data = draft.content.data
-    if isinstance(data, Features):
+    if isinstance(data, CategoricalFeatures):
         return ": ".join(part for part in (title, words_of_features(data)) if part)
     return describe(draft.labels, title)
 

@@ -10,7 +10,7 @@ from tieback_contract.metadata import MetadataValue
 
 from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.content import Features, Item
+from tieback.core.types.content import CategoricalFeatures, Item
 
 
 def filtered_by_features(items: Sequence[Item]) -> tuple[list[Item], dict[int, TiebackError]]:
@@ -30,7 +30,7 @@ def filtered_by_features(items: Sequence[Item]) -> tuple[list[Item], dict[int, T
     return found, errors
 
 
-def words_of_features(features: Features) -> str:
+def words_of_features(features: CategoricalFeatures) -> str:
     """The features in words, for full text and for people: "colour: blue, red; size: 42"."""
     return "; ".join(f"{name}: {', '.join(values)}" for name, values in features.values)
 
@@ -38,7 +38,7 @@ def words_of_features(features: Features) -> str:
 def _filtered(item: Item) -> Item:
     values: dict[str, set[str]] = {}
     for section in item.sections:
-        if section.content is not None and isinstance(section.content.data, Features):
+        if section.content is not None and isinstance(section.content.data, CategoricalFeatures):
             for name, own in section.content.data.values:
                 values.setdefault(name, set()).update(own)
     if not values:

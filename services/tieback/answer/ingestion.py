@@ -32,7 +32,7 @@ from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.recognised import words_of
-from tieback.core.tenant import PRINCIPAL, Access
+from tieback.core.tenant import PRINCIPAL, AccessLevel
 from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncation
@@ -80,7 +80,9 @@ class Ingestion:
     ) -> IngestReply:
         """One result per item. A space that is down fails the call: what is stored is never degraded."""
         principal = PRINCIPAL.get()
-        principal.require(Access.WRITE, principal.find(collection))  # the index asks too, after all the work
+        principal.require(
+            AccessLevel.WRITE, principal.find(collection)
+        )  # the index asks too, after all the work
         watch = Stopwatch()
         self._check(items)
         into, kept, following = await self._spaces.to_write(collection, space, codec, token_vectors)

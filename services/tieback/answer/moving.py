@@ -19,7 +19,7 @@ from tieback.answer.ingestion import Ingestion
 from tieback.answer.reindexing import encode_page
 from tieback.core.deadline import Deadline
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection, TiebackError
-from tieback.core.tenant import PRINCIPAL, Access
+from tieback.core.tenant import PRINCIPAL, AccessLevel
 from tieback.core.types.collection import Collection
 from tieback.core.types.moving import MoveProgress, StartedMove
 from tieback.operation_ports import MovesPort
@@ -138,7 +138,9 @@ class MovingCollections:
     async def _found(self, collection: str) -> Collection:
         found = await self._index.get_collection(collection)
         principal = PRINCIPAL.get()
-        principal.require(Access.ADMIN, principal.find(collection), work="upgrading a collection's space")
+        principal.require(
+            AccessLevel.ADMIN, principal.find(collection), work="upgrading a collection's space"
+        )
         return found
 
     def _into(self, found: Collection, space: str) -> CollectionSpace:

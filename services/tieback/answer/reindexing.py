@@ -16,7 +16,7 @@ from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.ingestion import Ingestion
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
-from tieback.core.tenant import PRINCIPAL, Access
+from tieback.core.tenant import PRINCIPAL, AccessLevel
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
 from tieback.ports import StorePort
 from tieback.token_spaces import TokenSpace
@@ -32,7 +32,7 @@ class Reindexing:
         """See `ReindexPort`."""
         found = await self._index.get_collection(collection)
         principal = PRINCIPAL.get()
-        principal.require(Access.ADMIN, principal.find(collection), work="encoding a collection again")
+        principal.require(AccessLevel.ADMIN, principal.find(collection), work="encoding a collection again")
         self._spaces.to_reindex(found, space)
 
     async def reindex(

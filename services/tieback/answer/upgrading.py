@@ -19,7 +19,7 @@ from tieback.answer.stopwatch import Stopwatch
 from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.tenant import PRINCIPAL, Access
+from tieback.core.tenant import PRINCIPAL, AccessLevel
 from tieback.core.types.collection import Collection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncation
@@ -177,7 +177,9 @@ class Upgrading:
     async def _both(self, collection: str, space: str) -> tuple[Collection, CollectionSpace, CollectionSpace]:
         found = await self._index.get_collection(collection)
         principal = PRINCIPAL.get()
-        principal.require(Access.ADMIN, principal.find(collection), work="upgrading a collection's space")
+        principal.require(
+            AccessLevel.ADMIN, principal.find(collection), work="upgrading a collection's space"
+        )
         new = self._spaces.to_reindex(found, space)
         old, _ = await self._spaces.to_read(collection, Deadline.after(LOADING_SECONDS))
         return found, old, new

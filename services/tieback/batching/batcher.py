@@ -24,7 +24,7 @@ from typing import Generic, TypeVar
 from tieback.admission import Admission, Dropped, Ticket
 from tieback.batching.calibration import measure
 from tieback.batching.cost_surface import CostSurface
-from tieback.batching.fair_queue import FairQueue, Line, Turn
+from tieback.batching.fair_queue import FairQueue, QueueLine, Turn
 from tieback.batching.request import Batched, Request, by_request, hand_over, resolve
 from tieback.batching.run_clock import RunClock
 from tieback.batching.selection import Selection
@@ -148,7 +148,7 @@ class Batcher(Generic[W, R]):
                 deadline,
                 ticket,
                 alone,
-                Line(TENANT.get(), IN_BULK.get()),
+                QueueLine(TENANT.get(), IN_BULK.get()),
                 asyncio.get_running_loop().create_future(),
             )
             return await self._answer(request)

@@ -34,7 +34,7 @@ class Turn(NamedTuple, Generic[R]):
     cost: int
 
 
-class Line(NamedTuple):
+class QueueLine(NamedTuple):
     """Where a request stands: among those of its tenant that somebody waits for, or those in bulk."""
 
     tenant: str
@@ -77,7 +77,7 @@ class FairQueue(Generic[R]):
             for line in tenant.lines:
                 yield from line.turns
 
-    def add(self, line: Line, request: R, costs: Sequence[int]) -> None:
+    def add(self, line: QueueLine, request: R, costs: Sequence[int]) -> None:
         """Gives each item of a request its turn, the shorter ones first: neighbours are alike in length."""
         tenant = self._tenants.get(line.tenant)
         if tenant is None or not tenant.lines[line.in_bulk].turns:
@@ -116,7 +116,7 @@ class FairQueue(Generic[R]):
                 found += kept
         return found
 
-    def take(self, line: Line, turns: Sequence[Turn[R]]) -> None:
+    def take(self, line: QueueLine, turns: Sequence[Turn[R]]) -> None:
         """Removes items of a line that a window held, and moves its clock on by what they cost."""
         waiting = self._tenants[line.tenant].lines[line.in_bulk]
         waiting.clock += sum([turn.cost for turn in turns])
@@ -126,13 +126,13 @@ class FairQueue(Generic[R]):
         end = 1 + next(seen for seen, turn in enumerate(waiting.turns) if turn.arrival == last.arrival)
         waiting.turns[:end] = [turn for turn in waiting.turns[:end] if turn.arrival not in taken]
 
-    def charge(self, line: Line, seconds: float) -> None:
+    def charge(self, line: QueueLine, seconds: float) -> None:
         """Counts seconds of the worker that went into a line's items."""
         tenant = self._tenants[line.tenant]
         tenant.given += seconds
         tenant.lines[line.in_bulk].given += seconds
 
-    def _come_back(self, line: Line) -> _Tenant[R]:
+    def _come_back(self, line: QueueLine) -> _Tenant[R]:
         """The tenant of a line that has nothing waiting; tenant and line are level with those that have."""
         level = min((tenant.given for tenant in self._tenants.values() if tenant.waits), default=None)
         if level is None:  # nobody waits: what was given before does not count any more

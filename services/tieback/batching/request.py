@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from tieback.admission import Ticket
-from tieback.batching.fair_queue import Line, Turn
+from tieback.batching.fair_queue import QueueLine, Turn
 from tieback.batching.token_cost import HasTokens
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError, Unavailable
@@ -53,7 +53,7 @@ class Request(Generic[W, R]):
     deadline: Deadline
     ticket: Ticket
     alone: bool
-    line: Line
+    line: QueueLine
     future: asyncio.Future[Batched[R]]
     answer: Batched[R] = field(init=False)
     waiting: int = field(init=False)

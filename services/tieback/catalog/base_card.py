@@ -17,7 +17,7 @@ O = TypeVar("O", bound=Strict)  # noqa: E741 - a type variable, not a number
 NAME = r"^[a-z0-9][a-z0-9.-]*$"
 
 
-class Method(Strict):
+class CardMethod(Strict):
     """A method by name with its parameters, for instance ``pooling: {name: mean}``."""
 
     name: str

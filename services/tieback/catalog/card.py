@@ -23,7 +23,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, VectorKind
 
-from tieback.catalog.base_card import NAME, Card, MediaCard, Method
+from tieback.catalog.base_card import NAME, Card, CardMethod, MediaCard
 from tieback.catalog.merge import Merge, check_merged
 from tieback.catalog.options import (
     DualEncoder,
@@ -34,9 +34,9 @@ from tieback.catalog.options import (
     RecogniserOptions,
     RerankerOptions,
 )
-from tieback.catalog.precision import Drift, LowerPrecision, Precision
+from tieback.catalog.precision import LowerPrecision, MeasuredDrift, Precision
 from tieback.catalog.reduction import TokenReduction
-from tieback.catalog.source import Source, Strict, short_hash
+from tieback.catalog.source import PackageSource, Strict, short_hash
 from tieback.core.errors import StartupError
 from tieback.core.types.fusion import JOINT_SPACE
 from tieback.core.types.vectors import WITH
@@ -45,13 +45,13 @@ from tieback.methods.token_reduction import token_reductions
 
 __all__ = [
     "Card",
+    "CardMethod",
     "EncoderCard",
     "GeneratorCard",
     "MediaCard",
-    "Method",
+    "PackageSource",
     "RecogniserCard",
     "RerankerCard",
-    "Source",
 ]
 
 
@@ -103,7 +103,7 @@ class EncoderCard(Card):
     kinds: frozenset[VectorKind]
     max_tokens: Annotated[int, Field(gt=0)] | None = None
     joint: Literal["component", "class_names", "pairs"] | None = None
-    pooling: Method | None = None
+    pooling: CardMethod | None = None
     precision: Precision = "float32"
     precisions: dict[Precision, LowerPrecision] = Field(default_factory=dict)
     shares: Annotated[str, Field(pattern=NAME)] | None = None
@@ -240,7 +240,7 @@ class EncoderCard(Card):
         return {name: ratio for name, ratio in smallest.items() if ratio is not None}
 
     @property
-    def drift(self) -> tuple[Drift, ...]:
+    def drift(self) -> tuple[MeasuredDrift, ...]:
         """What the precision costs, as measured."""
         lower = self.precisions.get(self.precision)
         return lower.drift if lower else ()

@@ -11,7 +11,7 @@ from tieback.catalog.source import Strict
 Precision = Literal["float32", "float16", "int8"]
 
 
-class Drift(Strict):
+class MeasuredDrift(Strict):
     """One measure of what a precision costs: its `value` as served beside the one in `float32`."""
 
     measure: str
@@ -27,4 +27,4 @@ class LowerPrecision(Strict):
     """
 
     smallest_cosine: Annotated[float, Field(gt=0, le=1)] = 0.99
-    drift: tuple[Drift, ...] = ()
+    drift: tuple[MeasuredDrift, ...] = ()

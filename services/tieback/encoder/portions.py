@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.content import Content, TokenNumbers
 from tieback.models.encoder_model import Weight
 
 INLINE_CHARACTERS = 256
@@ -90,4 +90,4 @@ def characters_of(content: Content) -> int | None:
     """The length of a text, or of its tokens; None for what is no text."""
     if isinstance(content.data, str):
         return len(content.data)
-    return len(content.data.ids) if isinstance(content.data, TokenIds) else None
+    return len(content.data.ids) if isinstance(content.data, TokenNumbers) else None

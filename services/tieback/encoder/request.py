@@ -15,7 +15,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST
 from tieback.core.errors import WRONG_MODALITY, InvalidInput
-from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.content import read_features, read_points
 
@@ -159,7 +159,7 @@ def check_content(content: Content, plan: EncodePlan, card: EncoderCard, limits:
             field=content.modality.value,
             reason=WRONG_MODALITY,
         )
-    if VectorKind.MULTI_VECTOR in plan.kinds and isinstance(content.data, TokenIds):
+    if VectorKind.MULTI_VECTOR in plan.kinds and isinstance(content.data, TokenNumbers):
         raise InvalidInput(
             "token vectors come with their places in the text, and there is none; send the text instead",
             field="token_ids",

@@ -35,7 +35,7 @@ from tieback.core.unknown_space import unknown_space
 from tieback.encoder.adapting import encode_each, encode_routed, routing_adapters
 from tieback.encoder.conditional import ConditionalSpaces, computed_plan, projected
 from tieback.encoder.encoding_cache import CacheOptions, CacheState
-from tieback.encoder.space import Space
+from tieback.encoder.space import EncoderSpace
 from tieback.models.adapters import AdapterState
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.learned.conditional_space import ConditionalSpace
@@ -75,8 +75,8 @@ class Encoder:
         allowance = Allowance()  # of a tenant for all spaces together
         self._preparation: Preparation[Any] = Preparation(limits.decoded_bytes)
 
-        def space(name: str, model: EncoderModel, kept: CacheOptions) -> Space:
-            return Space(
+        def space(name: str, model: EncoderModel, kept: CacheOptions) -> EncoderSpace:
+            return EncoderSpace(
                 model,
                 limits=limits,
                 batch_tokens=batch_tokens,
@@ -88,7 +88,7 @@ class Encoder:
             )
 
         self._spaces = {model.card.name: space(model.card.name, model, cache) for model in models}
-        self._retired: dict[str, Space] = {}
+        self._retired: dict[str, EncoderSpace] = {}
         # The folder on disk goes by the card's name, which the served revision may have.
         self._new_retired = functools.partial(space, kept=dataclasses.replace(cache, disk=None))
 
@@ -198,7 +198,7 @@ class Encoder:
         await asyncio.gather(*(space.close() for space in every))
         await self._preparation.close()
 
-    def _space(self, name: str) -> Space:
+    def _space(self, name: str) -> EncoderSpace:
         found = self._spaces.get(name) or self._retired.get(name)
         if found is None:
             raise unknown_space(name, self._spaces)

@@ -39,7 +39,7 @@ INLINE_BYTES = 128 << 10
 """Contents of so many bytes together are hashed at once: a change of threads would take longer."""
 
 
-class Space:
+class EncoderSpace:
     """Encodes contents into one space.
 
     Where more than `reduction_wait` seconds of work wait, what is asked without more is computed on fewer

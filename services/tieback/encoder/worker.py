@@ -26,7 +26,7 @@ from tieback.core.all_or_none import all_or_none
 from tieback.core.alone import UNPREPARED, Alone
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
-from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan
 from tieback.encoder.computed import Computed
 from tieback.encoder.exits import layers_share
@@ -215,7 +215,7 @@ class Worker:
             if (error := self._too_long(content)) is not None
         }
         places = [
-            place for place, one in enumerate(asked.contents) if not isinstance(one.data, str | TokenIds)
+            place for place, one in enumerate(asked.contents) if not isinstance(one.data, str | TokenNumbers)
         ]
         if not isinstance(model, WeighsContents) or not places:
             return {}, too_long
@@ -241,7 +241,7 @@ class Worker:
         for content in contents:
             if isinstance(content.data, str):
                 tokens = len(content.data) // BYTES_PER_TOKEN + 1
-            elif isinstance(content.data, TokenIds):
+            elif isinstance(content.data, TokenNumbers):
                 tokens = len(content.data.ids)
             else:
                 estimate += int(self._typical_tokens)

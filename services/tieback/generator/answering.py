@@ -39,7 +39,7 @@ REWRITTEN_FROM = (1, 2)
 """Sentences of the evidence that a claim is written again from: the nearest one, then the two nearest."""
 
 
-class Answer:
+class AnswerRun:
     """One answer on its way."""
 
     def __init__(

@@ -24,7 +24,7 @@ from tieback_contract.reports import Timing
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Damaged, InvalidInput, NotFound, QuotaExceeded
-from tieback.core.tenant import NAME, PRINCIPAL, TENANT, Access
+from tieback.core.tenant import NAME, PRINCIPAL, TENANT, AccessLevel
 from tieback.core.types.demonstrations import PutReply
 from tieback.generator.demonstration_files import DemonstrationFiles, Kept
 from tieback.generator.prompting import demonstrated_beginning, demonstration_texts
@@ -66,7 +66,7 @@ class Demonstrations:
         InvalidInput with the field below "demonstration". PermissionDenied without the role write,
         QuotaExceeded where the tenant has as many as it may.
         """
-        PRINCIPAL.get().require(Access.WRITE, work="keeping a demonstration")
+        PRINCIPAL.get().require(AccessLevel.WRITE, work="keeping a demonstration")
         arrived, owner = time.monotonic(), TENANT.get()
         passage, text = self._read(one, at("demonstration"))
         timing = Timing(prepare=time.monotonic() - arrived)
@@ -87,7 +87,7 @@ class Demonstrations:
 
     async def delete(self, id: str) -> None:
         """NotFound, with the choices, where there is none. PermissionDenied without the role write."""
-        PRINCIPAL.get().require(Access.WRITE, work="deleting a demonstration")
+        PRINCIPAL.get().require(AccessLevel.WRITE, work="deleting a demonstration")
         owner = TENANT.get()
         async with self._putting:
             self._check_there(owner, id)

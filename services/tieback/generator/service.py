@@ -23,7 +23,7 @@ from tieback.core.follow_up import standalone
 from tieback.core.types.conversation import Conversation
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.load import Load
-from tieback.generator.answering import Answer
+from tieback.generator.answering import AnswerRun
 from tieback.generator.deciding import Deciders
 from tieback.generator.demonstrations import Demonstrations
 from tieback.generator.endpoint_writing import EndpointWriting
@@ -169,9 +169,9 @@ class Generator:
             kept = replace(asked.grounding, repair=Repair.NONE, decision=decision)
             plain = SamplingParameters()
             quote = replace(asked, model="", sampling=plain, grounding=kept, style=AnswerStyle.QUOTE)
-            return Answer(self._read(quote), arrived, deadline, self._reader).events()
+            return AnswerRun(self._read(quote), arrived, deadline, self._reader).events()
 
-        events = Answer(planned, arrived, deadline, self._reader).events()
+        events = AnswerRun(planned, arrived, deadline, self._reader).events()
         may = asked.evidence and may_quote(asked.style, asked.model, asked.sampling)
         if planned.writing is not None and may:
             events = or_quotes(events, quoted, planned.writing.name)

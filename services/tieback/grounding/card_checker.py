@@ -21,7 +21,7 @@ from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.passage_units import in_bytes
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, CheckReply, GroundingCheck
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, CheckReply, GroundingCheck
 from tieback.core.types.load import Load
 from tieback.grounding.claim_reading import ClaimReader, RecentOutcomes
 from tieback.grounding.evidence_windows import CutPassage, Window, windows
@@ -88,7 +88,7 @@ class CardChecker:
         """The claims of each text with citations and verdicts, in order; a bad check gets an error."""
         begin, timing = time.monotonic(), Timing()
         threshold = threshold_of(request.checker, at("checker"))
-        results: list[CheckedText | TiebackError] = []
+        results: list[CheckedClaims | TiebackError] = []
         for number, one in enumerate(request.checks):
             with Alone(at("checks", number)) as item:
                 results.append(await self._checked(one, threshold, call.deadline, timing))
@@ -103,7 +103,7 @@ class CardChecker:
 
     async def _checked(
         self, one: GroundingCheck, threshold: float | None, deadline: Deadline, timing: Timing
-    ) -> CheckedText:
+    ) -> CheckedClaims:
         begin = time.monotonic()
         passages, plans = await asyncio.to_thread(self._planned, one)
         timing.prepare += time.monotonic() - begin
@@ -119,7 +119,7 @@ class CardChecker:
                     Citation(plan.claim.id, one.evidence[place].id, "", "", span, support)
                     for place, span in _sentences(plan.claim, window, passages)
                 ]
-        return CheckedText([plan.claim for plan in plans], citations, verdicts, None)
+        return CheckedClaims([plan.claim for plan in plans], citations, verdicts, None)
 
     def _planned(self, one: GroundingCheck) -> tuple[list[CutPassage], list[_Plan]]:
         text = one.text.encode()

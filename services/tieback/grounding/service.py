@@ -16,7 +16,7 @@ from tieback.core.alone import Alone
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, CheckReply, GroundingCheck
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, CheckReply, GroundingCheck
 from tieback.grounding.claim_check import ClaimCheck
 from tieback.grounding.claims import ClaimFinder
 from tieback.grounding.configured_checker import Checkers, ConfiguredChecker
@@ -60,7 +60,7 @@ class ClaimChecker:
             )
         configured = self._checkers.configured(request.checker, at("checker"))
         timing = Timing()
-        results: list[CheckedText | TiebackError] = []
+        results: list[CheckedClaims | TiebackError] = []
         for number, one in enumerate(checks):
             deadline.check("all texts were checked")
             with Alone(at("checks", number)) as item:
@@ -72,7 +72,7 @@ class ClaimChecker:
 
     async def _checked(
         self, one: GroundingCheck, checker: ConfiguredChecker, timing: Timing, deadline: Deadline
-    ) -> CheckedText:
+    ) -> CheckedClaims:
         begin = time.monotonic()
         check_text(one.text, self._limits, at("text"))
         check_text(one.question, self._limits, at("question"))
@@ -95,7 +95,7 @@ class ClaimChecker:
                     case Conflict():
                         conflicts.append(found)
         timing.compute += time.monotonic() - encoded
-        return CheckedText(claims, citations, verdicts, check.supported_share, conflicts)
+        return CheckedClaims(claims, citations, verdicts, check.supported_share, conflicts)
 
     async def _read(
         self,

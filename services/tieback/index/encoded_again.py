@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import AlreadyExists, TiebackError
-from tieback.core.tenant import Access
+from tieback.core.tenant import AccessLevel
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.collection import OpenCollection
@@ -92,5 +92,5 @@ class EncodedAgain:
             await self._references.release(key.owner, made.memory.originals)
 
     def _to_reindex(self, name: str) -> OpenCollection:
-        self._owned.known(name, Access.ADMIN)
+        self._owned.known(name, AccessLevel.ADMIN)
         return self._opened(name)

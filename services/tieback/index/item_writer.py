@@ -15,7 +15,7 @@ from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.index.collection import OpenCollection
 from tieback.index.key_budget import Checked
 from tieback.index.ownership import OwnedCollections
-from tieback.index.quotas import Writes
+from tieback.index.quotas import QuotaWrites
 from tieback.index.readers import Readers
 from tieback.index.records import Record
 from tieback.index.references import ReferredOriginals
@@ -37,7 +37,7 @@ class ItemWriter:
     ) -> None:
         self._owned, self._originals, self._readers = owned, originals, readers
         self._limits, self._keeps = limits, keeps
-        self._writes = Writes()
+        self._writes = QuotaWrites()
 
     async def upsert(self, opened: OpenCollection, items: Sequence[IndexedItem]) -> UpsertReply:
         """An error in the place of each item that cannot be written; the others are durable, in one step."""

@@ -18,7 +18,7 @@ from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import AlreadyExists, InvalidInput, StorageFull, Unavailable
-from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
+from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.core.types.collection import DEFAULT_CODEC, Collection
 from tieback.core.types.fusion import JOINT_SPACE, Routing
 from tieback.core.types.token_vectors import TokenVectors
@@ -82,7 +82,7 @@ class Lifecycle:
         if cut_to is not None:
             self._served.check_prefix(space, cut_to)
         tokens = None if token_vectors is None else self._tokens(token_vectors)
-        PRINCIPAL.get().require(Access.ADMIN, work="making a collection")
+        PRINCIPAL.get().require(AccessLevel.ADMIN, work="making a collection")
         made = self._create(name, space, width, routing, chosen, tokens, token_vectors, plan)
         return await asyncio.shield(made)
 
@@ -136,7 +136,7 @@ class Lifecycle:
         """Replaces a collection's plan of queries, durably."""
         check_plan(plan, self._served.rerankers)
         async with self.changing:
-            known = self._owned.known(name, Access.ADMIN)
+            known = self._owned.known(name, AccessLevel.ADMIN)
             if isinstance(known, DamagedCollection):
                 raise known.refusal()
             await self._in(partial(known.sources.set_plan, plan))
@@ -152,7 +152,7 @@ class Lifecycle:
 
     async def _delete(self, name: str) -> None:
         async with self.changing:
-            known = self._owned.known(name, Access.ADMIN)
+            known = self._owned.known(name, AccessLevel.ADMIN)
             key = known.description.key
             content = known.content if isinstance(known, DamagedCollection) else known
             try:

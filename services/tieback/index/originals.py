@@ -28,7 +28,7 @@ from tieback_contract.modality import Modality
 
 from tieback.core.durable_files import link_or_copy, sync_path, write_through
 from tieback.core.errors import StorageFull, Unavailable
-from tieback.core.types.content import Content, Features
+from tieback.core.types.content import CategoricalFeatures, Content
 from tieback.index.records import Original
 
 _NOBODY = "_"
@@ -169,7 +169,7 @@ def original_of(content: Content | None) -> tuple[Original, bytes] | None:
         return None
     if isinstance(content.data, bytes):
         data = content.data
-    elif isinstance(content.data, Features):
+    elif isinstance(content.data, CategoricalFeatures):
         data = json.dumps(dict(content.data.values)).encode()
     elif content.modality is Modality.POINTS:
         data = np.ascontiguousarray(content.data, _POINT).tobytes()
@@ -181,7 +181,7 @@ def original_of(content: Content | None) -> tuple[Original, bytes] | None:
 def content_of(modality: Modality, data: bytes) -> Content:
     """The content that was kept."""
     if modality is Modality.FEATURES:
-        return Content(modality, Features.of(json.loads(data)))
+        return Content(modality, CategoricalFeatures.of(json.loads(data)))
     if modality is not Modality.POINTS:
         return Content(modality, data)
     points: Array = np.frombuffer(data, _POINT).reshape(-1, 3)

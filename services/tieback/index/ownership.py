@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from tieback.core.errors import NotFound
-from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
+from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.quotas import Stored
 
@@ -39,7 +39,7 @@ class OwnedCollections:
         self.sound.pop(key, None)
         self.damaged.pop(key, None)
 
-    def known(self, name: str, needed: Access = Access.READ) -> OpenCollection | DamagedCollection:
+    def known(self, name: str, needed: AccessLevel = AccessLevel.READ) -> OpenCollection | DamagedCollection:
         """The collection that the tenant calls so. NotFound, with its choices, or PermissionDenied."""
         principal = PRINCIPAL.get()
         key = principal.find(name)
@@ -51,7 +51,7 @@ class OwnedCollections:
 
     def to_write(self, name: str) -> OpenCollection:
         """One that the tenant may write to. Damaged where its files are, else as in `known`."""
-        known = self.known(name, Access.WRITE)
+        known = self.known(name, AccessLevel.WRITE)
         if isinstance(known, DamagedCollection):
             raise known.refusal()
         return known

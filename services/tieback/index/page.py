@@ -11,7 +11,7 @@ _BYTES = 3 * 1024 * 1024  # gRPC clients take messages of 4 MiB unless they are 
 _OVERHEAD = 16  # bytes of tags and lengths that a value or a section takes in a message, about
 
 
-class Page:
+class IndexPage:
     """Takes items until it is full; `more` says that one was refused. It takes at least one."""
 
     def __init__(self, most: int) -> None:

@@ -37,7 +37,7 @@ class KnownItems(Protocol):
         ...
 
 
-class Writes:
+class QuotaWrites:
     """What is being written, by tenant. For one event loop."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from tieback_contract.vectors import SpaceRef
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, Unavailable
-from tieback.core.tenant import PRINCIPAL, Usage
+from tieback.core.tenant import PRINCIPAL, TenantUsage
 from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
@@ -39,7 +39,7 @@ from tieback.index.moves import Moves
 from tieback.index.opening import load
 from tieback.index.originals import Originals
 from tieback.index.ownership import OwnedCollections
-from tieback.index.page import Page, size_of_page
+from tieback.index.page import IndexPage, size_of_page
 from tieback.index.page_token import PageTokens
 from tieback.index.readers import Readers
 from tieback.index.recorder import Recorder, waited_to_return
@@ -229,11 +229,11 @@ class Index(EncodedAgain):
         self._refuse_where_closed()
         await self._lifecycle.delete(name)
 
-    async def usage(self) -> Usage:
+    async def usage(self) -> TenantUsage:
         """See `IndexPort`."""
         principal = PRINCIPAL.get()
         stored = self._owned.stored(principal.tenant)
-        return Usage(principal, stored.collections, stored.items, stored.bytes)
+        return TenantUsage(principal, stored.collections, stored.items, stored.bytes)
 
     async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
         """See `IndexPort`."""
@@ -299,7 +299,7 @@ class Index(EncodedAgain):
         size, tree = size_of_page(page_size), parse(filter)
         scope = ("items", *opened.description.key, filter)
         after = self._tokens.read(page_token, *scope) if page_token else ""
-        page = Page(size)
+        page = IndexPage(size)
 
         def take(item_id: str) -> bool:
             item = memory.item(item_id) if sections else memory.head(item_id)

@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 from tieback_contract.collections import Snapshot
 
 from tieback.core.errors import AlreadyExists, DamagedSnapshot, InvalidInput
-from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
+from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.core.types.snapshot import SnapshotPart
 from tieback.index.ownership import OwnedCollections
 from tieback.index.quotas import check
@@ -32,7 +32,7 @@ PART_BYTES = 2 * 1024 * 1024
 T = TypeVar("T")
 
 
-class Run(Protocol):
+class TransferRun(Protocol):
     """Runs work of the disk on the snapshots' thread."""
 
     async def __call__(self, work: Callable[[], T]) -> T:
@@ -62,7 +62,7 @@ class Transfers:
         making: Path,
         *,
         working: Callable[[], AbstractAsyncContextManager[None]],
-        run: Run,
+        run: TransferRun,
     ) -> None:
         self._folders, self._catalog, self._owned, self._making = folders, catalog, owned, making
         self._working, self._run = working, run
@@ -71,7 +71,7 @@ class Transfers:
 
     async def export_snapshot(self, name: str, offset: int) -> SnapshotPart:
         """See `SnapshotsPort`."""
-        PRINCIPAL.get().require(Access.ADMIN, work="exporting a snapshot")
+        PRINCIPAL.get().require(AccessLevel.ADMIN, work="exporting a snapshot")
         key = self._catalog.find(name)
         part = await asyncio.to_thread(self._part, key, offset)
         if offset > part.total:
@@ -83,7 +83,7 @@ class Transfers:
     ) -> tuple[int, Snapshot | None]:
         """See `SnapshotsPort`."""
         principal = PRINCIPAL.get()
-        principal.require(Access.ADMIN, work="importing a snapshot")
+        principal.require(AccessLevel.ADMIN, work="importing a snapshot")
         check_name(name, "snapshot", field="name")
         key = CollectionKey(principal.tenant, name)
         known = self._imports.get(key.owner)

@@ -26,7 +26,7 @@ from tieback.core.errors import (
     Unavailable,
     Unsupported,
 )
-from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
+from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.core.types.collection import Collection
 from tieback.index import versions
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
@@ -118,14 +118,14 @@ class Snapshots:
         self, snapshot: str, collection: str, *, any_space: bool = False
     ) -> Collection:
         """See `SnapshotsPort`."""
-        PRINCIPAL.get().require(Access.ADMIN, work="restoring a snapshot")
+        PRINCIPAL.get().require(AccessLevel.ADMIN, work="restoring a snapshot")
         check_name(collection, "collection", field="collection")
         opened = await asyncio.shield(self._restore(snapshot, collection, any_space=any_space))
         return replace(opened.describe(), stale=self._served.why_stale(opened.description))
 
     async def delete_snapshot(self, name: str) -> None:
         """See `SnapshotsPort`."""
-        PRINCIPAL.get().require(Access.ADMIN, work="deleting a snapshot")
+        PRINCIPAL.get().require(AccessLevel.ADMIN, work="deleting a snapshot")
         await asyncio.shield(self._delete(name))
 
     async def _create(self, collection: str, name: str) -> Snapshot:
@@ -230,7 +230,7 @@ class Snapshots:
 
     def _to_copy(self, name: str) -> OpenCollection:
         """A collection to make a snapshot of: the tenant's own. Damaged where its files are."""
-        known = self._owned.known(name, Access.ADMIN)
+        known = self._owned.known(name, AccessLevel.ADMIN)
         if isinstance(known, DamagedCollection):
             raise Damaged(f"no snapshot of the collection {name!r} can be made: {known.why}")
         return known

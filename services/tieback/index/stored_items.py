@@ -11,7 +11,7 @@ import numpy as np
 from tieback_contract.modality import Modality
 
 from tieback.core.errors import NotFound
-from tieback.core.tenant import Access
+from tieback.core.tenant import AccessLevel
 from tieback.core.types.content import Content, Item, Section
 from tieback.index.collection import OpenCollection
 from tieback.index.entries import Entry
@@ -84,7 +84,7 @@ class StoredItems:
         return self._store.upgrades(self._opened(collection).description.key)
 
     def _opened(self, collection: str) -> OpenCollection:
-        self._owned.known(collection, Access.ADMIN)
+        self._owned.known(collection, AccessLevel.ADMIN)
         return self._owned.to_write(collection)
 
 

@@ -24,7 +24,7 @@ from tieback.models.bound_graph import (
     projection_graph,
     router_graph,
 )
-from tieback.models.joint_space_artifact import Block, BoundRouter, JointSpaceArtifact
+from tieback.models.joint_space_artifact import BoundRouter, JointSpaceArtifact, SpaceBlock
 
 SMALLEST_COSINE = 0.999
 """Between the vectors of a graph and of the methods, in a block."""
@@ -75,7 +75,7 @@ def router_difference(router: BoundRouter, graph: RouterGraph) -> float:
     return float(np.abs(graph(vectors) - scores(vectors, router.state)).max())
 
 
-def by_block(blocks: Sequence[Block], sums: Array) -> dict[str, Array]:
+def by_block(blocks: Sequence[SpaceBlock], sums: Array) -> dict[str, Array]:
     """Unit rows by block of sums `[n, joint width]`, without the blocks that nothing was projected into."""
     ends = np.cumsum([block.width for block in blocks])
     parts = np.split(sums, ends[:-1], axis=1)

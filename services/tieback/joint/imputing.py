@@ -9,12 +9,12 @@ from tieback_contract.arrays import Array
 
 from tieback.joint.projecting import Dense
 from tieback.methods.imputation import imputations
-from tieback.models.joint_space_artifact import Block, BoundImputation, BoundProjection
+from tieback.models.joint_space_artifact import BoundImputation, BoundProjection, SpaceBlock
 
 
 def impute(
     imputation: BoundImputation,
-    blocks: Sequence[Block],
+    blocks: Sequence[SpaceBlock],
     projections: Sequence[BoundProjection],
     dense: Dense,
     missing: Collection[str],

@@ -19,11 +19,11 @@ from tieback.joint.imputing import impute
 from tieback.joint.projecting import Dense, project_inputs
 from tieback.models.bound_graph import ProjectionGraph, RouterGraph
 from tieback.models.joint_space_artifact import (
-    Block,
     BoundImputation,
     BoundProjection,
     BoundRouter,
     JointSpaceArtifact,
+    SpaceBlock,
 )
 
 
@@ -36,7 +36,7 @@ class Joint:
     compute the same as its projections and the networks of its routers.
     """
 
-    blocks: Sequence[Block]
+    blocks: Sequence[SpaceBlock]
     projections: Sequence[BoundProjection]
     routers: Mapping[Modality, BoundRouter]
     widths: Mapping[str, int]

@@ -21,7 +21,7 @@ from tieback.index.related import own_kind_first, related_first
 from tieback.milvus import words
 from tieback.milvus.connection import Milvus
 from tieback.milvus.filtering import together
-from tieback.milvus.numbers import Head
+from tieback.milvus.numbers import NumbersHead
 from tieback.milvus.rows import BUCKETS, Row
 
 MOST_CANDIDATES = 16_384
@@ -84,7 +84,7 @@ class Finder:
         collection: str,
         query: Query,
         passing: str,
-        head: Head,
+        head: NumbersHead,
         asked: words.Query | None,
         executor: Executor,
         deadline: Deadline,

@@ -18,7 +18,7 @@ from tieback_contract.query import NO_OPTIONS, QueryOptions, options_from_json, 
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Unavailable
-from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
+from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.index.ownership import unknown, visible
 from tieback.index.sources import source_from_json, source_to_json
 from tieback.index.store import Description
@@ -79,7 +79,9 @@ class Catalog:
                 self._read_at = time.monotonic()
             return self._known
 
-    def find(self, name: str, needed: Access = Access.READ, deadline: Deadline = NO_DEADLINE) -> Known:
+    def find(
+        self, name: str, needed: AccessLevel = AccessLevel.READ, deadline: Deadline = NO_DEADLINE
+    ) -> Known:
         """The collection that the tenant calls so. NotFound, with its choices, or PermissionDenied."""
         principal = PRINCIPAL.get()
         key = principal.find(name)

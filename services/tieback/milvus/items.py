@@ -15,7 +15,7 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.tenant import Principal
 from tieback.core.types.content import Item
 from tieback.index.key_budget import Checked, KeyBudget
-from tieback.index.quotas import Stored, Writes
+from tieback.index.quotas import QuotaWrites, Stored
 from tieback.index.records import Record
 from tieback.milvus import schema
 from tieback.milvus.catalog import Known
@@ -63,7 +63,7 @@ class Items:
 
     def __init__(self, milvus: Milvus, writer: str) -> None:
         self._milvus, self._writer = milvus, writer
-        self._writes = Writes()
+        self._writes = QuotaWrites()
         self._admitting = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
 

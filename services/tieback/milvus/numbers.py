@@ -41,7 +41,7 @@ _NOTHING = 1e-6  # lengths are numbers of words
 
 
 @dataclass(frozen=True)
-class Head:
+class NumbersHead:
     """What is read of the numbers for every request."""
 
     totals: Mapping[str, float]
@@ -122,7 +122,7 @@ class NumberStore:
         self._name, self._terms = schema.numbers_of(identity), schema.terms_of(identity)
         self._turns = Turns(milvus, self._name, writer)
 
-    def head(self, deadline: Deadline = NO_DEADLINE) -> Head:
+    def head(self, deadline: Deadline = NO_DEADLINE) -> NumbersHead:
         """What is known of the collection now."""
         totals: dict[str, float] = {}
         languages: list[str] = []
@@ -150,7 +150,7 @@ class NumberStore:
                 case _:
                     sources[row["name"]] = int(row["number"])
         known = held if totals.get("items") else {}
-        return Head(
+        return NumbersHead(
             totals,
             sorted(languages),
             {one: tuple(sorted(found, key=_KINDS.index)) for one, found in known.items()},
@@ -158,7 +158,7 @@ class NumberStore:
             {one: modalities[one] for one in Modality if one in modalities},
         )
 
-    def look_up(self, head: Head, dimensions: Iterable[int], deadline: Deadline) -> Mapping[int, int]:
+    def look_up(self, head: NumbersHead, dimensions: Iterable[int], deadline: Deadline) -> Mapping[int, int]:
         """How many sections have each of these terms; kept in the head."""
         missing = [one for one in dimensions if one not in head.frequencies]
         found = self._read(self._terms, [(TERM, str(one)) for one in missing], deadline)

@@ -25,7 +25,7 @@ from tieback.milvus.catalog import FRESH_SECONDS, Known
 from tieback.milvus.connection import Milvus
 from tieback.milvus.filtering import expression
 from tieback.milvus.items import Items
-from tieback.milvus.numbers import Head, NumberStore
+from tieback.milvus.numbers import NumbersHead, NumberStore
 from tieback.milvus.search import search
 
 
@@ -35,10 +35,10 @@ class Reader:
     def __init__(self, milvus: Milvus, items: Items, calls: Executor) -> None:
         self._milvus, self._items, self._calls = milvus, items, calls
         self._lock = threading.Lock()
-        self._heads: dict[str, tuple[float, Head]] = {}
-        self._samples: dict[tuple[str, Modality], tuple[Head, Array]] = {}
+        self._heads: dict[str, tuple[float, NumbersHead]] = {}
+        self._samples: dict[tuple[str, Modality], tuple[NumbersHead, Array]] = {}
 
-    def head(self, known: Known, deadline: Deadline = NO_DEADLINE) -> Head:
+    def head(self, known: Known, deadline: Deadline = NO_DEADLINE) -> NumbersHead:
         """The numbers of a collection, as of a moment ago."""
         at, head = self._heads.get(known.identity, (-math.inf, None))
         if head is None or time.monotonic() - at >= FRESH_SECONDS:
@@ -48,12 +48,12 @@ class Reader:
                 self._heads[known.identity] = now, head
         return head
 
-    def read_again(self, known: Known, deadline: Deadline) -> Head:
+    def read_again(self, known: Known, deadline: Deadline) -> NumbersHead:
         """The numbers of a collection as they are now."""
         self.forget(known)
         return self.head(known, deadline)
 
-    def known_heads(self, identities: Iterable[str]) -> list[Head]:
+    def known_heads(self, identities: Iterable[str]) -> list[NumbersHead]:
         """The numbers of these collections as they were read last, of those that were."""
         return [found[1] for one in identities if (found := self._heads.get(one)) is not None]
 
@@ -95,7 +95,7 @@ class Reader:
         )
         return search(self._milvus, collection, query, finder, deadline)
 
-    def _asked(self, known: Known, text: str, head: Head, deadline: Deadline) -> words.Query:
+    def _asked(self, known: Known, text: str, head: NumbersHead, deadline: Deadline) -> words.Query:
         terms = [QueryTerm(forms, math.sqrt(n)) for forms, n in terms_of_query(text, head.languages)]
         numbers: NumberStore = self._items.numbers(known)
         frequencies = numbers.look_up(
@@ -103,7 +103,7 @@ class Reader:
         )
         return words.Query(terms, frequencies, head.sections, head.mean_length)
 
-    def _sampled(self, known: Known, modality: Modality, head: Head, deadline: Deadline) -> Array:
+    def _sampled(self, known: Known, modality: Modality, head: NumbersHead, deadline: Deadline) -> Array:
         """Vectors that stand for a modality; the same for the same numbers."""
         key = (known.identity, modality)
         of, vectors = self._samples.get(key, (None, None))

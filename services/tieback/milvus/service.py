@@ -24,7 +24,7 @@ from tieback_contract.vectors import SpaceRef
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, TiebackError, Unavailable
-from tieback.core.tenant import PRINCIPAL, Access, CollectionKey, Usage
+from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey, TenantUsage
 from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
@@ -35,7 +35,7 @@ from tieback.index import query, quotas
 from tieback.index.filters import Check, Comparison, Field, parse
 from tieback.index.lifecycle import check_equal, check_equal_plan, check_new, check_number
 from tieback.index.ownership import unknown
-from tieback.index.page import Page, size_of_page
+from tieback.index.page import IndexPage, size_of_page
 from tieback.index.page_token import PageTokens
 from tieback.index.query_plans import check_plan
 from tieback.index.readers import Readers
@@ -138,7 +138,7 @@ class MilvusIndex(NoReindexing):
         check_new(name, space, width, routing)
         refusals.check_collection(codec, token_vectors)
         principal = PRINCIPAL.get()
-        principal.require(Access.ADMIN, work="making a collection")
+        principal.require(AccessLevel.ADMIN, work="making a collection")
         key = CollectionKey(principal.tenant, name)
 
         def make() -> Collection:
@@ -166,7 +166,7 @@ class MilvusIndex(NoReindexing):
         refusals.check_plan(plan)
 
         def update(_: Check) -> Collection:
-            known = self._catalog.find(name, Access.ADMIN)
+            known = self._catalog.find(name, AccessLevel.ADMIN)
             return self._described(self._catalog.note(replace(known, plan=plan)))
 
         async with self._changing:
@@ -206,7 +206,7 @@ class MilvusIndex(NoReindexing):
         """See `IndexPort`."""
 
         def delete(_: Check) -> None:
-            known = self._catalog.find(name, Access.ADMIN)
+            known = self._catalog.find(name, AccessLevel.ADMIN)
             self._catalog.remove(known)
             self._reader.forget(known)
 
@@ -216,18 +216,18 @@ class MilvusIndex(NoReindexing):
 
         await asyncio.shield(alone())
 
-    async def usage(self) -> Usage:
+    async def usage(self) -> TenantUsage:
         """See `IndexPort`."""
         principal = PRINCIPAL.get()
         stored = await self._run(lambda _: self._stored(principal.tenant))
-        return Usage(principal, stored.collections, stored.items, stored.bytes)
+        return TenantUsage(principal, stored.collections, stored.items, stored.bytes)
 
     async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
         """See `IndexPort`."""
         check_source(source)
 
         def note(_: Check) -> Source:
-            known = self._catalog.find(collection, Access.WRITE)
+            known = self._catalog.find(collection, AccessLevel.WRITE)
             key = known.description.key
             noted = as_noted(self._catalog.sources(key), source, moved=moved)
             self._catalog.note_source(key, noted)
@@ -241,7 +241,7 @@ class MilvusIndex(NoReindexing):
         check_source_name(name, field=at("name"))
 
         def delete(_: Check) -> int:
-            known = self._catalog.find(collection, Access.WRITE)
+            known = self._catalog.find(collection, AccessLevel.WRITE)
             key = known.description.key
             if name not in (there := self._catalog.sources(key)):
                 raise NotFound("source", name, there)
@@ -261,7 +261,7 @@ class MilvusIndex(NoReindexing):
 
         def write(_: Check) -> UpsertReply:
             started = time.perf_counter()
-            known = self._catalog.find(collection, Access.WRITE)
+            known = self._catalog.find(collection, AccessLevel.WRITE)
             description = known.description
             checked = check_items(items, description.space, description.width, self._limits)
             prepared = time.perf_counter()
@@ -290,7 +290,7 @@ class MilvusIndex(NoReindexing):
             check_id(item_id, field=at("ids", position))
 
         def delete(_: Check) -> int:
-            known = self._catalog.find(collection, Access.WRITE)
+            known = self._catalog.find(collection, AccessLevel.WRITE)
             try:
                 return self._items.remove(known, list(dict.fromkeys(ids)))
             finally:
@@ -327,7 +327,7 @@ class MilvusIndex(NoReindexing):
             known = self._catalog.find(collection, deadline=deadline)
             scope = ("items", *known.description.key, filter)
             after = self._page_tokens().read(page_token, *scope) if page_token else ""
-            page = Page(size_of_page(page_size))
+            page = IndexPage(size_of_page(page_size))
             passing = self._reader.passing(known, parse(filter), deadline)
             for item in self._items.listed(known, after, passing, deadline):
                 check("the next items")

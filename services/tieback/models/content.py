@@ -9,7 +9,7 @@ from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.core.errors import WRONG_MODALITY, InvalidInput
-from tieback.core.types.content import Content, Features
+from tieback.core.types.content import CategoricalFeatures, Content
 
 # What the first bytes of a file give away, for messages that help: (offset, signature, name).
 SIGNATURES = (
@@ -90,13 +90,13 @@ def read_points(content: Content, limits: Limits) -> Array:
     return points
 
 
-def read_features(content: Content, limits: Limits) -> Features:
+def read_features(content: Content, limits: Limits) -> CategoricalFeatures:
     """The features, which have some values and not too many, in names and values that are no longer than ids.
 
     The limits are those on entries, for all values together, and on names.
     """
     features = content.data
-    if content.modality is not Modality.FEATURES or not isinstance(features, Features):
+    if content.modality is not Modality.FEATURES or not isinstance(features, CategoricalFeatures):
         raise wrong_modality(content, Modality.FEATURES)
     count = sum(len(values) for _, values in features.values)
     if not count:

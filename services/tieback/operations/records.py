@@ -9,23 +9,25 @@ from typing import Any
 from tieback_contract.operations import OperationState
 
 from tieback.core.error_record import read_error, write_error
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 
 _LIVE = {"remaining", "trouble"}  # of this process alone: a start finds them out again
 
 
-def write_operation(operation: Operation) -> dict[str, Any]:
+def write_operation(operation: OperationRecord) -> dict[str, Any]:
     """What is to be kept of an operation."""
-    kept = {one.name: getattr(operation, one.name) for one in fields(Operation) if one.name not in _LIVE}
+    kept = {
+        one.name: getattr(operation, one.name) for one in fields(OperationRecord) if one.name not in _LIVE
+    }
     kept["state"] = operation.state.value
     kept["error"] = None if operation.error is None else write_error(operation.error)
     return kept
 
 
-def read_operation(record: Mapping[str, Any]) -> Operation:
+def read_operation(record: Mapping[str, Any]) -> OperationRecord:
     """As `write_operation` wrote it. KeyError, TypeError or ValueError where the record is malformed."""
     error = record["error"]
-    return Operation(
+    return OperationRecord(
         **{
             **record,
             "state": OperationState(record["state"]),

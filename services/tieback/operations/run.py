@@ -17,7 +17,7 @@ from tieback_contract.operations import OperationState
 
 from tieback.core.bulk import in_bulk
 from tieback.core.errors import DeadlineExceeded, Overloaded, TiebackError, Unavailable
-from tieback.core.types.operation import Json, Operation, Progress
+from tieback.core.types.operation import Json, OperationRecord, Progress
 from tieback.operations import kinds
 from tieback.operations.forecast import Forecast
 from tieback.operations.kinds import Services
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 class Note(Protocol):
     """Takes a state of an operation in."""
 
-    async def __call__(self, operation: Operation, *, durably: bool) -> None:
+    async def __call__(self, operation: OperationRecord, *, durably: bool) -> None:
         """`durably` it is on the disk when this returns, or it raises."""
         ...
 
@@ -50,7 +50,7 @@ class Ended:
     error: TiebackError | None = None
 
 
-class Run:
+class OperationRun:
     """Carries an operation out, once.
 
     It is cancelled by `is_cancelled` and, unless it `is_committing`, by cancelling the task that it runs in.
@@ -59,7 +59,7 @@ class Run:
     def __init__(
         self,
         services: Services,
-        act: Callable[[Operation], None],
+        act: Callable[[OperationRecord], None],
         note: Note,
         *,
         is_cancelled: bool = False,
@@ -74,7 +74,7 @@ class Run:
         """Notes that the server stops: cancelling the task does not cancel the operation."""
         self._is_interrupted = True
 
-    async def to_its_end(self, operation: Operation) -> Ended:
+    async def to_its_end(self, operation: OperationRecord) -> Ended:
         """Runs it, or ends it where it was cancelled before. CancelledError where the server stops."""
         if self.is_cancelled and not operation.checkpoint:
             ended = Ended(OperationState.CANCELLED)
@@ -86,7 +86,7 @@ class Run:
             await self._discard(operation)
         return ended
 
-    async def _discard(self, operation: Operation) -> None:
+    async def _discard(self, operation: OperationRecord) -> None:
         """Removes what it made. Where that fails, it is over all the same."""
         try:
             self._act(operation)
@@ -95,7 +95,7 @@ class Run:
             why = error.message if isinstance(error, TiebackError) else type(error).__name__
             _log.warning("what the cancelled operation %s made is not removed: %s", operation.id, why)
 
-    async def _carried_out(self, operation: Operation) -> Ended:
+    async def _carried_out(self, operation: OperationRecord) -> Ended:
         pause, moved = FIRST_PAUSE, time.monotonic()
         try:
             while True:
@@ -133,7 +133,7 @@ class Run:
             _log.exception("the operation %s failed inside", operation.id)
             return Ended(OperationState.FAILED, error=TiebackError(_OPAQUE))
 
-    async def _step(self, operation: Operation, step: Progress) -> Operation:
+    async def _step(self, operation: OperationRecord, step: Progress) -> OperationRecord:
         operation = replace(
             operation,
             done=step.done,

@@ -18,14 +18,14 @@ from tieback_contract.operations import OperationState
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, Overloaded, TiebackError
-from tieback.core.tenant import PRINCIPAL, Access
-from tieback.core.types.operation import Json, Operation
+from tieback.core.tenant import PRINCIPAL, AccessLevel
+from tieback.core.types.operation import Json, OperationRecord
 from tieback.index.page_token import PageTokens
 from tieback.operations import kinds
 from tieback.operations.filtering import passes, read_filter
 from tieback.operations.journal import Journal
 from tieback.operations.records import read_operation, write_operation
-from tieback.operations.run import Run
+from tieback.operations.run import OperationRun
 from tieback.operations.turns import Turns
 
 LONGEST_WAIT = 60.0
@@ -53,7 +53,7 @@ class Bounds:
 DEFAULT_BOUNDS = Bounds()
 
 
-def _nothing(_: Operation) -> None:
+def _nothing(_: OperationRecord) -> None:
     """What is done for an operation where nobody asks for more."""
 
 
@@ -70,14 +70,14 @@ class Operations:
         services: kinds.Services,
         *,
         bounds: Bounds = DEFAULT_BOUNDS,
-        act: Callable[[Operation], None] = _nothing,
-        on_end: Callable[[Operation], None] = _nothing,
+        act: Callable[[OperationRecord], None] = _nothing,
+        on_end: Callable[[OperationRecord], None] = _nothing,
     ) -> None:
         self._journal, self._services, self._bounds = journal, services, bounds
         self._act, self._on_end = act, on_end
-        self._known: dict[str, Operation] = {}
+        self._known: dict[str, OperationRecord] = {}
         self._changed: dict[str, asyncio.Event] = {}  # set when an operation is over
-        self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._runs: dict[str, tuple[OperationRun, asyncio.Task[None]]] = {}
         self._turns = Turns()
         self._tokens = PageTokens(secrets.token_bytes(32))
         self._starting = asyncio.Lock()
@@ -139,7 +139,7 @@ class Operations:
         for event in self._changed.values():
             event.set()
 
-    async def start(self, kind: str, request: Mapping[str, Any]) -> Operation:
+    async def start(self, kind: str, request: Mapping[str, Any]) -> OperationRecord:
         """Starts an operation of the running task's tenant, durably; an equal one that is active is returned.
 
         InvalidInput, or what the kind raises where it could not run. AlreadyExists where another of the kind
@@ -150,7 +150,7 @@ class Operations:
         # Once begun it is finished, though the caller may give up: the journal and what is known must agree.
         return await asyncio.shield(self._start(kind, made))
 
-    async def _start(self, kind: str, made: kinds.Kind) -> Operation:
+    async def _start(self, kind: str, made: kinds.Kind) -> OperationRecord:
         owner = PRINCIPAL.get().tenant
         async with self._starting:
             active = [one for one in self._known.values() if one.owner == owner and not one.state.is_over]
@@ -175,7 +175,7 @@ class Operations:
                     f"may; try again in {_RETRY:g} s, or cancel some",
                     retry_after=_RETRY,
                 )
-            operation = Operation(
+            operation = OperationRecord(
                 id=f"{kind}-{secrets.token_hex(6)}",
                 kind=kind,
                 owner=owner,
@@ -188,7 +188,7 @@ class Operations:
         self._run_next()
         return self._known[operation.id]
 
-    def active(self, kind: str, subject: str) -> Operation | None:
+    def active(self, kind: str, subject: str) -> OperationRecord | None:
         """The operation of that kind on a subject that waits or runs, of the running task's tenant."""
         owner = PRINCIPAL.get().tenant
         found = (
@@ -198,7 +198,7 @@ class Operations:
         )
         return next((one for one in found if not one.state.is_over), None)
 
-    def succeeded(self, kind: str, subject: str) -> list[Operation]:
+    def succeeded(self, kind: str, subject: str) -> list[OperationRecord]:
         """Those with a result of that kind on a subject, of the running task's tenant, the newest first."""
         wanted = (PRINCIPAL.get().tenant, kind, subject)
         found = [
@@ -208,13 +208,13 @@ class Operations:
         ]
         return sorted(found, key=lambda one: one.created, reverse=True)
 
-    async def get(self, name: str) -> Operation:
+    async def get(self, name: str) -> OperationRecord:
         """An operation of the running task's tenant. NotFound where it has none of that id."""
         return self._own(name)
 
     async def page(
         self, *, filter: str = "", page_size: int = 0, page_token: str = ""
-    ) -> tuple[list[Operation], str]:
+    ) -> tuple[list[OperationRecord], str]:
         """A page of the operations that pass the filter, the newest first, and the token of the next one.
 
         The token is empty on the last page. InvalidInput as in `read_filter`.
@@ -234,7 +234,7 @@ class Operations:
         token = self._tokens.issue(shown[-1], *scope) if more else ""
         return [places[place] for place in shown], token
 
-    async def wait(self, name: str, seconds: float, deadline: Deadline = NO_DEADLINE) -> Operation:
+    async def wait(self, name: str, seconds: float, deadline: Deadline = NO_DEADLINE) -> OperationRecord:
         """The operation once it is over, or as it stands after so many seconds, or some before the deadline.
 
         No longer than `LONGEST_WAIT`.
@@ -251,12 +251,12 @@ class Operations:
             pass
         return self._own(name)
 
-    async def cancel(self, name: str) -> Operation:
+    async def cancel(self, name: str) -> OperationRecord:
         """Asks an operation to end. One that is over stays as it is, and so does one that cannot go back."""
         self._own(name, "cancelling an operation")
         return await asyncio.shield(self._cancel(name))
 
-    async def _cancel(self, name: str) -> Operation:
+    async def _cancel(self, name: str) -> OperationRecord:
         operation = self._known[name]
         if operation.state.is_over or operation.cancelling:
             return operation
@@ -274,7 +274,7 @@ class Operations:
             task.cancel()
         return now
 
-    async def _cancel_waiting(self, operation: Operation) -> Operation:
+    async def _cancel_waiting(self, operation: OperationRecord) -> OperationRecord:
         """One that never ran ends at once; of one that did, what it made is removed first, out of turn."""
         name = operation.id
         if operation.begun is None:
@@ -299,11 +299,11 @@ class Operations:
             )
         await asyncio.shield(self._forget([operation]))
 
-    def _own(self, name: str, work: str = "") -> Operation:
+    def _own(self, name: str, work: str = "") -> OperationRecord:
         """An operation of the running task's tenant; for `work` with the role admin."""
         principal = PRINCIPAL.get()
         if work:
-            principal.require(Access.ADMIN, work=work)
+            principal.require(AccessLevel.ADMIN, work=work)
         found = self._known.get(name)
         if found is None or found.owner != principal.tenant:
             raise NotFound(
@@ -319,16 +319,16 @@ class Operations:
                 return
             self._run(chosen)
 
-    def _run(self, chosen: Operation) -> None:
+    def _run(self, chosen: OperationRecord) -> None:
         self._known[chosen.id] = running = replace(
             chosen, state=OperationState.RUNNING, begun=chosen.begun or time.time()
         )
-        run = Run(self._services, self._act, self._note, is_cancelled=running.cancelling)
+        run = OperationRun(self._services, self._act, self._note, is_cancelled=running.cancelling)
         # Nothing of the task that had it started holds for the run: no caller, no trace.
         task = asyncio.create_task(self._carry_out(run, running), name=chosen.id, context=Context())
         self._runs[chosen.id] = run, task
 
-    async def _carry_out(self, run: Run, operation: Operation) -> None:
+    async def _carry_out(self, run: OperationRun, operation: OperationRecord) -> None:
         try:
             ended = await run.to_its_end(operation)
             known = self._known[operation.id]
@@ -339,7 +339,7 @@ class Operations:
             self._runs.pop(operation.id, None)
         self._run_next()
 
-    async def _end(self, operation: Operation) -> None:
+    async def _end(self, operation: OperationRecord) -> None:
         """Notes an end. Where the disk does not take it, it holds until a restart, which runs it again."""
         operation = replace(
             operation, ended=time.time(), cancelling=False, remaining=None, trouble="", checkpoint={}
@@ -355,7 +355,7 @@ class Operations:
         own = [one for one in self._known.values() if one.owner == operation.owner]
         await self._forget(self._outdated(own))
 
-    def _outdated(self, operations: Iterable[Operation]) -> list[Operation]:
+    def _outdated(self, operations: Iterable[OperationRecord]) -> list[OperationRecord]:
         """Those that are over for too long, or of which their tenant has too many."""
         oldest = time.time() - self._bounds.kept_seconds
         seen: Counter[str] = Counter()
@@ -368,7 +368,7 @@ class Operations:
                 found.append(one)
         return found
 
-    async def _forget(self, operations: Iterable[Operation]) -> None:
+    async def _forget(self, operations: Iterable[OperationRecord]) -> None:
         gone: dict[str, None] = {one.id: None for one in operations}
         if not gone:
             return
@@ -380,7 +380,7 @@ class Operations:
         for name in gone:
             self._known.pop(name, None)
 
-    async def _note(self, operation: Operation, *, durably: bool = True) -> None:
+    async def _note(self, operation: OperationRecord, *, durably: bool = True) -> None:
         """Takes a state in; `durably` it is on the disk when this returns, or it raises.
 
         States reach the disk in the order in which they are taken in.
@@ -395,6 +395,6 @@ class Operations:
         await asyncio.shield(loop.run_in_executor(self._writer, self._journal.append, entries))
 
 
-def _place(operation: Operation) -> str:
+def _place(operation: OperationRecord) -> str:
     """Where an operation stands in a list, as a text that sorts."""
     return f"{operation.created:020.6f} {operation.id}"

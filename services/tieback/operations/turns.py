@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from tieback_contract.operations import OperationState
 
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 
 
 class Turns:
@@ -17,7 +17,7 @@ class Turns:
         self._number = 0
         self._last: dict[str, int] = {}  # by tenant: the number of its last turn
 
-    def next(self, operations: Collection[Operation]) -> Operation | None:
+    def next(self, operations: Collection[OperationRecord]) -> OperationRecord | None:
         """The one whose turn it is, of those that wait: of the tenant with the fewest that run.
 
         Of tenants with equally many it is the one whose last turn is the longest ago. None where none waits.

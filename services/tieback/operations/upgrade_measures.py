@@ -61,7 +61,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Recall:
+class MeasuredRecall:
     """A share of queries, with the bounds of its 95 % interval (Wilson, 1927)."""
 
     value: float
@@ -69,7 +69,7 @@ class Recall:
     high: float
 
     @classmethod
-    def of(cls, is_found: Array) -> Recall:
+    def of(cls, is_found: Array) -> MeasuredRecall:
         """Of queries `[n]` (bool)."""
         count, share = len(is_found), float(is_found.mean())
         spread = NORMAL**2 / count
@@ -106,7 +106,7 @@ def mapped(method: Compatibility, anchors: Anchors, parts: Parts, states: Sequen
     return np.asarray(np.concatenate(rows)[np.argsort(order)])
 
 
-def measured(anchors: Anchors, parts: Parts, rows: Array) -> Mapping[str, Recall]:
+def measured(anchors: Anchors, parts: Parts, rows: Array) -> Mapping[str, MeasuredRecall]:
     """Recall@1 by which vectors are compared.
 
     `rows` are the new encoder's held-out vectors after the transform: see `mapped`.
@@ -131,7 +131,7 @@ def measured(anchors: Anchors, parts: Parts, rows: Array) -> Mapping[str, Recall
     labels = None if parts.classes is None else parts.classes[places]
     folds = [by_fold == fold for fold in np.unique(by_fold)]
     return {
-        name: Recall.of(
+        name: MeasuredRecall.of(
             np.concatenate(
                 [_found(queries[one], gallery[one], None if labels is None else labels[one]) for one in folds]
             )

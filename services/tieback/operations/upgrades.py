@@ -7,7 +7,7 @@ from typing import Any
 
 from tieback.core.errors import InvalidInput, NotFound, Unavailable
 from tieback.core.types.collection import Collection
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 from tieback.operation_ports import MovingPort
 from tieback.operations.service import LONGEST_WAIT, Operations
 
@@ -20,7 +20,7 @@ class Upgrades:
     def __init__(self, operations: Operations, moving: MovingPort) -> None:
         self._operations, self._moving = operations, moving
 
-    async def start(self, request: Mapping[str, Any]) -> Operation:
+    async def start(self, request: Mapping[str, Any]) -> OperationRecord:
         """See `Operations.start`."""
         return await self._operations.start(KIND, request)
 
@@ -33,7 +33,7 @@ class Upgrades:
                 raise
             raise Unavailable("the upgrade has not begun yet; try again") from None
 
-    async def resume(self, collection: str) -> Operation:
+    async def resume(self, collection: str) -> OperationRecord:
         """The operation that goes on: the one under way, or another one with the same request."""
         found = await self._moving.pause(collection, paused=False)
         if found.moving is None:
@@ -52,7 +52,7 @@ class Upgrades:
         found = await self._moving.state(collection)
         return found if found.moving is None else await self._moving.roll_back(collection)
 
-    async def known(self, collection: str) -> tuple[Collection, list[Operation]]:
+    async def known(self, collection: str) -> tuple[Collection, list[OperationRecord]]:
         """The collection, and its plans that have a result, the newest first. NotFound where it has neither.
 
         Plans of a collection of this name that was removed are left out.

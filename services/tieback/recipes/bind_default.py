@@ -62,11 +62,11 @@ def bind_default(
     if missing := missing_package():
         say(f"the spaces are not bound, which needs {missing}: {how_to_install('train')}")
         return None
-    from tieback.recipes.binding import Options, bind
+    from tieback.recipes.binding import BindingOptions, bind
 
     data = (*folders, *(store.media(card) for card in learned_from))
     try:
-        outcome = bind(served, store, Options(data=data, texts=TEXTS), say)
+        outcome = bind(served, store, BindingOptions(data=data, texts=TEXTS), say)
     except StartupError as error:
         say(f"the spaces are not bound: {error.message}")
         return None
@@ -86,7 +86,7 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _made_from(cards: Iterable[EncoderCard], media: Iterable[Sourced], folders: Iterable[Path]) -> str:
-    from tieback.recipes.binding import Options
+    from tieback.recipes.binding import BindingOptions
     from tieback.training.digests import digest
 
     spaces = sorted(f"{card.space} {card.space.fingerprint}" for card in cards)
@@ -101,5 +101,5 @@ def _made_from(cards: Iterable[EncoderCard], media: Iterable[Sourced], folders: 
         spaces,
         sorted(card.revision for card in media),
         texts,
-        asdict(Options(texts=TEXTS)),
+        asdict(BindingOptions(texts=TEXTS)),
     )

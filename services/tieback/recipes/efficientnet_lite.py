@@ -18,7 +18,7 @@ CLASSES = 1000
 STEM, HEAD = 32, 1280
 
 
-class Stage(NamedTuple):
+class NetworkStage(NamedTuple):
     """Blocks of one resolution: only the first has the stride, and changes the width."""
 
     blocks: int
@@ -29,13 +29,13 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
+    NetworkStage(1, 3, 1, 1, 16),
+    NetworkStage(2, 3, 2, 6, 24),
+    NetworkStage(2, 5, 2, 6, 40),
+    NetworkStage(3, 3, 2, 6, 80),
+    NetworkStage(3, 5, 1, 6, 112),
+    NetworkStage(4, 5, 2, 6, 192),
+    NetworkStage(1, 3, 1, 6, 320),
 )
 LOCAL_STAGES = 5
 """The first stages, up to the last map of stride 16."""
@@ -65,10 +65,10 @@ class ConvNorm(nn.Sequential):
         self.activation = nn.Identity() if linear else nn.ReLU6()
 
 
-class Block(nn.Module):
+class NetworkBlock(nn.Module):
     """Expand, filter each channel, project; added to its input where the shapes agree."""
 
-    def __init__(self, width: int, stage: Stage, stride: int) -> None:
+    def __init__(self, width: int, stage: NetworkStage, stride: int) -> None:
         super().__init__()
         inner = width * stage.expansion
         self.expand = ConvNorm(width, inner) if stage.expansion > 1 else None
@@ -92,7 +92,7 @@ class EfficientNetLite0(nn.Module):
         blocks, width = [], STEM
         for stage in STAGES:
             for index in range(stage.blocks):
-                blocks.append(Block(width, stage, stage.stride if index == 0 else 1))
+                blocks.append(NetworkBlock(width, stage, stage.stride if index == 0 else 1))
                 width = stage.width
         self.blocks = nn.Sequential(*blocks)
         self.head = ConvNorm(width, HEAD)

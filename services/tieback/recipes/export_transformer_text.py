@@ -100,7 +100,7 @@ def _export_module(
     backbone = LayeredBackbone(load_model(weights, options.weights, config, options.config))
     _check_layers(card, backbone.layers)
     steps = modules.steps if modules is not None else ()
-    head = Head(pooling, [_layer(weights, step) for step in steps])
+    head = TextHead(pooling, [_layer(weights, step) for step in steps])
     model = PooledTransformer(backbone, head, card.layers[:-1])
     sample = sample_of(card, vocabulary)
     report("exporting from torch")
@@ -130,7 +130,7 @@ class PooledTransformer(torch.nn.Module):
     The head is at each of them, so that the graph can be cut behind it.
     """
 
-    def __init__(self, backbone: LayeredBackbone, head: Head, exits: Sequence[int]) -> None:
+    def __init__(self, backbone: LayeredBackbone, head: TextHead, exits: Sequence[int]) -> None:
         super().__init__()
         self.backbone, self.head = backbone, head
         self.exits = tuple(exits)
@@ -144,7 +144,7 @@ class PooledTransformer(torch.nn.Module):
         return (*(self.head(end, sizes) for end in ends), *embeddings, *(end[-1] for end in ends))
 
 
-class Head(torch.nn.Module):
+class TextHead(torch.nn.Module):
     """States of layers to normalised vectors: a pooling, and the steps behind it."""
 
     def __init__(self, pooling: Pooling, steps: Sequence[torch.nn.Module]) -> None:

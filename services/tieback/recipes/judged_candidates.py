@@ -33,7 +33,7 @@ FREE = frozenset(signal.name for signal in SIGNALS if not signal.rising)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class JudgedQuery:
+class JudgedQuestion:
     """The candidates of a query in the order of the search: `signals` `[n, signals]`, NaN where absent.
 
     `names` `[signals]` are the same of all queries that are learned from. `grades` `[n]` are 0 for what is
@@ -48,7 +48,7 @@ class JudgedQuery:
     best: float
     names: Sequence[str] = NAMES
 
-    def with_signals(self, names: Collection[str]) -> JudgedQuery:
+    def with_signals(self, names: Collection[str]) -> JudgedQuestion:
         """The query with these signals alone; the others are absent."""
         kept = np.isin(self.names, list(names))
         return replace(self, signals=np.where(kept, self.signals, np.nan))
@@ -69,7 +69,7 @@ def dcg(grades: Sequence[float]) -> float:
     return float((gains / np.log2(np.arange(len(gains)) + 2.0)).sum())
 
 
-def read_judged(files: Iterable[Path], metadata: Sequence[str] = ()) -> list[JudgedQuery]:
+def read_judged(files: Iterable[Path], metadata: Sequence[str] = ()) -> list[JudgedQuestion]:
     """The judged queries of files, with these signals of `metadata` beside all others.
 
     InvalidInput, with the file and the line, where one cannot be read.
@@ -78,7 +78,7 @@ def read_judged(files: Iterable[Path], metadata: Sequence[str] = ()) -> list[Jud
 
 
 def learned(
-    queries: Sequence[JudgedQuery],
+    queries: Sequence[JudgedQuestion],
     method: str,
     parameters: Mapping[str, Any],
     free: Collection[str] = FREE,
@@ -93,7 +93,7 @@ def learned(
 
 
 def _fitted(
-    queries: Sequence[JudgedQuery], method: str, parameters: Mapping[str, Any], free: Collection[str]
+    queries: Sequence[JudgedQuestion], method: str, parameters: Mapping[str, Any], free: Collection[str]
 ) -> Mapping[str, Array]:
     names = queries[0].names
     fit = learned_rankings.form(FIT, method, parameters, field="parameters")
@@ -101,7 +101,7 @@ def _fitted(
     return fit(*_stacked(queries), prior=prior, rising=~np.isin(names, list(free)))
 
 
-def check_learnable(queries: Sequence[JudgedQuery]) -> None:
+def check_learnable(queries: Sequence[JudgedQuestion]) -> None:
     """InvalidInput where a ranking cannot be learned of these queries."""
     if not queries:
         raise InvalidInput("there are no judgements: give at least two queries", field="judgements")
@@ -123,13 +123,13 @@ def check_learnable(queries: Sequence[JudgedQuery]) -> None:
         )
 
 
-def scores(query: JudgedQuery, method: str, state: Mapping[str, Array]) -> Array:
+def scores(query: JudgedQuestion, method: str, state: Mapping[str, Array]) -> Array:
     """The scores `[n]` of the candidates."""
     return np.asarray(learned_rankings.get(method)(query.signals, state).sum(axis=1))
 
 
 def cross_validated(
-    queries: Sequence[JudgedQuery],
+    queries: Sequence[JudgedQuestion],
     method: str,
     parameters: Mapping[str, Any],
     folds: int,
@@ -152,7 +152,7 @@ def cross_validated(
     return found
 
 
-def first_stage(queries: Sequence[JudgedQuery]) -> Array:
+def first_stage(queries: Sequence[JudgedQuestion]) -> Array:
     """NDCG@10 of each query `[n]` in the order of the search."""
     return np.array([query.ndcg(-np.arange(len(query.items), dtype=np.float64)) for query in queries])
 
@@ -165,7 +165,7 @@ def paired(better: Array, worse: Array) -> tuple[float, float, float]:
     return float(each.mean()), float(low), float(high)
 
 
-def _stacked(queries: Sequence[JudgedQuery]) -> tuple[Array, Array, Array]:
+def _stacked(queries: Sequence[JudgedQuestion]) -> tuple[Array, Array, Array]:
     """Signals, grades and the queries' numbers of all candidates that were judged."""
     rows = [query.grades >= 0 for query in queries]
     return (
@@ -175,12 +175,12 @@ def _stacked(queries: Sequence[JudgedQuery]) -> tuple[Array, Array, Array]:
     )
 
 
-def _tells_apart(query: JudgedQuery) -> bool:
+def _tells_apart(query: JudgedQuestion) -> bool:
     known = query.grades[query.grades >= 0]
     return bool(len(known)) and float(np.ptp(known)) > 0
 
 
-def _of_file(path: Path, names: Sequence[str]) -> Iterator[JudgedQuery]:
+def _of_file(path: Path, names: Sequence[str]) -> Iterator[JudgedQuestion]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -198,7 +198,7 @@ def _of_file(path: Path, names: Sequence[str]) -> Iterator[JudgedQuery]:
             ) from None
 
 
-def _query(row: Mapping[str, Any], names: Sequence[str]) -> JudgedQuery:
+def _query(row: Mapping[str, Any], names: Sequence[str]) -> JudgedQuestion:
     candidates = row["candidates"]
     grades = np.array([float(one.get("grade", np.nan)) for one in candidates])
     signals = [[float(one["signals"].get(name, np.nan)) for name in names] for one in candidates]
@@ -207,4 +207,4 @@ def _query(row: Mapping[str, Any], names: Sequence[str]) -> JudgedQuery:
     best = float(row.get("best") or dcg(sorted(known.values(), reverse=True)))
     key = " ".join(str(row["query"]).casefold().split())
     table = np.array(signals, np.float64).reshape(-1, len(names))
-    return JudgedQuery(key, items, table, grades, best, names)
+    return JudgedQuestion(key, items, table, grades, best, names)

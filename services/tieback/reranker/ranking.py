@@ -17,7 +17,7 @@ from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.order import best_first
 from tieback.core.types.rerank import FailedCandidate, RerankCandidate, RerankReply, RerankSource
 from tieback.methods.rank_fusion import RankFusion
-from tieback.reranker.sources import Source
+from tieback.reranker.sources import ReadSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Ranking:
     `errors` tell of the candidates that cannot be compared, by place; whoever finds another one adds it.
     """
 
-    query: Source
+    query: ReadSource
     candidates: Sequence[RerankCandidate]
-    sources: Mapping[int, Source]
+    sources: Mapping[int, ReadSource]
     errors: dict[int, TiebackError]
     merge: RankFusion | None
     limit: int
@@ -50,12 +50,12 @@ class Ranking:
         if most and len(candidates) > most:
             raise InvalidInput(f"{len(candidates)} candidates; the limit is {most}", field="candidates")
 
-        def source(place: int) -> Source:
+        def source(place: int) -> ReadSource:
             return _source(candidates[place], place, limits)
 
         errors: dict[int, TiebackError] = {}
         sources = made_alone(source, {place: place for place in range(len(candidates))}, errors)
-        return cls(Source.of(at("query"), query, limits), candidates, sources, errors, merge, limit)
+        return cls(ReadSource.of(at("query"), query, limits), candidates, sources, errors, merge, limit)
 
     def ordered(self, scores: Mapping[int, float]) -> list[tuple[int, float]]:
         """The places of the first, best first, with what they are ordered by.
@@ -92,11 +92,11 @@ class Ranking:
         return RerankReply(results, timing, cost, failures)
 
 
-def _source(candidate: RerankCandidate, place: int, limits: Limits) -> Source:
+def _source(candidate: RerankCandidate, place: int, limits: Limits) -> ReadSource:
     if isinstance(candidate.source, TiebackError):
         raise candidate.source
     if not math.isfinite(candidate.score):
         raise InvalidInput(
             f"a score is a finite number, not {candidate.score}", field=at("candidates", place, "score")
         )
-    return Source.of(at("candidates", place, "source"), candidate.source, limits)
+    return ReadSource.of(at("candidates", place, "source"), candidate.source, limits)

@@ -37,7 +37,7 @@ MULTI_VECTOR = EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}), truncation
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ReadSource:
     """Data that is compared: a content to encode or the vectors of one. `path` is its field's.
 
     `rows` is how many rows its multi-vector has, or about how many it will have.
@@ -48,7 +48,7 @@ class Source:
     rows: int
 
     @classmethod
-    def of(cls, path: FieldPath, source: RerankSource, limits: Limits) -> Source:
+    def of(cls, path: FieldPath, source: RerankSource, limits: Limits) -> ReadSource:
         """InvalidInput where there is nothing to compare, or too much."""
         if isinstance(source, Content):
             return cls(path["content"], source, _about(source, path["content"]))
@@ -89,7 +89,7 @@ class _Encoded:
     timing: Timing = field(default_factory=Timing)
     cost: Cost = field(default_factory=Cost)
 
-    def vectors(self, source: Source, most: int) -> MultiVector:
+    def vectors(self, source: ReadSource, most: int) -> MultiVector:
         """Those that were given, or those of the content, `most` at most; raises why it has none."""
         if isinstance(source.data, MultiVector):
             return source.data
@@ -101,8 +101,8 @@ class _Encoded:
 
 async def resolve(
     encoder: EncoderPort,
-    query: Source,
-    candidates: Mapping[int, Source],
+    query: ReadSource,
+    candidates: Mapping[int, ReadSource],
     errors: dict[int, TiebackError],
     *,
     space: str,
@@ -121,7 +121,7 @@ async def resolve(
         one.data.values.size for one in (query, *candidates.values()) if isinstance(one.data, MultiVector)
     ]
 
-    def checked() -> tuple[Source, dict[int, Source]]:
+    def checked() -> tuple[ReadSource, dict[int, ReadSource]]:
         return _checked(query), made_alone(_checked, candidates, errors)
 
     query, candidates = checked() if sum(sizes) <= INLINE_VALUES else await asyncio.to_thread(checked)
@@ -131,7 +131,7 @@ async def resolve(
     encoded = await _encoded(encoder, sources, space, followed, default, limits.batch_items, deadline)
     asked = encoded.vectors(query, limits.rerank_tokens)
 
-    def comparable(source: Source) -> MultiVector:
+    def comparable(source: ReadSource) -> MultiVector:
         multi = encoded.vectors(source, limits.rerank_tokens)
         _check_space(source.path, multi, query.path, asked)
         return multi
@@ -142,7 +142,7 @@ async def resolve(
 
 async def _encoded(
     encoder: EncoderPort,
-    sources: Sequence[Source],
+    sources: Sequence[ReadSource],
     space: str,
     followed: _Followed | None,
     default: str,
@@ -181,7 +181,7 @@ async def _encoded(
     return encoded
 
 
-def _checked(source: Source) -> Source:
+def _checked(source: ReadSource) -> ReadSource:
     """The source; where it has vectors, with every row of length 1."""
     multi, path = source.data, source.path
     if isinstance(multi, Content):

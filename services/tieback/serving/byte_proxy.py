@@ -21,7 +21,7 @@ from tieback.core.unknown_space import unknown_space
 from tieback.serving import failures, screening, targets
 from tieback.serving.call import Passed
 from tieback.serving.coalescing import Coalescer
-from tieback.serving.contract import METHODS, Method
+from tieback.serving.contract import METHODS, ContractMethod
 from tieback.serving.mesh import Mesh
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.wire import read_text
@@ -70,7 +70,7 @@ class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs 
         """The handler of a method, made beforehand; None for one that is not passed on."""
         return self._handlers.get(str(handler_call_details.method))
 
-    def _handler(self, method: Method) -> Any:
+    def _handler(self, method: ContractMethod) -> Any:
         target = self._target(method)
 
         async def one_for_one(request: bytes, context: Context) -> bytes:
@@ -102,7 +102,7 @@ class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs 
         coalescer = self._coalescer if method.path == screening.METHOD else None
         return grpc.unary_unary_rpc_method_handler(one_for_one)
 
-    def _target(self, method: Method) -> Callable[[bytes], str]:
+    def _target(self, method: ContractMethod) -> Callable[[bytes], str]:
         """Chooses the deployment for a request to this method."""
         fixed = self._services[method.service]
         if fixed != targets.ENCODER:

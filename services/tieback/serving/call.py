@@ -43,7 +43,7 @@ class Passed(Exception):  # noqa: N818 - not an error of ours but another server
         self.status = status
 
 
-class Call:
+class RunningCall:
     """One running call, from when its request was read to its log line."""
 
     def __init__(self, route: Route, context: Context, *, traced: bool = True) -> None:
@@ -186,7 +186,7 @@ class Call:
             )
 
 
-class Stream(Call):
+class Stream(RunningCall):
     """A call that may stay open for as long as its caller likes; it ends where its token is revoked."""
 
     _ended: TiebackError | None = None

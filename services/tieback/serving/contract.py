@@ -21,7 +21,7 @@ LONG_RUNNING = "google.longrunning.Operations"
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
+class ContractMethod:
     """An RPC: `path` as it stands on the wire; `idempotent` where calling twice is calling once."""
 
     path: str
@@ -41,14 +41,14 @@ def _files() -> list[FileDescriptor]:
     return [*own, operations_proto_pb2.DESCRIPTOR]
 
 
-def _methods() -> dict[str, Method]:
+def _methods() -> dict[str, ContractMethod]:
     found = {}
     for file in _files():
         for service in file.services_by_name.values():
             for method in service.methods:
                 path = f"/{service.full_name}/{method.name}"
                 level = method.GetOptions().idempotency_level
-                found[path] = Method(
+                found[path] = ContractMethod(
                     path=path,
                     service=service.full_name,
                     request_streaming=method.client_streaming,

@@ -23,7 +23,7 @@ from tieback.core.tenant import act_for
 from tieback.core.types.load import Load
 from tieback.serving import context as call_context
 from tieback.serving import health_edge, screening
-from tieback.serving.call import Call, Stream
+from tieback.serving.call import RunningCall, Stream
 from tieback.serving.contract import METHODS
 from tieback.serving.credentials import Tokens
 from tieback.serving.gate import Gate
@@ -139,7 +139,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
             try:
                 self._open.enter(call_context.current().tenant)
             except TiebackError as error:
-                async with Call(route, context, traced=False):
+                async with RunningCall(route, context, traced=False):
                     raise error
             await self._ask(wrapped, route, context)
 
@@ -164,7 +164,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
             async with asyncio.timeout(self._stall):
                 given = [await context.read()]
         except TimeoutError:
-            async with Call(route, context, traced=False):
+            async with RunningCall(route, context, traced=False):
                 raise DeadlineExceeded(
                     f"no request came in {self._stall:g} s; open a call to send one"
                 ) from None
@@ -230,14 +230,14 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
                 del request  # as above
                 if refusals is not None:
                     await refusals.check(given[0], context)
-                async with Call(route, context) as call:
+                async with RunningCall(route, context) as call:
                     return call.write(await handler.unary_unary(await call.read(given.pop()), context))
 
         wrapped: Handler = make(behaviour)
         return wrapped, route
 
 
-async def _write(responses: AsyncGenerator[Any, None], call: Call, stall: float) -> None:
+async def _write(responses: AsyncGenerator[Any, None], call: RunningCall, stall: float) -> None:
     """Sends what a handler yields. Written here, not by gRPC, so that what ends a stream is seen here.
 
     DeadlineExceeded where the caller takes nothing for `stall` seconds while something is there for it.
@@ -257,7 +257,7 @@ def _refusing(route: Route, error: TiebackError) -> Handler:
     """A handler that ends one call with an error and reads none of it, whatever kind of method it is for."""
 
     async def behaviour(_: object, context: Context) -> None:
-        async with Call(route, context, traced=False):
+        async with RunningCall(route, context, traced=False):
             raise error
 
     refusing: Handler = grpc.stream_stream_rpc_method_handler(behaviour)

@@ -25,7 +25,7 @@ SECONDS = 15.0
 PREFIX = "endpoint:"
 
 
-class Endpoint(Protocol):
+class WatchedEndpoint(Protocol):
     """A model that another server runs."""
 
     async def probe(self) -> str:
@@ -37,7 +37,7 @@ class Endpoint(Protocol):
         ...
 
 
-def endpoint_of(card: Card) -> Endpoint:
+def endpoint_of(card: Card) -> WatchedEndpoint:
     """The endpoint of a card. StartupError where its token is not there."""
     if isinstance(card, CheckerCard):
         from tieback.models.claim_endpoint import ClaimEndpointModel

@@ -24,7 +24,7 @@ from tieback.serving.services import targets_of
 from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
-    from tieback.doors.kserve.model import Model
+    from tieback.doors.kserve.model import KServeModel
     from tieback.doors.tei.door import Served
 
 
@@ -46,7 +46,7 @@ def _kserve(settings: Settings, plan: Plan, ports: Ports, states: States) -> lis
     from tieback.doors.kserve.rerankers import RerankModel
     from tieback.serving.servicers.kserve import KserveServicer
 
-    models: list[tuple[Model, str]] = [
+    models: list[tuple[KServeModel, str]] = [
         (EncoderModel(card, ports.encoder), targets.encoder(card.name)) for card in plan.encoders
     ]
     if ports.reranker is not None:

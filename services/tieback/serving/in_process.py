@@ -62,10 +62,10 @@ class InProcessChannel:
 
     def unary_unary(
         self, path: str, request_serializer: Callable[[Any], bytes], response_deserializer: Any
-    ) -> Callable[..., Call]:
+    ) -> Callable[..., CallInProcess]:
         """What calls an RPC with a request; the call is awaited for its response, or iterated for them."""
 
-        def call(request: Any, **options: Any) -> Call:
+        def call(request: Any, **options: Any) -> CallInProcess:
             return self._begin(path, _once([request_serializer(request)]), response_deserializer, **options)
 
         return call
@@ -74,10 +74,10 @@ class InProcessChannel:
 
     def stream_stream(
         self, path: str, request_serializer: Callable[[Any], bytes], response_deserializer: Any
-    ) -> Callable[..., Call]:
+    ) -> Callable[..., CallInProcess]:
         """What calls an RPC with an asynchronous iterator of requests."""
 
-        def call(requests: AsyncIterator[Any], **options: Any) -> Call:
+        def call(requests: AsyncIterator[Any], **options: Any) -> CallInProcess:
             return self._begin(path, _written(requests, request_serializer), response_deserializer, **options)
 
         return call
@@ -99,8 +99,8 @@ class InProcessChannel:
         timeout: float | None = None,
         metadata: Iterable[tuple[str, Any]] = (),
         **_: object,  # whether to wait for a connection, and how to compress: there is neither
-    ) -> Call:
-        call = Call(parse, timeout)
+    ) -> CallInProcess:
+        call = CallInProcess(parse, timeout)
         served = _Served(call, _Details(path, tuple(metadata)), requests)
         serving = served.run(self._intercept, self._handlers)
         call.task = asyncio.get_running_loop().create_task(serving, context=self._clean.copy())
@@ -109,7 +109,7 @@ class InProcessChannel:
         return call
 
 
-class Call:
+class CallInProcess:
     """One call as its caller has it. It runs from when it is made."""
 
     task: asyncio.Task[None]
@@ -203,7 +203,7 @@ class _Details(NamedTuple):
 class _Served:
     """The same call as the server has it: the context that handlers take."""
 
-    def __init__(self, call: Call, details: _Details, requests: AsyncIterator[bytes]) -> None:
+    def __init__(self, call: CallInProcess, details: _Details, requests: AsyncIterator[bytes]) -> None:
         self._call, self._details, self._requests = call, details, requests
         self._code, self._message = Code.OK, ""
         self._serialize: Callable[[Any], bytes] | None = None

@@ -26,7 +26,7 @@ from prometheus_client import CollectorRegistry, Counter
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
 from tieback.serving import context, failures
-from tieback.serving.contract import Method
+from tieback.serving.contract import ContractMethod
 from tieback.serving.directory import Directory
 from tieback.serving.peer import Peer, estimate, least_loaded, refusal
 
@@ -117,7 +117,7 @@ class Mesh:
     async def unary(
         self,
         target: str,
-        method: Method,
+        method: ContractMethod,
         request: bytes,
         *,
         deadline: Deadline = NO_DEADLINE,
@@ -151,7 +151,7 @@ class Mesh:
     async def stream(
         self,
         target: str,
-        method: Method,
+        method: ContractMethod,
         request: bytes | AsyncIterator[bytes],
         *,
         deadline: Deadline = NO_DEADLINE,

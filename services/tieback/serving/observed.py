@@ -22,10 +22,10 @@ from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.encoding import EncodeReply, EncodeRequest
 from tieback.core.types.fusion import FuseReply, FuseRequest, Role
 from tieback.core.types.generation import GenerateRequest
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, CheckReply
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, CheckReply
 from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.ports import GeneratorPort, IndexPort
-from tieback.serving.semantic_conventions import Operation, embeddings, generation, retrieval
+from tieback.serving.semantic_conventions import SpanOperation, embeddings, generation, retrieval
 from tieback.serving.telemetry import Telemetry
 
 P = TypeVar("P")
@@ -39,7 +39,7 @@ class Observation:
     """The name of its step in a trace, by its request."""
     timing: Callable[[Any], tuple[str, str]] | None = None
     """The labels of its time, by its request: the service and what it did."""
-    operation: Callable[[Any], Operation] | None = None
+    operation: Callable[[Any], SpanOperation] | None = None
     """What the step is by OpenTelemetry's conventions."""
     seen: Callable[[Telemetry, Any, Any, Any], None] | None = None
     """What else is counted, of telemetry, request, reply and the step's span."""
@@ -61,7 +61,7 @@ def _fused(telemetry: Telemetry, request: FuseRequest, reply: FuseReply, _: Any)
 
 def _checked(telemetry: Telemetry, _: CheckGroundingRequest, reply: CheckReply, span: Any) -> None:
     for result in reply.results:
-        if isinstance(result, CheckedText):
+        if isinstance(result, CheckedClaims):
             telemetry.observe_check(result.verdicts)
             for claim, verdict in zip(result.claims, result.verdicts, strict=True):
                 telemetry.tracing.evaluated(span, verdict, claim.text)

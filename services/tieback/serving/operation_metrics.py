@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 
 SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0, 48 * 3600.0)
 Counts = Mapping[tuple[str, str], int]
@@ -32,7 +32,7 @@ class OperationMetrics(Collector):
         """Reports these numbers by kind and state at every scrape."""
         self._counts = counts
 
-    def ended(self, operation: Operation) -> None:
+    def ended(self, operation: OperationRecord) -> None:
         """Counts one that has ended."""
         if operation.ended is not None:
             took = max(0.0, operation.ended - operation.created)

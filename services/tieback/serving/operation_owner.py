@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 from tieback.core.errors import PermissionDenied
 from tieback.core.tenant import Principal, act_for
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 from tieback.serving import context as call_context
 from tieback.serving.credentials import Tokens
 from tieback.serving.inner_tokens import InnerTokens
 
 
-def acting(tokens: Tokens | None, inner: InnerTokens | None = None) -> Callable[[Operation], None]:
+def acting(tokens: Tokens | None, inner: InnerTokens | None = None) -> Callable[[OperationRecord], None]:
     """What has the running task work for an operation's owner, by the tokens file as it is now.
 
     It raises PermissionDenied where the owner is no tenant any more. `inner` signs calls to other processes.
     """
 
-    def act(operation: Operation) -> None:
+    def act(operation: OperationRecord) -> None:
         principal = _principal(tokens, operation.owner)
         if principal is None:
             raise PermissionDenied(_no_tenant(operation.owner))

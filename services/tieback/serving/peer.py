@@ -19,7 +19,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
 from tieback.core.types.load import OFTEN
-from tieback.serving.contract import Method
+from tieback.serving.contract import ContractMethod
 from tieback.serving.load_report import read_load
 
 CONNECT_SECONDS = 0.5  # for a replica that could not be reached before
@@ -78,7 +78,7 @@ class Peer:
         self.refusal_cache = RefusalCache()
         self._calls: dict[str, Any] = {}
 
-    def call(self, method: Method) -> Any:
+    def call(self, method: ContractMethod) -> Any:
         """The multi-callable of a method; made once, since making one costs as much as a small message."""
         if method.path not in self._calls:
             kind = (

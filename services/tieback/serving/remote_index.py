@@ -16,7 +16,7 @@ from tieback_contract.vectors import SpaceRef
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
-from tieback.core.tenant import Usage
+from tieback.core.tenant import TenantUsage
 from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
@@ -128,7 +128,7 @@ class RemoteIndex:
         request = index_pb2.DeleteSourceRequest(collection=collection, name=name)
         return (await self._call(request, index_pb2.DeleteSourceResponse)).deleted_count
 
-    async def usage(self) -> Usage:
+    async def usage(self) -> TenantUsage:
         """Who the running task works for, and what that tenant stores."""
         response = await self._call(index_pb2.GetUsageRequest(), index_pb2.GetUsageResponse)
         return read_usage(response.usage)

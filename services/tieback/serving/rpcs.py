@@ -20,7 +20,7 @@ from tieback_contract.wire import beside_of, is_alone
 from tieback import ports
 from tieback.core.types.encoding import EncodeRequest, SplitTextsRequest
 from tieback.core.types.rerank import RerankReply, RerankRequest
-from tieback.serving.contract import METHODS, Method
+from tieback.serving.contract import METHODS, ContractMethod
 from tieback.serving.conversions import contents, groundings, recognition, requests, routings  # noqa: F401 - converters
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.generations import read_event, write_event
@@ -58,7 +58,7 @@ class Alone(NamedTuple):
 class Rpc:
     """An RPC: its method of the contract, and that of the port."""
 
-    method: Method
+    method: ContractMethod
     name: str
     """The port's method."""
     request: Conversion

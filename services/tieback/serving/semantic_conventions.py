@@ -21,7 +21,7 @@ def asks_for_gen_ai() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class SpanOperation:
     """A span as the conventions name it: what is done, and the model or the collection that does it."""
 
     name: str
@@ -43,21 +43,21 @@ class Operation:
         }
 
 
-def embeddings(space: str) -> Operation:
+def embeddings(space: str) -> SpanOperation:
     """Contents become vectors of a space."""
-    return Operation("embeddings", space, {"gen_ai.request.model": space})
+    return SpanOperation("embeddings", space, {"gen_ai.request.model": space})
 
 
-def retrieval(collection: str) -> Operation:
+def retrieval(collection: str) -> SpanOperation:
     """Sections of a collection are searched for."""
-    return Operation("retrieval", collection, {"gen_ai.data_source.id": collection})
+    return SpanOperation("retrieval", collection, {"gen_ai.data_source.id": collection})
 
 
-def generation(model: str, temperature: float, max_tokens: int) -> Operation:
+def generation(model: str, temperature: float, max_tokens: int) -> SpanOperation:
     """An answer is written; `model` is empty where the request names none."""
     asked: dict[str, Value] = {"gen_ai.request.temperature": temperature}
     if model:
         asked["gen_ai.request.model"] = model
     if max_tokens:
         asked["gen_ai.request.max_tokens"] = max_tokens
-    return Operation("text_completion", model, asked)
+    return SpanOperation("text_completion", model, asked)

@@ -12,7 +12,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.checker_card import CheckerCard
 from tieback.core.errors import StartupError
 from tieback.core.types.load import Load
-from tieback.core.types.operation import Operation
+from tieback.core.types.operation import OperationRecord
 from tieback.operation_ports import MovesPort
 from tieback.ports import StorePort
 from tieback.serving import assembly
@@ -50,7 +50,7 @@ class ServiceContext:
     telemetry: Telemetry
     server: GrpcServer
     ports: Ports
-    act: Callable[[Operation], None]
+    act: Callable[[OperationRecord], None]
     closing: AsyncExitStack
     encoders: Sequence[EncoderCard]
     checker_cards: Sequence[CheckerCard]

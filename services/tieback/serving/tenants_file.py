@@ -25,7 +25,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from tieback.core.tenant import NAME, Access, CollectionKey, Principal, Quota, Share
+from tieback.core.tenant import NAME, AccessLevel, CollectionKey, Principal, Share, TenantQuota
 
 Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 Count = Annotated[int, Field(ge=0)]
@@ -90,19 +90,19 @@ class TenantsFile(_Part):
             for token in tenant.tokens:
                 yield (
                     bytes.fromhex(token.sha256),
-                    replace(owners[name], access=Access[token.role.upper()]),
+                    replace(owners[name], access=AccessLevel[token.role.upper()]),
                 )
 
     def owners(self) -> dict[str, Principal]:
         """Each tenant with all that it may, whatever its tokens are for."""
-        quotas = {name: Quota(**tenant.quota.model_dump()) for name, tenant in self.tenants.items()}
+        quotas = {name: TenantQuota(**tenant.quota.model_dump()) for name, tenant in self.tenants.items()}
         shared: dict[str, dict[CollectionKey, Share]] = {name: {} for name in self.tenants}
         for owner, tenant in self.tenants.items():
             for collection, grants in tenant.shared.items():
                 for other, role in grants.items():
-                    share = Share(Access[role.upper()], quotas[owner])
+                    share = Share(AccessLevel[role.upper()], quotas[owner])
                     shared[other][CollectionKey(owner, collection)] = share
-        return {name: Principal(name, Access.ADMIN, quotas[name], shared[name]) for name in self.tenants}
+        return {name: Principal(name, AccessLevel.ADMIN, quotas[name], shared[name]) for name in self.tenants}
 
 
 def parse(text: str) -> TenantsFile:

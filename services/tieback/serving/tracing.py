@@ -14,7 +14,7 @@ import tieback
 from tieback.core.errors import TiebackError
 from tieback.serving import context as call_context
 from tieback.serving.evaluation_events import EvaluationEvents
-from tieback.serving.semantic_conventions import Operation, Value, asks_for_gen_ai
+from tieback.serving.semantic_conventions import SpanOperation, Value, asks_for_gen_ai
 from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Tracing:
             span.set_status(trace.StatusCode.ERROR, code.name)
 
     def step(
-        self, name: str, *, current: bool = True, operation: Operation | None = None
+        self, name: str, *, current: bool = True, operation: SpanOperation | None = None
     ) -> AbstractContextManager[object]:
         """A span of work within a call; nothing where no endpoint is set.
 

@@ -8,7 +8,7 @@ import pytest
 from support.command_line import Run as Command
 from support.written_files import write
 from tieback_client import Client
-from tieback_client.cli.found import Found
+from tieback_client.cli.found import FoundItems
 from tieback_client.cli.index_progress import IndexProgress
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.indexed import IndexedItems
@@ -16,7 +16,7 @@ from tieback_client.cli.output import Output
 
 
 def run_over(files: dict[str, Path]) -> Run:
-    return Run([], Found(files), IndexedItems({}), [], prunes=False, is_dry=False)
+    return Run([], FoundItems(files), IndexedItems({}), [], prunes=False, is_dry=False)
 
 
 def test_the_forecast_goes_by_the_sizes_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

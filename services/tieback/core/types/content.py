@@ -13,14 +13,14 @@ from tieback_contract.vectors import Vector
 
 
 @dataclass(frozen=True, slots=True)
-class TokenIds:
+class TokenNumbers:
     """A text that the caller tokenised: the model's own numbers `[n]`, int64, special tokens included."""
 
     ids: Array
 
 
 @dataclass(frozen=True, slots=True)
-class Features:
+class CategoricalFeatures:
     """Categorical features: names, ascending, each with its values, ascending and each once.
 
     So what has the same values is equal, in whatever order they were given.
@@ -29,7 +29,7 @@ class Features:
     values: tuple[tuple[str, tuple[str, ...]], ...]
 
     @classmethod
-    def of(cls, values: Mapping[str, Iterable[str]]) -> Features:
+    def of(cls, values: Mapping[str, Iterable[str]]) -> CategoricalFeatures:
         """The features of that mapping; those without a value are left out."""
         found = ((name, tuple(sorted(set(own)))) for name, own in sorted(values.items()))
         return cls(tuple((name, own) for name, own in found if own))
@@ -39,13 +39,13 @@ class Features:
 class Content:
     """One piece of input.
 
-    `data` is `str` or `TokenIds` for TEXT, encoded `bytes` for IMAGE and AUDIO, an array `[n, 3]` for POINTS,
-    `Features` for FEATURES, and a `Vector` where a vector was computed before (its modality is then that of
-    the vector's space, or None).
+    `data` is `str` or `TokenNumbers` for TEXT, encoded `bytes` for IMAGE and AUDIO, an array `[n, 3]` for
+    POINTS, `CategoricalFeatures` for FEATURES, and a `Vector` where a vector was computed before (its
+    modality is then that of the vector's space, or None).
     """
 
     modality: Modality | None
-    data: str | TokenIds | bytes | Array | Features | Vector
+    data: str | TokenNumbers | bytes | Array | CategoricalFeatures | Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class CheckGroundingRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedText:
+class CheckedClaims:
     """The claims of a text in order, each with one verdict, and what they rest on, best first by claim.
 
     `supported_share` is the supported part of the claims with a verdict, which neither those have that were
@@ -55,5 +55,5 @@ class CheckedText:
 class CheckReply:
     """A result for each check, in order; a bad one has an error."""
 
-    results: Sequence[CheckedText | TiebackError]
+    results: Sequence[CheckedClaims | TiebackError]
     timing: Timing

@@ -31,7 +31,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class OperationRecord:
     """An operation as it stands. Times are seconds of the epoch; `remaining` is in seconds."""
 
     id: str

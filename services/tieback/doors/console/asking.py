@@ -34,7 +34,7 @@ from tieback_client.jsonable import event_as_json, jsonable
 from tieback.doors.caller import CALLER, time_of
 from tieback.doors.console.kept import LINES, KeptReplies
 from tieback.doors.http.errors import told
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 from tieback.doors.http.reading import Payload, read
 
 _SHOWN = (Verdict, Repaired, Decision, Abstention, Finish)
@@ -105,7 +105,7 @@ class Ask(Search):
         return SamplingParameters(strategy=self.strategy or None, twin=self.twin)
 
 
-def search(client: AsyncClient, kept: KeptReplies) -> Operation:
+def search(client: AsyncClient, kept: KeptReplies) -> DoorOperation:
     """Finds, with reasons."""
 
     async def handle(request: Request) -> Response:
@@ -118,10 +118,10 @@ def search(client: AsyncClient, kept: KeptReplies) -> Operation:
         kept.keep(lines)
         return Response(lines, media_type=LINES)
 
-    return Operation("console.search", handle, FIELDS)
+    return DoorOperation("console.search", handle, FIELDS)
 
 
-def ask(client: AsyncClient, kept: KeptReplies) -> Operation:
+def ask(client: AsyncClient, kept: KeptReplies) -> DoorOperation:
     """Answers, event by event."""
 
     async def handle(request: Request) -> Response:
@@ -154,7 +154,7 @@ def ask(client: AsyncClient, kept: KeptReplies) -> Operation:
 
         return Lines(lines())
 
-    return Operation("console.ask", handle, FIELDS)
+    return DoorOperation("console.ask", handle, FIELDS)
 
 
 class Lines(Response):

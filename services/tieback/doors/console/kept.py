@@ -14,7 +14,7 @@ from tieback_client import AsyncClient
 
 from tieback.doors.caller import CALLER, time_of
 from tieback.doors.http.errors import Refused
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 
 MOST_BYTES, MOST_ENTRY = 32 << 20, 4 << 20
 SECONDS = 10.0
@@ -38,7 +38,7 @@ class KeptReplies:
         while self._bytes > MOST_BYTES:
             self._bytes -= len(self._entries.popitem(last=False)[1])
 
-    def operation(self, client: AsyncClient) -> Operation:
+    def operation(self, client: AsyncClient) -> DoorOperation:
         """Gives a reply to whoever has the token of the request that it answered."""
 
         async def handle(request: Request) -> Response:
@@ -50,7 +50,7 @@ class KeptReplies:
                 )
             return Response(found, media_type=LINES)
 
-        return Operation("console.request", handle)
+        return DoorOperation("console.request", handle)
 
 
 def _key(request_id: str) -> tuple[bytes, str]:

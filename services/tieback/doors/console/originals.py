@@ -9,7 +9,7 @@ from tieback_client.jsonable import jsonable
 
 from tieback.doors.caller import time_of
 from tieback.doors.http.errors import Refused
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 
 SECONDS = 30.0
 FIELDS = {"item_id": "item", "section_id": "section"}
@@ -30,7 +30,7 @@ _HEADERS = {
 }
 
 
-def original(client: AsyncClient) -> Operation:
+def original(client: AsyncClient) -> DoorOperation:
     """What a section was encoded from, as a file of a type that is shown and never run."""
 
     async def handle(request: Request) -> Response:
@@ -40,10 +40,10 @@ def original(client: AsyncClient) -> Operation:
             raise Refused(404, "ORIGINAL_NOT_FOUND", "the section is neither a picture nor a sound")
         return Response(found.data, media_type=type_of(found.data), headers=_HEADERS)
 
-    return Operation("console.original", handle, FIELDS)
+    return DoorOperation("console.original", handle, FIELDS)
 
 
-def passage(client: AsyncClient) -> Operation:
+def passage(client: AsyncClient) -> DoorOperation:
     """An item as it is stored."""
 
     async def handle(request: Request) -> Response:
@@ -51,7 +51,7 @@ def passage(client: AsyncClient) -> Operation:
         found = await client.get(collection, item, timeout=time_of(SECONDS))
         return JSONResponse(jsonable(found))
 
-    return Operation("console.passage", handle, FIELDS)
+    return DoorOperation("console.passage", handle, FIELDS)
 
 
 def type_of(data: bytes) -> str:

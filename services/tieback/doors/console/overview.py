@@ -13,7 +13,7 @@ from tieback_client.jsonable import jsonable
 from tieback_client.shown import MARKS
 
 from tieback.doors.caller import time_of
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 
 SECONDS = 10.0
 MOST_COLLECTIONS, MOST_OPERATIONS = 1000, 100
@@ -27,7 +27,7 @@ _SUMMED = {
 """Gauges by service and space, and what they are called here."""
 
 
-def overview(client: AsyncClient, *, votes: bool) -> Operation:
+def overview(client: AsyncClient, *, votes: bool) -> DoorOperation:
     """The caller, its collections and operations, and what the console may offer."""
 
     async def handle(_: Request) -> Response:
@@ -53,10 +53,10 @@ def overview(client: AsyncClient, *, votes: bool) -> Operation:
             }
         )
 
-    return Operation("console.overview", handle)
+    return DoorOperation("console.overview", handle)
 
 
-def services(client: AsyncClient, registry: CollectorRegistry | None) -> Operation:
+def services(client: AsyncClient, registry: CollectorRegistry | None) -> DoorOperation:
     """The services as the platform describes them, and their load as this process counts it."""
 
     async def handle(_: Request) -> Response:
@@ -71,7 +71,7 @@ def services(client: AsyncClient, registry: CollectorRegistry | None) -> Operati
             }
         )
 
-    return Operation("console.services", handle)
+    return DoorOperation("console.services", handle)
 
 
 def load(registry: CollectorRegistry) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 
 TYPES = {
     "html": "text/html; charset=utf-8",
@@ -32,31 +32,31 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def moved() -> Operation:
+def moved() -> DoorOperation:
     """To the path by which the page's files are found."""
 
     async def handle(_: Request) -> Response:
         return RedirectResponse("/console/", status_code=307)  # not for ever: the console may be turned off
 
-    return Operation("console", handle)
+    return DoorOperation("console", handle)
 
 
-def file(name: str) -> Operation:
+def file(name: str) -> DoorOperation:
     """One file."""
 
     async def handle(request: Request) -> Response:
         return _served(request, name)
 
-    return Operation("console", handle)
+    return DoorOperation("console", handle)
 
 
-def files() -> Operation:
+def files() -> DoorOperation:
     """The file that the path names. Not found for every other name."""
 
     async def handle(request: Request) -> Response:
         return _served(request, str(request.path_params["name"]))
 
-    return Operation("console", handle)
+    return DoorOperation("console", handle)
 
 
 def _read() -> dict[str, bytes]:

@@ -23,7 +23,7 @@ from tieback_client import AsyncClient
 from tieback.core.durable_files import write_durably
 from tieback.doors.caller import time_of
 from tieback.doors.http.errors import Refused
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 from tieback.doors.http.reading import Payload, read
 
 SECONDS = 10.0
@@ -63,7 +63,7 @@ class Votes:
                 await asyncio.to_thread(_replaced, folder / CLAIMS, _claimed(vote))
 
 
-def votes(client: AsyncClient, stored: Votes | None) -> Operation:
+def votes(client: AsyncClient, stored: Votes | None) -> DoorOperation:
     """Takes a vote of whoever may see what it is on."""
 
     async def handle(request: Request) -> Response:
@@ -83,7 +83,7 @@ def votes(client: AsyncClient, stored: Votes | None) -> Operation:
         await stored.add(usage.tenant, vote)
         return JSONResponse({"kept": True})
 
-    return Operation("console.vote", handle)
+    return DoorOperation("console.vote", handle)
 
 
 def _check(vote: Vote) -> None:

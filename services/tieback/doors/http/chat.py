@@ -33,9 +33,9 @@ from tieback.doors.http import answer_json
 from tieback.doors.http.chat_messages import Conversation
 from tieback.doors.http.chat_request import MISSING, Completion
 from tieback.doors.http.errors import told
-from tieback.doors.http.events import EventStream
+from tieback.doors.http.events import ServerSentEvents
 from tieback.doors.http.models import COLLECTION, unknown_writer
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 from tieback.doors.http.reading import read
 
 SECONDS = 300.0
@@ -66,7 +66,7 @@ _REASONS = {
 }
 
 
-def chat(client: AsyncClient) -> Operation:
+def chat(client: AsyncClient) -> DoorOperation:
     """The operation."""
 
     async def handle(request: Request) -> Response:
@@ -81,7 +81,7 @@ def chat(client: AsyncClient) -> Operation:
                 raise await unknown_writer(client, asked.model, error) from None
             raise
 
-    return Operation("chat.completions", handle, FIELDS)
+    return DoorOperation("chat.completions", handle, FIELDS)
 
 
 async def _answered(asked: Completion, stream: AsyncEventStream[Any]) -> Response:
@@ -93,7 +93,7 @@ async def _answered(asked: Completion, stream: AsyncEventStream[Any]) -> Respons
         return JSONResponse(_whole(asked, answer))
     # The first event is waited for, so that what is refused has a status of its own.
     first = await anext(stream)
-    return EventStream(_chunks(asked, stream, first))
+    return ServerSentEvents(_chunks(asked, stream, first))
 
 
 def _is_of_the_model(error: NotFound, asked: Completion) -> bool:

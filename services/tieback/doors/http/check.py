@@ -11,7 +11,7 @@ from tieback_client import AsyncClient, Evidence, InvalidArgument
 from tieback_client.jsonable import jsonable
 
 from tieback.doors.caller import time_of
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 from tieback.doors.http.reading import Payload, read
 
 SECONDS = 60.0
@@ -25,7 +25,7 @@ FIELDS = {
 }
 
 
-class Source(Payload):
+class CheckSource(Payload):
     """A passage to check by."""
 
     text: str
@@ -36,11 +36,11 @@ class Source(Payload):
     uri: str = ""
 
 
-class Check(Payload):
+class CheckBody(Payload):
     """The body."""
 
     text: str
-    sources: list[str | Source] = Field(default_factory=list)
+    sources: list[str | CheckSource] = Field(default_factory=list)
     collection: str = ""
     limit: int | None = Field(None, gt=0)
     filter: str = ""
@@ -50,11 +50,11 @@ class Check(Payload):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
-def check(client: AsyncClient) -> Operation:
+def check(client: AsyncClient) -> DoorOperation:
     """The operation."""
 
     async def handle(request: Request) -> Response:
-        asked = await read(request, Check, {})
+        asked = await read(request, CheckBody, {})
         if asked.parameters and not asked.checker:
             raise InvalidArgument.at("parameters", "they are of a checker: name it")
         checked = await client.check(
@@ -70,4 +70,4 @@ def check(client: AsyncClient) -> Operation:
         )
         return JSONResponse(checked.document | {"shown": jsonable(checked.shown)})
 
-    return Operation("check", handle, FIELDS)
+    return DoorOperation("check", handle, FIELDS)

@@ -20,7 +20,7 @@ from tieback_client import TiebackError
 from tieback.doors.caller import CALLER, Caller, caller_of
 from tieback.doors.http import errors
 from tieback.doors.http.errors import Refused
-from tieback.doors.http.operation import KEY, Operation
+from tieback.doors.http.operation import KEY, DoorOperation
 from tieback.doors.metrics import DoorMetrics
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ DOOR = "http"
 GONE = "499"
 """The code of a request whose caller went away, as proxies count it."""
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-_UNKNOWN = Operation("unknown", NotImplemented)
+_UNKNOWN = DoorOperation("unknown", NotImplemented)
 
 
 @dataclass(frozen=True, slots=True)

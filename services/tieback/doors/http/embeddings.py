@@ -13,7 +13,7 @@ from tieback_client import AsyncClient, InvalidArgument
 from tieback_contract.field_path import at
 
 from tieback.doors.caller import time_of
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 from tieback.doors.http.reading import Payload, read
 
 TEXTS = 2048
@@ -33,7 +33,7 @@ class Embeddings(Payload):
     truncate: bool = False
 
 
-def embeddings(client: AsyncClient) -> Operation:
+def embeddings(client: AsyncClient) -> DoorOperation:
     """The operation."""
 
     async def handle(request: Request) -> Response:
@@ -61,7 +61,7 @@ def embeddings(client: AsyncClient) -> Operation:
             }
         )
 
-    return Operation("embeddings", handle, FIELDS)
+    return DoorOperation("embeddings", handle, FIELDS)
 
 
 def _written(vectors: Any, form: str) -> list[Any]:

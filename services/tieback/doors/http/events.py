@@ -21,7 +21,7 @@ _HEADERS = [
 ]
 
 
-class EventStream(Response):
+class ServerSentEvents(Response):
     """The events of a generator, each as JSON, and OpenAI's mark of the end."""
 
     def __init__(self, events: AsyncGenerator[dict[str, Any], None]) -> None:

@@ -9,21 +9,21 @@ from starlette.responses import JSONResponse, Response
 from tieback_client import AsyncClient, Health, TiebackError
 
 from tieback.doors.http.errors import RETRY_SECONDS, Refused
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 
 SECONDS = 2.0
 
 
-def alive() -> Operation:
+def alive() -> DoorOperation:
     """Whether this process answers."""
 
     async def handle(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    return Operation("health", handle)
+    return DoorOperation("health", handle)
 
 
-def ready(client: AsyncClient, is_ending: Callable[[], bool]) -> Operation:
+def ready(client: AsyncClient, is_ending: Callable[[], bool]) -> DoorOperation:
     """Tell if requests are taken, and the platform, or the service that the query names, can work on them."""
 
     async def handle(request: Request) -> Response:
@@ -37,4 +37,4 @@ def ready(client: AsyncClient, is_ending: Callable[[], bool]) -> Operation:
             raise Refused(503, "PLATFORM_UNAVAILABLE", "the platform is not ready", retry=RETRY_SECONDS)
         return JSONResponse({"status": "ready"})
 
-    return Operation("health", handle)
+    return DoorOperation("health", handle)

@@ -15,7 +15,7 @@ from tieback_client.errors import Details, Resource, Unimplemented
 from tieback_contract.vectors import VectorKind
 
 from tieback.doors.caller import time_of
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 
 SECONDS = 10.0
 COLLECTIONS = 1000
@@ -26,16 +26,16 @@ COLLECTION = "collection:"
 """The beginning of a model's name that stands for the answers from a collection."""
 
 
-def models(client: AsyncClient) -> Operation:
+def models(client: AsyncClient) -> DoorOperation:
     """Lists all that the caller may name."""
 
     async def handle(_: Request) -> Response:
         return JSONResponse({"object": "list", "data": await _listed(client)})
 
-    return Operation("models", handle)
+    return DoorOperation("models", handle)
 
 
-def model(client: AsyncClient) -> Operation:
+def model(client: AsyncClient) -> DoorOperation:
     """Describes one."""
 
     async def handle(request: Request) -> Response:
@@ -47,7 +47,7 @@ def model(client: AsyncClient) -> Operation:
         details = Details("NOT_FOUND", "MODEL_NOT_FOUND", resource=Resource("model", name))
         raise _unknown(name, [one["id"] for one in listed], details)
 
-    return Operation("models", handle)
+    return DoorOperation("models", handle)
 
 
 async def unknown_writer(client: AsyncClient, name: str, error: NotFound) -> NotFound:

@@ -16,7 +16,7 @@ KEY = "tieback.operation"
 
 
 @dataclass(frozen=True)
-class Operation:
+class DoorOperation:
     """What one path does."""
 
     name: str

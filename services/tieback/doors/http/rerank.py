@@ -11,7 +11,7 @@ from tieback_client import AsyncClient, InvalidArgument
 from tieback_contract.field_path import at
 
 from tieback.doors.caller import CALLER, time_of
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 from tieback.doors.http.reading import Missing, Payload, read
 
 SECONDS = 60.0
@@ -36,7 +36,7 @@ class Rerank(Payload):
     space: str = ""
 
 
-def rerank(client: AsyncClient) -> Operation:
+def rerank(client: AsyncClient) -> DoorOperation:
     """The operation."""
 
     async def handle(request: Request) -> Response:
@@ -66,7 +66,7 @@ def rerank(client: AsyncClient) -> Operation:
             }
         )
 
-    return Operation("rerank", handle, FIELDS)
+    return DoorOperation("rerank", handle, FIELDS)
 
 
 def _text(document: object, place: int) -> str:

@@ -13,8 +13,8 @@ from tieback_contract.method_choice import MethodChoice
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
-from tieback.doors.kserve.model import Outcome, TensorSpec, decoded, numbers, padded, padded_texts, texts
+from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
+from tieback.doors.kserve.model import ModelOutcome, TensorSpec, decoded, numbers, padded, padded_texts, texts
 from tieback.doors.kserve.parameters import TIMEOUT, TIMEOUT_SAYS, Parameters
 from tieback.doors.kserve.tensors import BYTES, Tensor
 from tieback.ports import GroundingPort
@@ -49,7 +49,7 @@ class CheckModel:
 
     async def run(
         self, inputs: Mapping[str, Tensor], wanted: Sequence[str], asked: Parameters, deadline: Deadline
-    ) -> Outcome:
+    ) -> ModelOutcome:
         """See `Model.run`."""
         text, evidence = inputs["text"], inputs["evidence"]
         checked = texts(text)
@@ -71,12 +71,12 @@ class CheckModel:
             ),
             Call(deadline),
         )
-        found: list[CheckedText] = []
+        found: list[CheckedClaims] = []
         for row, result in enumerate(reply.results):
             if isinstance(result, TiebackError):
                 raise result.moved(at("checks", row), text.place(row))
             found.append(result)
-        return Outcome(rows, {one: _WRITTEN[one](found) for one in wanted}, reply.timing)
+        return ModelOutcome(rows, {one: _WRITTEN[one](found) for one in wanted}, reply.timing)
 
 
 def _passages(evidence: Tensor, rows: int) -> list[list[Evidence]]:
@@ -93,7 +93,7 @@ def _passages(evidence: Tensor, rows: int) -> list[list[Evidence]]:
     ]
 
 
-Rows = Sequence[CheckedText]
+Rows = Sequence[CheckedClaims]
 
 
 def _shares(rows: Rows) -> Tensor:

@@ -11,7 +11,7 @@ from tieback_contract.limits import Limits
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.dialects import kserve_pb2
-from tieback.doors.kserve.model import Model, TensorSpec
+from tieback.doors.kserve.model import KServeModel, TensorSpec
 from tieback.doors.kserve.parameters import FINAL_RESPONSE, Parameters, refuse
 from tieback.doors.kserve.statistics import Statistics
 from tieback.doors.kserve.tensors import Tensor, config_type, read_inputs, write_outputs
@@ -24,7 +24,7 @@ VERSION = "1"
 class Door:
     """The models of the platform by their names."""
 
-    def __init__(self, models: Iterable[Model], limits: Limits) -> None:
+    def __init__(self, models: Iterable[KServeModel], limits: Limits) -> None:
         self._models = {model.name: model for model in models}
         self._statistics = {name: Statistics() for name in self._models}
         self._limits = limits
@@ -34,7 +34,7 @@ class Door:
         """All models."""
         return sorted(self._models)
 
-    def model(self, name: str, version: str) -> Model:
+    def model(self, name: str, version: str) -> KServeModel:
         """A model; its version may be left out. NotFound, with the choices, where there is none."""
         model = self._models.get(name)
         if model is None:
@@ -107,7 +107,7 @@ class Door:
 
 
 def _check(
-    model: Model, request: kserve_pb2.ModelInferRequest, inputs: dict[str, Tensor], most: int
+    model: KServeModel, request: kserve_pb2.ModelInferRequest, inputs: dict[str, Tensor], most: int
 ) -> list[str]:
     """The outputs that are wanted: those that are named, or all. InvalidInput where tensors are wrong."""
     specs = {one.name: one for one in model.inputs}

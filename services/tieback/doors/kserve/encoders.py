@@ -16,10 +16,10 @@ from tieback_contract.vectors import DType, VectorKind
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.content import Content, Features, TokenIds
+from tieback.core.types.content import CategoricalFeatures, Content, TokenNumbers
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest, Truncation
 from tieback.doors.kserve.model import (
-    Outcome,
+    ModelOutcome,
     TensorSpec,
     column,
     numbers,
@@ -133,7 +133,7 @@ class EncoderModel:
 
     async def run(
         self, inputs: Mapping[str, Tensor], wanted: Sequence[str], asked: Parameters, deadline: Deadline
-    ) -> Outcome:
+    ) -> ModelOutcome:
         """See `Model.run`."""
         contents, place = _contents(self._modality, inputs)
         kinds = {
@@ -161,7 +161,7 @@ class EncoderModel:
         )
         found = good(reply.results, at("contents"), place)
         outputs = {name: _WRITTEN[name](found, datatype) for name in wanted}
-        return Outcome(len(found), outputs, reply.timing)
+        return ModelOutcome(len(found), outputs, reply.timing)
 
 
 def good(
@@ -207,7 +207,7 @@ def _token_ids(ids: Tensor, mask: Tensor | None) -> tuple[list[Content], Callabl
     if mask is not None and mask.shape != ids.shape:
         raise InvalidInput("a mask has the shape of input_ids", field=mask.field["shape"])
     kept = np.ones(ids.shape, bool) if mask is None else mask.array != 0
-    rows = [TokenIds(row[keep].astype(np.int64)) for row, keep in zip(ids.array, kept, strict=True)]
+    rows = [TokenNumbers(row[keep].astype(np.int64)) for row, keep in zip(ids.array, kept, strict=True)]
     return [Content(Modality.TEXT, row) for row in rows], ids.place
 
 
@@ -220,7 +220,7 @@ def _clouds(tensor: Tensor) -> list[Array]:
     return list(tensor.array.reshape(-1, *shape[-2:]))
 
 
-def _features(value: bytes, field: FieldPath) -> Features:
+def _features(value: bytes, field: FieldPath) -> CategoricalFeatures:
     try:
         found = json.loads(value)
     except (ValueError, RecursionError):
@@ -229,7 +229,7 @@ def _features(value: bytes, field: FieldPath) -> Features:
         isinstance(own, list) and all(isinstance(one, str) for one in own) for own in found.values()
     ):
         raise InvalidInput('features are JSON: {"name": ["value", …], …}', field=field)
-    return Features.of(found)
+    return CategoricalFeatures.of(found)
 
 
 Rows = Sequence[Encoding]

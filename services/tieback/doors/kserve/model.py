@@ -26,7 +26,7 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ModelOutcome:
     """What a run made: outputs by name, each with as many rows as were asked, and where the time went."""
 
     rows: int
@@ -34,7 +34,7 @@ class Outcome:
     timing: Timing
 
 
-class Model(Protocol):
+class KServeModel(Protocol):
     """A model. `parameters` has what requests may ask beside tensors, each with what it does.
 
     `revision` names its weights; empty where it has none of its own.
@@ -48,7 +48,7 @@ class Model(Protocol):
 
     async def run(
         self, inputs: Mapping[str, Tensor], wanted: Sequence[str], asked: Parameters, deadline: Deadline
-    ) -> Outcome:
+    ) -> ModelOutcome:
         """The wanted outputs of a batch.
 
         The first row that is wrong fails the whole batch, since the protocol has no error of one row.

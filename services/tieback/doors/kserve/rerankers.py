@@ -15,7 +15,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.rerank import DEFAULT_RERANKING, RerankCandidate, RerankReply, RerankRequest
-from tieback.doors.kserve.model import Outcome, TensorSpec, numbers, texts
+from tieback.doors.kserve.model import ModelOutcome, TensorSpec, numbers, texts
 from tieback.doors.kserve.parameters import TIMEOUT, TIMEOUT_SAYS, Parameters
 from tieback.doors.kserve.tensors import BYTES, Tensor
 from tieback.ports import RerankerPort
@@ -48,7 +48,7 @@ class RerankModel:
 
     async def run(
         self, inputs: Mapping[str, Tensor], wanted: Sequence[str], asked: Parameters, deadline: Deadline
-    ) -> Outcome:
+    ) -> ModelOutcome:
         """See `Model.run`."""
         query, document = inputs["query"], inputs["document"]
         queries, documents = texts(query), texts(document)
@@ -95,7 +95,7 @@ class RerankModel:
             for result in reply.results:
                 scores[int(result.id)] = result.rerank_score
             timing = _slowest(timing, reply.timing)
-        return Outcome(len(scores), {name: numbers("FP32", scores) for name in wanted}, timing)
+        return ModelOutcome(len(scores), {name: numbers("FP32", scores) for name in wanted}, timing)
 
 
 def _slowest(first: Timing, second: Timing) -> Timing:

@@ -22,7 +22,7 @@ from tieback_contract.field_path import FieldPath
 
 from tieback.doors.caller import time_of
 from tieback.doors.http.errors import body, told
-from tieback.doors.http.operation import Operation
+from tieback.doors.http.operation import DoorOperation
 from tieback.doors.mcp.results import NOTE, schema_of
 from tieback.doors.mcp.tools import SECONDS, TOOLS, Tool
 from tieback.doors.metrics import DoorMetrics
@@ -63,7 +63,7 @@ class McpServer:
         """Within it requests are answered. Entered and left by one task."""
         return self._manager.run()
 
-    def operation(self) -> Operation:
+    def operation(self) -> DoorOperation:
         """What the path does."""
 
         async def handle(_: Request) -> Response:
@@ -71,7 +71,7 @@ class McpServer:
             await self._client.server_info(timeout=time_of(SECONDS))
             return _Handed(self._manager)
 
-        return Operation(DOOR, handle)
+        return DoorOperation(DOOR, handle)
 
     async def _list(self, _: Any, __: Any) -> types.ListToolsResult:
         with self._metrics.request(DOOR, "tools/list"):

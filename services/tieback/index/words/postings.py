@@ -17,7 +17,7 @@ _LARGEST_MERGE = 4_000_000  # postings; some 0.2 s to merge
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class PostingSegment:
     """`terms` `[t]` int32 ascending; of term i `documents` and `counts` are from `starts[i]` to the next."""
 
     terms: Array
@@ -26,7 +26,7 @@ class Segment:
     counts: Array
 
     @classmethod
-    def of(cls, terms: Array, documents: Array, counts: Array) -> Segment:
+    def of(cls, terms: Array, documents: Array, counts: Array) -> PostingSegment:
         """From postings in any order, each of a term int32, a document int32 and a count float32."""
         order = np.argsort((terms.astype(np.int64) << 32) | documents)  # faster than by two keys
         found, starts = np.unique(terms[order], return_index=True)
@@ -49,9 +49,9 @@ class Postings:
     """Segments of the documents of a collection."""
 
     def __init__(self) -> None:
-        self._segments: list[Segment] = []
+        self._segments: list[PostingSegment] = []
 
-    def add(self, segment: Segment, alive: Array) -> None:
+    def add(self, segment: PostingSegment, alive: Array) -> None:
         """Takes a segment of later documents; `alive` is a mask by document."""
         self._segments.append(segment)
         while len(self._segments) > 1:
@@ -83,12 +83,12 @@ class Postings:
         segments = [flat for one in self._segments if len((flat := one.flat(alive))[0])]
         left: Array = np.unique(np.concatenate([np.zeros(0, np.int32), *(terms for terms, _, _ in segments)]))
         self._segments = [
-            Segment.of(np.searchsorted(left, terms).astype(np.int32), numbers[documents], counts)
+            PostingSegment.of(np.searchsorted(left, terms).astype(np.int32), numbers[documents], counts)
             for terms, documents, counts in segments
         ]
         return left
 
 
-def _merged(segments: Iterable[Segment], alive: Array) -> Segment:
+def _merged(segments: Iterable[PostingSegment], alive: Array) -> PostingSegment:
     flat = zip(*(segment.flat(alive) for segment in segments), strict=True)
-    return Segment.of(*(np.concatenate(one) for one in flat))
+    return PostingSegment.of(*(np.concatenate(one) for one in flat))

@@ -22,7 +22,7 @@ from tieback_contract.arrays import Array
 from tieback.core.terms import language_of, terms_of, terms_of_query, words_of
 from tieback.index.filters import Check
 from tieback.index.room import grown
-from tieback.index.words.postings import Postings, Segment
+from tieback.index.words.postings import Postings, PostingSegment
 from tieback.index.words.sections import TEXT, TITLE, AnalysedSections
 
 K1, B = 0.9, 0.4
@@ -123,7 +123,7 @@ class Words:
         self._living += len(positions)
         known = self._terms
         terms = np.array([known.setdefault(term, len(known)) for term in sections.terms], np.int32)
-        segment = Segment.of(
+        segment = PostingSegment.of(
             terms[sections.of_terms], (first + sections.sections).astype(np.int32), sections.counts
         )
         self._postings.add(segment, self._alive)

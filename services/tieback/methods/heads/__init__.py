@@ -32,7 +32,7 @@ class Memory(NamedTuple):
     labels: Array
 
 
-class Head(Protocol):
+class HeadMethod(Protocol):
     """A classifier."""
 
     def __call__(self, vectors: Array, state: State) -> Array:
@@ -63,7 +63,7 @@ class MemoryShare(Protocol):
 FIT: Form[Fit] = Form("fit", Fit, own_parameters=True)
 MEMORY_SHARE: Form[MemoryShare] = Form("memory_share", MemoryShare, required=False)
 
-heads: Family[Head] = Family(__name__, Head, FIT, MEMORY_SHARE, called="head method")
+heads: Family[HeadMethod] = Family(__name__, HeadMethod, FIT, MEMORY_SHARE, called="head method")
 
 
 def fit(

@@ -92,7 +92,7 @@ class WithActivations(Protocol):
         ...
 
 
-class Check(Protocol):
+class MergeCheck(Protocol):
     """Which parents go together, of a method for other parents than those that `check_parents` lets pass."""
 
     def __call__(self, base: Weights, experts: Sequence[Weights]) -> None:
@@ -105,7 +105,7 @@ RESTORE: Form[Restore] = Form("restore", Restore, required=False)
 FACTORS: Form[Factors] = Form("factors", Factors, required=False)
 LEARN: Form[Fit] = Form("learn", Fit, required=False, own_parameters=True)
 ACTIVATIONS: Form[WithActivations] = Form("with_activations", WithActivations, required=False)
-CHECK: Form[Check] = Form("check", Check, required=False)
+CHECK: Form[MergeCheck] = Form("check", MergeCheck, required=False)
 
 mergings: Family[Merging] = Family(
     __name__, Merging, SPLIT, RESTORE, FACTORS, LEARN, ACTIVATIONS, CHECK, called="merging method"

@@ -64,7 +64,7 @@ MOST_EARLIER = 4
 """Spaces before the collection's own that are compared with it."""
 
 
-class JudgedQuery(BaseModel):
+class JudgedText(BaseModel):
     """A query and the grades of the items that answer it, from 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -85,7 +85,7 @@ class PlanUpgrade(Kind):
     parameters: dict[str, Any] = Field(default_factory=dict)
     labels: str = ""
     items: Annotated[int, Field(ge=FEWEST_ITEMS, le=MOST_ITEMS)] = ITEMS
-    queries: Annotated[list[JudgedQuery], Field(max_length=MOST_QUERIES)] = Field(default_factory=list)
+    queries: Annotated[list[JudgedText], Field(max_length=MOST_QUERIES)] = Field(default_factory=list)
     floor: Annotated[float, Field(gt=0, le=1)] = FLOOR
     earlier: Annotated[list[str], Field(max_length=MOST_EARLIER)] = Field(default_factory=list)
 

@@ -20,7 +20,7 @@ from tieback.models.store import Store
 from tieback.recipes.binding import dual_encoders, measure
 from tieback.recipes.binding.blocks import Layout, layout
 from tieback.recipes.binding.caption_modalities import captions_by_modality, sentences
-from tieback.recipes.binding.options import Options
+from tieback.recipes.binding.options import BindingOptions
 from tieback.recipes.binding.pairs import with_pairs
 from tieback.recipes.binding.participants import Member, Participants, participants, taking_part
 from tieback.recipes.binding.partners import own_blocks, partners
@@ -44,7 +44,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class BindingOutcome:
     """The binding, its folder, and the steps that were computed and those that were there."""
 
     bound: JointSpaceArtifact
@@ -54,8 +54,8 @@ class Outcome:
 
 
 def bind(
-    cards: Iterable[EncoderCard], store: Store, options: Options, say: Say, *, out: Path | None = None
-) -> Outcome:
+    cards: Iterable[EncoderCard], store: Store, options: BindingOptions, say: Say, *, out: Path | None = None
+) -> BindingOutcome:
     """Binds the stored cards, and writes the binding into `out` or the store.
 
     NotFound for an unknown space or method; StartupError where there is nothing to bind or the data are not
@@ -67,7 +67,7 @@ def bind(
             bound = _Binding(options, steps, Encoders(store, steps, say), say).bind(tuple(cards), store)
         folder = bound.save(out or store.bound)
         steps.forget_old()
-    return Outcome(bound, folder, tuple(steps.made), tuple(steps.found))
+    return BindingOutcome(bound, folder, tuple(steps.made), tuple(steps.found))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +103,7 @@ class _Bound:
 class _Binding:
     """From cards to the binding."""
 
-    options: Options
+    options: BindingOptions
     steps: StepCache
     encoders: Encoders
     say: Say

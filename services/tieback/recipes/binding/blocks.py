@@ -18,8 +18,8 @@ from tieback.catalog.card import EncoderCard
 from tieback.joint.projecting import project, rows_of
 from tieback.methods.projection import unit_rows
 from tieback.methods.projection.subspace import principal
-from tieback.models.joint_space_artifact import NATIVE, Block, BoundProjection
-from tieback.recipes.binding.options import Options
+from tieback.models.joint_space_artifact import NATIVE, BoundProjection, SpaceBlock
+from tieback.recipes.binding.options import BindingOptions
 from tieback.recipes.binding.participants import Member, Participants
 from tieback.recipes.binding.training_set import TrainingSet
 from tieback.recipes.fitting.projections import called
@@ -44,7 +44,7 @@ class BlockSpec:
     """
 
     member: Member
-    block: Block
+    block: SpaceBlock
     native: BoundProjection
     targets: Array
     features: Array
@@ -63,13 +63,13 @@ class BlockSpec:
 class Layout:
     """The blocks in their order, the projections of spaces into their own, and members' specs."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[SpaceBlock, ...]
     native: tuple[BoundProjection, ...]
     specs: tuple[BlockSpec, ...]
     centres: Centres
 
 
-def layout(training_set: TrainingSet, centres: Centres, options: Options) -> Layout:
+def layout(training_set: TrainingSet, centres: Centres, options: BindingOptions) -> Layout:
     """Of all members; blocks are in the order of their names."""
     widths = {Modality.IMAGE: options.image_width, Modality.AUDIO: options.audio_width}
     specs = tuple(
@@ -85,15 +85,15 @@ def layout(training_set: TrainingSet, centres: Centres, options: Options) -> Lay
     return Layout(blocks, tuple(one for _, projections in native for one in projections), specs, centres)
 
 
-def _of_text(text: EncoderCard, participants: Participants) -> tuple[Block, list[BoundProjection]]:
+def _of_text(text: EncoderCard, participants: Participants) -> tuple[SpaceBlock, list[BoundProjection]]:
     """The block of a text space, and the projections of all its encoders into it."""
     if not text.shares:
-        block = Block(text.space, Modality.TEXT, text.width)
+        block = SpaceBlock(text.space, Modality.TEXT, text.width)
         return block, [BoundProjection(text.space, text.width, text.name, NATIVE)]
     towers = participants.towers_of(text)
     found_there = towers[0].modality if towers else Modality.TEXT
     encodes = (Modality.TEXT, *(tower.modality for tower in towers))
-    block = Block(text.space, found_there, text.width, encodes)
+    block = SpaceBlock(text.space, found_there, text.width, encodes)
     return block, [
         BoundProjection(called(card), card.width, text.space.name, NATIVE) for card in (text, *towers)
     ]
@@ -130,5 +130,5 @@ def _native(member: Member, rows: Array, centre: Array, width: int) -> BoundProj
     return BoundProjection(card.space, card.width, card.name, SUBSPACE, {}, state)
 
 
-def _block(native: BoundProjection, card: EncoderCard) -> Block:
-    return Block(card.space, card.modality, native.state["basis"].shape[1])
+def _block(native: BoundProjection, card: EncoderCard) -> SpaceBlock:
+    return SpaceBlock(card.space, card.modality, native.state["basis"].shape[1])

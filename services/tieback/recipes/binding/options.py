@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class BindingOptions:
     """`data` are folders of unpaired texts, photos and sounds, `anchors` a list of pairs.
 
     `spaces` are the cards that take part (all of the store's where empty); `texts`, `photos`, `sounds` the

@@ -19,7 +19,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.methods.projection import LEAST_ANCHORS, projections
-from tieback.recipes.binding.options import Options
+from tieback.recipes.binding.options import BindingOptions
 from tieback.recipes.binding.participants import Member, Participants
 from tieback.recipes.encoded_pairs import encode_others
 from tieback.recipes.encoders import Encoders
@@ -40,7 +40,7 @@ def with_pairs(
     cards: Sequence[EncoderCard],
     pairs: Sequence[Pair],
     encoders: Encoders,
-    options: Options,
+    options: BindingOptions,
     say: Callable[[str], None],
 ) -> Participants:
     """The members with these encoders. One that has too few pairs is left out, which `say` reports.
@@ -75,7 +75,7 @@ def with_pairs(
     return replace(found, labelled=(*participants.labelled, *complete))
 
 
-def _needed(card: EncoderCard, participants: Participants, options: Options) -> int:
+def _needed(card: EncoderCard, participants: Participants, options: BindingOptions) -> int:
     """The fewest pairs that leave enough to fit with when some are held out."""
     least = 2
     if options.method is not None:

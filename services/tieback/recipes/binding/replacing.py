@@ -26,10 +26,10 @@ from tieback.joint.space import Joint
 from tieback.models.bound_graph import PROJECTIONS, ROUTER, graph_name
 from tieback.models.joint_space_artifact import BoundRouter, JointSpaceArtifact
 from tieback.models.store import Store
-from tieback.recipes.binding.bind import Outcome, Say
+from tieback.recipes.binding.bind import BindingOutcome, Say
 from tieback.recipes.binding.blocks import BlockSpec, layout
 from tieback.recipes.binding.caption_modalities import captions_by_modality, sentences
-from tieback.recipes.binding.options import Options
+from tieback.recipes.binding.options import BindingOptions
 from tieback.recipes.binding.participants import Participants, participants
 from tieback.recipes.binding.replacement_fit import (
     TRAINING,
@@ -65,11 +65,11 @@ def replace_component(
     one: Replacement,
     cards: Iterable[EncoderCard],
     store: Store,
-    options: Options,
+    options: BindingOptions,
     say: Say,
     *,
     out: Path | None = None,
-) -> Outcome:
+) -> BindingOutcome:
     """The binding with the component replaced, written into `out` or the store.
 
     NotFound where no such component is bound, or there is no such encoder. InvalidInput where they do not go
@@ -86,7 +86,7 @@ def replace_component(
             made = found.made(Encoders(store, steps, say), steps, store)
         folder = made.save(out or store.bound)
         steps.forget_old()
-    return Outcome(made, folder, tuple(steps.made), tuple(steps.found))
+    return BindingOutcome(made, folder, tuple(steps.made), tuple(steps.found))
 
 
 def _bound_cards(
@@ -156,7 +156,7 @@ class _Replacing:
     old: EncoderCard
     new: EncoderCard
     known: Mapping[str, EncoderCard]
-    options: Options
+    options: BindingOptions
     say: Say
 
     def made(self, encoders: Encoders, steps: StepCache, store: Store) -> JointSpaceArtifact:

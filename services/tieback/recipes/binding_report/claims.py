@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tieback.reports.claims import Claim, gain
+from tieback.reports.claims import PublishedClaim, gain
 from tieback.reports.pictures import figure
 
 DECOUPLING = 0.9
@@ -16,7 +16,7 @@ MAIN = ("MRR", "R@10", "R@1")
 """The measure that stands for a task: the first of these that was taken, else the task's first."""
 
 
-def claims_of(metrics: Mapping[str, Any]) -> list[Claim]:
+def claims_of(metrics: Mapping[str, Any]) -> list[PublishedClaim]:
     """The claims from the measurements at binding."""
     tasks: dict[str, list[Mapping[str, Any]]] = {}
     for one in metrics.get("retrieval", ()):
@@ -25,7 +25,7 @@ def claims_of(metrics: Mapping[str, Any]) -> list[Claim]:
     return [*found, *_of_decoupling(metrics.get("decoupling") or {})]
 
 
-def _of_retrieval(one: Mapping[str, Any]) -> Iterator[Claim]:
+def _of_retrieval(one: Mapping[str, Any]) -> Iterator[PublishedClaim]:
     rows = {row["name"]: row for row in one["rows"]}
     singles = [row for name, row in rows.items() if name.startswith("best single")]
     best = max(singles, key=lambda row: float(row["value"]), default=None)
@@ -47,11 +47,11 @@ def _beside(better: Mapping[str, Any], worse: Mapping[str, Any]) -> str:
     return note
 
 
-def _of_decoupling(found: Mapping[str, Any]) -> Iterator[Claim]:
+def _of_decoupling(found: Mapping[str, Any]) -> Iterator[PublishedClaim]:
     accuracy, without = found.get("accuracy"), found.get("without")
     if accuracy is None:
         return
-    yield Claim(
+    yield PublishedClaim(
         "Texts whose modality the router tells",
         figure(accuracy, 3),
         f">= {DECOUPLING:g}",

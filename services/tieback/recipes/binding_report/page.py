@@ -12,12 +12,15 @@ from tieback.recipes.binding_report.claims import claims_of
 from tieback.recipes.binding_report.neighbours import Found, Question, recorded
 from tieback.reports import page as frame
 from tieback.reports import parts
-from tieback.reports.claims import Claim
+from tieback.reports.claims import PublishedClaim
 from tieback.reports.pictures import figure
 
 
 def page(
-    bound: JointSpaceArtifact, *, questions: Sequence[Question] | None = None, benchmark: Sequence[Claim] = ()
+    bound: JointSpaceArtifact,
+    *,
+    questions: Sequence[Question] | None = None,
+    benchmark: Sequence[PublishedClaim] = (),
 ) -> str:
     """The page as HTML.
 
@@ -46,7 +49,7 @@ def page(
 
 
 def _sections(
-    bound: JointSpaceArtifact, questions: Sequence[Question], benchmark: Sequence[Claim]
+    bound: JointSpaceArtifact, questions: Sequence[Question], benchmark: Sequence[PublishedClaim]
 ) -> list[str]:
     metrics = bound.metrics
     names = [block.space.name for block in bound.blocks]

@@ -28,7 +28,7 @@ PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     """What a recipe works with.
 
     `cards` are the encoders in the precisions that are served, by name; `data` the files and folders that are
@@ -81,7 +81,7 @@ class Learned:
 class Recipe(Protocol):
     """From data to what is learned from them."""
 
-    def __call__(self, run: Run) -> Learned:
+    def __call__(self, run: TrainingRun) -> Learned:
         """InvalidInput, with the parameter's name, or StartupError where the run cannot be done."""
         ...
 

@@ -19,7 +19,7 @@ from tieback.core.sentences import sentences
 from tieback.methods.answerability.question_alignment import Inputs, inputs_of
 from tieback.methods.grounding import Statement
 from tieback.models.encoder_model import EncoderModel
-from tieback.recipes.trained import Run
+from tieback.recipes.trained import TrainingRun
 from tieback.recipes.trained._claim_pairs import encoded
 from tieback.recipes.trained._made_questions import Asked, Stated, crowded, questions_of
 
@@ -41,7 +41,7 @@ class Example:
     answers: Array
 
 
-def card_of(run: Run, space: str) -> EncoderCard:
+def card_of(run: TrainingRun, space: str) -> EncoderCard:
     """The card of a space of texts and of their tokens. NotFound or InvalidInput where it is none."""
     if space not in run.cards:
         raise NotFound("space", space, run.cards)

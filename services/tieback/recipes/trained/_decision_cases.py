@@ -46,7 +46,7 @@ TYPED = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class DecisionCase:
     """A question, the places of the passages that are found for it, best first, and what is to be done."""
 
     question: str
@@ -89,7 +89,7 @@ def _typed(text: str, draw: np.random.Generator) -> str:
 
 def cases_of(
     asked: Sequence[Asked], wordings: Sequence[tuple[str, str]], library: Library, seed: int
-) -> Iterator[Case]:
+) -> Iterator[DecisionCase]:
     """The cases of each question; `nearness` of the library has two rows for each: as a question, and as a
     request.
     """
@@ -108,16 +108,20 @@ def cases_of(
             == others[(others.index(one.source) + 1 + int(draw.integers(len(others) - 1))) % len(others)]
         )
         if one.answerable:
-            yield Case(question, _with(own, _best(near, here & ~has), near), AnswerAction.ANSWER, one.source)
-            yield Case(question, _best(near, here & ~has), AnswerAction.SEARCH, one.source)
+            yield DecisionCase(
+                question, _with(own, _best(near, here & ~has), near), AnswerAction.ANSWER, one.source
+            )
+            yield DecisionCase(question, _best(near, here & ~has), AnswerAction.SEARCH, one.source)
         else:
-            yield Case(question, _with(own, _best(near, here & ~has), near), AnswerAction.SEARCH, one.source)
-        yield Case(question, _best(near, elsewhere & ~has), AnswerAction.ABSTAIN, one.source)
+            yield DecisionCase(
+                question, _with(own, _best(near, here & ~has), near), AnswerAction.SEARCH, one.source
+            )
+        yield DecisionCase(question, _best(near, elsewhere & ~has), AnswerAction.ABSTAIN, one.source)
         if request and one.answerable:
             found = _with(own, _best(wanted, here & (np.arange(len(here)) != own)), wanted)
-            yield Case(request, found, AnswerAction.ITEM, one.source)
+            yield DecisionCase(request, found, AnswerAction.ITEM, one.source)
             if number % 2:
-                yield Case(request, _best(wanted, elsewhere & ~has), AnswerAction.ABSTAIN, one.source)
+                yield DecisionCase(request, _best(wanted, elsewhere & ~has), AnswerAction.ABSTAIN, one.source)
 
 
 def _best(near: Array, allowed: Array) -> list[int]:

@@ -16,7 +16,7 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.learned.conditional_space import padded, row_kinds
-from tieback.recipes.trained import Run
+from tieback.recipes.trained import TrainingRun
 from tieback.training.labelled_contents import LabelledContent
 
 AT_ONCE = 16
@@ -45,7 +45,7 @@ def encoded_rows(
 
 
 def labelled_rows(
-    run: Run, card: EncoderCard, given: Sequence[LabelledContent], *, regions: bool
+    run: TrainingRun, card: EncoderCard, given: Sequence[LabelledContent], *, regions: bool
 ) -> tuple[Array, Array]:
     """`[contents, most rows, width]` and the mask; the whole's row first."""
     from tieback.models.loading import RUNTIMES, load_encoder

@@ -10,7 +10,7 @@ from tieback_contract.arrays import Array
 
 from tieback.models.language_model import load_language_model
 from tieback.models.likelihood import claim_likelihoods
-from tieback.recipes.trained import Run
+from tieback.recipes.trained import TrainingRun
 from tieback.recipes.trained._claim_pairs import Pair
 from tieback.recipes.trained._claim_weights import measured
 from tieback.training.digests import digest
@@ -29,7 +29,7 @@ def asked_of(sources: Sequence[str], count: int, seed: int) -> Array:
     return np.sort(np.concatenate([np.zeros(0, np.int64), *chosen]))
 
 
-def likelihoods_of(run: Run, name: str, pairs: Sequence[Pair]) -> Array:
+def likelihoods_of(run: TrainingRun, name: str, pairs: Sequence[Pair]) -> Array:
     """The mean log-probabilities of claims by a language model, behind their evidence and alone `[pairs, 2]`.
 
     They are kept by model and pairs, so another network does not ask again.

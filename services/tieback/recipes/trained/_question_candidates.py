@@ -48,7 +48,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class QuestionCandidate:
     """A question and a part of a passage in its context; `answer` is the text of it that answers, or None
     where that is not known.
     """
@@ -107,7 +107,7 @@ def asked_of(made: Iterable[Asked]) -> Iterator[Question]:
         yield Question(one.question, passage, "", answers, "", one.answerable, one.source)
 
 
-def candidates_of(asked: Iterable[Question], seed: int) -> Iterator[Candidate]:
+def candidates_of(asked: Iterable[Question], seed: int) -> Iterator[QuestionCandidate]:
     """A few parts of each passage: those that answer, and of the others those that are nearest to it."""
     draw = np.random.default_rng(seed)
     for one in asked:
@@ -130,7 +130,7 @@ def candidates_of(asked: Iterable[Question], seed: int) -> Iterator[Candidate]:
         some = [answering[at] for at in draw.permutation(len(answering))[:MOST_ANSWERING].tolist()]
         for place, is_answer, answer in (*some, *beside):
             text = in_context([part.read for part in parts], place, one.title)
-            yield Candidate(one.question, text, is_answer, answer, one.source)
+            yield QuestionCandidate(one.question, text, is_answer, answer, one.source)
 
 
 def texts_of(one: Question) -> list[tuple[str, str]]:

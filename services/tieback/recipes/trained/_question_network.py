@@ -9,10 +9,10 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
-from tieback.recipes.trained import Run
+from tieback.recipes.trained import TrainingRun
 from tieback.recipes.trained._claim_pairs import Pair
 from tieback.recipes.trained._left_out import auc
-from tieback.recipes.trained._question_candidates import Candidate, Question, asked_of, candidates_of
+from tieback.recipes.trained._question_candidates import Question, QuestionCandidate, asked_of, candidates_of
 from tieback.recipes.trained._reading_base import base_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ TOKENS_AT_ONCE = 6000
 
 
 def learned(
-    run: Run,
+    run: TrainingRun,
     card: EncoderCard,
     asked: Sequence[Question],
     pairs: Sequence[Pair],
@@ -80,13 +80,13 @@ def learned(
     return {"graph": np.frombuffer(graph, np.uint8), "losses": np.array(losses, np.float64).reshape(-1, 3)}
 
 
-def _read(reader: PairReader, kind: str, one: Candidate) -> Read:
+def _read(reader: PairReader, kind: str, one: QuestionCandidate) -> Read:
     return reader.read(
         kind, one.source, one.question, [one.text], answered=int(one.is_answer), answer=one.answer
     )
 
 
-def _look(stopping: Sequence[Sequence[tuple[Candidate, Read]]]) -> Callable[[ReadingNetwork], float]:
+def _look(stopping: Sequence[Sequence[tuple[QuestionCandidate, Read]]]) -> Callable[[ReadingNetwork], float]:
     """The mean, over sets that are left out, of the share of questions whose best sentence answers, and of
     the AUC of the best sentences that do.
     """

@@ -15,7 +15,7 @@ from tieback.methods.answerability.question_alignment import threshold_of
 from tieback.methods.answerability.question_reading import ANSWERED, CERTAIN, LIKELY, likelihood
 from tieback.methods.grounding import words_of
 from tieback.models.question_reader import load_question_reader
-from tieback.recipes.trained import Run
+from tieback.recipes.trained import TrainingRun
 from tieback.recipes.trained._calibration import logistic
 from tieback.recipes.trained._left_out import auc, least_right
 from tieback.recipes.trained._question_candidates import Question, answers_of, texts_of
@@ -65,7 +65,7 @@ class Parts(NamedTuple):
         return self.features[first], self.answers[first]
 
 
-def parts_of(run: Run, card: EncoderCard, graph: bytes, asked: Sequence[Question]) -> Parts:
+def parts_of(run: TrainingRun, card: EncoderCard, graph: bytes, asked: Sequence[Question]) -> Parts:
     """The parts of each question's passage, read by the network."""
     run.say(f"reading {len(asked)} questions")
     reader = load_question_reader(graph, card, run.store)

@@ -11,7 +11,7 @@ from tieback.catalog.options import TransformerText
 from tieback.core.errors import InvalidInput
 from tieback.core.terms import DEFAULT_LANGUAGE, function_words
 from tieback.models.question_reader import MOST_TOKENS, TABLES
-from tieback.recipes.trained import Run
+from tieback.recipes.trained import TrainingRun
 
 if TYPE_CHECKING:
     from tieback.recipes.trained._reading_pairs import OtherWords, PairReader
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BERT = "bert"
 
 
-def base_of(card: EncoderCard, run: Run) -> tuple[Any, PairReader, OtherWords]:
+def base_of(card: EncoderCard, run: TrainingRun) -> tuple[Any, PairReader, OtherWords]:
     """The encoder, what makes token numbers for it, and what changes words by its table. InvalidInput where
     it is no BERT.
     """

@@ -34,7 +34,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.generator.prompting import demonstrated_beginning
 from tieback.methods.context_compression import aim as aim_method
 from tieback.models.learned.soft_context import SOFT_CONTEXT
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.recipes.trained._asked_questions import read_questions
 from tieback.training.digests import digest
 from tieback.training.files import files_of
@@ -52,7 +52,7 @@ LOOK_EVERY = 10
 
 @recipes.method
 def aim(
-    run: Run,
+    run: TrainingRun,
     *,
     name: str = "aim",
     model: str = "smollm2-135m-instruct",

@@ -32,10 +32,10 @@ from tieback.methods.grounding import Passage, Statement, words_of
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.learned.answer_decision import DECIDER
 from tieback.models.learned.answerability import JUDGE
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.recipes.trained._asked_questions import LONGEST, MOST_SENTENCES, card_of, read_questions
 from tieback.recipes.trained._claim_pairs import encoded
-from tieback.recipes.trained._decision_cases import Case, Library, cases_of, requests_of
+from tieback.recipes.trained._decision_cases import DecisionCase, Library, cases_of, requests_of
 from tieback.recipes.trained._made_questions import Asked
 from tieback.training.digests import digest
 from tieback.training.files import files_of
@@ -61,7 +61,7 @@ class Known(NamedTuple):
 
 @recipes.method
 def answer_decision(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "all-minilm-l6-v2",
     questions: Annotated[int, Field(ge=1)] = 150,
@@ -149,8 +149,8 @@ def _found(
     wordings: Sequence[tuple[str, str]],
     judge: Mapping[str, Array],
     seed: int,
-    run: Run,
-) -> tuple[list[Case], list[tuple[Found, ReadEvidence]]]:
+    run: TrainingRun,
+) -> tuple[list[DecisionCase], list[tuple[Found, ReadEvidence]]]:
     """The cases, and what is found of each."""
     texts: dict[str, int] = {}
 

@@ -28,7 +28,7 @@ from tieback.core.errors import InvalidInput
 from tieback.methods.answerability import answerabilities
 from tieback.methods.answerability.question_alignment import NEARNESS
 from tieback.models.learned.answerability import JUDGE
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.recipes.trained._asked_questions import card_of, examples_of, read_questions, standardised
 from tieback.recipes.trained._made_questions import Asked
 from tieback.training.digests import digest
@@ -49,7 +49,7 @@ THRESHOLDS = np.linspace(0.02, 0.98, 97)
 
 @recipes.method
 def answerability(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "all-minilm-l6-v2",
     questions: Annotated[int, Field(ge=1)] = 800,

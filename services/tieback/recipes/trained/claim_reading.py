@@ -36,7 +36,7 @@ from tieback.methods.grounding._features import FEATURES, HEARD, with_likelihood
 from tieback.methods.grounding.claim_reading import weighed
 from tieback.models.learned.claim_reading import CLAIMS
 from tieback.models.question_reader import GRAPH, load_question_reader
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.recipes.trained._asked_questions import card_of
 from tieback.recipes.trained._claim_pairs import Pair, read_pairs
 from tieback.recipes.trained._claim_weights import (
@@ -87,7 +87,7 @@ LOOK_EVERY, PATIENCE = 250, 3
 
 @recipes.method
 def claim_reading(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "all-minilm-l6-v2",
     steps: Annotated[int, Field(ge=1)] = 1200,
@@ -177,7 +177,7 @@ def claim_reading(
 
 
 def learned(
-    run: Run,
+    run: TrainingRun,
     card: EncoderCard,
     pairs: Sequence[Pair],
     stopped_by: Sequence[Pair],
@@ -234,7 +234,7 @@ def _look(beside: Sequence[Any]) -> Callable[[ReadingNetwork], float]:
     return look
 
 
-def features(run: Run, card: EncoderCard, graph: bytes, pairs: Sequence[Pair]) -> Array:
+def features(run: TrainingRun, card: EncoderCard, graph: bytes, pairs: Sequence[Pair]) -> Array:
     """Features of each pair `[n, features]`; NaN of a claim that states nothing."""
     run.say(f"weighing {len(pairs)} claims")
     reader = load_question_reader(graph, card, run.store)

@@ -30,7 +30,7 @@ from tieback.methods import compatibility
 from tieback.methods.compatibility import GRAPH, compatibilities, needs_classes
 from tieback.methods.projection import unit_rows
 from tieback.recipes.compatible_graph import COMPATIBLE, adapt, check_adaptable
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.recipes.trained._encoded_rows import labelled_rows
 from tieback.training.compatibility_matrix import (
     average_accuracy,
@@ -50,7 +50,7 @@ SAID_EVERY = 50
 
 @recipes.method
 def compatible(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "efficientnet-lite0",
     old: str = "",
@@ -166,7 +166,7 @@ def _measured(
     return metrics, report
 
 
-def _cards(run: Run, space: str, old: str, policy: str) -> tuple[EncoderCard, EncoderCard | None]:
+def _cards(run: TrainingRun, space: str, old: str, policy: str) -> tuple[EncoderCard, EncoderCard | None]:
     """The encoder that is to be compatible, and the one before it; none for a first version."""
     compatibilities.form(GRAPH, policy)
     for key in (space, old):
@@ -229,7 +229,7 @@ def _numbers(shown: Array, count: int) -> Array:
     return np.asarray(numbers, np.int64)
 
 
-def _rows(run: Run, card: EncoderCard, given: Sequence[LabelledContent]) -> Array:
+def _rows(run: TrainingRun, card: EncoderCard, given: Sequence[LabelledContent]) -> Array:
     """Unit rows `[contents, width]`."""
     return unit_rows(labelled_rows(run, card, given, regions=False)[0][:, 0])
 

@@ -30,7 +30,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.content import Content
 from tieback.methods.query_composition import sentence_prompt
 from tieback.models.learned.query_composition import QUERY_COMPOSITION, image_kinds, rows_of, text_kinds
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import Split, split
 from tieback.training.triplets import Triplet, read_triplets, triplet_files
@@ -50,7 +50,7 @@ AT_ONCE = 16
 
 @recipes.method
 def composed_query(
-    run: Run,
+    run: TrainingRun,
     *,
     name: str = "composed",
     space: str = "efficientnet-lite0",
@@ -166,7 +166,10 @@ def _measured(
 
 
 def _encoded(
-    run: Run, given: Sequence[Triplet], image: tuple[EncoderCard, bool], text: tuple[EncoderCard, bool]
+    run: TrainingRun,
+    given: Sequence[Triplet],
+    image: tuple[EncoderCard, bool],
+    text: tuple[EncoderCard, bool],
 ) -> Triplets:
     """The rows of all photos, each once, and of all texts. InvalidInput names the triplet of a bad one."""
     from tieback.recipes.trained import _composing
@@ -196,7 +199,7 @@ def _encoded(
 
 
 def _rows(
-    run: Run,
+    run: TrainingRun,
     card: EncoderCard,
     kinds: frozenset[VectorKind],
     contents: Sequence[tuple[Content, str]],
@@ -228,7 +231,7 @@ def _rows(
 
 
 def _card(
-    run: Run, parameter: str, name: str, modality: Modality, kinds: frozenset[VectorKind]
+    run: TrainingRun, parameter: str, name: str, modality: Modality, kinds: frozenset[VectorKind]
 ) -> EncoderCard:
     if name not in run.cards:
         raise NotFound("space", name, run.cards)

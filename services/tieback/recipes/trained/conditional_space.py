@@ -27,7 +27,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods.conditional_projection import cross_attention
 from tieback.models.learned.conditional_space import CONDITIONAL_SPACE, row_kinds
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.recipes.trained._encoded_rows import labelled_rows
 from tieback.training.digests import digest
 from tieback.training.labelled_contents import LabelledContent, labelled_files, read_labelled
@@ -48,7 +48,7 @@ FEWEST_LABELS, FEWEST_OF_A_LABEL = 2, 2
 
 @recipes.method
 def conditional_space(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "efficientnet-lite0",
     regions: bool = False,
@@ -192,7 +192,7 @@ def _numbers(given: Sequence[LabelledContent], conditions: Sequence[str]) -> Arr
     return found
 
 
-def _card(run: Run, name: str, *, regions: bool) -> EncoderCard:
+def _card(run: TrainingRun, name: str, *, regions: bool) -> EncoderCard:
     if name not in run.cards:
         raise NotFound("space", name, run.cards)
     card = run.cards[name]

@@ -28,7 +28,7 @@ from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.recipes.dense_sparse_graph import DENSE_SPARSE, adapt
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
 from tieback.training.text_pairs import pair_files, read_text_pairs
@@ -42,7 +42,7 @@ WEIGHTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 @recipes.method
 def dense_sparse(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "all-minilm-l6-v2",
     pairs: Annotated[int, Field(ge=FEWEST_PAIRS)] = 2000,

@@ -32,7 +32,7 @@ from tieback.methods.map_pooling import GRAPH, map_poolings
 from tieback.models.image_regions import View
 from tieback.recipes.map_pooling_head import MAP_POOLING, adapt, network_of, weights_of
 from tieback.recipes.photo_views import photo_files, read_photo
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
 
@@ -55,7 +55,7 @@ TOLD = 5
 
 @recipes.method
 def dolg(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "efficientnet-lite0",
     pooling: str = "dolg",
@@ -177,7 +177,7 @@ def _measured(
 
 
 def _photos(
-    run: Run, most: int, side: int, seed: int
+    run: TrainingRun, most: int, side: int, seed: int
 ) -> tuple[dict[str, tuple[Path, Image.Image]], list[dict[str, str]]]:
     """Photos by the hashes of their files, each once, and those that cannot be read, with the reason.
 
@@ -209,7 +209,9 @@ def _photos(
     return found, left_out
 
 
-def _maps(run: Run, card: EncoderCard, photos: list[Image.Image], inputs: Mapping[str, Any]) -> PhotoMaps:
+def _maps(
+    run: TrainingRun, card: EncoderCard, photos: list[Image.Image], inputs: Mapping[str, Any]
+) -> PhotoMaps:
     """The maps of the photos and their views."""
     from tieback.recipes.export_image_classifier import load_network
     from tieback.recipes.trained import _photo_maps
@@ -227,7 +229,7 @@ def _maps(run: Run, card: EncoderCard, photos: list[Image.Image], inputs: Mappin
     return _photo_maps.PhotoMaps(arrays["local"], arrays["deep"])
 
 
-def _card(run: Run, space: str) -> EncoderCard:
+def _card(run: TrainingRun, space: str) -> EncoderCard:
     if space not in run.cards:
         raise NotFound("space", space, run.cards)
     network_of(run.cards[space], field=at("parameters", "space"))

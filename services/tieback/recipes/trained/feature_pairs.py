@@ -26,7 +26,7 @@ from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
 from tieback.recipes.feature_space import FEATURE_TABLE, adapt, check_name
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.feature_lines import pair_files, read_feature_pairs
 from tieback.training.splits import split
@@ -39,7 +39,7 @@ MOST_FEATURES = 256
 
 @recipes.method
 def feature_pairs(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "features",
     size: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000,

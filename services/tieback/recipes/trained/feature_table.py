@@ -27,7 +27,7 @@ from tieback_contract.arrays import Array
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.methods.feature_tables import feature_tables
 from tieback.recipes.feature_space import FEATURE_TABLE, adapt, check_name
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.feature_lines import one_value
 from tieback.training.splits import split
@@ -48,7 +48,7 @@ class Impressions(NamedTuple):
 
 @recipes.method
 def feature_table(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "features",
     size: Annotated[int, Field(ge=1)] = 10_000,
@@ -115,7 +115,12 @@ def feature_table(
 
 
 def _learn(
-    run: Run, method: str, parameters: Mapping[str, Any], known: Impressions, plan: Any, shape: dict[str, int]
+    run: TrainingRun,
+    method: str,
+    parameters: Mapping[str, Any],
+    known: Impressions,
+    plan: Any,
+    shape: dict[str, int],
 ) -> dict[str, Array]:
     """The arrays of the model, its AUC, and the cosines of its weights before and after."""
     from tieback.recipes.trained import _click_model as clicks

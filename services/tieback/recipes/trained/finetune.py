@@ -21,7 +21,7 @@ from tieback_contract.field_path import at
 
 from tieback.core.errors import NotFound
 from tieback.recipes.layered_encoder import FINETUNED, adapt, check_trainable
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
 from tieback.training.text_pairs import pair_files, read_text_pairs
@@ -36,7 +36,7 @@ FEWEST_PAIRS = 50
 
 @recipes.method
 def finetune(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "all-minilm-l6-v2",
     domain: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=40)] = "domain",

@@ -26,7 +26,7 @@ from tieback_contract.field_path import at
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods.merging import merge
 from tieback.recipes.layered_encoder import FINETUNED, adapt, check_trainable
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.files import files_of
 from tieback.training.texts import LINES, json_lines
 
@@ -38,7 +38,7 @@ STATE = "state."
 
 @recipes.method
 def fusionsent(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "all-minilm-l6-v2",
     domain: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=40)] = "classes",

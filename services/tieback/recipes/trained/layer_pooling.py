@@ -27,7 +27,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods import layer_pooling as poolings
 from tieback.methods.layer_pooling import READS, layer_poolings
 from tieback.recipes.layer_pooling_head import LAYER_POOLING, adapt
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.signed_rank import signed_rank
 from tieback.training.splits import Split, split
@@ -40,7 +40,7 @@ FEWEST_PAIRS = 50
 
 @recipes.method
 def layer_pooling(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "all-minilm-l6-v2",
     pooling: str = "mltp",
@@ -175,7 +175,7 @@ def _measured(
     return metrics, report, int(ways["learned"](parts.held_out[:1]).shape[1])
 
 
-def _card(run: Run, space: str) -> EncoderCard:
+def _card(run: TrainingRun, space: str) -> EncoderCard:
     if space not in run.cards:
         raise NotFound("space", space, run.cards)
     return run.cards[space]

@@ -23,7 +23,7 @@ from tieback_contract.field_path import at
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.recipes.encoder_head import HEAD, MATRIX, adapt, check_adaptable
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
 from tieback.training.texts import read_texts, text_files
@@ -38,7 +38,7 @@ FEWEST_TEXTS = 100
 
 @recipes.method
 def matryoshka(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "all-minilm-l6-v2",
     widths: tuple[Annotated[int, Field(gt=0)], ...] = (),
@@ -135,7 +135,7 @@ def _learned(
     return Learned(HEAD, {MATRIX: step[MATRIX]}, (card.space,), files, facts, metrics, report, adapt=adapt)
 
 
-def _card(run: Run, space: str) -> EncoderCard:
+def _card(run: TrainingRun, space: str) -> EncoderCard:
     if space not in run.cards:
         raise NotFound("space", space, run.cards)
     check_adaptable(run.cards[space], field=at("parameters", "space"))
@@ -155,7 +155,7 @@ def _widths(given: tuple[int, ...], full: int) -> tuple[int, ...]:
     return tuple(sorted(set(given)))
 
 
-def _encoded(run: Run, card: EncoderCard, texts: list[str]) -> Array:
+def _encoded(run: TrainingRun, card: EncoderCard, texts: list[str]) -> Array:
     """The vectors `[n, width]` of the texts of which the encoder knows a word."""
     from tieback.recipes.encoders import Encoders
 

@@ -26,7 +26,7 @@ from tieback_contract.field_path import at
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.recipes.layered_encoder import LAYERED, adapt, check_trainable
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
 from tieback.training.text_pairs import pair_files, read_text_pairs
@@ -43,7 +43,7 @@ NARROWEST = 64
 
 @recipes.method
 def matryoshka2d(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "all-minilm-l6-v2",
     exits: tuple[Annotated[int, Field(gt=0)], ...] = (),
@@ -146,7 +146,7 @@ def _told(step: dict[str, Array], training: int, held_out: int) -> tuple[dict[st
     return metrics, report
 
 
-def _card(run: Run, space: str) -> EncoderCard:
+def _card(run: TrainingRun, space: str) -> EncoderCard:
     if space not in run.cards:
         raise NotFound("space", space, run.cards)
     return run.cards[space]

@@ -24,7 +24,7 @@ from tieback.grounding.named import unnamed
 from tieback.methods.answerability._features import FEATURES, features_of
 from tieback.models.learned.question_reading import READER
 from tieback.models.question_reader import GRAPH
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.recipes.trained._asked_questions import card_of
 from tieback.recipes.trained._claim_pairs import Pair, read_pairs
 from tieback.recipes.trained._question_candidates import Question, answers_of, read_asked, texts_of
@@ -45,7 +45,7 @@ SHARES = {"asked": 0.5, "made questions": 0.32, "sentences": 0.18}
 
 @recipes.method
 def question_reading(
-    run: Run,
+    run: TrainingRun,
     *,
     space: str = "all-minilm-l6-v2",
     steps: Annotated[int, Field(ge=1)] = 3600,

@@ -36,7 +36,7 @@ from tieback.recipes.judged_candidates import (
     paired,
     read_judged,
 )
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 
 MAKES = "a ranker, which orders the candidates of a search"
 
@@ -48,7 +48,7 @@ SIGNALS_READ = tuple(name for name in NAMES if name not in {LENGTH.name, PLACE.n
 
 @recipes.method
 def ranker(
-    run: Run,
+    run: TrainingRun,
     *,
     signals: tuple[str, ...] = SIGNALS_READ,
     metadata: tuple[str, ...] = (),

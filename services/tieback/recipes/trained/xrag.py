@@ -35,7 +35,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.generator.prompting import compressed_request
 from tieback.methods.context_compression import xrag as xrag_method
 from tieback.models.learned.soft_context import SOFT_CONTEXT
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.recipes.trained._asked_questions import card_of, read_questions
 from tieback.training.digests import digest
 from tieback.training.files import files_of
@@ -57,7 +57,7 @@ START_RATE, START_BATCH = 2e-3, 256
 
 @recipes.method
 def xrag(
-    run: Run,
+    run: TrainingRun,
     *,
     name: str = "xrag",
     model: str = "smollm2-135m-instruct",

@@ -8,9 +8,9 @@ from html import escape
 from typing import Any
 
 from tieback.core.types.collection import Collection
-from tieback.core.types.operation import Json, Operation
+from tieback.core.types.operation import Json, OperationRecord
 from tieback.reports import charts, parts
-from tieback.reports.claims import Claim
+from tieback.reports.claims import PublishedClaim
 from tieback.reports.parts import line, section, table
 from tieback.reports.pictures import bar, figure
 
@@ -43,10 +43,12 @@ def worth(result: Json) -> str:
     old, new, gain = result["old"], result["reembedded"], result["gain"]
     best = result["policies"][0]
     found = [
-        Claim("Today, nDCG@10", figure(old["ndcg"]["value"], 3), "", None, interval(old["ndcg"])),
-        Claim("Re-embedded, nDCG@10", figure(new["ndcg"]["value"], 3), "", None, interval(new["ndcg"])),
-        Claim("Gain", _signed(gain["value"]), "> 0", gain["value"] > 0, interval(gain)),
-        Claim(
+        PublishedClaim("Today, nDCG@10", figure(old["ndcg"]["value"], 3), "", None, interval(old["ndcg"])),
+        PublishedClaim(
+            "Re-embedded, nDCG@10", figure(new["ndcg"]["value"], 3), "", None, interval(new["ndcg"])
+        ),
+        PublishedClaim("Gain", _signed(gain["value"]), "> 0", gain["value"] > 0, interval(gain)),
+        PublishedClaim(
             f"Kept without the old model, by {best['policy']}",
             figure(best["retention"]["value"], 3),
             f">= {result['floor']:g}",
@@ -235,7 +237,7 @@ def spoken(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
 
 
-def history(plans: Sequence[Operation]) -> str:
+def history(plans: Sequence[OperationRecord]) -> str:
     """Earlier plans; empty where there is one alone."""
     rows = [
         [
@@ -254,7 +256,7 @@ def history(plans: Sequence[Operation]) -> str:
     return section("Plans before", said, table(header, rows, {4, 5}, stack=True) if rows else "")
 
 
-def made_of(plan: Operation, result: Json) -> str:
+def made_of(plan: OperationRecord, result: Json) -> str:
     """What the numbers were made of."""
     return parts.facts(
         "How it was measured",

@@ -114,7 +114,7 @@ def bind(
         check_packages("binding")
         from tieback.recipes import binding as recipe  # with PyTorch
 
-        options = recipe.Options(
+        options = recipe.BindingOptions(
             data=data or _shipped(catalog, store),
             seed=seed,
             spaces=tuple(name.strip() for name in spaces.split(",") if name.strip()),

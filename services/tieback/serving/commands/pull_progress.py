@@ -15,7 +15,7 @@ from rich.progress import (
 )
 from tieback_client.cli.output import SafeConsole
 
-from tieback.catalog.source import Source
+from tieback.catalog.source import PackageSource
 
 KILO = 1000.0
 
@@ -43,7 +43,7 @@ class PullProgress:
         if self._bars is not None:
             self._bars.stop()
 
-    def fetching(self, source: Source, there: int, size: int) -> None:
+    def fetching(self, source: PackageSource, there: int, size: int) -> None:
         """Moves the wheel's bar."""
         label = f"{source.package} {source.version}"
         if self._bars is not None:

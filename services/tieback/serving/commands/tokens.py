@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from tieback_client.cli.output import say
 
-from tieback.core.tenant import NAME, Access
+from tieback.core.tenant import NAME, AccessLevel
 from tieback.serving import tenants_file
 from tieback.serving.tenants_file import TenantEntry
 
@@ -26,8 +26,8 @@ def tokens() -> None:
 @click.option("--tenant", required=True, metavar="NAME", help="The tenant of the token.")
 @click.option(
     "--role",
-    type=click.Choice([str(access) for access in Access]),
-    default=str(Access.READ),
+    type=click.Choice([str(access) for access in AccessLevel]),
+    default=str(AccessLevel.READ),
     show_default=True,
     help="read: search and encode. write: also write items. admin: also manage collections.",
 )
@@ -75,7 +75,7 @@ def check(file: Path) -> None:
 
 def _lines(name: str, tenant: TenantEntry) -> list[str]:
     roles = [token.role for token in tenant.tokens]
-    counts = ", ".join(f"{roles.count(role)} {role}" for role in map(str, Access) if role in roles)
+    counts = ", ".join(f"{roles.count(role)} {role}" for role in map(str, AccessLevel) if role in roles)
     lines = [f"{name}: {counts or 'no token'}"]
     for collection, grants in tenant.shared.items():
         lines += [f"  shares {collection} with {other} for {role}" for other, role in grants.items()]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from tieback_contract import converters, parameters, tensors
 from tieback_contract.arrays import Array, Box
-from tieback_contract.codec import Codec, Outcomes
+from tieback_contract.codec import MessageCodec, Outcomes
 from tieback_contract.encodings import Encoding, EncodingSource, Reduction
 from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.hits import Hit
@@ -48,7 +48,9 @@ def _unknown(kind: type[enum.Enum], number: int) -> object:
     raise InvalidInput(refusal)
 
 
-CODEC = converters.with_converters(Codec(InvalidInput, _unknown, outcomes=Outcomes(TiebackError, Alone)))
+CODEC = converters.with_converters(
+    MessageCodec(InvalidInput, _unknown, outcomes=Outcomes(TiebackError, Alone))
+)
 
 
 def reading(kind: type[T], message: Any) -> Callable[..., T]:

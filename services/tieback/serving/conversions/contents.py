@@ -13,7 +13,7 @@ from tieback_contract.tensors import fill_array, fill_vector
 from tieback_contract.vectors import DType, Vector
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Content, Features, Item, Section, TokenIds
+from tieback.core.types.content import CategoricalFeatures, Content, Item, Section, TokenNumbers
 from tieback.core.types.encoding import CachePolicy, EncodeReply, SplitPiece, SplitReply, Truncation
 from tieback.core.types.ingestion import LongTexts
 from tieback.serving.conversions.codec import CODEC, NO_MODALITY, reading, writing
@@ -49,7 +49,7 @@ def read_content(message: content_pb2.Content, field: FieldPath, *, tokenised: b
         return Content(Modality.POINTS, points)
     if kind == "features":
         own = {name: one.values for name, one in message.features.values.items()}
-        return Content(Modality.FEATURES, Features.of(own))
+        return Content(Modality.FEATURES, CategoricalFeatures.of(own))
     if kind == "vector":
         return Content(None, read_vector(message.vector, field["vector"]))
     if kind == "token_ids":
@@ -60,16 +60,16 @@ def read_content(message: content_pb2.Content, field: FieldPath, *, tokenised: b
         ids = np.array(message.token_ids.ids, np.int64)
         if not ids.size:
             raise InvalidInput("there are no token numbers", field=field["token_ids"]["ids"])
-        return Content(Modality.TEXT, TokenIds(ids))
+        return Content(Modality.TEXT, TokenNumbers(ids))
     return Content(_BY_FIELD[kind], getattr(message, kind))
 
 
 def _fill_content(message: content_pb2.Content, content: Content) -> None:
     if isinstance(content.data, Vector):
         fill_vector(message.vector, content.data)
-    elif isinstance(content.data, TokenIds):
+    elif isinstance(content.data, TokenNumbers):
         message.token_ids.ids.extend(content.data.ids.tolist())
-    elif isinstance(content.data, Features):
+    elif isinstance(content.data, CategoricalFeatures):
         message.features.SetInParent()
         for name, values in content.data.values:
             message.features.values[name].values.extend(values)

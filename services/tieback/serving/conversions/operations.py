@@ -18,7 +18,7 @@ from tieback_contract.vectors import SpaceRef
 from tieback.classifier.records import head_of
 from tieback.core import error_record
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.operation import Json, Operation
+from tieback.core.types.operation import Json, OperationRecord
 from tieback.operations.kinds import reindex
 from tieback.operations.upgrade_advice import Advice
 from tieback.serving import failures
@@ -74,7 +74,7 @@ def id_in(name: str) -> str:
     return name.removeprefix(PREFIX)
 
 
-def operation_message(operation: Operation) -> operations_proto_pb2.Operation:
+def operation_message(operation: OperationRecord) -> operations_proto_pb2.Operation:
     """An operation as it stands."""
     message = operations_proto_pb2.Operation(
         name=PREFIX + operation.id, metadata=_packed(_metadata(operation)), done=operation.state.is_over
@@ -204,7 +204,7 @@ _RESULTS: Mapping[str, Callable[[Json], Message]] = {
 }
 
 
-def _metadata(operation: Operation) -> operation_pb2.OperationMetadata:
+def _metadata(operation: OperationRecord) -> operation_pb2.OperationMetadata:
     return operation_pb2.OperationMetadata(
         kind=operation.kind,
         subject=operation.subject,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
+from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota, TenantUsage
 from tieback.serving.conversions.frames import Numbers
 from tieback.v1 import tenant_pb2
 
-_ROLES = Numbers(tenant_pb2.TenantRole, Access, "role")
+_ROLES = Numbers(tenant_pb2.TenantRole, AccessLevel, "role")
 
 
-def write_usage(usage: Usage) -> tenant_pb2.Usage:
+def write_usage(usage: TenantUsage) -> tenant_pb2.Usage:
     """As a message. Of what is shared, the quotas of the owners stay here."""
     principal, quota = usage.principal, usage.principal.quota
     return tenant_pb2.Usage(
@@ -31,18 +31,18 @@ def write_usage(usage: Usage) -> tenant_pb2.Usage:
     )
 
 
-def read_usage(message: tenant_pb2.Usage) -> Usage:
+def read_usage(message: tenant_pb2.Usage) -> TenantUsage:
     """From a message of this platform."""
     said = message.quota
-    quota = Quota(
+    quota = TenantQuota(
         items=said.item_count if said.HasField("item_count") else None,
         bytes=said.byte_count if said.HasField("byte_count") else None,
         collections=said.collection_count if said.HasField("collection_count") else None,
         tokens_per_second=said.tokens_per_second if said.HasField("tokens_per_second") else None,
     )
     shared = {
-        CollectionKey(*one.name.split("/", 1)): Share(_ROLES.members[one.role], Quota())
+        CollectionKey(*one.name.split("/", 1)): Share(_ROLES.members[one.role], TenantQuota())
         for one in message.shared
     }
     principal = Principal(message.tenant, _ROLES.members[message.role], quota, shared)
-    return Usage(principal, message.collection_count, message.item_count, message.byte_count)
+    return TenantUsage(principal, message.collection_count, message.item_count, message.byte_count)
