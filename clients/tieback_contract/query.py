@@ -29,9 +29,14 @@ _OF_RETRIEVAL: Mapping[str, Any] = {"search": False}
 """Metadata of an option that a retrieval and an answer take, and a search does not."""
 
 
-def _within(least: float, most: float) -> dict[str, Any]:
+def _within(least: float, most: float) -> Mapping[str, Any]:
     """Metadata of a number with its range."""
     return {"range": (least, most)}
+
+
+def _family(name: str) -> Mapping[str, Any]:
+    """Metadata of a method of the family of that name."""
+    return {"family": name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +51,17 @@ class QueryOptions:
     """Merge in a full-text search for the query's words."""
     balance_modalities: bool | None = None
     """Search every modality apart, so that none hides the others."""
-    rank_fusion: MethodChoice | None = None
-    """Merge the hits by vector and by words with this method of the family "rank_fusion"."""
-    reranker: MethodChoice | None = field(default=None, metadata=_OF_RETRIEVAL)
-    """Compare candidates with the query again, by a method of the family "reranking" or a reranker of the
-    server's; "none" keeps the search's order."""
+    rank_fusion: MethodChoice | None = field(default=None, metadata=_family("rank_fusion"))
+    """Merge the hits by vector and by words with this method."""
+    reranker: MethodChoice | None = field(default=None, metadata={**_family("reranking"), **_OF_RETRIEVAL})
+    """Compare candidates with the query again, by this method or a reranker of the server's; "none" keeps the
+    search's order."""
     candidates: int | None = field(default=None, metadata={**_within(0, 1000), **_OF_RETRIEVAL})
     """Give the reranker so many hits; 0 for what fits the limit."""
     collapse_pieces: bool | None = None
     """Make the pieces of a short text one hit, with the others in its `pieces`."""
-    query_expansion: MethodChoice | None = None
-    """Search again with the query expanded by its best hits, by a method of the family of that name, such as
-    "rocchio"; "none" searches once."""
+    query_expansion: MethodChoice | None = field(default=None, metadata=_family("query_expansion"))
+    """Search again with the query expanded by its best hits; "none" searches once."""
     diversity: float | None = field(default=None, metadata=_within(0, 1))
     """Prefer hits that are unlike those before them, 0 to 1; 0 for not at all. It does not go with a
     reranker."""
@@ -66,14 +70,14 @@ class QueryOptions:
     granularity: Granularity | None = None
     """Rank sections, or items as whole documents: a hit is then an item's best section, with the next best
     ones in `sections`."""
-    ranker: MethodChoice | None = field(default=None, metadata=_OF_RETRIEVAL)
-    """Order a hundred candidates of a hybrid search by what was learned from judgements: a method of the
-    family "learned_ranking", or "none". It goes with neither a reranker nor `query_expansion` nor
-    `diversity`."""
-    vector_search: MethodChoice | None = None
-    """Search for the vector as far as a method of the family of that name says: nearest, exact,
-    within:similarity=0.5, coarse_to_fine:breadth=4, wanted_recall:recall=0.99, time_budget:milliseconds=5, or
-    "none" for words alone."""
+    ranker: MethodChoice | None = field(
+        default=None, metadata={**_family("learned_ranking"), **_OF_RETRIEVAL}
+    )
+    """Order a hundred candidates of a hybrid search by what was learned from judgements, or "none". It goes
+    with neither a reranker nor `query_expansion` nor `diversity`."""
+    vector_search: MethodChoice | None = field(default=None, metadata=_family("vector_search"))
+    """Search for the vector as far as this method says, such as exact or within:similarity=0.5; "none" is
+    words alone."""
     composition: str | None = field(default=None, metadata=_OF_RETRIEVAL)
     """Make one vector of a photo and the words that change it, by this learned composition of the
     server's."""
@@ -142,13 +146,16 @@ class Option(NamedTuple):
     """The type of its value: bool, int, float, str, `Granularity` or `MethodChoice`."""
     range: tuple[float, float] | None
     """The least and the greatest value of a number."""
+    family: str
+    """The family of a method; empty for another value."""
     is_of_search: bool
     """True if a search takes it; False if a retrieval and an answer alone do."""
 
     @property
     def description(self) -> str:
         """Sentences that say what it does."""
-        return _descriptions()[self.name]
+        family = f" A method of the family {self.family}." if self.family else ""
+        return _descriptions()[self.name] + family
 
     def fault(self, value: Any) -> str:
         """Fault of a value out of range; empty for a good one."""
@@ -161,7 +168,7 @@ def _options() -> Iterator[Option]:
     hints = get_type_hints(QueryOptions)
     for one in dataclasses.fields(QueryOptions):
         kind, said = get_args(hints[one.name])[0], one.metadata
-        yield Option(one.name, kind, said.get("range"), said.get("search", True))
+        yield Option(one.name, kind, said.get("range"), said.get("family", ""), said.get("search", True))
 
 
 OPTIONS = tuple(_options())

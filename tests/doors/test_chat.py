@@ -210,6 +210,11 @@ def test_a_server_is_an_endpoint_of_another_one(
         ({"extra_body": {"tieback": {"collection": "other"}}}, "tieback.collection", "another collection"),
         ({"extra_body": {"tieback": {"filter": "year >"}}}, "tieback.filter", "year"),
         ({"max_tokens": 5, "extra_body": {"tieback": {"style": "quote"}}}, "model", "quote"),
+        (
+            {"extra_body": {"tieback": {"options": {"diversity": 0.5, "reranker": "late_interaction"}}}},
+            "tieback.options.diversity",
+            "reranker",
+        ),
     ],
 )
 def test_what_is_wrong_or_missing_is_named(

@@ -17,6 +17,7 @@ from tieback.doors.console.kept import MOST_ENTRY, KeptReplies
 from tieback.doors.console.originals import type_of
 from tieback.doors.console.votes import MOST_BYTES
 from tieback.serving.commands.judged_queries import read_judgements
+from tieback_contract.query import OPTIONS
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,23 @@ def test_a_search_has_its_reasons_and_is_found_again_by_its_id(http: httpx.Clien
     assert hit["highlights"]
     assert {one["stage"] for one in hit["stages"]} >= {"vector_search", "word_search", "merge"}
     assert lines(http.get(f"/api/requests/{asked['request_id']}")) == [asked, found]
+
+
+def test_a_search_takes_every_option_of_a_query_and_the_page_is_told_of_each(http: httpx.Client) -> None:
+    options = {
+        "granularity": "document",
+        "query_expansion": {"name": "rocchio", "parameters": {"documents": 2}},
+    }
+
+    asked, found = lines(
+        http.post("/api/search", json={"collection": "notes", "text": "high tide", "options": options})
+    )
+
+    assert asked["options"] == options
+    assert found["result"]["plan"]["options"]["granularity"] == "document"
+    told = {one["name"]: one for one in http.get("/api/overview").json()["options"]}
+    assert list(told) == [one.name for one in OPTIONS]
+    assert (told["granularity"]["values"], told["diversity"]["range"]) == (["section", "document"], [0, 1])
 
 
 def test_an_answer_comes_as_events_and_ends_with_the_finish(http: httpx.Client) -> None:
@@ -157,6 +175,20 @@ def test_what_is_no_picture_has_a_type_that_no_browser_shows() -> None:
         ({"collection": "notes", "text": "x", "filter": "year >"}, "filter", "filter"),
         ({"collection": "notes", "text": "x", "colour": 1}, "colour", "no such field"),
         ({"text": "x"}, "collection", "missing"),
+        (
+            {"collection": "notes", "text": "x", "options": {"diversity": 2}},
+            "options.diversity",
+            "equal to 1",
+        ),
+        (
+            {
+                "collection": "notes",
+                "text": "x",
+                "options": {"ranker": "linear", "reranker": "late_interaction"},
+            },
+            "options.ranker",
+            "learned ranking",
+        ),
     ],
 )
 def test_a_wrong_request_names_the_field(

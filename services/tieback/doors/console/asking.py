@@ -35,6 +35,7 @@ from tieback.doors.caller import CALLER, time_of
 from tieback.doors.console.kept import LINES, KeptReplies
 from tieback.doors.http.errors import told
 from tieback.doors.http.operation import DoorOperation
+from tieback.doors.http.query_options import OptionsObject, option_fields, options_of
 from tieback.doors.http.reading import Payload, read
 
 _SHOWN = (Verdict, Repaired, Decision, Abstention, Finish)
@@ -46,6 +47,7 @@ FIELDS = {
     "query": "text",
     "retrieval.filter": "filter",
     "sampling.strategy": "strategy",
+    **option_fields("options"),
 }
 
 
@@ -58,10 +60,7 @@ class Search(Payload):
     audio: str = ""
     filter: str = ""
     limit: int = Field(10, ge=1, le=100)
-    reranker: str = ""
-    hybrid: bool | None = None
-    diversity: float | None = Field(None, ge=0, le=1)
-    documents: bool = False
+    options: OptionsObject = Field(default_factory=OptionsObject)
 
     @property
     def query(self) -> list[Any]:
@@ -76,17 +75,10 @@ class Search(Payload):
         return given
 
     @property
-    def options(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Any]:
         """The arguments of a search or an answer."""
-        said = {
-            "reranker": self.reranker or None,
-            "hybrid": self.hybrid,
-            "diversity": self.diversity,
-            "granularity": "document" if self.documents else None,
-        }
-        return {"filter": self.filter, "limit": self.limit, "explain": True} | {
-            name: value for name, value in said.items() if value is not None
-        }
+        own = {"filter": self.filter, "limit": self.limit, "explain": True}
+        return own | options_of(self.options).chosen()
 
 
 class Ask(Search):
@@ -111,8 +103,8 @@ def search(client: AsyncClient, kept: KeptReplies) -> DoorOperation:
     async def handle(request: Request) -> Response:
         asked = await read(request, Search, {})
         found = await client.retrieve(
-            asked.collection, asked.query, highlights=1 if asked.text else 0,
-            timeout=time_of(SEARCH_SECONDS), **asked.options,
+            asked.collection, asked.query, timeout=time_of(SEARCH_SECONDS),
+            **({"highlights": 1 if asked.text else 0} | asked.arguments),
         )  # fmt: skip
         lines = _line(_asked(asked, "search")) + _line({"event": "retrieval", "result": jsonable(found)})
         kept.keep(lines)
@@ -129,7 +121,7 @@ def ask(client: AsyncClient, kept: KeptReplies) -> DoorOperation:
         stream = client.answer(
             asked.collection, asked.query, style=AnswerStyle(asked.style), sampling=asked.sampling,
             grounding=Grounding(repair=Repair(asked.repair)) if asked.repair != "none" else None,
-            timeout=time_of(ASK_SECONDS), **asked.options,
+            timeout=time_of(ASK_SECONDS), **asked.arguments,
         )  # fmt: skip
         # The first event is waited for, so that what is refused has a status of its own.
         first = await anext(stream)

@@ -11,11 +11,15 @@ from starlette.responses import JSONResponse, Response
 from tieback_client import AsyncClient, TiebackError, VerdictLabel
 from tieback_client.jsonable import jsonable
 from tieback_client.shown import MARKS
+from tieback_contract.query import OPTIONS
 
 from tieback.doors.caller import time_of
 from tieback.doors.http.operation import DoorOperation
+from tieback.doors.http.query_options import shown_options
 
 SECONDS = 10.0
+FAMILIES = {"decoding", *(one.family for one in OPTIONS)}
+"""Families of methods that a question can name."""
 MOST_COLLECTIONS, MOST_OPERATIONS = 1000, 100
 VOTES = (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED)
 """Verdicts that a person may give on a claim."""
@@ -41,7 +45,7 @@ def overview(client: AsyncClient, *, votes: bool) -> DoorOperation:
         offered = {
             one.family: [each.name for each in methods if each.family == one.family]
             for one in methods
-            if one.family in ("decoding", "reranking")
+            if one.family in FAMILIES
         }
         return JSONResponse(
             {
@@ -49,6 +53,7 @@ def overview(client: AsyncClient, *, votes: bool) -> DoorOperation:
                 "collections": collections,
                 "operations": await _operations(client),
                 "methods": offered,
+                "options": shown_options(),
                 "votes": [{"label": one, **jsonable(MARKS[one])} for one in VOTES] if votes else False,
             }
         )

@@ -36,6 +36,7 @@ from tieback.doors.http.errors import told
 from tieback.doors.http.events import ServerSentEvents
 from tieback.doors.http.models import COLLECTION, unknown_writer
 from tieback.doors.http.operation import DoorOperation
+from tieback.doors.http.query_options import option_fields, options_of
 from tieback.doors.http.reading import read
 
 SECONDS = 300.0
@@ -56,6 +57,7 @@ FIELDS = {
     "evidence": "tieback.evidence",
     "style": "tieback.style",
     "grounding.repair": "tieback.repair",
+    **option_fields("tieback.options"),
 }
 _REASONS = {
     FinishReason.END: "stop",
@@ -122,6 +124,7 @@ def _asked(client: AsyncClient, asked: Completion, said: Conversation) -> AsyncE
         evidence_limit=asked.tieback.evidence,
         grounding=asked.grounding,
         **common,
+        **options_of(asked.tieback.options).chosen(),
     )
 
 
@@ -131,7 +134,9 @@ def _refuse_without_collection(asked: Completion, photos: list[Any]) -> None:
     if photos:
         place = at("messages", len(asked.messages) - 1)
         raise InvalidArgument.at(place, f"the model reads no photos; {way_out}", reason="UNSUPPORTED")
-    for name, given in (("filter", own.filter), ("evidence", own.evidence), ("repair", asked.grounding)):
+    options = options_of(own.options).chosen()
+    given_of = {"filter": own.filter, "evidence": own.evidence, "repair": asked.grounding, "options": options}
+    for name, given in given_of.items():
         if given:
             raise InvalidArgument.at(at("tieback")[name], f"it is about passages; {way_out}")
 

@@ -11,6 +11,7 @@ from tieback_contract.field_path import at
 
 from tieback.doors.http.chat_messages import Conversation, read_messages
 from tieback.doors.http.models import COLLECTION
+from tieback.doors.http.query_options import OptionsObject
 from tieback.doors.http.reading import Missing, Payload
 
 _TOOLS = "ask the model for JSON by response_format, or let an agent call this server's tools over MCP"
@@ -69,6 +70,7 @@ class Extension(Payload):
     evidence: int = Field(0, ge=0, le=1000)
     repair: Literal["none", "drop", "rewrite"] = "none"
     earlier_messages: Literal["read", "ignore"] = "read"
+    options: OptionsObject = Field(default_factory=OptionsObject)
 
 
 class Completion(Payload):

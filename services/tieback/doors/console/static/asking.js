@@ -35,6 +35,17 @@ function fill(form, about, given, state) {
   const choices = (name, label, values, chosen = "") => h("label", {}, label,
     h("select", { name }, values.map(([value, text]) => h("option", { value, selected: value === chosen }, text))));
   const methods = (family, first) => [["", first], ...(about.methods[family] ?? []).map((one) => [one, one])];
+  const option = (one) => {
+    const name = `options.${one.name}`, label = one.name.replaceAll("_", " ");
+    const chosen = { bool: [["true", "yes"], ["false", "no"]], choice: one.values.map((value) => [value, value]) }[one.kind];
+    const control = one.kind === "MethodChoice" ? choices(name, label, methods(one.family, "as is best"))
+      : chosen ? choices(name, label, [["", "as is best"], ...chosen])
+      : h("label", {}, label, one.range
+        ? h("input", { name, type: "number", min: one.range[0], max: one.range[1], step: one.kind === "int" ? 1 : "any", placeholder: "as is best" })
+        : h("input", { name, placeholder: "none", spellcheck: "false" }));
+    control.title = one.description;
+    return control;
+  };
   const question = h("textarea", {
     id: "question", name: "text", rows: 2, maxlength: 10000, "aria-label": "Question or words",
     placeholder: state.kind === "ask" ? "Ask a question" : "Search for words, or add a photo",
@@ -57,23 +68,23 @@ function fill(form, about, given, state) {
           h("label", {}, "sound", h("input", { type: "file", name: "audio", accept: "audio/*" })),
           h("label", {}, "filter", h("input", { name: "filter", placeholder: "year > 2000", spellcheck: "false" })),
           h("label", {}, "passages", h("input", { name: "limit", type: "number", min: 1, max: 100, value: 10 })),
-          choices("hybrid", "words", [["", "as is best"], ["yes", "too"], ["no", "not"]]),
-          choices("reranker", "reranked", methods("reranking", "as is best")),
-          h("label", { class: "check" }, h("input", { type: "checkbox", name: "documents" }), "whole documents"),
+          about.options.map(option),
           state.kind === "ask" && [
             choices("strategy", "strategy", methods("decoding", "the server's")),
             choices("repair", "repair", [["none", "none"], ["drop", "drop"], ["rewrite", "rewrite"]]),
             h("label", { class: "check" }, h("input", { type: "checkbox", name: "twin" }), "plain beside it")]))));
 }
 
-async function body(form, kind) {
+const typed = (one, value) => (one.kind === "bool" ? value === "true" : one.range ? Number(value) : value);
+
+async function body(form, kind, about) {
   const field = (name) => form.elements[name];
   sessionStorage.setItem(LAST, field("collection").value);
   const asked = { collection: field("collection").value, text: field("text").value.trim(), limit: Number(field("limit").value) || 10 };
   for (const name of ["image", "audio"]) if (field(name).files[0]) asked[name] = await base64(field(name).files[0]);
-  for (const name of ["filter", "reranker", "style", "strategy"]) if (field(name)?.value) asked[name] = field(name).value;
-  if (field("hybrid").value) asked.hybrid = field("hybrid").value === "yes";
-  if (field("documents").checked) asked.documents = true;
+  for (const name of ["filter", "style", "strategy"]) if (field(name)?.value) asked[name] = field(name).value;
+  const chosen = about.options.map((one) => [one, field(`options.${one.name}`).value]).filter(([, value]) => value !== "");
+  if (chosen.length) asked.options = Object.fromEntries(chosen.map(([one, value]) => [one.name, typed(one, value)]));
   if (kind === "ask") {
     if (field("repair").value !== "none") asked.repair = field("repair").value;
     if (field("twin").checked) asked.twin = true;
@@ -88,7 +99,7 @@ async function run(form, found, state, about) {
   form.classList.add("busy");
   replace(found, h("p", { class: "quiet" }, "…"));
   try {
-    await follow(await ask(state.kind, await body(form, state.kind), running.signal), found, about);
+    await follow(await ask(state.kind, await body(form, state.kind, about), running.signal), found, about);
   } catch (error) {
     if (error.name === "AbortError") say("stopped");
     else if (error instanceof Failure) refused(found, error);

@@ -13,13 +13,15 @@ export function behind(result, finish, asked) {
 }
 
 function plan(known) {
-  const said = [known.hybrid ? `words and vectors, merged by ${known.rank_fusion}` : known.vector_search === "none" ? "words alone" : "vectors"];
-  if (known.reranker !== "none") said.push(`reranked by ${known.reranker}`);
-  if (known.ranker !== "none") said.push(`ordered by the ranker ${known.ranker}`);
-  if (known.query_expansion !== "none") said.push(`expanded by ${known.query_expansion}`);
-  if (known.diversity) said.push(`diversity ${known.diversity}`);
-  if (known.granularity === "document") said.push("whole documents");
-  if (known.skipped_reranker) said.push(`${known.skipped_reranker} was left out for want of time`);
+  const used = known.options;
+  const by = (name) => (used[name] && used[name].name !== "none" ? used[name].name : "");
+  const said = [used.hybrid && by("rank_fusion") ? `words and vectors, merged by ${by("rank_fusion")}` : by("vector_search") ? "vectors" : "words alone"];
+  if (by("reranker")) said.push(`reranked by ${by("reranker")}`);
+  if (by("ranker")) said.push(`ordered by the ranker ${by("ranker")}`);
+  if (by("query_expansion")) said.push(`expanded by ${by("query_expansion")}`);
+  if (used.diversity) said.push(`diversity ${used.diversity}`);
+  if (used.granularity === "document") said.push("whole documents");
+  if (known.skipped_reranker) said.push(`${known.skipped_reranker.name} was left out for want of time`);
   return h("p", {}, said.join(" · "));
 }
 
