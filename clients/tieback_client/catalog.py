@@ -12,7 +12,9 @@ from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.query import RetrievalPlan
 from tieback_contract.recognition import SegmentKind
+from tieback_contract.server import ServiceState
 from tieback_contract.vectors import SpaceRef, VectorKind
+from tieback_contract.wire import ABSENT, wire
 
 from tieback_client.reports import CallInfo
 
@@ -25,7 +27,7 @@ class Drift:
     """What was measured, for instance ``"Cranfield nDCG@10"``."""
     value: float
     """Its value as served."""
-    float32: float
+    float32: float = field(metadata=wire("float32_value"))
     """Its value in float32."""
 
 
@@ -81,7 +83,7 @@ class Space:
     """Of the joint space: the paths from one space into another's block."""
     binding_revision: str = ""
     """Of the joint space: the binding that it was made from; empty where class names made it."""
-    called: str = ""
+    called: str = field(default="", metadata=wire("name"))
     """Its name in requests, if the server reports it; several spaces may share one ``ref``."""
     layers: Sequence[int] = ()
     """The layers that can be asked for, the last among them; empty where only that is."""
@@ -139,20 +141,6 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceState:
-    """A service's state."""
-
-    name: str
-    """For instance ``"encoder:all-minilm-l6-v2"``."""
-    ready: bool
-    """Whether it can be asked now."""
-    replicas: int
-    """How many replicas serve it."""
-    detail: str = ""
-    """Why the endpoint of a language model (``"endpoint:NAME"``) cannot be asked."""
-
-
-@dataclass(frozen=True, slots=True)
 class ServerInfo:
     """A server's description of itself."""
 
@@ -166,7 +154,7 @@ class ServerInfo:
     """The defaults of a query."""
     styles: Sequence[AnswerStyle] = ()
     """How answers can be made, and first how they are where nothing is said; empty where there are none."""
-    call: CallInfo = field(default_factory=CallInfo)
+    call: CallInfo = field(default_factory=CallInfo, metadata=wire(ABSENT))
     """How the call went."""
 
 

@@ -6,17 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tieback.v1 import catalog_pb2
+from tieback_contract.server import Endpoint
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A replica."""
-
-    address: str
-    """HOST:PORT."""
-    queued_tokens: int = 0
-    """The waiting tokens in its last report."""
-    tokens_per_second: float = 0.0
-    """Its measured rate; 0 where none was measured."""
+from tieback_client.codec import CODEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +22,9 @@ class Endpoints:
     """For how many seconds to keep the list."""
 
 
+_endpoint = CODEC.reader(Endpoint, catalog_pb2.Endpoint.DESCRIPTOR)
+
+
 def endpoints(message: Any) -> Endpoints:
     """The replicas as a server lists them."""
-    replicas = [Endpoint(one.address, one.queued_tokens, one.tokens_per_second) for one in message.endpoints]
-    return Endpoints(replicas, message.valid_ms / 1000)
+    return Endpoints(list(map(_endpoint, message.endpoints)), message.valid_ms / 1000)

@@ -14,11 +14,12 @@ from typing import Any, Generic, TypeVar
 import grpc
 from google.protobuf.message import Message
 from tieback.v1 import content_pb2
+from tieback_contract.converters import read_truncated
+from tieback_contract.encodings import Truncated
 from tieback_contract.field_path import FieldPath, at
 
-from tieback_client import reading
 from tieback_client.errors import InternalError, NothingWritten, Overloaded, TiebackError, Unavailable
-from tieback_client.reports import CallInfo, Truncated
+from tieback_client.reports import CallInfo
 from tieback_client.rpc import ContractRpc
 from tieback_client.status import from_status
 from tieback_client.writes import Acknowledgement, WriteReport, WriteResult
@@ -182,7 +183,7 @@ def write_result(name: str, status: Any, ingested: Any = None) -> WriteResult:
         name,
         error,
         truncated_sections=ingested.truncated_sections,
-        truncated=reading.truncated(ingested.truncated),
+        truncated=read_truncated(ingested.truncated),
         split_sections=ingested.split_sections,
         added_sections=ingested.added_sections,
     )

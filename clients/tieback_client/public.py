@@ -35,7 +35,7 @@ from tieback_contract.claims import (
 from tieback_contract.collections import Moving, Snapshot, Source
 from tieback_contract.conversation import ChatMessage, ChatRole
 from tieback_contract.demonstrations import Demonstration, StoredDemonstration
-from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Label, Reduction
+from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Label, Reduction, Truncated
 from tieback_contract.fusion import Fused, FusePart, IgnoredDimensions, RoutingExplanation
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.heads import Head
@@ -49,18 +49,19 @@ from tieback_contract.operations import OperationState
 from tieback_contract.predictions import Prediction
 from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 from tieback_contract.reports import Cost, Dropped, DroppedSection, Stage, Timing
+from tieback_contract.server import Endpoint, ServiceState
 from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 
 from tieback_client.async_client import AsyncClient
 from tieback_client.async_operation import AsyncOperation
 from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
-from tieback_client.catalog import Drift, Health, Method, Model, ServerInfo, ServiceState, Space
+from tieback_client.catalog import Drift, Health, Method, Model, ServerInfo, Space
 from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
 from tieback_client.content import Audio, Features, Image, Points, Text, TokenIds
 from tieback_client.documents import Collection, Item, Section
 from tieback_client.encodings import Encodings
-from tieback_client.endpoints import Endpoint, Endpoints
+from tieback_client.endpoints import Endpoints
 from tieback_client.errors import (
     AlreadyExists,
     Cancelled,
@@ -90,7 +91,7 @@ from tieback_client.operation import Operation
 from tieback_client.operations import OperationStatus
 from tieback_client.options import Hedging, Options, Retry, client_version
 from tieback_client.procedures.encoding import Candidate
-from tieback_client.reports import CallInfo, Truncated
+from tieback_client.reports import CallInfo
 from tieback_client.reranking import RerankFailure, RerankResult
 from tieback_client.results import FusedBatch, RetrievalResult, SearchResult
 from tieback_client.streams import EncodingStream, EventStream, Writes

@@ -18,7 +18,7 @@ from tieback_client.documents import Collection, Item, Section
 from tieback_client.errors import TiebackError
 from tieback_client.facts import facts
 from tieback_client.reading_token_vectors import token_vectors
-from tieback_client.reports import CallInfo, Truncated
+from tieback_client.reports import CallInfo
 from tieback_client.status import from_status
 
 MICROSECONDS = 1_000_000
@@ -48,11 +48,6 @@ def error(status: Any, info: CallInfo) -> TiebackError:
     """Why one input or item failed, in a call that went well."""
     known = {**info.metadata, "x-request-id": info.request_id}
     return from_status(status, metadata=known)
-
-
-def truncated(messages: Any) -> dict[str, Truncated]:
-    """What was not read, by space."""
-    return {one.space: Truncated(one.sections, one.tokens, one.window) for one in messages}
 
 
 def item(message: Any) -> Item:

@@ -8,13 +8,14 @@ from typing import Any
 
 from tieback.v1 import answer_pb2, content_pb2, index_pb2, reranker_pb2, router_pb2
 from tieback_contract.alignment import Reranked
+from tieback_contract.converters import read_truncated
 from tieback_contract.encodings import Label
 from tieback_contract.fusion import RoutingExplanation
 from tieback_contract.hits import Hit, Mixture, RetrievedHit, StageScore
 from tieback_contract.query import RetrievalPlan
 
 from tieback_client.codec import CODEC
-from tieback_client.reading import timing, truncated
+from tieback_client.reading import timing
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult
 
@@ -38,7 +39,7 @@ def retrieval(message: Any, info: CallInfo) -> RetrievalResult:
         labels=[_label(one) for one in message.labels],
         timing=timing(message.timing),
         plan=plan(message.plan),
-        truncated=truncated(message.truncated),
+        truncated=read_truncated(message.truncated),
         mixture=_mixture(message.mixture) if message.HasField("mixture") else None,
         call=info,
     )

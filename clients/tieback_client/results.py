@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tieback_contract.encodings import Label
+from tieback_contract.encodings import Label, Truncated
 from tieback_contract.fusion import Fused, RoutingExplanation
 from tieback_contract.hits import Hit, Mixture, RetrievedHit
 from tieback_contract.query import RetrievalPlan
 from tieback_contract.reports import Timing
 
 from tieback_client.errors import TiebackError
-from tieback_client.reports import CallInfo, Truncated
+from tieback_client.reports import CallInfo
 
 
 @dataclass(frozen=True, slots=True)

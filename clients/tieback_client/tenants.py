@@ -6,6 +6,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tieback_contract.wire import ABSENT, wire
+
 from tieback_client.reports import CallInfo
 
 
@@ -52,5 +54,5 @@ class Usage:
     """How much it may use."""
     shared: Mapping[str, Access] = field(default_factory=dict)
     """What others share with it: for each collection, by the name OWNER/NAME, what it may be used for."""
-    call: CallInfo = field(default_factory=CallInfo)
+    call: CallInfo = field(default_factory=CallInfo, metadata=wire(ABSENT))
     """How the call went."""

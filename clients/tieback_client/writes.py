@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tieback_contract.encodings import Truncated
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef
 
 from tieback_client.errors import TiebackError
-from tieback_client.reports import CallInfo, Truncated
+from tieback_client.reports import CallInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class MessageCodec:
         """
         self._converters[key] = Converter(read, fill)
 
-    def list_converter(self, name: str, read: Read, fill: Fill) -> None:
+    def list_converter(self, name: str, read: Read, fill: Fill | None = None) -> None:
         """Registers the functions of all messages of a repeated field together, by the full name of the
         message.
         """
@@ -296,6 +296,8 @@ class MessageCodec:
         if one.form == "list":
             if read == "{value}":
                 return f"list({place})", ""
+            if one.is_enum and self._unknown is None and not one.unknown:
+                return f"[e for x in {place} if (e := {read.format(value='x')})]", ""
             if one.alone:
                 return f"each_alone({element}, {place})", ""
             return f"[{read.format(value='x')} for x in xs] if (xs := {place}) else []", element
@@ -318,7 +320,7 @@ class MessageCodec:
         if self._unknown is None:
             known[0] = one.unknown
             return _Lenient(one.unknown, known)
-        if one.default is not MISSING:
+        if one.default is not MISSING and one.form == "one":
             known[0] = one.default
         return _Strict(one.kind, self._unknown, known)
 

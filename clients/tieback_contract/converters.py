@@ -9,6 +9,7 @@ from typing import Any
 from tieback_contract import parameters, tensors
 from tieback_contract.answers import AnswerAction
 from tieback_contract.codec import MessageCodec
+from tieback_contract.encodings import Truncated
 from tieback_contract.locators import Locator
 from tieback_contract.vectors import MultiVector, SparseVector, Vector
 
@@ -27,6 +28,7 @@ def with_converters(codec: MessageCodec) -> MessageCodec:
     codec.converter("google.protobuf.Struct", parameters.read_parameters, parameters.fill_parameters)
     codec.converter("google.protobuf.Timestamp", read_moment, fill_moment)
     codec.list_converter("tieback.v1.SpaceWeight", tensors.read_weights, tensors.fill_weights)
+    codec.list_converter("tieback.v1.Truncated", read_truncated, _fill_truncated)
     codec.list_converter("tieback.v1.HeadClass", _read_classes, _fill_classes)
     codec.list_converter("tieback.v1.ActionProbability", _read_probabilities, _fill_probabilities)
     return codec
@@ -64,3 +66,13 @@ def _read_classes(messages: Any) -> dict[str, int]:
 def _fill_classes(messages: Any, classes: Mapping[str, int]) -> None:
     for label, count in classes.items():
         messages.add(label=label, example_count=count)
+
+
+def read_truncated(messages: Any) -> dict[str, Truncated]:
+    """By space, what it did not read."""
+    return {one.space: Truncated(one.sections, one.tokens, one.window) for one in messages}
+
+
+def _fill_truncated(messages: Any, truncated: Mapping[str, Truncated]) -> None:
+    for space, one in truncated.items():
+        messages.add(space=space, sections=one.sections, tokens=one.tokens, window=one.window)

@@ -86,3 +86,20 @@ class Encoding:
     """The layer whose states were pooled; None where the space offers no layers."""
     adapter: AppliedAdapter | None = None
     """The expert of a merged model whose weights made the vectors; None for the merged weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """What a space did not read of sections, or of a query."""
+
+    sections: int
+    """Sections, or texts of a query, that it did not read to their end."""
+    tokens: int
+    """Tokens of those that it did not read."""
+    window: int
+    """Tokens that it reads of one at most, special tokens included."""
+
+    def __add__(self, other: Truncated) -> Truncated:
+        return Truncated(
+            self.sections + other.sections, self.tokens + other.tokens, max(self.window, other.window)
+        )

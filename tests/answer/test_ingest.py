@@ -18,9 +18,9 @@ from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
 from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.encoding import Truncated
 from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import LongTexts
+from tieback_contract.encodings import Truncated
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
@@ -131,7 +131,7 @@ async def test_a_text_that_is_cut_off_is_reported_with_the_spaces_and_what_they_
     cut = await platform.answerer.ingest("library", items, long_texts=LongTexts.TRUNCATE)
 
     assert [(result.error, result.truncated_sections) for result in cut.results] == [(None, 1), (None, 0)]
-    assert cut.results[0].truncated == [Truncated("words-a", 1, 2, 8)]
+    assert cut.results[0].truncated == {"words-a": Truncated(1, 2, 8)}
     assert [present(s.content).data for s in (await platform.index.get_item("library", "long")).sections] == [
         LONG,
         "short",

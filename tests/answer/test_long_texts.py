@@ -17,9 +17,10 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
 from tieback.core.pieces import pieces
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.encoding import SplitPiece, SplitReply, SplitTextsRequest, Truncated
+from tieback.core.types.encoding import SplitPiece, SplitReply, SplitTextsRequest
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
+from tieback_contract.encodings import Truncated
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -50,7 +51,7 @@ async def test_every_space_reads_all_of_a_long_text(platform: Platform) -> None:
     result, sections = await stored(platform, section(STORY))
 
     assert result.truncated_sections == 0
-    assert result.truncated == []
+    assert result.truncated == {}
     assert all(len(text_of(one).split()) <= 8 for one in sections)
     hits = (await platform.answerer.retrieve(retrieval("library", [words("keeper was gone")], limit=1))).hits
     assert "The keeper was gone." in hits[0].hit.text
@@ -225,9 +226,9 @@ async def test_a_long_query_is_read_as_far_as_each_space_reads_and_what_is_left_
 
     long, short = await found(STORY), await found("lamp")
 
-    assert long.truncated == [Truncated("words-a", 1, 12, 8)]
+    assert long.truncated == {"words-a": Truncated(1, 12, 8)}
     assert not long.routing.degraded
-    assert short.truncated == []
+    assert short.truncated == {}
 
 
 async def test_many_sections_are_written_in_steps_and_every_item_whole(platform: Platform) -> None:
@@ -252,7 +253,7 @@ async def test_every_part_of_a_long_text_leaves_room_for_its_heading(platform: P
 
     assert all(len(text_of(one).split()) <= 4 for one in sections)
     assert "".join(STORY[slice(*present(one.span))] for one in sections) == STORY
-    assert (result.truncated, result.truncated_sections) == ([], 0)
+    assert (result.truncated, result.truncated_sections) == ({}, 0)
 
 
 async def test_the_first_part_needs_no_heading_where_it_begins_with_it_and_the_others_have_one(
@@ -262,7 +263,7 @@ async def test_the_first_part_needs_no_heading_where_it_begins_with_it_and_the_o
 
     assert text_of(sections[0]).startswith("The lamp was")
     assert all(len(text_of(one).split()) <= 6 for one in sections[1:])
-    assert result.truncated == []
+    assert result.truncated == {}
 
 
 def ask(text: str, **how: Any) -> RetrieveRequest:

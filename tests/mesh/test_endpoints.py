@@ -13,9 +13,9 @@ from tieback.serving.directory import Directory
 from tieback.serving.gateway import direct_endpoints
 from tieback.serving.load_report import write_load
 from tieback.serving.mesh import Mesh
-from tieback.serving.servicers.catalog import Endpoint
 from tieback.serving.settings import Settings
 from tieback.v1 import router_pb2_grpc
+from tieback_contract.server import Endpoint
 
 TARGET = "encoder:tiny"
 

@@ -20,12 +20,11 @@ from tieback.core.types.encoding import (
     EncodeReply,
     SplitPiece,
     SplitReply,
-    Truncated,
     Truncation,
 )
 from tieback.core.types.fusion import FuseReply, Role, Routing
 from tieback.core.types.grounding import GroundingCheck
-from tieback.core.types.ingestion import LongTexts
+from tieback.core.types.ingestion import IngestResult, LongTexts
 from tieback.core.types.rerank import FailedCandidate, RerankCandidate, RerankReply
 from tieback.core.types.retrieval import QueryPart, RetrieveReply
 from tieback.core.types.search import Reached, SearchReply
@@ -46,7 +45,7 @@ from tieback_contract.answers import (
 from tieback_contract.arrays import Box
 from tieback_contract.claims import Citation, NotCheckedReason, Verdict, VerdictLabel
 from tieback_contract.collections import Snapshot
-from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Reduction
+from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Reduction, Truncated
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused, IgnoredDimensions
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
@@ -336,7 +335,10 @@ SAMPLES: dict[str, list[Any]] = {
         SplitReply([[SplitPiece((0, 9), 3), SplitPiece((5, 12), 4)], errors.InvalidInput("bad")], 126, TIMING)
     ],
     "token_vectors": [TOKEN_VECTORS],
-    "truncated": [[Truncated("minilm", 2, 300, 128)]],
+    "ingest_result": [
+        IngestResult("a", None, 1, {"minilm": Truncated(2, 300, 128)}, 1, 2),
+        IngestResult("b", errors.InvalidInput("bad", field=at("items", 0))),
+    ],
     "truncation": list(Truncation),
     "usage": [
         TenantUsage(Principal(), 1, 2, 3),

@@ -17,13 +17,14 @@ from tieback.reranker import Reranker
 from tieback.router import Component, Router
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.answer import AnswerServicer
-from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, ServiceState
+from tieback.serving.servicers.catalog import CatalogServicer, JointSpace
 from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.servicers.index import IndexServicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
+from tieback_contract.server import ServiceState
 
 from support.bag_of_words import WIDTH, BagOfWords, card
 

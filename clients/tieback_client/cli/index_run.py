@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.encodings import Truncated
+
 from tieback_client.cli.file_items import digest_of, items_of, read_within
 from tieback_client.cli.found import FoundItems
 from tieback_client.cli.indexed import IndexedItems
@@ -17,7 +19,6 @@ from tieback_client.cli.walking import Walk
 from tieback_client.documents import Item
 from tieback_client.errors import TiebackError
 from tieback_client.files.opened import Opened
-from tieback_client.reports import Truncated
 from tieback_client.writes import WriteResult
 from tieback_client.writing_items import sections
 

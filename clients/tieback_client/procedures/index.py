@@ -119,7 +119,7 @@ def delete_collection(name: str, *, timeout: float | None = None) -> Procedure[N
 def usage(*, timeout: float | None = None) -> Procedure[Usage]:
     """Who calls: the token's tenant and role, what others share with it, what it stores and may store."""
     reply = yield UnaryCall(RPCS["GetUsage"], index_pb2.GetUsageRequest(), timeout)
-    return reading_server.usage(reply.message.usage, reply.info)
+    return reading_server.usage(reply.message.usage, call=reply.info)
 
 
 def record_source(

@@ -60,7 +60,7 @@ def methods(family: str = "", *, timeout: float | None = None) -> Procedure[list
 def server_info(*, timeout: float | None = None) -> Procedure[ServerInfo]:
     """The server's version, its limits, and the state of its services."""
     reply = yield UnaryCall(RPCS["GetServerInfo"], catalog_pb2.GetServerInfoRequest(), timeout)
-    return reading_server.server_info(reply.message, reply.info)
+    return reading_server.server_info(reply.message, call=reply.info)
 
 
 def endpoints(service: str, *, timeout: float | None = None) -> Procedure[Endpoints]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tieback_contract.arrays import Array
-from tieback_contract.encodings import Encoding
+from tieback_contract.encodings import Encoding, Truncated
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused, RoutingExplanation
 from tieback_contract.modality import Modality
@@ -18,7 +18,7 @@ from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncated, Truncation
+from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.retrieval import QueryPart
 from tieback.models.learned.query_composition import LearnedComposition, rows_of
 from tieback.ports import EncoderPort
@@ -49,7 +49,7 @@ class Composing:
 
     async def compose(
         self, name: str, query: Sequence[QueryPart], space: SpaceRef, watch: Stopwatch, deadline: Deadline
-    ) -> tuple[Fused, Sequence[Truncated]]:
+    ) -> tuple[Fused, Mapping[str, Truncated]]:
         """The query's vector in that space, and what was not read of the words; the query was checked.
 
         InvalidInput where the composition is of another space; whatever goes wrong with the encoders.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tieback_contract.encodings import Label
+from tieback_contract.encodings import Label, Truncated
 from tieback_contract.field_path import at
 from tieback_contract.fusion import FusePart
 from tieback_contract.recognition import RecognisedText
@@ -17,7 +17,6 @@ from tieback.answer.splitting import Split
 from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content, Section
-from tieback.core.types.encoding import Truncated
 
 TOGETHER = 1024
 """Sections that are encoded and written at once, where items have fewer: a bound on messages and memory."""
@@ -46,7 +45,7 @@ class Draft:
     recognised: RecognisedText | None = None
 
     @property
-    def cut_off(self) -> Sequence[Truncated]:
+    def cut_off(self) -> Mapping[str, Truncated]:
         """What spaces did not read of it."""
         return cut_off(part.encoding for part in self.encodings)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tieback_contract.encodings import Truncated
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused, FusePart, RoutingExplanation
 from tieback_contract.vectors import Vector
@@ -20,7 +21,7 @@ from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.encoding import Truncated, Truncation
+from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.retrieval import RetrieveRequest
@@ -38,7 +39,7 @@ class Located:
     """
 
     fused: Fused
-    unread: Sequence[Truncated]
+    unread: Mapping[str, Truncated]
     second: SecondVector | None = None
 
 
@@ -94,7 +95,7 @@ class Locating:
             )
             return Located(dataclasses.replace(composed, routing=_marked(composed.routing, space)), unread)
         if len(contents) == 1 and isinstance(first, Vector) and first.space.name == space.name:
-            return Located(Fused(first, _marked(RoutingExplanation("precomputed", {}, 0.0), space)), ())
+            return Located(Fused(first, _marked(RoutingExplanation("precomputed", {}, 0.0), space)), {})
         encoders = space.encoders[Role.QUERY]
         encoded = await encoders.encode(
             contents,

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
 from tieback_contract.alignment import Reranked
+from tieback_contract.encodings import Truncated
 from tieback_contract.fusion import Fused, RoutingExplanation
 from tieback_contract.hits import Hit, RetrievedHit
 from tieback_contract.limits import Limits
@@ -48,7 +49,6 @@ from tieback.core.errors import (
     StaleCollection,
     Unsupported,
 )
-from tieback.core.types.encoding import Truncated
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback.core.types.search import SearchReply, SearchRequest, StageScores
@@ -129,7 +129,7 @@ class Retriever:
         self, retrieval: RetrieveRequest, plan: RetrievalPlan, watch: Stopwatch, deadline: Deadline
     ) -> RetrieveReply:
         fused: Fused | None = None
-        unread: Sequence[Truncated] = ()
+        unread: Mapping[str, Truncated] = {}
         second: SecondVector | None = None
         if is_chosen(plan.options.vector_search):
             try:

@@ -11,12 +11,13 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
+from tieback_contract.server import ServiceState
+
 from tieback.catalog.card import Card, GeneratorCard
 from tieback.catalog.checker_card import CheckerCard
 from tieback.core.errors import StartupError
 from tieback.serving import logs
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.catalog import ServiceState
 
 log = logging.getLogger(__name__)
 SECONDS = 15.0

@@ -11,6 +11,8 @@ import functools
 import logging
 from collections.abc import Sequence
 
+from tieback_contract.server import Endpoint, ServiceState
+
 from tieback.core.errors import StartupError
 from tieback.serving import assembly, heap, logs, targets
 from tieback.serving.byte_proxy import ByteProxy
@@ -28,7 +30,6 @@ from tieback.serving.remote import remote_ports
 from tieback.serving.replica import join_address
 from tieback.serving.scrape import MetricsListener, Scraper, machine_of_page
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.catalog import Endpoint, ServiceState
 from tieback.serving.services import SERVICES, targets_of
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
 
+from tieback_contract.server import ServiceState
+
 from tieback.serving import assembly, heap, logs, targets
 from tieback.serving.assembly import Ports
 from tieback.serving.endpoint_watch import EndpointWatch
@@ -19,7 +21,6 @@ from tieback.serving.operation_owner import acting
 from tieback.serving.plan import Plan
 from tieback.serving.server import GrpcServer
 from tieback.serving.service_context import ServiceContext
-from tieback.serving.servicers.catalog import ServiceState
 from tieback.serving.services import SERVICES
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry

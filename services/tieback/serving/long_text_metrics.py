@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter
+from tieback_contract.encodings import Truncated
 
-from tieback.core.types.encoding import Truncated
 from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import IngestResult
 
@@ -33,7 +33,7 @@ class LongTextMetrics:
             self._split.inc(result.split_sections)
             self.cut_off(result.truncated, Role.DOCUMENT)
 
-    def cut_off(self, truncated: Sequence[Truncated], role: Role) -> None:
+    def cut_off(self, truncated: Mapping[str, Truncated], role: Role) -> None:
         """Counts what was not read."""
-        for one in truncated:
-            self._tokens.labels(one.space, role.value).inc(one.tokens)
+        for space, one in truncated.items():
+            self._tokens.labels(space, role.value).inc(one.tokens)

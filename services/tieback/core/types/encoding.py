@@ -174,13 +174,3 @@ class SplitReply:
     results: Sequence[Sequence[SplitPiece] | TiebackError]
     window: int
     timing: Timing
-
-
-@dataclass(frozen=True, slots=True)
-class Truncated:
-    """What a space did not read of an item or a query: so many tokens of so many texts. It reads `window`."""
-
-    space: str
-    sections: int
-    tokens: int
-    window: int

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from tieback_contract.encodings import Truncated
 from tieback_contract.reports import Timing
+from tieback_contract.wire import wire
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.encoding import Truncated
 
 
 class LongTexts(enum.StrEnum):
@@ -28,9 +29,9 @@ class IngestResult:
     """
 
     id: str
-    error: TiebackError | None = None
+    error: TiebackError | None = field(default=None, metadata=wire("status"))
     truncated_sections: int = 0
-    truncated: Sequence[Truncated] = ()
+    truncated: Mapping[str, Truncated] = field(default_factory=dict)
     split_sections: int = 0
     added_sections: int = 0
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieback_contract.answers import AnswerStyle
-from tieback_contract.encodings import Label
+from tieback_contract.encodings import Label, Truncated
 from tieback_contract.fusion import RoutingExplanation
 from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.hits import Mixture, RetrievedHit
@@ -15,7 +15,6 @@ from tieback_contract.reports import Timing
 
 from tieback.core.types.content import Content
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
-from tieback.core.types.encoding import Truncated
 from tieback.core.types.fusion import Routing
 from tieback.core.types.search import StageScores
 
@@ -81,6 +80,6 @@ class RetrieveReply:
     labels: Sequence[Label]
     timing: Timing
     plan: RetrievalPlan
-    truncated: Sequence[Truncated] = ()
+    truncated: Mapping[str, Truncated] = field(default_factory=dict)
     steps: Sequence[StageScores] = ()
     mixture: Mixture | None = None

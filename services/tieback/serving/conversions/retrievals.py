@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from typing import Any
 
-from tieback_contract.field_path import ROOT, FieldPath, at
-from tieback_contract.hits import RetrievedHit
+from tieback_contract.field_path import ROOT, FieldPath
 from tieback_contract.query import RetrievalPlan
 
-from tieback.core.types.encoding import Truncated
+from tieback.core.errors import TiebackError
+from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.retrieval import QueryPart, RetrieveReply, RetrieveRequest
-from tieback.serving.conversions.codec import reading, writing
+from tieback.serving import failures
+from tieback.serving.conversions.codec import CODEC, reading, writing
 from tieback.serving.conversions.contents import (
     read_content,
-    read_labels,
     write_content,
-    write_labels,
 )
 from tieback.serving.conversions.frames import each
-from tieback.serving.conversions.moves import read_mixture, write_mixture
 from tieback.serving.conversions.query_options import read_query_options, write_query_options
-from tieback.serving.conversions.reports import read_timing, write_timing
 from tieback.serving.conversions.routings import (
-    read_explanation,
     read_routing,
     read_weight,
-    write_explanation,
     write_routing,
-)
-from tieback.serving.conversions.searches import (
-    read_stage_scores,
-    write_stage_scores,
 )
 from tieback.v1 import answer_pb2
 
@@ -71,46 +62,20 @@ def write_retrieval(request: RetrieveRequest) -> answer_pb2.RetrieveRequest:
 
 read_plan = reading(RetrievalPlan, answer_pb2.RetrievalPlan)
 write_plan = writing(RetrievalPlan, answer_pb2.RetrievalPlan)
-_read_hit = reading(RetrievedHit, answer_pb2.RetrievedHit)
-_write_hit = writing(RetrievedHit, answer_pb2.RetrievedHit)
+read_retrieve_reply = reading(RetrieveReply, answer_pb2.RetrieveResponse)
+write_retrieve_reply = writing(RetrieveReply, answer_pb2.RetrieveResponse)
 
 
-def read_retrieve_reply(message: answer_pb2.RetrieveResponse) -> RetrieveReply:
-    """Value that was found."""
-    return RetrieveReply(
-        each(message.hits, _read_hit, at("hits")),
-        read_explanation(message.routing),
-        read_labels(message.labels),
-        read_timing(message.timing),
-        read_plan(message.plan),
-        read_truncated(message.truncated),
-        [read_stage_scores(one) for one in message.steps],
-        read_mixture(message.mixture) if message.HasField("mixture") else None,
-    )
+def _read_status(status: Any) -> TiebackError | None:
+    return failures.from_status(status) if status.code else None
 
 
-def write_retrieve_reply(reply: RetrieveReply) -> answer_pb2.RetrieveResponse:
-    """The message of what was found."""
-    return answer_pb2.RetrieveResponse(
-        hits=[_write_hit(hit) for hit in reply.hits],
-        routing=write_explanation(reply.routing),
-        labels=write_labels(reply.labels),
-        timing=write_timing(reply.timing),
-        plan=write_plan(reply.plan),
-        truncated=write_truncated(reply.truncated),
-        steps=[write_stage_scores(one) for one in reply.steps],
-        mixture=None if reply.mixture is None else write_mixture(reply.mixture),
-    )
+def _fill_status(message: Any, error: TiebackError | None) -> None:
+    message.SetInParent()
+    if error is not None:
+        message.CopyFrom(failures.to_status(error))
 
 
-def read_truncated(messages: Iterable[answer_pb2.Truncated]) -> list[Truncated]:
-    """What spaces did not read."""
-    return [Truncated(one.space, one.sections, one.tokens, one.window) for one in messages]
-
-
-def write_truncated(truncated: Sequence[Truncated]) -> list[answer_pb2.Truncated]:
-    """The messages of what spaces did not read."""
-    return [
-        answer_pb2.Truncated(space=one.space, sections=one.sections, tokens=one.tokens, window=one.window)
-        for one in truncated
-    ]
+CODEC.converter("tieback.v1.IngestResult.status", _read_status, _fill_status)
+read_ingest_result = reading(IngestResult, answer_pb2.IngestResult)
+write_ingest_result = writing(IngestResult, answer_pb2.IngestResult)

@@ -8,7 +8,6 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
-from google.rpc import status_pb2
 from tieback_contract.field_path import at
 
 from tieback.core.bulk import in_bulk
@@ -20,7 +19,6 @@ from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.retrieval import AnswerRequest, RetrieveReply
 from tieback.ports import AnswerPort
-from tieback.serving import failures
 from tieback.serving.conversions.contents import read_item, read_long_texts
 from tieback.serving.conversions.conversations import conversation_of
 from tieback.serving.conversions.generations import (
@@ -33,8 +31,8 @@ from tieback.serving.conversions.query_options import options_of_request
 from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.retrievals import (
     read_retrieval,
+    write_ingest_result,
     write_retrieve_reply,
-    write_truncated,
 )
 from tieback.serving.conversions.token_vectors import read_token_vectors
 from tieback.serving.reading import converted
@@ -105,7 +103,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         return answer_pb2.IngestItemsResponse(
             sequence=sequence,
             results=[
-                _write_result(IngestResult(item.id, one) if isinstance(one, TiebackError) else one)
+                write_ingest_result(IngestResult(item.id, one) if isinstance(one, TiebackError) else one)
                 for item, one in zip(request.items, batch.merged(written), strict=True)
             ],
             timing=None if timing is None else write_timing(timing),
@@ -152,16 +150,4 @@ def _read_answer(request: answer_pb2.AnswerRequest) -> AnswerRequest:
         grounding=read_grounding(request.grounding, at("grounding")),
         style=read_style(request.style, at("style")),
         conversation=conversation_of(request),
-    )
-
-
-def _write_result(result: IngestResult) -> answer_pb2.IngestResult:
-    status = status_pb2.Status() if result.error is None else failures.to_status(result.error)
-    return answer_pb2.IngestResult(
-        id=result.id,
-        status=status,
-        truncated_sections=result.truncated_sections,
-        truncated=write_truncated(result.truncated),
-        split_sections=result.split_sections,
-        added_sections=result.added_sections,
     )

@@ -12,6 +12,7 @@ from tieback_contract.answers import AnswerStyle
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.query import RetrievalPlan
+from tieback_contract.server import Endpoint, ServiceState
 from tieback_contract.vectors import SpaceRef, VectorKind
 
 import tieback
@@ -20,6 +21,7 @@ from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.options import LabelRecogniser
 from tieback.core.errors import NotFound
 from tieback.core.family import Family
+from tieback.serving.conversions.codec import writing
 from tieback.serving.conversions.contents import write_modality
 from tieback.serving.conversions.generations import write_style
 from tieback.serving.conversions.retrievals import write_plan
@@ -30,19 +32,6 @@ if TYPE_CHECKING:
     from tieback import router
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ServiceState:
-    """Readiness of a service, and its number of replicas; `name` is "encoder:SPACE" or the service.
-
-    `detail` is why an endpoint ("endpoint:MODEL") cannot be asked.
-    """
-
-    name: str
-    ready: bool
-    replicas: int = 1
-    detail: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,15 +58,9 @@ class JointSpace:
         return card.name in self.encoders
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A replica that clients may call directly, with its last reported load."""
-
-    address: str
-    queued_tokens: int = 0
-    tokens_per_second: float = 0.0
-
-
+_write_limits = writing(Limits, catalog_pb2.Limits)
+_write_state = writing(ServiceState, catalog_pb2.ServiceState)
+_write_endpoint = writing(Endpoint, catalog_pb2.Endpoint)
 ENDPOINTS_MS = 10_000
 """How long clients keep a list of replicas. One that has gone is noticed at once by who calls it."""
 
@@ -200,10 +183,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         if request.service not in services:
             raise NotFound("service", request.service, services)
         return catalog_pb2.ListEndpointsResponse(
-            endpoints=[
-                catalog_pb2.Endpoint(**dataclasses.asdict(endpoint))
-                for endpoint in self._endpoints(request.service)
-            ],
+            endpoints=[_write_endpoint(endpoint) for endpoint in self._endpoints(request.service)],
             valid_ms=ENDPOINTS_MS,
         )
 
@@ -213,10 +193,8 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         """Describes the server."""
         return catalog_pb2.GetServerInfoResponse(
             version=tieback.__version__,
-            limits=catalog_pb2.Limits(**dataclasses.asdict(self._limits)),
-            services=[
-                catalog_pb2.ServiceState(**dataclasses.asdict(state)) for state in await self._states()
-            ],
+            limits=_write_limits(self._limits),
+            services=map(_write_state, await self._states()),
             retrieval=write_plan(self._retrieval),
             styles=[write_style(one) for one in self._styles],
         )

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 import grpc
+from tieback_contract.server import ServiceState
 
 from tieback.core.errors import NotFound, TiebackError, Unsupported
 from tieback.dialects import kserve_pb2 as messages
@@ -14,7 +15,6 @@ from tieback.dialects import kserve_pb2_grpc
 from tieback.doors.kserve.door import VERSION, Door
 from tieback.serving import failures
 from tieback.serving.reading import converted
-from tieback.serving.servicers.catalog import ServiceState
 from tieback.serving.servicers.request_stream import RequestStreams
 from tieback.serving.servicers.time_left import deadline_of
 
