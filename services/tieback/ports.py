@@ -138,7 +138,7 @@ class IndexPort(Protocol):
         """Removes a collection and all it holds."""
         ...
 
-    async def usage(self) -> TenantUsage:
+    async def get_usage(self) -> TenantUsage:
         """Who the running task works for, and what that tenant stores."""
         ...
 
@@ -161,7 +161,7 @@ class IndexPort(Protocol):
         """Removes items; returns how many were there. Durable when it returns."""
         ...
 
-    async def get_item(self, collection: str, item_id: str) -> Item:
+    async def get_item(self, collection: str, id: str) -> Item:
         """The item as it was written, without bytes of pictures and sounds."""
         ...
 
@@ -172,12 +172,12 @@ class IndexPort(Protocol):
         page_size: int = 0,
         page_token: str = "",
         filter: str = "",
-        sections: bool = True,
-        deadline: Deadline = NO_DEADLINE,
+        without_sections: bool = False,
+        call: Call = NO_CALL,
     ) -> tuple[list[Item], str]:
         """A page by id, and the token of the next one. A page ends early where its items are large.
 
-        Without `sections`, items have none, and none is read.
+        `without_sections`, items have none, and none is read.
         """
         ...
 
@@ -192,7 +192,7 @@ class StoredItemsPort(Protocol):
     Whoever may read a collection may read an original.
     """
 
-    async def original(self, collection: str, item_id: str, section_id: str) -> Content:
+    async def get_original(self, collection: str, item_id: str, section_id: str) -> Content:
         """What a section was encoded from; the text of a text. NotFound where it was not kept."""
         ...
 

@@ -86,8 +86,8 @@ async def test_what_a_section_was_encoded_from_can_be_read(index: Index) -> None
     )
     await index.upsert("docs", [photo("a", b"red", b"green"), text])
 
-    assert (await index.stored.original("docs", "a", "1")).data == b"green"
-    assert (await index.stored.original("docs", "b", "1")).data == "words"
+    assert (await index.stored.get_original("docs", "a", "1")).data == b"green"
+    assert (await index.stored.get_original("docs", "b", "1")).data == "words"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ async def test_an_original_that_cannot_be_read_says_why(
         path.unlink()
 
     with pytest.raises(NotFound, match=said) as error:
-        await index.stored.original("docs", item, section)
+        await index.stored.get_original("docs", item, section)
 
     assert error.value.reason == reason
 
@@ -119,9 +119,9 @@ async def test_originals_are_read_by_those_a_collection_is_shared_with_and_nobod
         "acme", shared={CollectionKey("globex", "docs"): Share(AccessLevel.READ, TenantQuota())}
     )
 
-    read = await begun(guest, index.stored.original("globex/docs", "a", "0"))
+    read = await begun(guest, index.stored.get_original("globex/docs", "a", "0"))
     with pytest.raises(NotFound, match="collection"):
-        await begun(Principal("acme"), index.stored.original("globex/docs", "a", "0"))
+        await begun(Principal("acme"), index.stored.get_original("globex/docs", "a", "0"))
 
     assert read.data == b"red"
     await index.close()

@@ -44,8 +44,8 @@ async def test_items_without_sections_are_those_with_them_and_large_ones_fit_a_p
     await index.upsert("docs", large)
 
     whole, token = await index.list_items("docs")
-    heads, last = await index.list_items("docs", sections=False)
-    even, _ = await index.list_items("docs", filter="even = true", sections=False)
+    heads, last = await index.list_items("docs", without_sections=True)
+    even, _ = await index.list_items("docs", filter="even = true", without_sections=True)
 
     assert (len(whole) < 10, bool(token), last) == (True, True, "")
     assert [(one.id, one.title, one.metadata, one.sections) for one in heads] == [

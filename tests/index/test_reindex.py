@@ -236,11 +236,11 @@ async def test_another_tenants_collection_is_not_found(index: Index) -> None:
 
 async def test_a_generation_counts_against_no_quota(index: Index) -> None:
     await index.upsert("docs", [item("a")])
-    before = await index.usage()
+    before = await index.get_usage()
     await index.begin_reindex("docs", NEW, WIDER)
     await encode_again(index)
 
-    assert await index.usage() == before
+    assert await index.get_usage() == before
 
 
 async def test_searches_under_way_while_the_vectors_are_replaced_find_something(index: Index) -> None:

@@ -27,8 +27,9 @@ from tieback.serving import rpcs, targets
 from tieback.serving.contract import METHODS, SERVICES
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
-from tieback.serving.remote import RemoteEncoder, remote
-from tieback.serving.remote_index import RemoteIndex
+from tieback.serving.remote import RemoteEncoder
+from tieback.serving.remote_index import remote_index
+from tieback.serving.remote_port import remote
 from tieback.v1 import generator_pb2, router_pb2
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.modality import Modality
@@ -198,7 +199,7 @@ async def test_the_retries_are_counted() -> None:
 async def test_the_index_of_another_process_ignores_the_same_dimensions(local_platform: Running) -> None:
     ref = SpaceRef("ignoring", "r1", "f1")
     async with mesh(index=[local_platform.address]) as (made, _):
-        index = RemoteIndex(made, 2**20)
+        index = remote_index(made, 2**20)
         await index.create_collection("ignoring", ref, 4)
         text = section(vector(0.9, 0, 0.1, 0, space=ref), "text")
         photo = section(vector(0.5, 0, 0, 0, space=ref), modality=Modality.IMAGE)

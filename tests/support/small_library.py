@@ -19,7 +19,7 @@ from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.answer import AnswerServicer
 from tieback.serving.servicers.catalog import CatalogServicer, JointSpace
 from tieback.serving.servicers.encoder import encoder_servicer
-from tieback.serving.servicers.index import IndexServicer
+from tieback.serving.servicers.index import index_servicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_contract.limits import Limits
@@ -65,7 +65,7 @@ class _Library:
             limits=limits,
         )
         joint = JointSpace.of(router.space, SPACES)
-        self._server.add(IndexServicer(self._index, self._index.snapshots, self._index.stored))
+        self._server.add(index_servicer(self._index, self._index.snapshots, self._index.stored))
         self._server.add(encoder_servicer(self._encoder))
         self._server.add(AnswerServicer(answerer, telemetry))
         self._server.add(

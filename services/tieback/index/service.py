@@ -18,7 +18,6 @@ from tieback_contract.query import QueryOptions
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.call import NO_CALL, Call
-from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, Unavailable
 from tieback.core.tenant import PRINCIPAL, TenantUsage
 from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
@@ -229,7 +228,7 @@ class Index(EncodedAgain):
         self._refuse_where_closed()
         await self._lifecycle.delete(name)
 
-    async def usage(self) -> TenantUsage:
+    async def get_usage(self) -> TenantUsage:
         """See `IndexPort`."""
         principal = PRINCIPAL.get()
         stored = self._owned.stored(principal.tenant)
@@ -270,14 +269,12 @@ class Index(EncodedAgain):
         """See `IndexPort`."""
         return await self._items.delete(self._opened(collection), ids)
 
-    async def get_item(self, collection: str, item_id: str) -> Item:
+    async def get_item(self, collection: str, id: str) -> Item:
         """See `IndexPort`."""
         memory = self._read_from(collection).memory
-        item = await self._readers.run(lambda _: _under_lock(memory, lambda: memory.item(item_id)))
+        item = await self._readers.run(lambda _: _under_lock(memory, lambda: memory.item(id)))
         if item is None:
-            raise NotFound(
-                "item", item_id, hint=f"collection {collection!r} holds {memory.item_count} others"
-            )
+            raise NotFound("item", id, hint=f"collection {collection!r} holds {memory.item_count} others")
         return item
 
     async def list_items(
@@ -287,8 +284,8 @@ class Index(EncodedAgain):
         page_size: int = 0,
         page_token: str = "",
         filter: str = "",
-        sections: bool = True,
-        deadline: Deadline = NO_DEADLINE,
+        without_sections: bool = False,
+        call: Call = NO_CALL,
     ) -> tuple[list[Item], str]:
         """See `IndexPort`. An item that is there throughout a listing is listed once, whatever is written.
 
@@ -302,10 +299,10 @@ class Index(EncodedAgain):
         page = IndexPage(size)
 
         def take(item_id: str) -> bool:
-            item = memory.item(item_id) if sections else memory.head(item_id)
+            item = memory.item(item_id) if not without_sections else memory.head(item_id)
             return item is None or page.take(item)
 
-        await self._readers.run(lambda check: memory.page(after, tree, take, check), deadline)
+        await self._readers.run(lambda check: memory.page(after, tree, take, check), call.deadline)
         token = self._tokens.issue(page.items[-1].id, *scope) if page.more else ""
         return page.items, token
 

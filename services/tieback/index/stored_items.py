@@ -55,7 +55,7 @@ class StoredItems:
 
         return await asyncio.to_thread(items)
 
-    async def original(self, collection: str, item_id: str, section_id: str) -> Content:
+    async def get_original(self, collection: str, item_id: str, section_id: str) -> Content:
         """See `StoredItemsPort`."""
         opened = self._owned.to_read(collection)
 

@@ -216,7 +216,7 @@ class MilvusIndex(NoReindexing):
 
         await asyncio.shield(alone())
 
-    async def usage(self) -> TenantUsage:
+    async def get_usage(self) -> TenantUsage:
         """See `IndexPort`."""
         principal = PRINCIPAL.get()
         stored = await self._run(lambda _: self._stored(principal.tenant))
@@ -298,15 +298,15 @@ class MilvusIndex(NoReindexing):
 
         return await asyncio.shield(self._run(delete, collection, threads=self._writers))
 
-    async def get_item(self, collection: str, item_id: str) -> Item:
+    async def get_item(self, collection: str, id: str) -> Item:
         """See `IndexPort`."""
 
         def get(_: Check) -> Item:
             known = self._catalog.find(collection)
-            item = self._items.get(known, item_id)
+            item = self._items.get(known, id)
             if item is None:
                 hint = f"collection {collection!r} holds {self._reader.head(known).items} others"
-                raise NotFound("item", item_id, hint=hint)
+                raise NotFound("item", id, hint=hint)
             return item
 
         return await self._run(get, collection)
@@ -318,25 +318,25 @@ class MilvusIndex(NoReindexing):
         page_size: int = 0,
         page_token: str = "",
         filter: str = "",
-        sections: bool = True,
-        deadline: Deadline = NO_DEADLINE,
+        without_sections: bool = False,
+        call: Call = NO_CALL,
     ) -> tuple[list[Item], str]:
         """See `IndexPort`. An item that is there throughout a listing is listed once, whatever is written."""
 
         def listed(check: Check) -> tuple[list[Item], str]:
-            known = self._catalog.find(collection, deadline=deadline)
+            known = self._catalog.find(collection, deadline=call.deadline)
             scope = ("items", *known.description.key, filter)
             after = self._page_tokens().read(page_token, *scope) if page_token else ""
             page = IndexPage(size_of_page(page_size))
-            passing = self._reader.passing(known, parse(filter), deadline)
-            for item in self._items.listed(known, after, passing, deadline):
+            passing = self._reader.passing(known, parse(filter), call.deadline)
+            for item in self._items.listed(known, after, passing, call.deadline):
                 check("the next items")
-                if not page.take(item if sections else replace(item, sections=[])):
+                if not page.take(item if not without_sections else replace(item, sections=[])):
                     break
             token = self._page_tokens().issue(page.items[-1].id, *scope) if page.more else ""
             return page.items, token
 
-        return await self._run(listed, collection, deadline)
+        return await self._run(listed, collection, call.deadline)
 
     async def search(self, request: SearchRequest, call: Call = NO_CALL) -> SearchReply:
         """See `IndexPort`. Scores are those of the embedded store."""

@@ -88,7 +88,7 @@ class NoReindexing:
 class NoOriginals:
     """A `StoredItemsPort` of which every call is Unsupported."""
 
-    async def original(self, collection: str, item_id: str, section_id: str) -> Content:
+    async def get_original(self, collection: str, item_id: str, section_id: str) -> Content:
         """See `StoredItemsPort`."""
         raise unsupported("originals")
 

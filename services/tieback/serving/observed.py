@@ -8,7 +8,7 @@ steps of both. What is counted of a method is data here.
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -17,14 +17,12 @@ from tieback_contract.answers import Finish, GenerationEvent
 from tieback_contract.claims import Claim, Verdict
 from tieback_contract.fusion import Fused
 
-from tieback.core.call import NO_CALL, Call
-from tieback.core.types.collection import IndexedItem, UpsertReply
+from tieback.core.call import Call
 from tieback.core.types.encoding import EncodeReply, EncodeRequest
 from tieback.core.types.fusion import FuseReply, FuseRequest, Role
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, CheckReply
-from tieback.core.types.search import SearchReply, SearchRequest
-from tieback.ports import GeneratorPort, IndexPort
+from tieback.ports import GeneratorPort
 from tieback.serving.semantic_conventions import SpanOperation, embeddings, generation, retrieval
 from tieback.serving.telemetry import Telemetry
 
@@ -86,6 +84,10 @@ OBSERVATIONS: Mapping[str, Observation] = {
     "check_grounding": Observation(
         lambda _: "check grounding", lambda _: ("grounding", "check"), seen=_checked
     ),
+    "upsert": Observation(lambda _: "upsert", lambda _: ("index", "upsert")),
+    "search": Observation(
+        lambda _: "search", lambda _: ("index", "search"), lambda one: retrieval(one.collection)
+    ),
 }
 """By the port's method; what is not here passes as it is."""
 
@@ -112,13 +114,11 @@ class _Observed:
         return method
 
 
-def _counted(
-    method: Callable[[Any, Call], Any], seen: Observation, telemetry: Telemetry
-) -> Callable[[Any, Call], Any]:
-    async def counted(request: Any, call: Call) -> Any:
+def _counted(method: Callable[..., Any], seen: Observation, telemetry: Telemetry) -> Callable[..., Any]:
+    async def counted(request: Any, *more: Any) -> Any:
         operation = None if seen.operation is None else seen.operation(request)
         with telemetry.tracing.step(seen.step(request), operation=operation) as span:
-            reply = await method(request, call)
+            reply = await method(request, *more)
             if seen.seen is not None:
                 seen.seen(telemetry, request, reply, span)
         if seen.timing is not None:
@@ -154,36 +154,3 @@ async def _generated(
                         response__finish_reasons=[str(event.reason)],
                     )
                 yield event
-
-
-class ObservedIndex:
-    """Counts writes and searches; what manages collections passes as it is."""
-
-    def __init__(self, index: IndexPort, telemetry: Telemetry) -> None:
-        self._index = index
-        self._telemetry = telemetry
-        self.create_collection = index.create_collection
-        self.update_collection = index.update_collection
-        self.get_collection = index.get_collection
-        self.list_collections = index.list_collections
-        self.delete_collection = index.delete_collection
-        self.usage = index.usage
-        self.record_source = index.record_source
-        self.delete_source = index.delete_source
-        self.delete_items = index.delete_items
-        self.get_item = index.get_item
-        self.list_items = index.list_items
-
-    async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
-        """As the index does."""
-        with self._telemetry.tracing.step("upsert"):
-            reply = await self._index.upsert(collection, items)
-        self._telemetry.observe_timing("index", "upsert", reply.timing)
-        return reply
-
-    async def search(self, request: SearchRequest, call: Call = NO_CALL) -> SearchReply:
-        """As the index does."""
-        with self._telemetry.tracing.step("search", operation=retrieval(request.collection)):
-            reply = await self._index.search(request, call)
-        self._telemetry.observe_timing("index", "search", reply.timing)
-        return reply

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
 from collections.abc import Collection as Names
-from contextlib import aclosing
-from types import SimpleNamespace
-from typing import Any, TypeAlias
+from collections.abc import Mapping
 
 from tieback.core.call import Call
 from tieback.core.types.encoding import EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
@@ -16,45 +13,9 @@ from tieback.serving import rpcs, targets
 from tieback.serving.assembly import Ports
 from tieback.serving.mesh import Mesh
 from tieback.serving.plan import Plan
-from tieback.serving.remote_call import call as asked
-from tieback.serving.remote_call import stream
-from tieback.serving.remote_index import RemoteIndex
-from tieback.serving.rpcs import Rpc
+from tieback.serving.remote_index import remote_index
+from tieback.serving.remote_port import remote
 from tieback.serving.settings import Settings
-
-Target: TypeAlias = str | Callable[[Any], str]
-"""The deployment that is called, or what chooses it by the request."""
-
-
-def remote(mesh: Mesh, known: Mapping[str, Rpc], target: Target) -> Any:
-    """The port of a service that is called on the mesh: it has the methods of these RPCs."""
-    return SimpleNamespace(
-        **{
-            rpc.name: (_events if rpc.method.response_streaming else _unary)(mesh, rpc, target)
-            for rpc in known.values()
-        }
-    )
-
-
-def _unary(mesh: Mesh, rpc: Rpc, target: Target) -> Callable[[Any, Call], Any]:
-    async def method(request: Any, call: Call) -> Any:
-        to = target if isinstance(target, str) else target(request)
-        message = rpc.request.write(request)
-        return rpc.reply.read(await asked(mesh, to, message, rpc.reply_message, call.deadline))
-
-    return method
-
-
-def _events(mesh: Mesh, rpc: Rpc, target: Target) -> Callable[[Any, Call], AsyncIterator[Any]]:
-    async def method(request: Any, call: Call) -> AsyncIterator[Any]:
-        """The events as they come; leaving the iteration cancels the call."""
-        to = target if isinstance(target, str) else target(request)
-        events = stream(mesh, to, rpc.request.write(request), rpc.reply_message, call.deadline)
-        async with aclosing(events):
-            async for event in events:
-                yield rpc.reply.read(event)
-
-    return method
 
 
 class RemoteEncoder:
@@ -87,7 +48,7 @@ def remote_ports(mesh: Mesh, plan: Plan, settings: Settings, deployments: Mappin
     ports.encoder = RemoteEncoder(mesh, [card.name for card in plan.encoders])
     # Few processes load the binding, which decides whether the router is served.
     ports.router = remote(mesh, rpcs.ROUTER, targets.ROUTER)
-    ports.index = RemoteIndex(mesh, settings.message_bytes)
+    ports.index = remote_index(mesh, settings.message_bytes)
     ports.reranker = remote(mesh, rpcs.RERANKER, targets.RERANKER) if plan.reranks else None
     if plan.answers:
         ports.generator = remote(mesh, rpcs.GENERATOR, deployments["tieback.v1.GeneratorService"])

@@ -18,7 +18,7 @@ from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import Card
 from tieback.serving import assembly, checker_service, rpcs, targets
-from tieback.serving.observed import ObservedIndex, observed
+from tieback.serving.observed import observed
 from tieback.serving.plan import Plan
 from tieback.serving.remote import RemoteEncoder
 from tieback.serving.service_context import ServiceContext
@@ -79,7 +79,7 @@ async def _index(context: ServiceContext) -> None:
     """The index on its store, locked for this process, or in Milvus."""
     from tieback.index import Index
     from tieback.index.served import ServedSpaces
-    from tieback.serving.servicers.index import IndexServicer
+    from tieback.serving.servicers.index import index_servicer
 
     settings, plan, telemetry = context.settings, context.plan, context.telemetry
     # Collections in spaces that are not served are searched by contents where one process has all models.
@@ -120,8 +120,8 @@ async def _index(context: ServiceContext) -> None:
     telemetry.index.watch(lambda: index.size)
     telemetry.loads.watch("index", "", lambda: index.load)
     context.store, context.moves = index, index.moves
-    context.ports.index = ObservedIndex(index, telemetry)
-    context.server.add(IndexServicer(context.ports.index, index.snapshots, index.stored))
+    context.ports.index = observed(index, telemetry)
+    context.server.add(index_servicer(context.ports.index, index.snapshots, index.stored))
 
 
 async def _reranker(context: ServiceContext) -> None:

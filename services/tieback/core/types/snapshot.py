@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotPart:
+class SnapshotPart(NamedTuple):
     """Some bytes of a snapshot as one file, and how many the file has in `total`."""
 
     data: bytes

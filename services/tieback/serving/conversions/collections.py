@@ -9,7 +9,7 @@ from tieback_contract.query import NO_OPTIONS
 from tieback.core.types.collection import Collection
 from tieback.core.types.fusion import Routing
 from tieback.core.types.moving import StartedMove
-from tieback.serving.conversions.codec import reading, writing
+from tieback.serving.conversions.codec import CODEC, reading, writing
 from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.query_options import read_query_options, write_query_options
 from tieback.serving.conversions.reports import read_method, write_method
@@ -72,3 +72,10 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         plan=None if collection.plan == NO_OPTIONS else write_query_options(collection.plan),
         moving=None if collection.moving is None else _write_moving(collection.moving),
     )
+
+
+def _fill_collection(message: index_pb2.Collection, collection: Collection) -> None:
+    message.CopyFrom(write_collection(collection))
+
+
+CODEC.converter(Collection, read_collection, _fill_collection)

@@ -122,6 +122,12 @@ def write_item(item: Item, *, sections: bool = True) -> content_pb2.Item:
     )
 
 
+# As an index returns it: a text's content is its text, and those of others are read by GetOriginal.
+CODEC.converter(
+    Item,
+    lambda message: read_item(message, ROOT, contents=False),
+    lambda message, item: message.CopyFrom(write_item(item)),
+)
 _TRUNCATIONS = Numbers(encoder_pb2.Truncation, Truncation, "truncation", unspecified=Truncation.REFUSE)
 read_truncation, write_truncation = _TRUNCATIONS.read, _TRUNCATIONS.write
 _CACHE_POLICIES = Numbers(encoder_pb2.CachePolicy, CachePolicy, "cache policy", unspecified=CachePolicy.USE)

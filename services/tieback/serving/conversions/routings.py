@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from tieback_contract.field_path import FieldPath, at
+from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.fusion import FusePart, IgnoredDimensions, RoutingExplanation
 
 from tieback.core.types.fusion import FuseReply, Role, Routing
@@ -70,3 +70,10 @@ def read_ignored(
 def write_ignored(ignored: Iterable[IgnoredDimensions]) -> list[router_pb2.IgnoredDimensions]:
     """The messages of what does not count of a query's vector."""
     return list(map(_write_ignored, ignored))
+
+
+CODEC.converter(
+    "tieback.v1.CreateCollectionRequest.routing",
+    lambda message: read_routing(message, ROOT),
+    CODEC.filler(Routing, router_pb2.Routing.DESCRIPTOR),
+)

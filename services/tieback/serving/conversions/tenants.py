@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota, TenantUsage
+from tieback.serving.conversions.codec import CODEC
 from tieback.serving.conversions.frames import Numbers
 from tieback.v1 import tenant_pb2
 
@@ -46,3 +47,6 @@ def read_usage(message: tenant_pb2.Usage) -> TenantUsage:
     }
     principal = Principal(message.tenant, _ROLES.members[message.role], quota, shared)
     return TenantUsage(principal, message.collection_count, message.item_count, message.byte_count)
+
+
+CODEC.converter(TenantUsage, read_usage, lambda message, usage: message.CopyFrom(write_usage(usage)))

@@ -22,7 +22,7 @@ Handler = Callable[..., Any]
 
 
 def servicer(port: object, known: Mapping[str, Rpc], **own: Handler) -> Any:
-    """The servicer of a service whose RPCs are methods of the port; `own` handlers take the place of some.
+    """The servicer of a service whose RPCs are methods of the port, and `own` handlers of others.
 
     It is of the class that was generated for the service, which the server registers it by.
     """
@@ -30,14 +30,17 @@ def servicer(port: object, known: Mapping[str, Rpc], **own: Handler) -> Any:
     _, _, name = service.rpartition(".")
     path = next(iter(known.values())).request_message.DESCRIPTOR.file.name
     stubs = importlib.import_module(path.removesuffix(".proto").replace("/", ".") + "_pb2_grpc")
-    handlers = {rpc.method.path.rpartition("/")[2]: handler(port, rpc) for rpc in known.values()}
-    return type(name, (getattr(stubs, f"{name}Servicer"),), {**handlers, **own})()
+    return type(name, (getattr(stubs, f"{name}Servicer"),), {**handlers(port, known), **own})()
 
 
-def handler(port: object, rpc: Rpc) -> Handler:
-    """The handler of an RPC, as a method of a servicer."""
-    ask = getattr(port, rpc.name)
-    return _stream(ask, rpc) if rpc.method.response_streaming else _unary(ask, rpc)
+def handlers(port: object, known: Mapping[str, Rpc]) -> dict[str, Handler]:
+    """The handlers of RPCs by their names, as methods of a servicer."""
+    return {
+        rpc.method.path.rpartition("/")[2]: (_stream if rpc.method.response_streaming else _unary)(
+            getattr(port, rpc.name), rpc
+        )
+        for rpc in known.values()
+    }
 
 
 def _unary(ask: Callable[[Any, Call], Any], rpc: Rpc) -> Handler:
@@ -58,12 +61,15 @@ def _stream(ask: Callable[[Any, Call], AsyncIterator[Any]], rpc: Rpc) -> Handler
     return handle
 
 
-async def answered(ask: Callable[[Any, Call], Any], rpc: Rpc, message: Any, call: Call) -> Any:
+async def answered(ask: Callable[..., Any], rpc: Rpc, message: Any, call: Call) -> Any:
     """The reply to a request. Elements that could not be read fail alone, where the RPC has such.
 
     Raises the first error where no element can be read.
     """
     request = await converted(lambda: rpc.request.read(message))
+    if rpc.signature is not None:
+        beside = {"call": call} if "call" in rpc.signature.parameters else {}
+        return await ask(**request.by_name, **beside)
     if rpc.alone is None:
         return await ask(request, call)
     elements: Sequence[Any] = getattr(request, rpc.alone.field)
