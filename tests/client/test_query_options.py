@@ -47,9 +47,10 @@ def test_the_message_the_keywords_and_the_methods_of_a_client_have_every_option(
 @each("one", OPTIONS)
 def test_an_option_is_described_and_has_the_family_of_the_contract(one: Option) -> None:
     field = query_pb2.QueryOptions.DESCRIPTOR.fields_by_name[one.name]
+    family: Any = annotations_pb2.method_family
 
     assert one.description.endswith(".")
-    assert field.GetOptions().Extensions[annotations_pb2.method_family] == one.family
+    assert field.GetOptions().Extensions[family] == one.family
     assert (one.range is not None) == (one.kind in (int, float))
 
 

@@ -1,17 +1,15 @@
-"""Collections between two spaces: vectors of items there, second vectors of queries, mixtures of answers."""
+"""Collections between two spaces: vectors of items there, mixtures of answers."""
 
 from __future__ import annotations
 
 from tieback_contract.field_path import FieldPath
 from tieback_contract.hits import Mixture
 
-from tieback.core.types.moving import SecondVector
 from tieback.core.types.reindexing import FollowingVectors, ReindexedPiece
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.indexed_sections import read_indexed_section, write_indexed_section
-from tieback.serving.conversions.routings import read_ignored, write_ignored
-from tieback.serving.conversions.vectors import read_vector, write_span, write_vector
+from tieback.serving.conversions.vectors import write_span
 from tieback.v1 import answer_pb2, index_pb2
 
 
@@ -41,18 +39,6 @@ def write_following(following: FollowingVectors) -> index_pb2.FollowingVectors:
             for one in following.pieces
         ],
     )
-
-
-def read_second(message: index_pb2.SecondVector, field: FieldPath) -> SecondVector:
-    """A query's vector in the space that a collection is being moved to."""
-    return SecondVector(
-        read_vector(message.vector, field["vector"]), read_ignored(message.ignored, field["ignored"])
-    )
-
-
-def write_second(second: SecondVector) -> index_pb2.SecondVector:
-    """The message of such a vector."""
-    return index_pb2.SecondVector(vector=write_vector(second.vector), ignored=write_ignored(second.ignored))
 
 
 read_mixture, write_mixture = reading(Mixture, answer_pb2.Mixture), writing(Mixture, answer_pb2.Mixture)

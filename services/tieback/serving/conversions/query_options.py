@@ -18,14 +18,13 @@ write_query_options = writing(QueryOptions, query_pb2.QueryOptions)
 _NAMES = frozenset(one.name for one in OPTIONS)
 
 
-def check_of_search(options: QueryOptions, field: FieldPath) -> QueryOptions:
-    """The options of a search. InvalidInput for one that a search does not take."""
+def check_of_search(options: QueryOptions, field: FieldPath) -> None:
+    """InvalidInput for an option that a search does not take."""
     for one in OPTIONS:
         if not one.is_of_search and getattr(options, one.name) is not None:
             raise InvalidInput(
                 f"{one.name} is taken by Retrieve and Answer, and not by Search", field=field[one.name]
             )
-    return options
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tieback_contract.field_path import ROOT, FieldPath, at
-from tieback_contract.fusion import FusePart, IgnoredDimensions, RoutingExplanation
+from tieback_contract.fusion import FusePart, RoutingExplanation
 
 from tieback.core.types.fusion import FuseReply, Role, Routing
 from tieback.serving.conversions.codec import CODEC, finite_fields, reading, writing
@@ -51,25 +51,11 @@ def _fill_input(message: router_pb2.FuseInput, parts: Sequence[FusePart]) -> Non
 CODEC.converter("tieback.v1.FuseInput", _read_input, _fill_input)
 read_explanation = reading(RoutingExplanation, router_pb2.RoutingExplanation)
 write_explanation = writing(RoutingExplanation, router_pb2.RoutingExplanation)
-_read_ignored = reading(IgnoredDimensions, router_pb2.IgnoredDimensions)
-_write_ignored = writing(IgnoredDimensions, router_pb2.IgnoredDimensions)
 read_fuse_reply, write_fuse_reply = (
     reading(FuseReply, router_pb2.FuseResponse),
     writing(FuseReply, router_pb2.FuseResponse),
 )
 CODEC.check(FusePart, finite_fields("weight"))
-
-
-def read_ignored(
-    messages: Iterable[router_pb2.IgnoredDimensions], field: FieldPath
-) -> list[IgnoredDimensions]:
-    """What does not count of a query's vector for sections of a modality."""
-    return each(messages, _read_ignored, field)
-
-
-def write_ignored(ignored: Iterable[IgnoredDimensions]) -> list[router_pb2.IgnoredDimensions]:
-    """The messages of what does not count of a query's vector."""
-    return list(map(_write_ignored, ignored))
 
 
 CODEC.converter(

@@ -9,21 +9,15 @@ from tieback_contract.hits import Hit
 
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.search import Reached, SearchReply, SearchRequest, StageScores
-from tieback.serving.conversions.codec import reading, writing
+from tieback.serving.conversions.codec import CODEC, reading, writing
 from tieback.serving.conversions.contents import (
     read_item,
-    read_modality,
     write_item,
-    write_modality,
 )
 from tieback.serving.conversions.frames import each, finite, optional
 from tieback.serving.conversions.indexed_sections import read_indexed_section, write_indexed_section
-from tieback.serving.conversions.moves import read_following, read_second, write_following, write_second
-from tieback.serving.conversions.query_options import (
-    check_of_search,
-    read_query_options,
-    write_query_options,
-)
+from tieback.serving.conversions.moves import read_following, write_following
+from tieback.serving.conversions.query_options import check_of_search
 from tieback.serving.conversions.reports import (
     MICROSECONDS,
     microseconds,
@@ -32,11 +26,7 @@ from tieback.serving.conversions.reports import (
     write_method,
     write_timing,
 )
-from tieback.serving.conversions.routings import read_ignored, write_ignored
-from tieback.serving.conversions.vectors import read_vector, write_vector
 from tieback.v1 import index_pb2
-
-OPTIONS = at("options")
 
 
 def read_indexed_item(message: index_pb2.IndexedItem, field: FieldPath) -> IndexedItem:
@@ -57,54 +47,15 @@ def write_indexed_item(item: IndexedItem) -> index_pb2.IndexedItem:
     )
 
 
-def read_search_request(message: index_pb2.SearchRequest) -> SearchRequest:
-    """What is searched for, and how."""
-    return SearchRequest(
-        collection=message.collection,
-        vector=optional(message, "vector", read_vector),
-        text=message.text,
-        limit=message.limit,
-        filter=message.filter,
-        explain=message.explain,
-        ignored=read_ignored(message.ignored, at("ignored")),
-        multi_vectors=message.multi_vectors,
-        token_vectors=message.token_vectors,
-        vectors=message.vectors,
-        signals=list(message.signals),
-        second=optional(message, "second", read_second),
-        first_modality=read_modality(message.first_modality, at("first_modality"))
-        if message.first_modality
-        else None,
-        related_from=finite(message.related_from, at("related_from"))
-        if message.HasField("related_from")
-        else None,
-        fill_up=message.fill_up,
-        options=check_of_search(read_query_options(message.options, OPTIONS), OPTIONS),
-    )
+def _check_search(request: SearchRequest) -> None:
+    if request.related_from is not None:
+        finite(request.related_from, at("related_from"))
+    check_of_search(request.options, at("options"))
 
 
-def write_search_request(request: SearchRequest) -> index_pb2.SearchRequest:
-    """The message of what is searched for."""
-    return index_pb2.SearchRequest(
-        collection=request.collection,
-        vector=None if request.vector is None else write_vector(request.vector),
-        text=request.text,
-        limit=request.limit,
-        filter=request.filter,
-        explain=request.explain,
-        ignored=write_ignored(request.ignored),
-        multi_vectors=request.multi_vectors,
-        token_vectors=request.token_vectors,
-        vectors=request.vectors,
-        signals=request.signals,
-        second=None if request.second is None else write_second(request.second),
-        first_modality=None if request.first_modality is None else write_modality(request.first_modality),
-        related_from=request.related_from,
-        fill_up=request.fill_up,
-        options=write_query_options(request.options),
-    )
-
-
+CODEC.check(SearchRequest, _check_search)
+read_search_request = reading(SearchRequest, index_pb2.SearchRequest)
+write_search_request = writing(SearchRequest, index_pb2.SearchRequest)
 read_hit, write_hit = reading(Hit, index_pb2.Hit), writing(Hit, index_pb2.Hit)
 read_stage_scores = reading(StageScores, index_pb2.StageScores)
 write_stage_scores = writing(StageScores, index_pb2.StageScores)
