@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.answer.reranking import ranked
+from tieback.answer.ranked import ranked
 from tieback.catalog.catalog import Catalog
 from tieback.core.call import NO_CALL
 from tieback.core.types.collection import IndexedItem, IndexedSection

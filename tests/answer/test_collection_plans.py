@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.queries import photo, words
 from support.requests import answered, retrieval
-from tieback.answer.plan import DEFAULT_PLAN, filled
-from tieback.answer.plan_checks import check_known, checked_plan
+from tieback.answer.plan import DEFAULT_PLAN, check_known, checked_plan, with_plan
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.retrieval import QueryPart, RetrieveReply
-from tieback.index.query_plans import check_plan
+from tieback.query_stages import NO_MODELS, Models, check_plan
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import Granularity, QueryOptions
@@ -81,22 +80,22 @@ def test_a_reranker_that_the_server_does_not_have_any_more_is_named_with_the_way
     plan = QueryOptions(reranker=MethodChoice("gone"))
 
     with pytest.raises(Unsupported, match="reranker 'gone', which this server does not have") as refused:
-        check_known("library", plan, ("there",), None)
+        check_known("library", plan, Models(["there"], ""))
 
     assert "tieback collections set library" in str(refused.value)
 
 
 def test_a_reranker_that_the_server_never_had_is_not_kept() -> None:
-    check_plan(QueryOptions(reranker=MethodChoice("there")), ["there"])
+    check_plan(QueryOptions(reranker=MethodChoice("there")), Models(["there"]))
     with pytest.raises(NotFound, match=r"late_interaction, none.*there"):
-        check_plan(QueryOptions(reranker=MethodChoice("gone")), ["there"])
+        check_plan(QueryOptions(reranker=MethodChoice("gone")), Models(["there"]))
 
 
 def test_a_learned_ranking_that_the_server_does_not_have_is_named() -> None:
     plan = QueryOptions(ranker=MethodChoice("linear"))
 
     with pytest.raises(Unsupported, match=r"ranker 'linear'.*its ranker is none"):
-        check_known("library", plan, (), None)
+        check_known("library", plan, Models((), ""))
 
 
 FIELDS: dict[str, Sequence[Any]] = {
@@ -122,12 +121,12 @@ def test_no_plan_that_is_kept_makes_a_query_wrong_that_is_right_without_it(
     request = retrieval("library", [photo(200, 0, 0) if photographed else words("moon")], **asked)
     try:
         check_plan(plan)
-        checked_plan(request, Limits(), DEFAULT_PLAN, ())
+        checked_plan(request, Limits(), DEFAULT_PLAN, NO_MODELS)
     except InvalidInput:
         return
 
-    both = filled(request, plan)
-    found = checked_plan(both, Limits(), DEFAULT_PLAN, ())
+    both = with_plan(request, plan)
+    found = checked_plan(both, Limits(), DEFAULT_PLAN, NO_MODELS)
 
     for name, value in asked.items():
         assert value is None or getattr(both.options, name) == value

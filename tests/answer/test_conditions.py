@@ -97,7 +97,7 @@ async def test_a_collection_without_regions_is_not_searched_under_what_was_learn
         await library.ask(photo(*RED), condition="hue")
     await library.close()
 
-    assert str(refused.value.field) == "condition"
+    assert str(refused.value.field) == "options.condition"
 
 
 @pytest.mark.parametrize("regions", [True, False])

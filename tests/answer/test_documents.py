@@ -162,7 +162,7 @@ async def test_evidence_is_the_two_best_sections_of_each_document(library: Platf
 
 @pytest.mark.parametrize(
     ("how", "field"),
-    [({"collapse_pieces": True}, "collapse_pieces"), ({"hits_per_item": 1}, "hits_per_item")],
+    [({"collapse_pieces": True}, "options.collapse_pieces"), ({"hits_per_item": 1}, "options.hits_per_item")],
 )
 async def test_what_a_search_by_documents_does_not_use_is_refused(
     library: Platform, how: dict[str, Any], field: str

@@ -101,10 +101,13 @@ async def test_diversity_reaches_the_search_and_keeps_its_order(library: Platfor
 @pytest.mark.parametrize(
     ("how", "field"),
     [
-        ({"query_expansion": MethodChoice("rocchio", {"weight": -1})}, "query_expansion.parameters.weight"),
-        ({"diversity": 2.0}, "diversity"),
-        ({"diversity": 0.5, "reranker": MethodChoice("late_interaction")}, "diversity"),
-        ({"hits_per_item": 5000}, "hits_per_item"),
+        (
+            {"query_expansion": MethodChoice("rocchio", {"weight": -1})},
+            "options.query_expansion.parameters.weight",
+        ),
+        ({"diversity": 2.0}, "options.diversity"),
+        ({"diversity": 0.5, "reranker": MethodChoice("late_interaction")}, "options.diversity"),
+        ({"hits_per_item": 5000}, "options.hits_per_item"),
     ],
 )
 async def test_what_the_plan_cannot_use_is_refused_with_the_field(

@@ -69,4 +69,4 @@ async def test_a_query_without_words_is_refused(notes: Platform) -> None:
     with pytest.raises(InvalidInput, match="no words") as refusal:
         await first(notes, photo(250, 10, 10), 1)
 
-    assert str(refusal.value.field) == "highlights"
+    assert str(refusal.value.field) == "options.highlights"

@@ -111,7 +111,7 @@ async def test_what_does_not_go_with_a_ranker_is_refused_by_its_field(
     with pytest.raises(InvalidInput, match=next(iter(how))) as refusal:
         await library.answerer.retrieve(ask("tide", ranker=LINEAR, **how))
 
-    assert str(refusal.value.field) == "ranker"
+    assert str(refusal.value.field) == "options.ranker"
 
 
 async def test_an_unknown_ranker_is_refused_with_the_choices(library: Platform) -> None:
@@ -120,11 +120,11 @@ async def test_an_unknown_ranker_is_refused_with_the_choices(library: Platform) 
     with pytest.raises(InvalidInput) as refusal:
         await library.answerer.retrieve(ask("tide", ranker=MethodChoice("linear", {"weights": 3})))
 
-    assert str(refusal.value.field) == "ranker.parameters.weights"
+    assert str(refusal.value.field) == "options.ranker.parameters.weights"
 
 
 async def test_a_server_without_a_ranker_refuses_one(library: Platform) -> None:
-    library.answerer._retriever._ranker = None
+    answerer = library.rebuilt(ranker=None)
 
     with pytest.raises(Unsupported, match="TIEBACK_ARTIFACTS"):
-        await library.answerer.retrieve(ask("tide", ranker=LINEAR))
+        await answerer.retrieve(ask("tide", ranker=LINEAR))

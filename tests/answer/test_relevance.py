@@ -85,7 +85,7 @@ async def test_a_relevance_beyond_one_is_refused(documentation: Platform) -> Non
     with pytest.raises(InvalidInput) as raised:
         await documentation.answerer.retrieve(ask(words("coffee"), min_relevance=1.5))
 
-    assert str(raised.value.field) == "min_relevance"
+    assert str(raised.value.field) == "options.min_relevance"
 
 
 def test_relevance_grows_with_the_similarity_and_with_the_words_and_stays_within_0_and_1() -> None:

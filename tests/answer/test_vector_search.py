@@ -57,12 +57,12 @@ async def test_the_plan_says_what_a_wanted_recall_chose(library: Platform) -> No
 @each(
     "asked, field",
     [
-        ({"hybrid": False, "rank_fusion": DEFAULT_RANK_FUSION}, "rank_fusion"),
-        ({"vector_search": MethodChoice("none"), "rank_fusion": DEFAULT_RANK_FUSION}, "rank_fusion"),
-        ({"vector_search": MethodChoice("none"), "hybrid": False}, "hybrid"),
-        ({"vector_search": MethodChoice("none"), "balance_modalities": True}, "balance_modalities"),
+        ({"hybrid": False, "rank_fusion": DEFAULT_RANK_FUSION}, "options.rank_fusion"),
+        ({"vector_search": MethodChoice("none"), "rank_fusion": DEFAULT_RANK_FUSION}, "options.rank_fusion"),
+        ({"vector_search": MethodChoice("none"), "hybrid": False}, "options.hybrid"),
+        ({"vector_search": MethodChoice("none"), "balance_modalities": True}, "options.balance_modalities"),
         ({"vector_search": MethodChoice("none"), "routing": Routing("uniform")}, "routing"),
-        ({"vector_search": MethodChoice("within", {"least": 1})}, "vector_search.parameters.least"),
+        ({"vector_search": MethodChoice("within", {"least": 1})}, "options.vector_search.parameters.least"),
     ],
 )
 async def test_an_option_that_the_searches_do_not_use_is_refused(
@@ -79,4 +79,4 @@ async def test_a_photo_cannot_be_searched_for_by_words_alone(library: Platform) 
     with pytest.raises(InvalidInput) as refused:
         await library.answerer.retrieve(retrieval("library", [photo(250, 10, 10)], vector_search=how))
 
-    assert str(refused.value.field) == "vector_search"
+    assert str(refused.value.field) == "options.vector_search"

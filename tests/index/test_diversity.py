@@ -166,11 +166,11 @@ async def test_hits_per_item_diversity_and_collapsing_work_together(index: Index
 @each(
     "wrong, field",
     [
-        ({"diversity": 1.5}, "diversity"),
-        ({"diversity": -0.1}, "diversity"),
-        ({"diversity": float("nan")}, "diversity"),
-        ({"hits_per_item": -1}, "hits_per_item"),
-        ({"hits_per_item": 1001}, "hits_per_item"),
+        ({"diversity": 1.5}, "options.diversity"),
+        ({"diversity": -0.1}, "options.diversity"),
+        ({"diversity": float("nan")}, "options.diversity"),
+        ({"hits_per_item": -1}, "options.hits_per_item"),
+        ({"hits_per_item": 1001}, "options.hits_per_item"),
     ],
 )
 async def test_what_is_out_of_range_is_refused_with_the_field(

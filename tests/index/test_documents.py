@@ -276,7 +276,7 @@ async def test_diversity_and_feedback_are_of_documents(index: Index) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "field"),
-    [({"collapse_pieces": True}, "collapse_pieces"), ({"hits_per_item": 1}, "hits_per_item")],
+    [({"collapse_pieces": True}, "options.collapse_pieces"), ({"hits_per_item": 1}, "options.hits_per_item")],
 )
 async def test_what_a_search_by_documents_does_not_use_is_refused(
     index: Index, wrong: dict[str, Any], field: str

@@ -213,13 +213,13 @@ async def test_none_and_nothing_search_once(seas: Index) -> None:
 @pytest.mark.parametrize(
     ("asked", "field"),
     [
-        ({"text": "x", "query_expansion": rocchio(weight=0)}, "query_expansion.parameters.weight"),
-        ({"text": "x", "query_expansion": rocchio(magic=1)}, "query_expansion.parameters.magic"),
-        ({"text": "!?", "query_expansion": rocchio()}, "query_expansion"),
+        ({"text": "x", "query_expansion": rocchio(weight=0)}, "options.query_expansion.parameters.weight"),
+        ({"text": "x", "query_expansion": rocchio(magic=1)}, "options.query_expansion.parameters.magic"),
+        ({"text": "!?", "query_expansion": rocchio()}, "options.query_expansion"),
         ({"query_expansion": rocchio()}, "vector"),
         (
             {"text": "x", "query_expansion": MethodChoice("none", {"terms": 1})},
-            "query_expansion.parameters.terms",
+            "options.query_expansion.parameters.terms",
         ),
     ],
 )

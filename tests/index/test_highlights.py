@@ -79,7 +79,7 @@ async def test_the_sections_of_documents_have_theirs(texts: Index) -> None:
 
 @pytest.mark.parametrize(
     ("how", "match"),
-    [({"text": "a", "highlights": 101}, "1 to 100"), ({"vector": NORTH, "highlights": 1}, "words")],
+    [({"text": "a", "highlights": 101}, "0 to 100"), ({"vector": NORTH, "highlights": 1}, "words")],
 )
 async def test_a_number_out_of_range_and_a_search_without_words_are_refused(
     texts: Index, how: dict[str, object], match: str
@@ -87,4 +87,4 @@ async def test_a_number_out_of_range_and_a_search_without_words_are_refused(
     with pytest.raises(InvalidInput, match=match) as refusal:
         await searched(texts, "docs", **how)  # type: ignore[arg-type]
 
-    assert str(refusal.value.field) == "highlights"
+    assert str(refusal.value.field) == "options.highlights"

@@ -121,7 +121,7 @@ async def test_a_wrong_fusion_method_or_parameter_is_refused(library: Index) -> 
         await searched(library, "docs", vector=north, text="x", rank_fusion=how)
 
     assert "reciprocal_rank" in unknown.value.choices
-    assert str(wrong.value.field) == "rank_fusion.parameters.k"
+    assert str(wrong.value.field) == "options.rank_fusion.parameters.k"
 
 
 async def test_a_filter_holds_for_vectors_and_for_words(library: Index) -> None:
@@ -172,7 +172,7 @@ NORTH = vector(1, 0, 0, 0)
         ({"text": "x" * 20_000}, "text"),
         ({"text": "a\ud800"}, "text"),
         ({"text": "x", "filter": "year >"}, "filter"),
-        ({"text": "x", "balance_modalities": True}, "balance_modalities"),
+        ({"text": "x", "balance_modalities": True}, "options.balance_modalities"),
         ({"text": "x", "ignored": [IgnoredDimensions(Modality.TEXT, 0, 1)]}, "ignored"),
         ({"vector": NORTH, "ignored": [IgnoredDimensions(Modality.TEXT, 0, 1)] * 257}, "ignored"),
         ({"vector": NORTH, "ignored": [IgnoredDimensions(Modality.TEXT, 1, 1)]}, "ignored[0].end"),

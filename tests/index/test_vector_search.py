@@ -187,21 +187,21 @@ async def test_within_a_similarity_the_best_region_counts_half(index: Index) -> 
 @each(
     "asked, field",
     [
-        ({"text": "x", "vector_search": EXACT}, "vector_search"),
+        ({"text": "x", "vector_search": EXACT}, "options.vector_search"),
         ({"vector": NORTH, "vector_search": NONE}, "vector"),
-        ({"vector": NORTH, "rank_fusion": MethodChoice("reciprocal_rank")}, "rank_fusion"),
-        ({"text": "x", "rank_fusion": MethodChoice("reciprocal_rank")}, "rank_fusion"),
+        ({"vector": NORTH, "rank_fusion": MethodChoice("reciprocal_rank")}, "options.rank_fusion"),
+        ({"text": "x", "rank_fusion": MethodChoice("reciprocal_rank")}, "options.rank_fusion"),
         (
             {"vector": NORTH, "vector_search": MethodChoice("wanted_recall", {"recall": 1.01})},
-            "vector_search.parameters.recall",
+            "options.vector_search.parameters.recall",
         ),
         (
             {"vector": NORTH, "vector_search": MethodChoice("coarse_to_fine", {"breadth": 0})},
-            "vector_search.parameters.breadth",
+            "options.vector_search.parameters.breadth",
         ),
         (
             {"vector": NORTH, "vector_search": MethodChoice("exact", {"breadth": 2})},
-            "vector_search.parameters.breadth",
+            "options.vector_search.parameters.breadth",
         ),
     ],
 )

@@ -9,19 +9,20 @@ from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.types.signals import NAMES
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.milvus import MilvusIndex
-from tieback.milvus.refusals import FIELDS, REASON
+from tieback.milvus.refusals import NOT_OFFERED, OF_COLLECTIONS, REASON
+from tieback.query_stages import BY_NAME, path_of
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity, QueryOptions
 
 NORTH = vector(1, 0, 0, 0)
 ASKED: dict[str, list[dict[str, Any]]] = {
-    "query_expansion": [{"query_expansion": MethodChoice("rocchio")}],
-    "granularity": [{"granularity": Granularity.DOCUMENT}],
+    "feedback": [{"query_expansion": MethodChoice("rocchio")}],
+    "documents": [{"granularity": Granularity.DOCUMENT}],
     "signals": [{"signals": [NAMES[0]]}],
-    "vectors": [{"vectors": True}],
+    "hit_vectors": [{"vectors": True}],
     "explain": [{"explain": True}],
-    "vector_search": [
+    "depth": [
         {"vector_search": MethodChoice("exact")},
         {"vector_search": MethodChoice("coarse_to_fine")},
         {"vector_search": MethodChoice("wanted_recall")},
@@ -30,14 +31,15 @@ ASKED: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@each("field, asked", [(field, asked) for field, each in ASKED.items() for asked in each])
+@each("name, asked", [(name, asked) for name, each in ASKED.items() for asked in each])
 async def test_a_search_for_what_is_not_offered_is_refused_by_its_field(
-    index: MilvusIndex, field: str, asked: dict[str, Any]
+    index: MilvusIndex, name: str, asked: dict[str, Any]
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
         await searched(index, "docs", vector=NORTH, **asked)
 
-    assert (str(caught.value.field), caught.value.message) == (field, FIELDS[field])
+    stage = BY_NAME[name]
+    assert (caught.value.field, caught.value.message) == (path_of(stage), NOT_OFFERED[name])
     assert caught.value.reason == REASON
 
 
@@ -57,7 +59,7 @@ async def test_a_collection_with_what_is_not_offered_is_refused_by_its_field(
     with pytest.raises(InvalidInput) as caught:
         await index.create_collection("other", SPACE, WIDTH, **asked)
 
-    assert (str(caught.value.field), caught.value.message) == (field, FIELDS[field])
+    assert (str(caught.value.field), caught.value.message) == (field, OF_COLLECTIONS[field])
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ async def test_a_plan_that_chooses_it_for_every_query_is_refused(
 
 
 def test_every_field_of_the_list_is_tried() -> None:
-    assert set(FIELDS) == {*ASKED, "codec", "token_vectors"}
+    assert set(NOT_OFFERED) == {*ASKED, "rank"}
 
 
 async def test_what_milvus_cannot_keep_of_an_item_is_refused_and_the_others_are_written(

@@ -22,12 +22,10 @@ from tieback.answer.collection_spaces import (
     RetiredSpaces,
 )
 from tieback.answer.composing import Composing
-from tieback.answer.conditions import Conditions
 from tieback.answer.degradation import Losses
 from tieback.answer.embedding import TOGETHER, Embedding
 from tieback.answer.encoding import JointInputs, Spaces
 from tieback.answer.evidence import evidence_of
-from tieback.answer.highlighting import Highlighting
 from tieback.answer.ingestion import Ingestion
 from tieback.answer.learned_order import Ranker
 from tieback.answer.moving import MovingCollections
@@ -35,9 +33,12 @@ from tieback.answer.plan import ANSWER_PLAN
 from tieback.answer.query_words import with_words, words_of
 from tieback.answer.recognition import Recognition
 from tieback.answer.reindexing import Reindexing
+from tieback.answer.rerank_times import RerankTimes
 from tieback.answer.retrieval import ENCODE_SHARE, Retriever
 from tieback.answer.single_space import SingleSpace
 from tieback.answer.splitting import Splitting
+from tieback.answer.stages.condition import Conditions
+from tieback.answer.stages.state import Server
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.answer.upgrading import Upgrading
 from tieback.core.call import NO_CALL, Call
@@ -139,13 +140,21 @@ class Answerer:
             keeps_originals=keeps_originals,
         )
         self._retriever = Retriever(
-            *(known, index, reranker, encode_share, limits),
-            reranks_words=reranks_words,
-            rerankers=rerankers,
-            ranker=ranker,
-            composing=Composing(encoder, compositions),
-            conditions=Conditions(conditions),
-            highlighting=Highlighting(encoder, highlight_space, limits),
+            Server(
+                known,
+                index,
+                encoder,
+                limits,
+                encode_share,
+                Composing(encoder, compositions),
+                Conditions(conditions),
+                RerankTimes(),
+                reranker,
+                reranks_words,
+                rerankers,
+                ranker,
+                highlight_space,
+            )
         )
         self._generator = generator
         self._evidence_limit = evidence_limit
@@ -201,7 +210,7 @@ class Answerer:
         Spaces that fail, or are past their share of the deadline, are left out and named in the explanation;
         it is an error only if none speaks.
         """
-        return await self._retriever.retrieve(request, Stopwatch(), call.deadline)
+        return await self._retriever.retrieve(request, call, Stopwatch())
 
     async def answer(
         self, request: AnswerRequest, call: Call = NO_CALL
@@ -224,7 +233,7 @@ class Answerer:
         if question != asked:
             retrieval = dataclasses.replace(retrieval, query=with_words(retrieval.query, question))
         try:
-            found = await self._retriever.retrieve(retrieval, watch, until, ANSWER_PLAN)
+            found = await self._retriever.retrieve(retrieval, Call(until), watch, ANSWER_PLAN)
         except InvalidInput as error:
             raise error.within(at("retrieval")) from None
         if question != asked:

@@ -11,11 +11,9 @@ from collections.abc import Collection as Names
 from dataclasses import dataclass
 from typing import Protocol
 
-from tieback_contract.collections import Moving
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
-from tieback_contract.query import QueryOptions
 from tieback_contract.vectors import SpaceRef
 
 from tieback.answer.degradation import Losses
@@ -179,39 +177,30 @@ class CollectionSpaces:
         self._served = {one.ref: one for one in served}
         self._known: dict[tuple[str, str], tuple[float, Collection]] = {}  # by tenant and its name for it
 
-    async def to_read(self, collection: str, deadline: Deadline) -> tuple[CollectionSpace, Routing]:
-        """A collection's space, and how its queries are weighted where they do not say.
+    async def space_of(self, found: Collection, deadline: Deadline) -> CollectionSpace:
+        """The space that queries of a collection are encoded in.
 
         Where its encoder is gone and it is being moved, that is the space that it is moved to: the index
-        leads queries of that into its own. NotFound where there is no collection; StaleCollection where its
-        space is not served any more, and cannot be loaded in time.
+        leads queries of that into its own. StaleCollection where its space is not served any more, and cannot
+        be loaded in time.
         """
-        found = await self._found(collection, deadline)
-        following = self._translating(found)
-        return following or await self.own(found, deadline), found.routing
+        return self._translating(found) or await self.own(found, deadline)
 
-    async def moving(self, collection: str, deadline: Deadline) -> Moving | None:
-        """Where a collection is being moved; None where it is in one space."""
-        return (await self._found(collection, deadline)).moving
-
-    async def following(self, collection: str, deadline: Deadline) -> CollectionSpace | None:
+    def following(self, found: Collection) -> CollectionSpace | None:
         """The served space that a collection is being moved to; None where there is none."""
-        moving = await self.moving(collection, deadline)
+        moving = found.moving
         return None if moving is None or moving.translation else self._served.get(moving.space)
+
+    def tokens_of(self, found: Collection) -> TokenSpace | None:
+        """The served space of the token vectors that a collection keeps; None where there are none of use."""
+        return self.token_spaces.serving(found.token_vectors)
 
     def _translating(self, found: Collection) -> CollectionSpace | None:
         moving = found.moving
         return self._served.get(moving.space) if moving is not None and moving.translation else None
 
-    async def plan_to_read(self, collection: str, deadline: Deadline) -> QueryOptions:
-        """How queries of a collection are answered where they do not say."""
-        return (await self._found(collection, deadline)).plan
-
-    async def tokens_to_read(self, collection: str, deadline: Deadline) -> TokenSpace | None:
-        """The served space of the token vectors that a collection keeps; None where there are none of use."""
-        return self.token_spaces.serving((await self._found(collection, deadline)).token_vectors)
-
-    async def _found(self, collection: str, deadline: Deadline) -> Collection:
+    async def found(self, collection: str, deadline: Deadline) -> Collection:
+        """The collection as it was some seconds ago. NotFound where there is none."""
         now = time.monotonic()
         key = (TENANT.get(), collection)
         kept = self._known.get(key)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from tieback_contract.alignment import Reranked
 from tieback_contract.hits import Hit, RetrievedHit
 
-from tieback.answer.reranking import ranked
+from tieback.answer.ranked import ranked
 
 
 def sections_of(hits: Sequence[Hit]) -> list[Hit]:

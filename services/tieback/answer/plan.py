@@ -7,17 +7,21 @@ defaults without a list of their own. docs/retrieval.md has the measurements beh
 from __future__ import annotations
 
 import dataclasses
+import math
 
+from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice, is_chosen
 from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 
 from tieback.answer.query_words import words_of
 from tieback.answer.relevance import RELEVANCE_FLOOR
-from tieback.core.query_choices import COMPOSITION, CONDITION, FIELD_OF, NO_WORDS, ROUTING, clashes, said
+from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.fusion import Routing
 from tieback.core.types.retrieval import RetrieveRequest
 from tieback.methods import reranking
 from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION
+from tieback.query_stages import OPTIONS, RETRIEVE, Asked, Models, check, check_values, filled
 
 NO_RERANKING = MethodChoice(reranking.NO_RERANKING)
 """Keeps the search's order."""
@@ -34,7 +38,7 @@ NEAREST = MethodChoice("nearest")
 """Searches by the vector as the collection does by itself."""
 
 DEFAULT_LIMIT, MOST_HITS = 10, 100
-FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
+FEWEST_CANDIDATES = 20
 CANDIDATES_PER_HIT = 4
 CONDITION_CANDIDATES = 200
 """Under a condition: what agrees in it may be far down the order of the search."""
@@ -71,51 +75,88 @@ ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN.but(collapse_pieces=False), fill_
 it (docs/decisions/0035). So it may rest on one item."""
 
 
-def filled(retrieval: RetrieveRequest, chosen: QueryOptions) -> RetrieveRequest:
-    """A query with what its collection chooses where it says nothing, as far as that fits what it says."""
-    options = retrieval.options
-    asked = said(options) | {
-        name
-        for name, is_asked in (
-            (COMPOSITION, bool(options.composition)),
-            (CONDITION, bool(options.condition)),
-            (ROUTING, retrieval.routing != Routing()),
-            (NO_WORDS, not words_of(retrieval.query)),
+def with_plan(request: RetrieveRequest, chosen: QueryOptions) -> RetrieveRequest:
+    """The query with what its collection chooses where it says nothing, as far as that fits what it says."""
+    return dataclasses.replace(request, options=filled(_asked(request), chosen))
+
+
+def checked_plan(
+    request: RetrieveRequest, limits: Limits, defaults: RetrievalPlan, models: Models
+) -> RetrievalPlan:
+    """The plan of a query, after checking what needs no work to be found wrong."""
+    _check_query(request, limits)
+    if not 0 <= request.limit <= MOST_HITS:
+        raise InvalidInput(f"limit is 1 to {MOST_HITS}, or 0 for {DEFAULT_LIMIT}", field="limit")
+    check(_asked(request), RETRIEVE, models)
+    return plan_of(request, defaults)
+
+
+def check_known(collection: str, chosen: QueryOptions, models: Models) -> None:
+    """Unsupported where the plan of a collection names what this server does not have."""
+    for option, value in chosen.chosen().items():
+        try:
+            check_values(QueryOptions(**{option: value}), OPTIONS, models)
+        except (InvalidInput, NotFound, Unsupported) as error:
+            name = value.name if isinstance(value, MethodChoice) else value
+            raise Unsupported(
+                f"the plan of the collection {collection!r} has the {option} {name!r}, which this server "
+                f"does not have: {error.message}. Say another {option} with the query, or change the plan: "
+                f"tieback collections set {collection}"
+            ) from None
+
+
+def _asked(request: RetrieveRequest) -> Asked:
+    """The demands of a query, as the list of stages reads them."""
+    has = {"query words": bool(words_of(request.query)), "routing": request.routing != Routing()}
+    return Asked(request.options, has)
+
+
+def _check_query(request: RetrieveRequest, limits: Limits) -> None:
+    query = request.query
+    if not query:
+        raise InvalidInput("there is nothing to look for: give at least one content", field="query")
+    if limits.query_parts and len(query) > limits.query_parts:
+        raise InvalidInput(
+            f"the query has {len(query)} contents, and this server takes {limits.query_parts} at most",
+            field="query",
         )
-        if is_asked
-    }
-    unfit = {FIELD_OF[one] for one, _ in clashes(said(chosen), asked)}
-    fitting = dataclasses.replace(chosen, **dict.fromkeys(unfit))
-    return dataclasses.replace(retrieval, options=options.over(fitting))
+    for place, part in enumerate(query):
+        if not math.isfinite(part.weight):
+            raise InvalidInput(
+                f"a weight is a finite number, not {part.weight}", field=at("query", place, "weight")
+            )
+    if not any(part.weight > 0 for part in query):
+        raise InvalidInput(
+            "nothing is looked for: give at least one content a positive weight; a negative one takes away",
+            field="query",
+        )
 
 
 def plan_of(retrieval: RetrieveRequest, defaults: RetrievalPlan = DEFAULT_PLAN) -> RetrievalPlan:
     """The plan of a query: its own choices, and the defaults for the rest."""
     limit = retrieval.limit or DEFAULT_LIMIT
-    asked = retrieval.options
-    every = asked.over(defaults.options)
-    hybrid = bool(every.hybrid) and not (asked.hybrid is None and asked.composition)
+    said = retrieval.options
+    every = said.over(defaults.options)
+    hybrid = bool(every.hybrid) and not (said.hybrid is None and said.composition)
     reranks = is_chosen(every.reranker)
     documents = every.granularity is Granularity.DOCUMENT
-    ranker = asked.ranker or (NO_RANKER if _is_ordered_otherwise(asked) else every.ranker)
-    candidates = asked.candidates
+    candidates = said.candidates
     if not candidates:
         # Without reranking the candidates are the hits. Of documents several sections each are compared.
         candidates = reranked_candidates(limit) if reranks and not documents else limit
-        if is_chosen(ranker):
+        if is_chosen(every.ranker):
             candidates = RANKED_CANDIDATES
         if every.condition:
             candidates = CONDITION_CANDIDATES
-    is_ordered = reranks or is_chosen(ranker) or bool(every.condition or every.diversity) or documents
-    fill_up = asked.hits_per_item is None and defaults.fill_up and not is_ordered
+    is_ordered = reranks or is_chosen(every.ranker) or bool(every.condition or every.diversity) or documents
+    fill_up = said.hits_per_item is None and defaults.fill_up and not is_ordered
     options = dataclasses.replace(
         every,
         hybrid=hybrid,
         rank_fusion=every.rank_fusion if hybrid and is_chosen(every.vector_search) else None,
         candidates=max(candidates, limit),
-        collapse_pieces=every.collapse_pieces and (asked.collapse_pieces is not None or not documents),
+        collapse_pieces=every.collapse_pieces and (said.collapse_pieces is not None or not documents),
         hits_per_item=most_per_item(limit) if fill_up else every.hits_per_item,
-        ranker=ranker,
     )
     return dataclasses.replace(defaults, options=options, fill_up=fill_up)
 
@@ -128,17 +169,3 @@ def most_per_item(limit: int) -> int:
 def reranked_candidates(limit: int) -> int:
     """How many candidates a reranker gets for so many hits, 0 for the default."""
     return max(CANDIDATES_PER_HIT * (limit or DEFAULT_LIMIT), FEWEST_CANDIDATES)
-
-
-def _is_ordered_otherwise(asked: QueryOptions) -> bool:
-    """Whether the query asks for what a learned ranking does not go with."""
-    return (
-        is_chosen(asked.reranker)
-        or is_chosen(asked.query_expansion)
-        or bool(asked.diversity)
-        or asked.granularity is Granularity.DOCUMENT
-        or asked.hybrid is False
-        or bool(asked.composition)
-        or bool(asked.condition)
-        or (asked.vector_search is not None and asked.vector_search.is_none)
-    )

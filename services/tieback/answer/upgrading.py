@@ -181,7 +181,7 @@ class Upgrading:
             AccessLevel.ADMIN, principal.find(collection), work="upgrading a collection's space"
         )
         new = self._spaces.to_reindex(found, space)
-        old, _ = await self._spaces.to_read(collection, Deadline.after(LOADING_SECONDS))
+        old = await self._spaces.space_of(found, Deadline.after(LOADING_SECONDS))
         return found, old, new
 
     def _before(

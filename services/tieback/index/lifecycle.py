@@ -26,7 +26,6 @@ from tieback.index.codec_choice import codec_of
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.generations import Generations
 from tieback.index.ownership import OwnedCollections
-from tieback.index.query_plans import check_plan
 from tieback.index.quotas import check
 from tieback.index.references import ReferredOriginals
 from tieback.index.served import ServedSpaces
@@ -37,6 +36,7 @@ from tieback.methods.codecs import with_defaults
 from tieback.methods.imputation import imputations
 from tieback.methods.routing import routings
 from tieback.ports import DEFAULT_ROUTING
+from tieback.query_stages import Models, check_plan
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class Lifecycle:
     ) -> Collection:
         """Makes a collection, or returns the equal one. Once begun it is finished."""
         if plan is not None:
-            check_plan(plan, self._served.rerankers)
+            check_plan(plan, Models(self._served.rerankers))
         self._served.check(space)
         check_new(name, space, width, routing)
         chosen = None if codec is None else with_defaults(codec)
@@ -134,7 +134,7 @@ class Lifecycle:
 
     async def update(self, name: str, plan: QueryOptions) -> Collection:
         """Replaces a collection's plan of queries, durably."""
-        check_plan(plan, self._served.rerankers)
+        check_plan(plan, Models(self._served.rerankers))
         async with self.changing:
             known = self._owned.known(name, AccessLevel.ADMIN)
             if isinstance(known, DamagedCollection):

@@ -9,7 +9,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.fusion import IgnoredDimensions
-from tieback_contract.method_choice import MethodChoice
+from tieback_contract.method_choice import MethodChoice, is_chosen
 from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity
 from tieback_contract.vectors import SpaceRef, Vector
@@ -26,7 +26,8 @@ from tieback.index.validation import check_ignored, check_vector
 from tieback.methods.query_expansion import Expansion, configured
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.vector_search import AS_KEPT, Reach, vector_searches
-from tieback.ports import DEFAULT_RANK_FUSION, MOST_HIGHLIGHTS, NO_EXPANSION, SEARCH_TEXT_BYTES
+from tieback.ports import DEFAULT_RANK_FUSION, SEARCH_TEXT_BYTES
+from tieback.query_stages import OPTIONS, SEARCH, Asked, check
 
 HITS, MOST_HITS = 10, 1000
 
@@ -100,10 +101,6 @@ def checked(known: Description, request: SearchRequest, *, led: bool = False) ->
     if vector is None:
         if not text.strip():
             raise InvalidInput("nothing to search for: give a vector, words, or both", field="vector")
-        if options.balance_modalities:
-            raise InvalidInput(
-                "modalities are balanced by their vectors: give one", field="balance_modalities"
-            )
         if ignored:
             raise InvalidInput("only of a vector are dimensions ignored: give one", field="ignored")
         if request.first_modality is not None:
@@ -113,14 +110,7 @@ def checked(known: Description, request: SearchRequest, *, led: bool = False) ->
             f"the limit is {request.limit}; it must be between 1 and {MOST_HITS}, or 0 for {HITS}",
             field="limit",
         )
-    diversity, hits_per_item = options.diversity or 0.0, options.hits_per_item or 0
-    _check_variety(diversity, hits_per_item)
-    collapses = bool(options.collapse_pieces)
-    granularity = options.granularity or Granularity.SECTION
-    if granularity is Granularity.DOCUMENT:
-        _check_documents(collapse_pieces=collapses, hits_per_item=hits_per_item)
-        if request.signals:
-            raise InvalidInput("signals are of sections: leave them out", field="signals")
+    check(asked(request), SEARCH)
     for place, name in enumerate(request.signals):
         if not is_signal(name):
             raise InvalidInput(
@@ -131,8 +121,6 @@ def checked(known: Description, request: SearchRequest, *, led: bool = False) ->
     check_text(text, SEARCH_TEXT_BYTES, field=at("text"), takes_nul=True)
     exact = None if vector is None else check_vector(vector, known.space, known.width, field=at("vector"))
     check_ignored(ignored, known.width)
-    if options.rank_fusion is not None and not (vector is not None and text.strip()):
-        raise InvalidInput("only hits by vector and words are merged: give both", field="rank_fusion")
     choice = options.rank_fusion or DEFAULT_RANK_FUSION
     balances = bool(options.balance_modalities)
     return Query(
@@ -140,21 +128,21 @@ def checked(known: Description, request: SearchRequest, *, led: bool = False) ->
         text=text.strip(),
         limit=request.limit or HITS,
         filter=parse(request.filter),
-        fuse=rank_fusions.configure(choice.name, choice.parameters, field="rank_fusion"),
+        fuse=rank_fusions.configure(choice.name, choice.parameters),
         balance=balances,
-        collapse=collapses,
+        collapse=bool(options.collapse_pieces),
         ignored=ignored,
         multi_vectors=known.space if request.multi_vectors else None,
         expansion=_expansion(options.query_expansion, vector, text),
-        diversity=diversity,
-        hits_per_item=hits_per_item,
-        granularity=granularity,
+        diversity=options.diversity or 0.0,
+        hits_per_item=options.hits_per_item or 0,
+        granularity=options.granularity or Granularity.SECTION,
         token_vectors=request.token_vectors,
         vectors=known.space if request.vectors else None,
         reach=_reach(options.vector_search, vector),
         explain=request.explain,
         signals=frozenset(request.signals),
-        highlights=_highlights(options.highlights or 0, text),
+        highlights=options.highlights or 0,
         second=None if second is None or vector is None else _second(second),
         first=_first(request.first_modality, text, balanced=balances),
         related_from=request.related_from,
@@ -162,6 +150,18 @@ def checked(known: Description, request: SearchRequest, *, led: bool = False) ->
         fills=request.fill_up,
         led=led,
     )
+
+
+def asked(request: SearchRequest) -> Asked:
+    """The demands of a search, as the list of stages reads them."""
+    has = {
+        "text": bool(request.text.strip()),
+        "vector": request.vector is not None,
+        "signals": bool(request.signals),
+        "vectors": request.vectors,
+        "explain": request.explain,
+    }
+    return Asked(request.options, has)
 
 
 def _first(modality: Modality | None, text: str, *, balanced: bool) -> Modality | None:
@@ -180,46 +180,11 @@ def _second(given: SecondVector) -> SecondQuery:
     return SecondQuery(space, values, given.ignored)
 
 
-def _check_variety(diversity: float, hits_per_item: int) -> None:
-    """InvalidInput where one of them is out of its range."""
-    if not 0 <= diversity <= 1:
-        raise InvalidInput(f"the diversity is {diversity}; it must be between 0 and 1", field="diversity")
-    if not 0 <= hits_per_item <= MOST_HITS:
-        raise InvalidInput(
-            f"{hits_per_item} hits of one item; give 1 to {MOST_HITS}, or 0 for any number",
-            field="hits_per_item",
-        )
-
-
-def _check_documents(*, collapse_pieces: bool, hits_per_item: int) -> None:
-    """InvalidInput where a search by documents is asked for what it does not use."""
-    if collapse_pieces:
-        raise InvalidInput(
-            "a document is one hit, with its next best sections beside it: leave this out",
-            field="collapse_pieces",
-        )
-    if hits_per_item:
-        raise InvalidInput("a document is one hit: leave this out", field="hits_per_item")
-
-
-def _highlights(most: int, text: str) -> int:
-    """The number, or InvalidInput where it is out of its range, or where there are no words."""
-    if not 0 <= most <= MOST_HIGHLIGHTS:
-        raise InvalidInput(
-            f"{most} highlights; give 1 to {MOST_HIGHLIGHTS}, or 0 for none", field="highlights"
-        )
-    if most and not text.strip():
-        raise InvalidInput("sentences are chosen by the words of `text`: give some", field="highlights")
-    return most
-
-
 def _reach(choice: MethodChoice | None, vector: Vector | None) -> Reach:
     """How far is looked for the vector, which there may not be."""
     if choice is None:
         return AS_KEPT
-    reach = vector_searches.configure(choice.name, choice.parameters, field="vector_search")()
-    if reach.breadth and vector is None:
-        raise InvalidInput("there is no vector to search by: give one", field="vector_search")
+    reach = vector_searches.configure(choice.name, choice.parameters)()
     if not reach.breadth and vector is not None:
         raise InvalidInput("this searches by no vector: leave the vector out", field="vector")
     return reach
@@ -227,9 +192,10 @@ def _reach(choice: MethodChoice | None, vector: Vector | None) -> Reach:
 
 def _expansion(choice: MethodChoice | None, vector: Vector | None, text: str) -> Expansion | None:
     """How the query is expanded; None where it is not."""
-    if choice is None or choice == NO_EXPANSION:
+    if not is_chosen(choice) or choice is None:
         return None
-    expansion = configured(choice.name, choice.parameters, field="query_expansion")
     if vector is None and not words_of(text):
-        raise InvalidInput("there is nothing to expand: the text has no words", field="query_expansion")
-    return expansion
+        raise InvalidInput(
+            "there is nothing to expand: the text has no words", field=OPTIONS["query_expansion"]
+        )
+    return configured(choice.name, choice.parameters, field=OPTIONS["query_expansion"])

@@ -5,32 +5,38 @@ docs/scale.md shows it as a table.
 
 from __future__ import annotations
 
+from tieback_contract.field_path import FieldPath
 from tieback_contract.method_choice import MethodChoice
-from tieback_contract.query import Granularity, QueryOptions
+from tieback_contract.query import QueryOptions
 
 from tieback.core.errors import InvalidInput, Unsupported
+from tieback.core.types.search import SearchRequest
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.index.query import Query
-from tieback.index.query_plans import PLAN
-from tieback.methods.vector_search import AS_KEPT
-from tieback.ports import NO_EXPANSION
+from tieback.index.query import asked
+from tieback.query_stages import BY_NAME, OPTIONS, PLAN, Asked, check_offered
 
 REASON = "NOT_IN_MILVUS"
 
-FIELDS = {
+NOT_OFFERED = {
+    "feedback": "a search is not repeated with an expanded query in Milvus; leave the expansion out",
+    "documents": "whole documents are not ranked in Milvus; search by sections, and let hits_per_item keep "
+    "the best of each item",
+    "signals": "signals for a learned ranking are not computed in Milvus; take a reranker",
+    "rank": "signals for a learned ranking are not computed in Milvus; take a reranker",
+    "hit_vectors": "vectors of hits are not given in Milvus, so there is no order by a condition; leave it "
+    "out",
+    "explain": "the steps of a search are not recorded in Milvus; leave explain out",
+    "depth": "Milvus itself decides how far it looks for a vector; leave vector_search out, or take nearest, "
+    "none, or within without words",
+}
+"""Stages of a query that there are not in Milvus, by their names."""
+
+OF_COLLECTIONS = {
     "codec": "Milvus keeps vectors as its own index does; leave the codec out",
     "token_vectors": "vectors of tokens are not kept in Milvus; leave them out, and texts are encoded when "
     "they are reranked",
-    "query_expansion": "a search is not repeated with an expanded query in Milvus; leave the expansion out",
-    "granularity": "whole documents are not ranked in Milvus; search by sections, and let hits_per_item keep "
-    "the best of each item",
-    "signals": "signals for a learned ranking are not computed in Milvus; take a reranker",
-    "explain": "the steps of a search are not recorded in Milvus; leave explain out",
-    "vectors": "vectors of hits are not given in Milvus, so there is no order by a condition; leave it out",
-    "vector_search": "Milvus itself decides how far it looks for a vector; leave vector_search out, or take "
-    "nearest, none, or within without words",
 }
-"""By the field of a request that asks for it."""
+"""By the field of a request that makes a collection."""
 
 CALLS = {
     "snapshots": "collections in Milvus have no snapshots here: keep backups with Milvus's own tools",
@@ -44,11 +50,6 @@ CALLS = {
 """By what whole calls are for."""
 
 
-def refused(field: str) -> InvalidInput:
-    """The error for a field of `FIELDS`."""
-    return InvalidInput(FIELDS[field], field=field, reason=REASON)
-
-
 def unsupported(what: str) -> Unsupported:
     """The error for a call of `CALLS`."""
     return Unsupported(CALLS[what])
@@ -56,39 +57,23 @@ def unsupported(what: str) -> Unsupported:
 
 def check_collection(codec: MethodChoice | None, token_vectors: TokenVectors | None) -> None:
     """InvalidInput where a collection is asked for that cannot be in Milvus."""
-    if codec is not None and (codec.name != "float32" or codec.parameters):
-        raise refused("codec")
-    if token_vectors is not None:
-        raise refused("token_vectors")
+    keeps_floats = codec is None or (codec.name == "float32" and not codec.parameters)
+    for field, is_asked in (("codec", not keeps_floats), ("token_vectors", token_vectors is not None)):
+        if is_asked:
+            raise InvalidInput(OF_COLLECTIONS[field], field=field, reason=REASON)
 
 
 def check_plan(plan: QueryOptions) -> None:
     """InvalidInput where a plan chooses for every query what is not offered."""
-    not_offered = {
-        "query_expansion": plan.query_expansion not in (None, NO_EXPANSION),
-        "granularity": plan.granularity not in (None, Granularity.SECTION),
-        "ranker": plan.ranker is not None and plan.ranker.name != "none",
-        "vector_search": plan.vector_search is not None
-        and plan.vector_search.name not in ("nearest", "none"),
-    }
-    for field, is_chosen in not_offered.items():
-        if is_chosen:
-            raise refused("signals" if field == "ranker" else field).about(PLAN[field])
+    _check(Asked(plan), PLAN, with_words=plan.hybrid is not False)
 
 
-def check_query(query: Query) -> None:
-    """InvalidInput where a checked query asks for what is not offered."""
-    if query.expansion is not None:
-        raise refused("query_expansion")
-    if query.granularity is not Granularity.SECTION:
-        raise refused("granularity")
-    if query.signals:
-        raise refused("signals")
-    if query.vectors:
-        raise refused("vectors")
-    if query.explain:
-        raise refused("explain")
-    reach = query.reach
-    is_range = reach.similarity is not None and not query.text
-    if reach not in (AS_KEPT, type(reach)(0)) and not is_range:
-        raise refused("vector_search")
+def check_search(request: SearchRequest) -> None:
+    """InvalidInput where a search asks for what is not offered."""
+    _check(asked(request), OPTIONS, with_words=bool(request.text.strip()))
+
+
+def _check(asked: Asked, path: FieldPath, *, with_words: bool) -> None:
+    check_offered(asked, NOT_OFFERED, REASON, path)
+    if with_words and BY_NAME["range"].chosen(asked):
+        raise InvalidInput(NOT_OFFERED["depth"], field=path["vector_search"], reason=REASON)

@@ -37,7 +37,6 @@ from tieback.index.lifecycle import check_equal, check_equal_plan, check_new, ch
 from tieback.index.ownership import unknown
 from tieback.index.page import IndexPage, size_of_page
 from tieback.index.page_token import PageTokens
-from tieback.index.query_plans import check_plan
 from tieback.index.readers import Readers
 from tieback.index.served import ServedSpaces
 from tieback.index.size import IndexSize
@@ -53,6 +52,7 @@ from tieback.milvus.items import Items
 from tieback.milvus.reading import Reader
 from tieback.milvus.unsupported import NoMoves, NoOriginals, NoReindexing, NoSnapshots
 from tieback.ports import DEFAULT_ROUTING
+from tieback.query_stages import Models, check_plan
 
 DEFAULT_LIMITS = Limits()
 _CALLS_AT_ONCE = 16
@@ -132,7 +132,7 @@ class MilvusIndex(NoReindexing):
     ) -> Collection:
         """See `IndexPort`. InvalidInput for a codec, and for vectors of tokens."""
         if plan is not None:
-            check_plan(plan, self._served.rerankers)
+            check_plan(plan, Models(self._served.rerankers))
             refusals.check_plan(plan)
         self._served.check(space)
         check_new(name, space, width, routing)
@@ -162,7 +162,7 @@ class MilvusIndex(NoReindexing):
 
     async def update_collection(self, name: str, plan: QueryOptions) -> Collection:
         """See `IndexPort`. InvalidInput for a plan that chooses what is not offered."""
-        check_plan(plan, self._served.rerankers)
+        check_plan(plan, Models(self._served.rerankers))
         refusals.check_plan(plan)
 
         def update(_: Check) -> Collection:
@@ -348,7 +348,7 @@ class MilvusIndex(NoReindexing):
             started = time.perf_counter()
             known = self._catalog.find(request.collection, deadline=call.deadline)
             wanted = query.checked(known.description, request)
-            refusals.check_query(wanted)
+            refusals.check_search(request)
             return self._reader.search(known, wanted, call.deadline)
 
         hits = await self._run(find, request.collection, call.deadline)

@@ -17,7 +17,6 @@ from tieback.serving.conversions.contents import (
 from tieback.serving.conversions.frames import each, finite, optional
 from tieback.serving.conversions.indexed_sections import read_indexed_section, write_indexed_section
 from tieback.serving.conversions.moves import read_following, write_following
-from tieback.serving.conversions.query_options import check_of_search
 from tieback.serving.conversions.reports import (
     MICROSECONDS,
     microseconds,
@@ -50,7 +49,6 @@ def write_indexed_item(item: IndexedItem) -> index_pb2.IndexedItem:
 def _check_search(request: SearchRequest) -> None:
     if request.related_from is not None:
         finite(request.related_from, at("related_from"))
-    check_of_search(request.options, at("options"))
 
 
 CODEC.check(SearchRequest, _check_search)

@@ -27,7 +27,6 @@ from tieback.serving.conversions.generations import (
     read_style,
     write_event,
 )
-from tieback.serving.conversions.query_options import options_of_request
 from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.retrievals import (
     read_retrieval,
@@ -114,9 +113,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
     ) -> answer_pb2.RetrieveResponse:
         """Finds what bears on a query."""
         call = Call(deadline_of(context))
-        retrieval = await converted(lambda: read_retrieval(request))
-        with options_of_request():
-            reply = await self._answerer.retrieve(retrieval, call)
+        reply = await self._answerer.retrieve(await converted(lambda: read_retrieval(request)), call)
         self._observe(reply)
         return write_retrieve_reply(reply)
 
@@ -127,13 +124,12 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         call = Call(deadline_of(context))
         events = self._answerer.answer(await converted(lambda: _read_answer(request)), call)
         async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
-            with options_of_request():
-                async for event in stream:
-                    if isinstance(event, RetrieveReply):
-                        self._observe(event)
-                        yield answer_pb2.AnswerResponse(retrieval=write_retrieve_reply(event))
-                    else:
-                        yield answer_pb2.AnswerResponse(generation=write_event(event))
+            async for event in stream:
+                if isinstance(event, RetrieveReply):
+                    self._observe(event)
+                    yield answer_pb2.AnswerResponse(retrieval=write_retrieve_reply(event))
+                else:
+                    yield answer_pb2.AnswerResponse(generation=write_event(event))
 
     def _observe(self, reply: RetrieveReply) -> None:
         self._telemetry.observe_timing("answer", "retrieve", reply.timing)

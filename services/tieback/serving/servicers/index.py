@@ -14,7 +14,6 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.ports import IndexPort, StoredItemsPort
 from tieback.serving import failures, rpcs
-from tieback.serving.conversions.query_options import options_of_request
 from tieback.serving.conversions.reports import write_timing
 from tieback.serving.conversions.searches import read_indexed_item
 from tieback.serving.reading import converted
@@ -31,13 +30,7 @@ _DURABLE = status_pb2.Status()
 def index_servicer(index: IndexPort, snapshots: SnapshotsPort, stored: StoredItemsPort) -> Any:
     """The servicer of the index: it keeps and finds items, and keeps collections as they were."""
     own = {**handlers(snapshots, rpcs.SNAPSHOTS), **handlers(stored, rpcs.STORED)}
-    search = handlers(index, rpcs.INDEX)["Search"]
-
-    async def place_options(servicer: object, request: index_pb2.SearchRequest, context: Context) -> Any:
-        with options_of_request():
-            return await search(servicer, request, context)
-
-    return servicer(index, rpcs.INDEX, **own, Search=place_options, UpsertItems=Upserts(index).serve)
+    return servicer(index, rpcs.INDEX, **own, UpsertItems=Upserts(index).serve)
 
 
 class Upserts:

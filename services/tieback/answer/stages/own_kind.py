@@ -11,30 +11,33 @@ import dataclasses
 from collections.abc import Sequence
 
 from tieback_contract.modality import Modality
-from tieback_contract.query import Granularity, RetrievalPlan
 
 from tieback.answer.relevance import similarity_of
+from tieback.answer.stages.state import Retrieving
+from tieback.answer.stages.step import Step
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.retrieval import QueryPart, RetrieveRequest
+from tieback.core.types.retrieval import QueryPart
 
 
-def with_own_kind_first(retrieval: RetrieveRequest, plan: RetrievalPlan, space: str) -> RetrievalPlan:
-    """The plan, with the modality that comes first where there is one.
+async def _find(state: Retrieving) -> None:
+    """Finds the modality that comes first, where there is one.
 
     There is one for a query of one modality that is not words, in a collection in the joint space, unless the
     query says how modalities are compared, or asks for documents.
     """
-    own = _modality_of(retrieval.query)
-    asked = retrieval.options.balance_modalities is not None or plan.options.hybrid
-    if own is None or asked or space != JOINT_SPACE or plan.options.granularity is Granularity.DOCUMENT:
-        return plan
-    return dataclasses.replace(plan, first_modality=own)
+    own = _modality_of(state.request.query)
+    asked = state.request.options.balance_modalities is not None or state.plan.options.hybrid
+    if own is not None and not asked and state.space == JOINT_SPACE and not state.by_documents:
+        state.plan = dataclasses.replace(state.plan, first_modality=own)
 
 
-def related_from(plan: RetrievalPlan, space: str) -> float | None:
+STEP = Step(_find, lambda state: state.fused is not None)
+
+
+def related_from(state: Retrieving) -> float | None:
     """The similarity from which on a hit without words is not marked as unrelated; None where none is."""
-    is_used = plan.first_modality is not None or plan.options.balance_modalities
-    return similarity_of(plan.relevance_floor) if is_used and space == JOINT_SPACE else None
+    is_used = state.plan.first_modality is not None or state.plan.options.balance_modalities
+    return similarity_of(state.plan.relevance_floor) if is_used and state.space == JOINT_SPACE else None
 
 
 def _modality_of(query: Sequence[QueryPart]) -> Modality | None:

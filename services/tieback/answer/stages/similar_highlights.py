@@ -8,6 +8,7 @@ that answer a question (`scripts/bench highlights`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,70 +16,50 @@ import numpy as np
 from tieback_contract.arrays import Array, Span
 from tieback_contract.encodings import Encoding
 from tieback_contract.hits import Highlight, Hit, RetrievedHit
-from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
-from tieback.answer.stopwatch import Stopwatch, hop
+from tieback.answer.stages.state import Retrieving
+from tieback.answer.stages.step import Step
+from tieback.answer.stopwatch import hop
 from tieback.core.call import Call
-from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.order import best_first
 from tieback.core.sentences import sentences
 from tieback.core.spans import ByteOffsets
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
-from tieback.ports import EVIDENCE_SENTENCES, HIGHLIGHTED_CHARACTERS, EncoderPort
-
-HIGHLIGHTS = "highlights"
-"""The step, as the timing names it."""
+from tieback.ports import EVIDENCE_SENTENCES, HIGHLIGHTED_CHARACTERS
 
 _CUT = EncodePlan(truncation=Truncation.END)
 _Sentence = tuple[Span, str]
 
 
-class Highlighting:
-    """Chooses sentences, where words do not, by an `encoder` in a `space`; an empty one chooses none."""
+async def _highlight(state: Retrieving) -> None:
+    """Gives texts their best sentences, best first."""
+    most, found = state.plan.options.highlights or 0, state.hits
+    texts = list(dict.fromkeys(hit.text for hit in _hits(found) if _is_open(hit)))
+    similar: Mapping[str, Sequence[Highlight]] = {}
+    if state.server.highlight_space and texts:
+        cut = await asyncio.to_thread(_cut, texts)
+        with contextlib.suppress(TiebackError):  # such hits have no highlights then
+            vectors = await _vectors(state, [state.own, *(text for some in cut for _, text in some)])
+            similar = dict(zip(texts, _compared(cut, vectors), strict=True))
+    state.hits = [_with(one, similar, most) for one in found]
 
-    def __init__(self, encoder: EncoderPort, space: str, limits: Limits) -> None:
-        self._encoder, self._space = encoder, space
-        self._most = limits.batch_items or EVIDENCE_SENTENCES
 
-    async def highlighted(
-        self,
-        found: Sequence[RetrievedHit],
-        words: str,
-        most: int,
-        watch: Stopwatch,
-        deadline: Deadline,
-    ) -> list[RetrievedHit]:
-        """The hits, those of texts with the best `most` sentences, best first; 0 for none."""
-        if not most or not found:
-            return list(found)
-        with watch.stage(HIGHLIGHTS):
-            texts = list(dict.fromkeys(hit.text for hit in _hits(found) if _is_open(hit)))
-            similar: Mapping[str, Sequence[Highlight]] = {}
-            if self._space and texts:
-                cut = await asyncio.to_thread(_cut, texts)
-                try:
-                    vectors = await self._vectors(
-                        [words, *(text for some in cut for _, text in some)], deadline
-                    )
-                except TiebackError:
-                    pass  # such hits have no highlights then
-                else:
-                    similar = dict(zip(texts, _compared(cut, vectors), strict=True))
-            return [_with(one, similar, most) for one in found]
+STEP = Step(_highlight, lambda state: bool(state.plan.options.highlights and state.hits))
 
-    async def _vectors(self, texts: Sequence[str], deadline: Deadline) -> list[Array | None]:
-        """A unit vector of each text; None where the encoder reads no word in it."""
-        vectors: list[Array | None] = []
-        for begin in range(0, len(texts), self._most):
-            contents = [Content(Modality.TEXT, text) for text in texts[begin : begin + self._most]]
-            reply = await self._encoder.encode(
-                EncodeRequest(self._space, contents, _CUT), Call(hop(deadline))
-            )
-            vectors += [_unit(one) if isinstance(one, Encoding) else None for one in reply.results]
-        return vectors
+
+async def _vectors(state: Retrieving, texts: Sequence[str]) -> list[Array | None]:
+    """A unit vector of each text; None where the encoder reads no word in it."""
+    vectors: list[Array | None] = []
+    at_once = state.server.limits.batch_items or EVIDENCE_SENTENCES
+    for begin in range(0, len(texts), at_once):
+        contents = [Content(Modality.TEXT, text) for text in texts[begin : begin + at_once]]
+        request = EncodeRequest(state.server.highlight_space, contents, _CUT)
+        reply = await state.server.encoder.encode(request, Call(hop(state.call.deadline)))
+        vectors += [_unit(one) if isinstance(one, Encoding) else None for one in reply.results]
+    return vectors
 
 
 def _hits(found: Sequence[RetrievedHit]) -> Iterator[Hit]:
@@ -108,7 +89,7 @@ def _unit(encoding: Encoding) -> Array | None:
 
 
 def _is_open(hit: Hit) -> bool:
-    """Whether the hit is a text of which no sentence was chosen by its words."""
+    """Tell whether the hit is a text of which no sentence was chosen by its words."""
     return hit.modality is Modality.TEXT and not hit.highlights and bool(hit.text.strip())
 
 

@@ -1,0 +1,174 @@
+"""A retrieval under way: what is asked, how it is answered, and what was found so far."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tieback_contract.alignment import Reranked
+from tieback_contract.encodings import Truncated
+from tieback_contract.fusion import Fused, RoutingExplanation
+from tieback_contract.hits import Hit, RetrievedHit
+from tieback_contract.limits import Limits
+from tieback_contract.query import Granularity, RetrievalPlan
+from tieback_contract.reports import Stage, Timing
+
+from tieback.answer.degradation import without
+from tieback.answer.mixtures import mixed
+from tieback.answer.plan import DEFAULT_LIMIT, NO_RERANKING
+from tieback.answer.stopwatch import Stopwatch
+from tieback.core.call import Call
+from tieback.core.types.collection import Collection as StoredCollection
+from tieback.core.types.moving import SecondVector
+from tieback.core.types.rerank import RerankCandidate, RerankSource
+from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
+from tieback.core.types.search import SearchReply, StageScores
+from tieback.ports import EncoderPort, IndexPort, RerankerPort
+from tieback.query_stages import Models
+from tieback.token_spaces import TokenSpace
+
+if TYPE_CHECKING:
+    from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
+    from tieback.answer.composing import Composing
+    from tieback.answer.learned_order import Ranker
+    from tieback.answer.rerank_times import RerankTimes
+    from tieback.answer.stages.condition import Conditions
+    from tieback.models.learned.conditional_space import ConditionalSpace
+
+FULL_TEXT = "full_text"
+STALE = "stale"
+"""The reason of a space that is not served any more."""
+
+_NOTHING = SearchReply([], Timing())
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Parts of a server that queries are answered by."""
+
+    spaces: CollectionSpaces
+    index: IndexPort
+    encoder: EncoderPort
+    limits: Limits
+    encode_share: float
+    """Of the time that is left, so much may go by until the spaces that have not answered are given up."""
+    composing: Composing
+    conditions: Conditions
+    rerank_times: RerankTimes
+    reranker: RerankerPort | None = None
+    reranks_words: bool = True
+    """True if its methods of reranking have texts to compare."""
+    rerankers: frozenset[str] = frozenset()
+    """Models that may be named in place of a method."""
+    ranker: Ranker | None = None
+    highlight_space: str = ""
+    """The space that compares sentences; empty where they are chosen by their words alone."""
+
+    @property
+    def models(self) -> Models:
+        """Models that options may name."""
+        return Models(self.rerankers, "" if self.ranker is None else self.ranker.method)
+
+
+@dataclass(slots=True)
+class Retrieving:
+    """A retrieval, as its stages hand it on."""
+
+    server: Server
+    request: RetrieveRequest
+    plan: RetrievalPlan
+    watch: Stopwatch
+    call: Call
+    """The call, with the whole of the time that is left."""
+    collection: StoredCollection
+    hop: Call = field(init=False)
+    """The call that the running stage makes."""
+    stage: Stage = field(init=False)
+    """The time of the running stage, where it is timed."""
+
+    own: str = ""
+    """The query's words."""
+    words: str = ""
+    """They, and names of what its pictures and sounds were taken for."""
+    searched: str = ""
+    """The words that are searched for."""
+    fused: Fused | None = None
+    """The query's vector, where it is searched for."""
+    unread: Mapping[str, Truncated] = field(default_factory=dict)
+    second: SecondVector | None = None
+    """The vector in the space that the collection is being moved to."""
+    stale: str = ""
+    """The collection's space where it is not served any more: words alone were searched for."""
+
+    multi_vectors: bool = False
+    token_vectors: bool = False
+    vectors: bool = False
+    signals: Collection[str] = ()
+    """Parts that hits are to come with, as `SearchRequest` has them."""
+    by_regions: CollectionSpace | None = None
+    """The space of a photo that is reranked by its regions."""
+    tokens: TokenSpace | None = None
+    """The space of the token vectors that texts are reranked by."""
+    under: ConditionalSpace | None = None
+    """The condition that orders the hits."""
+
+    found: SearchReply = _NOTHING
+    compared: Sequence[Hit] = ()
+    """The sections that a reranker may compare."""
+    candidates: Sequence[RerankCandidate] = ()
+    source: RerankSource | None = None
+    """The query, as the candidates are compared with it."""
+    reranked: Mapping[int, Reranked] = field(default_factory=dict)
+    """Results of the reranker by the places of those that were compared."""
+    lost: dict[str, str] = field(default_factory=dict)
+    """Parts that did not answer, each with the reason."""
+    ordered: Sequence[RetrievedHit] | None = None
+    """The hits in their final order; all of them where the result is explained."""
+    hits: Sequence[RetrievedHit] = ()
+    """The hits that are given."""
+
+    @property
+    def limit(self) -> int:
+        """The most hits."""
+        return self.request.limit or DEFAULT_LIMIT
+
+    @property
+    def by_documents(self) -> bool:
+        """Tell whether items are ranked as wholes."""
+        return self.plan.options.granularity is Granularity.DOCUMENT
+
+    @property
+    def space(self) -> str:
+        """The name of the space of the query's vector; empty without one."""
+        return "" if self.fused is None else self.fused.vector.space.name
+
+    @property
+    def is_translated(self) -> bool:
+        """Tell whether the collection's own encoder is gone, and a transform leads queries to its vectors."""
+        moving = self.collection.moving
+        return moving is not None and bool(moving.translation)
+
+    def reply(self, steps: Sequence[StageScores]) -> RetrieveReply:
+        """Give the hits, with the scores of its stages."""
+        fused = self.fused
+        routing = RoutingExplanation(FULL_TEXT, {}, 0.0) if fused is None else fused.routing
+        if self.stale:
+            routing = without(routing, {self.stale: STALE})
+        plan = self.plan
+        if "reranker" in self.lost:
+            plan = replace(plan.but(reranker=NO_RERANKING), skipped_reranker=plan.options.reranker)
+        return RetrieveReply(
+            self.hits,
+            without(routing, self.lost),
+            () if fused is None else fused.labels,
+            self.watch.timing(),
+            plan,
+            self.unread,
+            steps,
+            mixed(self.hits, self.collection.moving),
+        )
+
+    def anew(self, collection: StoredCollection) -> Retrieving:
+        """The same retrieval from its beginning, of a collection that was made anew."""
+        return Retrieving(self.server, self.request, self.plan, self.watch, self.call, collection)
