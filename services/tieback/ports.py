@@ -14,7 +14,9 @@ from typing import Protocol
 
 from tieback_contract.answers import GenerationEvent
 from tieback_contract.collections import Source
+from tieback_contract.demonstrations import Demonstration, StoredDemonstration
 from tieback_contract.generation import Grounding, SamplingParameters
+from tieback_contract.heads import Head
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import QueryOptions
@@ -26,10 +28,12 @@ from tieback.core.errors import TiebackError
 from tieback.core.tenant import TenantUsage
 from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Content, Item
+from tieback.core.types.demonstrations import PutReply
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
 from tieback.core.types.fusion import FuseReply, FuseRequest, Routing
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.grounding import CheckGroundingRequest, CheckReply
+from tieback.core.types.heads import PredictReply, PredictRequest
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.recognition import RecogniseReply, RecogniseRequest
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
@@ -284,6 +288,42 @@ class RecogniserPort(Protocol):
 
     async def recognise(self, request: RecogniseRequest, call: Call) -> RecogniseReply:
         """A result for each content, in order; a bad one gets an error and the others succeed."""
+        ...
+
+
+class ClassifierPort(Protocol):
+    """Predicts by fitted heads, and keeps them."""
+
+    async def predict(self, request: PredictRequest, call: Call) -> PredictReply:
+        """The likeliest classes of each content, in order; a bad one gets an error and the others succeed."""
+        ...
+
+    async def list_heads(self) -> list[Head]:
+        """The last version of each head, by name, without their classes."""
+        ...
+
+    async def get_head(self, name: str, version: int = 0) -> Head:
+        """A version of a head, 0 for the last one. NotFound, with the choices, where there is none."""
+        ...
+
+    async def delete_head(self, name: str) -> None:
+        """Removes a head with all its versions. NotFound where there is none."""
+        ...
+
+
+class DemonstrationsPort(Protocol):
+    """Keeps demonstrations, beside the model that reads them."""
+
+    async def put_demonstration(self, demonstration: Demonstration, call: Call) -> PutReply:
+        """Reads one and keeps it, in place of one of the same id. Durable when it returns."""
+        ...
+
+    async def list_demonstrations(self) -> list[StoredDemonstration]:
+        """Those of the tenant, by id."""
+        ...
+
+    async def delete_demonstration(self, id: str) -> None:
+        """Removes one. NotFound where there is none."""
         ...
 
 

@@ -14,6 +14,7 @@ from tieback.artifacts import Artifact
 from tieback.classifier import Classifier, service
 from tieback.classifier.records import head_of
 from tieback.classifier.store import HEAD, KEPT, HeadKey, HeadStore
+from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import (
     Damaged,
@@ -26,7 +27,7 @@ from tieback.core.errors import (
 )
 from tieback.core.tenant import AccessLevel, Principal
 from tieback.core.types.content import Content
-from tieback.core.types.heads import NO_METHOD, Example, HeadRequest
+from tieback.core.types.heads import NO_METHOD, Example, HeadRequest, PredictRequest
 from tieback.core.types.operation import Json
 from tieback_contract.arrays import Array
 from tieback_contract.heads import Head
@@ -95,7 +96,7 @@ async def fitted(classifier: Classifier, asked: HeadRequest) -> Head:
 
 
 async def predicted(classifier: Classifier, words: str, *, version: int = 0) -> str:
-    reply = await classifier.predict("topics", [text(words)], version=version)
+    reply = await classifier.predict(PredictRequest("topics", [text(words)], version=version), NO_CALL)
     (result,) = reply.results
     assert isinstance(result, Prediction)
     return result.labels[0].name
@@ -169,7 +170,7 @@ async def test_old_versions_are_removed_and_numbers_are_not_used_again(
     folders = [path.name for path in (tmp_path / "heads/_/topics").iterdir() if path.is_dir()]
     assert len(folders) == KEPT + 1, "those that are kept, and the empty folder of drafts"
     with pytest.raises(NotFound, match="no version is named '1'"):
-        await classifier.predict("topics", [text("owl")], version=1)
+        await classifier.predict(PredictRequest("topics", [text("owl")], version=1), NO_CALL)
 
 
 async def test_a_start_reads_what_is_there_and_leaves_out_what_is_damaged(
@@ -296,7 +297,8 @@ async def test_a_tenant_has_a_limited_number_of_heads_and_sees_its_own(
 async def test_a_bad_content_has_an_error_and_the_others_are_classified(classifier: Classifier) -> None:
     await fitted(classifier, request())
 
-    reply = await classifier.predict("topics", [text("owl"), text("zebra"), text("day")], top=1)
+    asked = PredictRequest("topics", [text("owl"), text("zebra"), text("day")], top=1)
+    reply = await classifier.predict(asked, NO_CALL)
 
     good, bad, last = reply.results
     assert isinstance(good, Prediction)
@@ -362,7 +364,7 @@ async def test_an_empty_or_a_large_prediction_is_refused(tmp_path: Path) -> None
 
     for contents, says in (([], "nothing to classify"), ([text("owl")] * 3, "3 contents; the limit is 2")):
         with pytest.raises(InvalidInput, match=says) as refusal:
-            await classifier.predict("topics", contents)
+            await classifier.predict(PredictRequest("topics", contents), NO_CALL)
         assert str(refusal.value.field) == "contents"
     await classifier.close()
 

@@ -14,6 +14,7 @@ import tieback_client
 from generator.conftest import collect
 from support import bag_of_words
 from support.each import each
+from tieback.core.call import NO_CALL
 from tieback.core.errors import Damaged, InvalidInput, NotFound, PermissionDenied, QuotaExceeded, Unsupported
 from tieback.core.tenant import AccessLevel, Principal, act_for
 from tieback.encoder import Encoder
@@ -26,7 +27,6 @@ from tieback.models.learned.soft_context import SoftContext
 from tieback.serving import rpcs
 from tieback.serving.observed import observed
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.demonstration import DemonstrationServicer
 from tieback.serving.servicers.of_port import servicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
@@ -75,7 +75,7 @@ async def made(small_model: LanguageModel, tmp_path: Path) -> AsyncIterator[Made
 async def generator(made: Made) -> Generator:
     one = made()
     for demonstration in (LIBRARY, OWLS):
-        await one.demonstrations.put(demonstration)
+        await one.demonstrations.put_demonstration(demonstration, NO_CALL)
     return one
 
 
@@ -129,7 +129,7 @@ def logits(model: LanguageModel, rows: np.ndarray) -> np.ndarray:
 async def test_the_passage_is_read_into_the_virtual_tokens(generator: Generator) -> None:
     before = generator.demonstrations.virtual_tokens(["owls"])
 
-    await generator.demonstrations.put(replace(OWLS, passage="owls sleep at night"))
+    await generator.demonstrations.put_demonstration(replace(OWLS, passage="owls sleep at night"), NO_CALL)
 
     after = generator.demonstrations.virtual_tokens(["owls"])
     assert after.shape == before.shape
@@ -161,7 +161,7 @@ async def test_a_replica_that_starts_later_reads_what_is_kept(generator: Generat
 
     assert [one.demonstration for one in await later.demonstrations.list_demonstrations()] == [LIBRARY, OWLS]
     np.testing.assert_array_equal(later.demonstrations.virtual_tokens(["owls"]), rows)
-    await later.demonstrations.delete("owls")
+    await later.demonstrations.delete_demonstration("owls")
     with pytest.raises(NotFound, match="library"):
         generator.demonstrations.virtual_tokens(["owls"])
 
@@ -189,7 +189,7 @@ async def test_a_damaged_one_is_named_and_can_be_put_again(generator: Generator,
     with pytest.raises(Damaged, match="'owls' is damaged; put it again"):
         await collect(generator, QUESTION, EVIDENCE, grounding=BY_TWO)
     listed = await generator.demonstrations.list_demonstrations()
-    await generator.demonstrations.put(OWLS)
+    await generator.demonstrations.put_demonstration(OWLS, NO_CALL)
 
     assert [one.demonstration.id for one in listed] == ["library"]
     assert len(generator.demonstrations.virtual_tokens(["owls"]))
@@ -211,18 +211,18 @@ async def test_each_tenant_has_its_own(generator: Generator) -> None:
     with pytest.raises(NotFound):
         of_tenant("acme", AccessLevel.READ, lambda: kept.virtual_tokens(["owls"]))
     with pytest.raises(PermissionDenied, match="needs the role write"):
-        of_tenant("acme", AccessLevel.READ, lambda: kept.put(OWLS).send(None))
+        of_tenant("acme", AccessLevel.READ, lambda: kept.put_demonstration(OWLS, NO_CALL).send(None))
     with pytest.raises(PermissionDenied, match="needs the role write"):
-        of_tenant("acme", AccessLevel.READ, lambda: kept.delete("owls").send(None))
+        of_tenant("acme", AccessLevel.READ, lambda: kept.delete_demonstration("owls").send(None))
 
 
 async def test_a_tenant_has_so_many_at_most(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demonstrations, "MOST", 2)
 
-    await generator.demonstrations.put(replace(OWLS, answer="by night"))
+    await generator.demonstrations.put_demonstration(replace(OWLS, answer="by night"), NO_CALL)
 
     with pytest.raises(QuotaExceeded, match="2 at most; delete one"):
-        await generator.demonstrations.put(replace(OWLS, id="more"))
+        await generator.demonstrations.put_demonstration(replace(OWLS, id="more"), NO_CALL)
 
 
 @each(
@@ -242,7 +242,7 @@ async def test_what_cannot_be_kept_is_refused_by_its_field(
     generator: Generator, wrong: dict[str, str], field: str, said: str
 ) -> None:
     with pytest.raises(InvalidInput, match=said) as error:
-        await generator.demonstrations.put(replace(OWLS, **wrong))
+        await generator.demonstrations.put_demonstration(replace(OWLS, **wrong), NO_CALL)
 
     assert str(error.value.field) == f"demonstration.{field}"
 
@@ -277,7 +277,7 @@ async def test_clients_put_ask_by_and_delete_them(generator: Generator, tmp_path
     telemetry = Telemetry(settings)
     server = GrpcServer(settings, telemetry)
     server.add(servicer(observed(generator, telemetry), rpcs.GENERATOR))
-    server.add(DemonstrationServicer(generator))
+    server.add(servicer(generator, rpcs.DEMONSTRATIONS))
     port = await server.start("127.0.0.1", 0)
     await server.set_all_ready(True)
     try:

@@ -27,7 +27,7 @@ from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitTextsRequest
 from tieback.core.types.fusion import FuseRequest
 from tieback.core.types.grounding import CheckGroundingRequest, GroundingCheck
-from tieback.core.types.heads import Example, HeadRequest
+from tieback.core.types.heads import Example, HeadRequest, PredictRequest
 from tieback.core.types.recognition import RecogniseRequest
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.encoder import Encoder
@@ -192,7 +192,7 @@ async def predict(encoder: Encoder, folder: Path) -> Outcomes:
         pass
     async for _ in classifier.fit(draft["head"], draft["draft"]):
         pass
-    reply = await classifier.predict("topics", [text(one) for one in TEXTS])
+    reply = await classifier.predict(PredictRequest("topics", [text(one) for one in TEXTS]), NO_CALL)
     await classifier.close()
     return reply.results
 

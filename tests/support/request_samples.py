@@ -9,6 +9,7 @@ from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest, 
 from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.grounding import CheckGroundingRequest, GroundingCheck
+from tieback.core.types.heads import PredictRequest
 from tieback.core.types.recognition import RecogniseRequest
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback_contract.answers import AnswerStyle
@@ -54,4 +55,5 @@ REQUESTS: list[Any] = [
         "Be brief.",
     ),
     GenerateRequest("Why?"),
+    PredictRequest("mood", [TEXT], 2, 3),
 ]

@@ -30,6 +30,7 @@ from tieback.classifier.embedding import EmbeddingPort
 from tieback.classifier.records import record_of
 from tieback.classifier.store import KEPT, Draft, HeadKey, HeadStore
 from tieback.core.alone import each_alone
+from tieback.core.call import Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import (
     ArtifactError,
@@ -42,8 +43,7 @@ from tieback.core.errors import (
 )
 from tieback.core.order import best_first
 from tieback.core.tenant import PRINCIPAL, AccessLevel
-from tieback.core.types.content import Content
-from tieback.core.types.heads import Example, HeadRequest, PredictReply
+from tieback.core.types.heads import Example, HeadRequest, PredictReply, PredictRequest
 from tieback.core.types.operation import Json, Progress
 from tieback.methods.heads import FOLDS, memory_shares, probabilities
 
@@ -144,15 +144,7 @@ class Classifier:
         key = HeadKey(PRINCIPAL.get().tenant, name)
         await asyncio.to_thread(self._store.remove_draft, key, draft)
 
-    async def predict(
-        self,
-        name: str,
-        contents: Sequence[Content],
-        *,
-        version: int = 0,
-        top: int = 0,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> PredictReply:
+    async def predict(self, request: PredictRequest, call: Call) -> PredictReply:
         """The `top` likeliest classes of each content, 0 for `TOP`, by that version; 0 for the last one.
 
         A bad content gets an error and the others succeed. NotFound for the head or the version.
@@ -160,8 +152,8 @@ class Classifier:
         are not what was written.
         """
         begun = time.perf_counter()
-        key = HeadKey(PRINCIPAL.get().tenant, name)
-        head = self._version(key, version)
+        key, contents = HeadKey(PRINCIPAL.get().tenant, request.head), request.contents
+        head = self._version(key, request.version)
         if not contents:
             raise InvalidInput("there is nothing to classify: give one content at least", field="contents")
         if self._limits.batch_items and len(contents) > self._limits.batch_items:
@@ -172,10 +164,10 @@ class Classifier:
         if stale := self._stale(head):
             raise SpaceMismatch(stale, field="head")
         artifact = await self._artifact(key, head)
-        embedded, timing = await self._embedding.embed(head.space, contents, deadline=deadline)
+        embedded, timing = await self._embedding.embed(head.space, contents, deadline=call.deadline)
         stage = Stage("classify", time.perf_counter() - begun, 0.0)
         rows = [one for one in embedded if not isinstance(one, TiebackError)]
-        predict = functools.partial(_predictions, head, artifact, top=top)
+        predict = functools.partial(_predictions, head, artifact, top=request.top)
         found = iter(await asyncio.to_thread(each_alone, predict, rows))
         results: list[Prediction | TiebackError] = [
             one.within(at("contents", place)) if isinstance(one, TiebackError) else next(found)
@@ -186,7 +178,7 @@ class Classifier:
         whole = dataclasses.replace(timing, total=total, stages=[*timing.stages, stage])
         return PredictReply(head.version, results, whole)
 
-    async def get_head(self, name: str, *, version: int = 0) -> Head:
+    async def get_head(self, name: str, version: int = 0) -> Head:
         """A version of a head, 0 for the last one. NotFound, with the choices, where there is none."""
         return self._described(self._version(HeadKey(PRINCIPAL.get().tenant, name), version))
 

@@ -22,7 +22,7 @@ from tieback_contract.field_path import FieldPath, at
 from tieback_contract.limits import Limits
 from tieback_contract.reports import Timing
 
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
 from tieback.core.errors import Damaged, InvalidInput, NotFound, QuotaExceeded
 from tieback.core.tenant import NAME, PRINCIPAL, TENANT, AccessLevel
 from tieback.core.types.demonstrations import PutReply
@@ -60,7 +60,7 @@ class Demonstrations:
         """The model that reads them."""
         return self._model.name
 
-    async def put(self, one: Demonstration, *, deadline: Deadline = NO_DEADLINE) -> PutReply:
+    async def put_demonstration(self, demonstration: Demonstration, call: Call) -> PutReply:
         """Reads a demonstration and keeps it, in place of one of the same id.
 
         InvalidInput with the field below "demonstration". PermissionDenied without the role write,
@@ -68,14 +68,14 @@ class Demonstrations:
         """
         PRINCIPAL.get().require(AccessLevel.WRITE, work="keeping a demonstration")
         arrived, owner = time.monotonic(), TENANT.get()
-        passage, text = self._read(one, at("demonstration"))
+        passage, text = self._read(demonstration, at("demonstration"))
         timing = Timing(prepare=time.monotonic() - arrived)
-        async with self._slots.take(len(passage) + len(text), deadline) as slot:
+        async with self._slots.take(len(passage) + len(text), call.deadline) as slot:
             begin = time.monotonic()
             virtual = await asyncio.to_thread(self._made, passage, text)
             slot.busy = timing.compute = time.monotonic() - begin
         timing.queue = slot.waited
-        stored = StoredDemonstration(one, len(text), len(passage), datetime.now(UTC))
+        stored = StoredDemonstration(demonstration, len(text), len(passage), datetime.now(UTC))
         async with self._putting:
             await asyncio.to_thread(self._keep, owner, Kept(stored, virtual, self._made_with))
         timing.total = time.monotonic() - arrived
@@ -85,7 +85,7 @@ class Demonstrations:
         """The demonstrations of the running task's tenant by id, without damaged ones."""
         return await asyncio.to_thread(self._listed, TENANT.get())
 
-    async def delete(self, id: str) -> None:
+    async def delete_demonstration(self, id: str) -> None:
         """NotFound, with the choices, where there is none. PermissionDenied without the role write."""
         PRINCIPAL.get().require(AccessLevel.WRITE, work="deleting a demonstration")
         owner = TENANT.get()

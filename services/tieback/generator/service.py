@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tieback_contract.answers import AnswerStyle, GenerationEvent, Repair, RewrittenQuestion
 from tieback_contract.arrays import Array
+from tieback_contract.demonstrations import Demonstration, StoredDemonstration
 from tieback_contract.field_path import at
 from tieback_contract.generation import PLAIN_DECODING, Grounding, SamplingParameters
 from tieback_contract.limits import Limits
@@ -21,6 +22,7 @@ from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupported
 from tieback.core.follow_up import standalone
 from tieback.core.types.conversation import Conversation
+from tieback.core.types.demonstrations import PutReply
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.load import Load
 from tieback.generator.answering import AnswerRun
@@ -138,6 +140,18 @@ class Generator:
         if self._demonstrations is None:
             raise Unsupported(NO_DEMONSTRATIONS)
         return self._demonstrations
+
+    async def put_demonstration(self, demonstration: Demonstration, call: Call) -> PutReply:
+        """See `DemonstrationsPort`."""
+        return await self.demonstrations.put_demonstration(demonstration, call)
+
+    async def list_demonstrations(self) -> list[StoredDemonstration]:
+        """See `DemonstrationsPort`."""
+        return await self.demonstrations.list_demonstrations()
+
+    async def delete_demonstration(self, id: str) -> None:
+        """See `DemonstrationsPort`."""
+        await self.demonstrations.delete_demonstration(id)
 
     @property
     def load(self) -> Load:

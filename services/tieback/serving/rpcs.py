@@ -27,6 +27,7 @@ from tieback.serving.conversions import (  # noqa: F401 - what they register con
     collections,
     contents,
     groundings,
+    heads,
     recognition,
     requests,
     routings,
@@ -200,3 +201,5 @@ RERANKER = rpcs_of("tieback.v1.RerankerService", ports.RerankerPort)
 GENERATOR = rpcs_of("tieback.v1.GeneratorService", ports.GeneratorPort)
 GROUNDING = rpcs_of("tieback.v1.GroundingService", ports.GroundingPort)
 RECOGNISER = rpcs_of("tieback.v1.RecognitionService", ports.RecogniserPort)
+CLASSIFIER = rpcs_of("tieback.v1.ClassifierService", ports.ClassifierPort)
+DEMONSTRATIONS = rpcs_of("tieback.v1.DemonstrationService", ports.DemonstrationsPort)

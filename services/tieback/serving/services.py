@@ -183,7 +183,6 @@ async def _grounding(context: ServiceContext) -> None:
 async def _generator(context: ServiceContext) -> None:
     from tieback.generator import Generator
     from tieback.models.learned.soft_context import SoftContext
-    from tieback.serving.servicers.demonstration import DemonstrationServicer
 
     settings, card = context.settings, context.plan.generator
     models = [] if card is None else [await asyncio.to_thread(lambda: context.writer)]
@@ -207,7 +206,7 @@ async def _generator(context: ServiceContext) -> None:
         context.telemetry.loads.watch("generator", card.name, context.load)
     context.ports.generator = observed(generator, context.telemetry)
     context.server.add(servicer(context.ports.generator, rpcs.GENERATOR))
-    context.server.add(DemonstrationServicer(generator))
+    context.server.add(servicer(generator, rpcs.DEMONSTRATIONS))
 
 
 async def _operations(context: ServiceContext) -> None:
@@ -216,7 +215,7 @@ async def _operations(context: ServiceContext) -> None:
     from tieback.operations.kinds import Services
     from tieback.operations.service import Bounds, Operations
     from tieback.operations.upgrades import Upgrades
-    from tieback.serving.servicers.classifier import ClassifierServicer
+    from tieback.serving.servicers.classifier import classifier_servicer
     from tieback.serving.servicers.long_running import LongRunningServicer
     from tieback.serving.servicers.operation import OperationServicer
 
@@ -252,7 +251,7 @@ async def _operations(context: ServiceContext) -> None:
     counted.watch(lambda: operations.counts)
     context.server.add(OperationServicer(operations, Upgrades(operations, moving)))
     context.server.add(LongRunningServicer(operations))
-    context.server.add(ClassifierServicer(classifier, operations))
+    context.server.add(classifier_servicer(classifier, operations))
 
 
 Place = Literal["any", "accelerated", "store"]

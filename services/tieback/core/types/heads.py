@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.predictions import Prediction
 from tieback_contract.reports import Timing
+from tieback_contract.wire import alone
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Content
@@ -44,6 +45,16 @@ class HeadRequest:
     space: str = ""
     method: MethodChoice = NO_METHOD
     memory: Sequence[Example] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PredictRequest:
+    """Contents to classify: the `top` likeliest classes of each, 0 for `TOP`; version 0 is the last one."""
+
+    head: str
+    contents: Sequence[Content] = field(metadata=alone())
+    version: int = 0
+    top: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from tieback_contract.field_path import FieldPath, at
+from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.heads import Head
 
-from tieback.core.types.heads import Example, HeadRequest, PredictReply
-from tieback.serving.conversions.codec import writing
+from tieback.core.types.content import Content
+from tieback.core.types.heads import Example, HeadRequest
+from tieback.serving.conversions.codec import CODEC, writing
 from tieback.serving.conversions.contents import read_content
 from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.reports import read_method
-from tieback.v1 import classifier_pb2
+from tieback.v1 import classifier_pb2, content_pb2
 
 
 def head_request(message: classifier_pb2.FitHeadRequest) -> HeadRequest:
@@ -25,7 +26,11 @@ def head_request(message: classifier_pb2.FitHeadRequest) -> HeadRequest:
 
 
 head_message = writing(Head, classifier_pb2.Head)
-predict_response = writing(PredictReply, classifier_pb2.PredictResponse)
+CODEC.converter(
+    "tieback.v1.PredictRequest.contents",
+    lambda message: read_content(message, ROOT, tokenised=False),
+    CODEC.filler(Content, content_pb2.Content.DESCRIPTOR),
+)
 
 
 def _example(message: classifier_pb2.HeadExample, field: FieldPath) -> Example:
