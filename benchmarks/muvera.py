@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.token_rows import TokenCoding
 from tieback.methods.fixed_dimension import QUERY, fixed_dimensions
 from tieback.methods.token_pooling import DEFAULT_POOLING, with_defaults
@@ -28,6 +27,7 @@ from tieback.models.store import Store
 from tieback.token_spaces import DEFAULT_CODEC
 from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef
 
 from benchmarks.binding.measures import paired

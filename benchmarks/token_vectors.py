@@ -29,7 +29,6 @@ from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.core.types.search import SearchRequest
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import Index
 from tieback.index.token_rows import TokenCoding, TokenRows
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -44,6 +43,7 @@ from tieback_contract.hits import Hit
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector
 
 from benchmarks.binding.measures import paired

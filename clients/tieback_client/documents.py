@@ -12,11 +12,11 @@ from tieback_contract.metadata import Metadata
 from tieback_contract.modality import Modality
 from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.recognition import Segment
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector
 from tieback_contract.wire import wire
 
 from tieback_client.content import ContentLike
-from tieback_client.token_vectors import TokenVectors
 
 
 @dataclass(frozen=True, slots=True)

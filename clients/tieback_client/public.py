@@ -50,6 +50,7 @@ from tieback_contract.predictions import Prediction
 from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 from tieback_contract.reports import Cost, Dropped, DroppedSection, Stage, Timing
 from tieback_contract.server import Endpoint, ServiceState
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 
 from tieback_client.async_client import AsyncClient
@@ -96,7 +97,7 @@ from tieback_client.reranking import RerankFailure, RerankResult
 from tieback_client.results import FusedBatch, RetrievalResult, SearchResult
 from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.text_pieces import TextPiece
-from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
+from tieback_client.token_vectors import TokenVectorsLike
 from tieback_client.upgrades import (
     CompatibilityCell,
     CompatibilityMatrix,

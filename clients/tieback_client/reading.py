@@ -17,13 +17,11 @@ from tieback_client.codec import CODEC
 from tieback_client.documents import Collection, Item, Section
 from tieback_client.errors import TiebackError
 from tieback_client.facts import facts
-from tieback_client.reading_token_vectors import token_vectors
 from tieback_client.reports import CallInfo
 from tieback_client.status import from_status
 
 MICROSECONDS = 1_000_000
 
-CODEC.converter("tieback.v1.TokenVectors", token_vectors)
 
 space_ref = CODEC.reader(SpaceRef, vector_pb2.SpaceRef.DESCRIPTOR)
 timing = CODEC.reader(Timing, report_pb2.Timing.DESCRIPTOR)

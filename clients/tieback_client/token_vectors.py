@@ -1,32 +1,27 @@
-"""How a collection keeps vectors of the tokens of its texts."""
+"""How token vectors are asked for, as callers say it and as a message."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
-from tieback_contract.vectors import SpaceRef
+from tieback.v1 import index_pb2
+from tieback_contract.field_path import FieldPath
+from tieback_contract.token_vectors import TokenVectors
 
-
-@dataclass(frozen=True, slots=True)
-class TokenVectors:
-    """Vectors of the tokens of texts, kept with the sections, so that reranking encodes no candidates.
-
-    What is left out of a request is the server's default.
-    """
-
-    space: str | SpaceRef = ""
-    """The text space, by name; in full where the server does not have it."""
-    width: int = 0
-    """Their width; 0 for that of the space."""
-    pooling: str | tuple[str, Mapping[str, object]] | None = None
-    """How rows are pooled into fewer, a method of the family "token_pooling": ``("ward", {"factor": 2})``."""
-    codec: str | tuple[str, Mapping[str, object]] | None = None
-    """The codec of the rows that are kept: a method of the family "codecs"."""
-    stored_bytes: int = 0
-    """Of a collection as it stands: the bytes that they take on the disk of the server."""
-
+from tieback_client.codec import writing
+from tieback_client.errors import InvalidArgument
 
 TokenVectorsLike: TypeAlias = TokenVectors | bool
 """True for the server's defaults, False to say nothing."""
+
+_write = writing(TokenVectors, index_pb2.TokenVectors)
+
+
+def write_token_vectors(value: TokenVectorsLike, field: FieldPath) -> index_pb2.TokenVectors | None:
+    """The message; None where nothing is asked for."""
+    if value is False:
+        return None
+    asked = TokenVectors() if value is True else value
+    if not isinstance(asked, TokenVectors):
+        raise InvalidArgument.at(field, f"give TokenVectors, or True, not {type(asked).__name__}")
+    return _write(asked, field)

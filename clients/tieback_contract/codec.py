@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin
@@ -79,6 +80,7 @@ class MessageCodec:
         self._lists: dict[str, Converter] = {}
         self._checks: dict[type, Check] = {}
         self._names: dict[Any, str] = {}
+        self._numbered = itertools.count()
         self._keywords: dict[str, dict[str, str]] = {}
         self._namespace: dict[str, Any] = {"FAULT": refused, "located": located, "misplaced": misplaced}
         if outcomes is not None:
@@ -93,6 +95,8 @@ class MessageCodec:
         A codec that only reads needs no `fill`.
         """
         self._converters[key] = Converter(read, fill)
+        # Functions that were made without it keep those that they have.
+        self._names = {known: name for known, name in self._names.items() if key not in known}
 
     def list_converter(self, name: str, read: Read, fill: Fill | None = None) -> None:
         """Registers the functions of all messages of a repeated field together, by the full name of the
@@ -174,7 +178,7 @@ class MessageCodec:
         key = (action, kind, descriptor.full_name)
         name = self._names.get(key)
         if name is None:
-            name = self._names[key] = f"{action}_{len(self._names)}"
+            name = self._names[key] = f"{action}_{next(self._numbered)}"
             own = self._converters.get(kind) or self._converters.get(descriptor.full_name)
             if own is not None:
                 self._namespace[name] = getattr(own, action)

@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 from tieback_contract.collections import Moving
 from tieback_contract.modality import Modality
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.moving import MoveProgress, StartedMove
 from tieback.core.types.operation import Progress
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.upgrading import Anchors, Asked, SpacePair
 
 
@@ -127,19 +127,19 @@ class MovingPort(Protocol):
         """
         ...
 
-    async def state(self, collection: str) -> Collection:
+    async def state(self, collection: str) -> StoredCollection:
         """The collection, which says where it is being moved."""
         ...
 
-    async def pause(self, collection: str, *, paused: bool) -> Collection:
+    async def pause(self, collection: str, *, paused: bool) -> StoredCollection:
         """Has `move` end where it is, or lets it begin again."""
         ...
 
-    async def finish(self, collection: str, *, drop_missing: bool = False) -> Collection:
+    async def finish(self, collection: str, *, drop_missing: bool = False) -> StoredCollection:
         """Drops the old vectors, and items without new ones if that is said. The collection as it is then."""
         ...
 
-    async def roll_back(self, collection: str) -> Collection:
+    async def roll_back(self, collection: str) -> StoredCollection:
         """Drops the new vectors. The collection as it is then."""
         ...
 

@@ -20,13 +20,14 @@ from tieback_contract.heads import Head
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import QueryOptions
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import TenantUsage
-from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
+from tieback.core.types.collection import IndexedItem, StoredCollection, UpsertReply
 from tieback.core.types.content import Content, Item
 from tieback.core.types.demonstrations import PutReply
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
@@ -40,7 +41,6 @@ from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexSta
 from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.core.types.retrieval import AnswerRequest, RetrieveReply, RetrieveRequest
 from tieback.core.types.search import SearchReply, SearchRequest
-from tieback.core.types.token_vectors import TokenVectors
 
 DEFAULT_PLAN = EncodePlan()
 DEFAULT_ROUTING = Routing()
@@ -114,7 +114,7 @@ class IndexPort(Protocol):
         codec: MethodChoice | None = None,
         token_vectors: TokenVectors | None = None,
         plan: QueryOptions | None = None,
-    ) -> Collection:
+    ) -> StoredCollection:
         """Makes a collection, or returns the equal one.
 
         `codec` is how its vectors are kept in memory, and `token_vectors` how those of the tokens of texts
@@ -124,17 +124,17 @@ class IndexPort(Protocol):
         """
         ...
 
-    async def update_collection(self, name: str, plan: QueryOptions) -> Collection:
+    async def update_collection(self, name: str, plan: QueryOptions) -> StoredCollection:
         """Replaces how its queries are answered where they do not say. Durable when it returns."""
         ...
 
-    async def get_collection(self, name: str) -> Collection:
+    async def get_collection(self, name: str) -> StoredCollection:
         """NotFound, with the choices, where there is none."""
         ...
 
     async def list_collections(
         self, *, page_size: int = 0, page_token: str = ""
-    ) -> tuple[list[Collection], str]:
+    ) -> tuple[list[StoredCollection], str]:
         """A page by name, and the token of the next one (empty on the last)."""
         ...
 

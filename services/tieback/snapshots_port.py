@@ -6,7 +6,7 @@ from typing import Protocol
 
 from tieback_contract.collections import Snapshot
 
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.snapshot import SnapshotPart
 
 
@@ -29,7 +29,7 @@ class SnapshotsPort(Protocol):
 
     async def restore_snapshot(
         self, snapshot: str, collection: str, *, any_space: bool = False
-    ) -> Collection:
+    ) -> StoredCollection:
         """Makes a collection of a snapshot, after reading and verifying all its files; for the role admin.
 
         AlreadyExists where the name is taken, unless by exactly what the snapshot holds. DamagedSnapshot

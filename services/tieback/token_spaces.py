@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from tieback_contract.field_path import at
 from tieback_contract.method_choice import MethodChoice
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, SpaceMismatch
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.methods.codecs import codecs
 from tieback.methods.codecs import with_defaults as with_codec_defaults
 from tieback.methods.token_pooling import token_poolings

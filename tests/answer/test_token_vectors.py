@@ -22,7 +22,6 @@ from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodeRequest
 from tieback.core.types.fusion import Role
 from tieback.core.types.retrieval import RetrieveReply
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.encoder import CacheOptions, Encoder
 from tieback.index import Index
 from tieback.index.served import ServedSpaces
@@ -32,6 +31,7 @@ from tieback_contract.encodings import Encoding
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef
 
 LATE = MethodChoice("late_interaction")

@@ -13,6 +13,8 @@ from support.command_line import Run, documents
 from support.present import present
 from tieback_client import Client, SpaceRef
 from tieback_client.writing_items import sections
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.token_vectors import TokenVectors
 
 
 @pytest.fixture
@@ -92,8 +94,8 @@ def test_a_collection_can_be_made_with_vectors_of_tokens(run: Run, library: Path
 
     with Client(served.address) as client:
         plain, told = (present(client.get_collection(name).token_vectors) for name in ("plain", "told"))
-    assert (str(plain.space), plain.pooling, plain.codec) == ("", ("", {}), ("", {}))
-    assert (told.pooling, told.codec) == (("", {"factor": 4}), ("binary", {}))
+    assert plain == TokenVectors()
+    assert (told.pooling, told.codec) == (MethodChoice("", {"factor": 4}), MethodChoice("binary"))
     assert isinstance(told.space, SpaceRef)
     assert told.space.name == "tiny"
     shown = run("collections", "show", "told").stdout

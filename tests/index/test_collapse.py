@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from support.requests import searched
 from support.sections import WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput
-from tieback.core.types.collection import IndexedItem, IndexedSection
+from tieback.core.types.collection import IndexedItem, IndexedSection, ReindexedPiece
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.reindexing import ReindexedItem, ReindexedPiece
+from tieback.core.types.reindexing import ReindexedItem
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.index.collapsing import MOST_PIECES

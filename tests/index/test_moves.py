@@ -12,9 +12,9 @@ from support.reindexing import NEW, WIDER
 from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.core.types.collection import IndexedItem, IndexedSection
+from tieback.core.types.collection import FollowingVectors, IndexedItem, IndexedSection, ReindexedPiece
 from tieback.core.types.moving import SecondVector, StartedMove
-from tieback.core.types.reindexing import FollowingVectors, ReindexedItem, ReindexedPiece
+from tieback.core.types.reindexing import ReindexedItem
 from tieback.index import Index
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit, ReadIn

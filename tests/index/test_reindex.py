@@ -15,9 +15,9 @@ from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied
 from tieback.core.tenant import AccessLevel, Principal
-from tieback.core.types.collection import IndexedSection
+from tieback.core.types.collection import IndexedSection, ReindexedPiece
 from tieback.core.types.fusion import Routing
-from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
+from tieback.core.types.reindexing import PendingItem, ReindexedItem
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback_contract.collections import Source

@@ -14,12 +14,12 @@ from support.sections import SPACE, WIDTH, axis, item, regions_of, section
 from support.tokens import EXACT, OTHER, OWN, PLAIN, SERVED, SINGLE, WIDE, text, tokens_of
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, SpaceMismatch, TiebackError
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import Index
 from tieback_contract.arrays import Array
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef
 
 

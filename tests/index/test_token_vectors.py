@@ -24,7 +24,6 @@ from tieback.core.errors import (
 from tieback.core.tenant import PRINCIPAL, AccessLevel, Principal, TenantQuota
 from tieback.core.types.collection import IndexedSection
 from tieback.core.types.reindexing import PendingItem, ReindexedItem
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import Index
 from tieback.index.item_rows import ItemRows
 from tieback.index.records import Put, Record, schema, to_rows
@@ -33,6 +32,7 @@ from tieback_contract.hits import Hit
 from tieback_contract.locators import LocatorKind
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef
 
 
@@ -100,8 +100,8 @@ async def test_a_collection_tells_how_it_keeps_them_and_how_many_bytes_they_take
     known = await texts.get_collection("texts")
 
     assert known.token_vectors == PLAIN
-    assert known.token_bytes == (3 + 4) * (4 * WIDE + 8)
-    assert texts.size.token_bytes == known.token_bytes
+    assert known.token_vectors.stored_bytes == (3 + 4) * (4 * WIDE + 8)
+    assert texts.size.token_bytes == known.token_vectors.stored_bytes
     assert (await texts.get_collection("docs")).token_vectors is None
 
 
@@ -115,7 +115,8 @@ async def test_rows_go_with_their_items_and_places_are_used_again(texts: Index) 
 
     for words in ("green pears ripen", "four words once more", "one"):
         await assert_kept(texts, words)
-    assert (await texts.get_collection("texts")).token_bytes == (3 + 4 + 1) * (4 * WIDE + 8)
+    now = present((await texts.get_collection("texts")).token_vectors)
+    assert now.stored_bytes == (3 + 4 + 1) * (4 * WIDE + 8)
     rows = present(texts._owned.to_read("texts").memory.tokens)
     assert rows._used == 3 + 4 + 1  # "a" anew has its own places, and "c" those of "b"
 

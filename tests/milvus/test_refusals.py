@@ -7,13 +7,13 @@ from support.requests import searched
 from support.sections import SPACE, WIDTH, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.types.signals import NAMES
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.milvus import MilvusIndex
 from tieback.milvus.refusals import NOT_OFFERED, OF_COLLECTIONS, REASON
 from tieback.query_stages import BY_NAME, path_of
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity, QueryOptions
+from tieback_contract.token_vectors import TokenVectors
 
 NORTH = vector(1, 0, 0, 0)
 ASKED: dict[str, list[dict[str, Any]]] = {

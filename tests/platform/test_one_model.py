@@ -29,6 +29,7 @@ from tieback_client import (
     TokenVectors,
 )
 from tieback_client.cli import app
+from tieback_contract.method_choice import MethodChoice
 
 SPACE = "all-minilm-l6-v2"
 TIDES = "The gravity of the moon pulls the sea and makes the tides."
@@ -101,7 +102,7 @@ def test_texts_are_reranked_by_the_vectors_of_tokens_that_their_collection_keeps
     known = client.get_collection("kept").token_vectors
     assert known is not None
     assert isinstance(known.space, SpaceRef)
-    assert (known.space.name, known.width, known.pooling) == (SPACE, 384, ("ward", {"factor": 3}))
+    assert (known.space.name, known.width, known.pooling) == (SPACE, 384, MethodChoice("ward", {"factor": 3}))
     assert known.stored_bytes == 10 * (384 + 4 + 8)
     hit = client.search("every", text="bread", token_vectors=True).hits[0]
     assert hit.multi_vector is not None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from support.each import each
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.moving import StartedMove
 from tieback.core.types.operation import OperationRecord
 from tieback.reports import charts
@@ -17,7 +18,9 @@ from tieback_contract.vectors import SpaceRef
 
 SHARES = [step / 10 for step in range(11)]
 HOSTILE = "<script>alert(1)</script>"
-COLLECTION = Collection("handbook", SpaceRef("old", "1" * 40, "f"), 8, 120, 480, 0.0)
+COLLECTION = StoredCollection(
+    "handbook", SpaceRef("old", "1" * 40, "f"), 8, 120, 480, datetime.fromtimestamp(0, UTC)
+)
 
 
 def number(value: float) -> dict[str, float]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.served import ServedSpaces
 from tieback.token_spaces import TokenSpace, TokenSpaces
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.method_choice import MethodChoice
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef
 
 from support.sections import axis, item, section

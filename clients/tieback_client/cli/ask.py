@@ -19,7 +19,7 @@ from tieback_client.cli.connection import (
 )
 from tieback_client.cli.mixture import between_spaces
 from tieback_client.cli.output import Output, say
-from tieback_client.cli.query_options import Query, query_options
+from tieback_client.cli.query_options import AskedQuery, query_options
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
 from tieback_client.cli.search import behind, scores, time_spent, warnings, without_relevance
 from tieback_client.client import Client
@@ -115,7 +115,7 @@ writes has marks:
 def ask(
     client: Client,
     output: Output,
-    query: Query,
+    query: AskedQuery,
     model: str,
     evidence: int,
     style: str,

@@ -8,6 +8,7 @@ import click
 from rich.text import Text
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import NO_OPTIONS, QueryOptions
+from tieback_contract.token_vectors import TokenVectors
 
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.list_by_default import ListByDefault
@@ -18,7 +19,6 @@ from tieback_client.cli.removal import remove
 from tieback_client.cli.thin import show_thin
 from tieback_client.client import Client
 from tieback_client.documents import Collection, Item, Section
-from tieback_client.token_vectors import TokenVectors
 
 
 @click.group(cls=ListByDefault)
@@ -183,9 +183,7 @@ def _token_facts(kept: TokenVectors | None) -> dict[str, str]:
     """How vectors of tokens are kept; empty where they are not."""
     if kept is None:
         return {}
-    (pooling, parameters), (codec, _) = (
-        (one, {}) if isinstance(one, str) else one or ("", {}) for one in (kept.pooling, kept.codec)
-    )
+    pooling, parameters, codec = kept.pooling.name, kept.pooling.parameters, kept.codec.name
     how = ", ".join(f"{name}={value}" for name, value in parameters.items())
     return {
         "token vectors": f"{kept.space}, {pooling} ({how}), {codec}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from tieback_contract.token_vectors import TokenVectors
 
 from tieback_client.cli.connection import Command, collection_option, connected, parse_weights
 from tieback_client.cli.indexing import Indexing
@@ -12,7 +13,7 @@ from tieback_client.cli.output import Output
 from tieback_client.cli.walking import Walk
 from tieback_client.cli.watching import keep_indexed
 from tieback_client.client import Client
-from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
+from tieback_client.token_vectors import TokenVectorsLike
 
 
 @click.command(

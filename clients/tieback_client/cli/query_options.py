@@ -109,7 +109,7 @@ _QUERY: list[Option] = [
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class AskedQuery:
     """What the options say. `arguments` are those of `Client.retrieve` and `Client.answer`, by name."""
 
     words: tuple[str, ...]
@@ -157,7 +157,7 @@ def plan_options(function: F) -> F:
 
 
 def query_options(function: F) -> F:
-    """Adds the options of a query; the function gets a `Query`."""
+    """Adds the options of a query; the function gets a `AskedQuery`."""
 
     @functools.wraps(function)
     def command(
@@ -183,7 +183,7 @@ def query_options(function: F) -> F:
             "imputation": imputation,
             **_taken(others).chosen(),
         }
-        query = Query(words, image, audio, points, features, collection, arguments)
+        query = AskedQuery(words, image, audio, points, features, collection, arguments)
         return function(query=query, **others)
 
     return _added(_QUERY, command)  # type: ignore[return-value]  # click gives it other parameters

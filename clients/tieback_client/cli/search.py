@@ -22,7 +22,7 @@ from tieback_client.cli.connection import (
 )
 from tieback_client.cli.mixture import between_spaces
 from tieback_client.cli.output import Output, SafeConsole
-from tieback_client.cli.query_options import Query, query_options
+from tieback_client.cli.query_options import AskedQuery, query_options
 from tieback_client.cli.waterfall import left_out, steps_of, waterfall
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
@@ -60,7 +60,7 @@ docs/filters.md has all that a filter can say.
 def search(
     client: Client,
     output: Output,
-    query: Query,
+    query: AskedQuery,
     explain: bool,
     timing: bool,
 ) -> None:

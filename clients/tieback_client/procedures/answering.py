@@ -20,10 +20,9 @@ from tieback_client.exchange import Exchange, write_result
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult
 from tieback_client.rpc import RPCS, Procedure, StreamCall, UnaryCall
-from tieback_client.token_vectors import TokenVectorsLike
+from tieback_client.token_vectors import TokenVectorsLike, write_token_vectors
 from tieback_client.writes import Acknowledgement
 from tieback_client.writing import LongTexts
-from tieback_client.writing_token_vectors import token_vectors as write_token_vectors
 
 QueryLike: TypeAlias = ContentLike | Sequence[ContentLike | tuple[ContentLike, float]]
 """One content, or several that belong together, each alone or with how much it counts."""

@@ -25,9 +25,8 @@ from tieback_client.reports import CallInfo
 from tieback_client.results import SearchResult
 from tieback_client.rpc import RPCS, Procedure, UnaryCall
 from tieback_client.tenants import Usage
-from tieback_client.token_vectors import TokenVectorsLike
+from tieback_client.token_vectors import TokenVectorsLike, write_token_vectors
 from tieback_client.writes import Acknowledgement
-from tieback_client.writing_token_vectors import token_vectors as write_token_vectors
 
 
 def create_collection(

@@ -12,6 +12,7 @@ from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.answer.collection_spaces import (
@@ -49,7 +50,6 @@ from tieback.core.types.content import Item
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.retrieval import AnswerRequest, RetrieveReply, RetrieveRequest
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.models.learned.query_composition import LearnedComposition
 from tieback.operation_ports import MovesPort

@@ -14,6 +14,7 @@ from typing import Protocol
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.answer.degradation import Losses
@@ -30,9 +31,8 @@ from tieback.core.errors import (
     StaleCollection,
 )
 from tieback.core.tenant import TENANT
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.fusion import JOINT_SPACE, Role, Routing
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import WITH
 from tieback.methods.codecs import codecs, with_defaults
 from tieback.ports import DEFAULT_ROUTING, EncoderPort, IndexPort, RouterPort
@@ -175,9 +175,10 @@ class CollectionSpaces:
         self._index, self._retired = index, retired
         self.token_spaces = token_spaces or TokenSpaces()
         self._served = {one.ref: one for one in served}
-        self._known: dict[tuple[str, str], tuple[float, Collection]] = {}  # by tenant and its name for it
+        # By tenant and its name for it.
+        self._known: dict[tuple[str, str], tuple[float, StoredCollection]] = {}
 
-    async def space_of(self, found: Collection, deadline: Deadline) -> CollectionSpace:
+    async def space_of(self, found: StoredCollection, deadline: Deadline) -> CollectionSpace:
         """The space that queries of a collection are encoded in.
 
         Where its encoder is gone and it is being moved, that is the space that it is moved to: the index
@@ -186,20 +187,20 @@ class CollectionSpaces:
         """
         return self._translating(found) or await self.own(found, deadline)
 
-    def following(self, found: Collection) -> CollectionSpace | None:
+    def following(self, found: StoredCollection) -> CollectionSpace | None:
         """The served space that a collection is being moved to; None where there is none."""
         moving = found.moving
         return None if moving is None or moving.translation else self._served.get(moving.space)
 
-    def tokens_of(self, found: Collection) -> TokenSpace | None:
+    def tokens_of(self, found: StoredCollection) -> TokenSpace | None:
         """The served space of the token vectors that a collection keeps; None where there are none of use."""
         return self.token_spaces.serving(found.token_vectors)
 
-    def _translating(self, found: Collection) -> CollectionSpace | None:
+    def _translating(self, found: StoredCollection) -> CollectionSpace | None:
         moving = found.moving
         return self._served.get(moving.space) if moving is not None and moving.translation else None
 
-    async def found(self, collection: str, deadline: Deadline) -> Collection:
+    async def found(self, collection: str, deadline: Deadline) -> StoredCollection:
         """The collection as it was some seconds ago. NotFound where there is none."""
         now = time.monotonic()
         key = (TENANT.get(), collection)
@@ -272,7 +273,7 @@ class CollectionSpaces:
         """The served space of that exact name; None where there is none."""
         return self._served.get(ref)
 
-    def to_reindex(self, found: Collection, asked: str) -> CollectionSpace:
+    def to_reindex(self, found: StoredCollection, asked: str) -> CollectionSpace:
         """The space a collection is to be in: `asked`, else the served one of its name, else the default."""
         named = any(one.name == found.space.name for one in self._served.values())
         return self._chosen(asked or (found.space.name if named else ""))
@@ -281,7 +282,7 @@ class CollectionSpaces:
         """Forgets what was kept of a collection, which may have been made anew; whether something was."""
         return self._known.pop((TENANT.get(), collection), None) is not None
 
-    async def own(self, found: Collection, deadline: Deadline) -> CollectionSpace:
+    async def own(self, found: StoredCollection, deadline: Deadline) -> CollectionSpace:
         """The space of a collection's own vectors. StaleCollection as in `to_read`."""
         try:
             return self._of(found)
@@ -295,7 +296,7 @@ class CollectionSpaces:
                     return own
             raise
 
-    def _of(self, found: Collection) -> CollectionSpace:
+    def _of(self, found: StoredCollection) -> CollectionSpace:
         if found.space in self._served:
             return self._served[found.space]
         if not found.width:

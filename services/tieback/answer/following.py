@@ -10,9 +10,9 @@ from typing import Protocol
 from tieback.answer.collection_spaces import CollectionSpace
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
-from tieback.core.types.collection import IndexedItem
+from tieback.core.types.collection import FollowingVectors, IndexedItem
 from tieback.core.types.content import Item
-from tieback.core.types.reindexing import FollowingVectors, PendingItem, ReindexedItem
+from tieback.core.types.reindexing import PendingItem, ReindexedItem
 from tieback.token_spaces import TokenSpace
 
 _log = logging.getLogger(__name__)

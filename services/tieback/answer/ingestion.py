@@ -12,6 +12,7 @@ from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import Vector
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
@@ -33,13 +34,12 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.recognised import words_of
 from tieback.core.tenant import PRINCIPAL, AccessLevel
-from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
+from tieback.core.types.collection import IndexedItem, IndexedSection, ReindexedPiece, UpsertReply
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import JOINT_SPACE, FuseRequest, Role
 from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
-from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
-from tieback.core.types.token_vectors import TokenVectors
+from tieback.core.types.reindexing import PendingItem, ReindexedItem
 from tieback.ports import EncoderPort, IndexPort
 from tieback.token_spaces import TokenSpace
 

@@ -20,7 +20,7 @@ from tieback.answer.reindexing import encode_page
 from tieback.core.deadline import Deadline
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection, TiebackError
 from tieback.core.tenant import PRINCIPAL, AccessLevel
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.moving import MoveProgress, StartedMove
 from tieback.operation_ports import MovesPort
 from tieback.ports import StorePort
@@ -110,17 +110,17 @@ class MovingCollections:
                 raise
             yield MoveProgress(found.space, into.ref, 0, 0, is_over=True, ended=True)
 
-    async def state(self, collection: str) -> Collection:
+    async def state(self, collection: str) -> StoredCollection:
         """See `MovingPort`."""
         return await self._index.get_collection(collection)
 
-    async def pause(self, collection: str, *, paused: bool) -> Collection:
+    async def pause(self, collection: str, *, paused: bool) -> StoredCollection:
         """See `MovingPort`."""
         await self._found(collection)
         await self._moves.pause(collection, paused=paused)
         return await self._index.get_collection(collection)
 
-    async def finish(self, collection: str, *, drop_missing: bool = False) -> Collection:
+    async def finish(self, collection: str, *, drop_missing: bool = False) -> StoredCollection:
         """See `MovingPort`."""
         await self._found(collection)
         dropped = await self._moves.in_order_of_use(collection) if drop_missing else []
@@ -128,14 +128,14 @@ class MovingCollections:
         self._spaces.forget(collection)
         return await self._index.get_collection(collection)
 
-    async def roll_back(self, collection: str) -> Collection:
+    async def roll_back(self, collection: str) -> StoredCollection:
         """See `MovingPort`."""
         await self._found(collection)
         await self._moves.discard(collection)
         self._spaces.forget(collection)
         return await self._index.get_collection(collection)
 
-    async def _found(self, collection: str) -> Collection:
+    async def _found(self, collection: str) -> StoredCollection:
         found = await self._index.get_collection(collection)
         principal = PRINCIPAL.get()
         principal.require(
@@ -143,7 +143,7 @@ class MovingCollections:
         )
         return found
 
-    def _into(self, found: Collection, space: str) -> CollectionSpace:
+    def _into(self, found: StoredCollection, space: str) -> CollectionSpace:
         into = self._spaces.to_reindex(found, space)
         if found.moving is not None and found.moving.space != into.ref:
             raise AlreadyExists(
@@ -154,7 +154,7 @@ class MovingCollections:
             )
         return into
 
-    async def _as_moved(self, found: Collection, into: CollectionSpace, least_trust: float) -> Moving:
+    async def _as_moved(self, found: StoredCollection, into: CollectionSpace, least_trust: float) -> Moving:
         """How it would be moved: both encoders are asked where the old one can be."""
         refuse_where_arrived(found, into, self._spaces.names)
         try:
@@ -189,7 +189,7 @@ class MovingCollections:
 
 
 def _untrusted(
-    found: Collection, into: CollectionSpace, known: tuple[str, float] | None, least_trust: float
+    found: StoredCollection, into: CollectionSpace, known: tuple[str, float] | None, least_trust: float
 ) -> str:
     told = f"the model of the collection's space {found.space} is gone, and "
     if known is None:
@@ -202,7 +202,7 @@ def _untrusted(
     return f"{told}; encode the collection again: tieback reindex {found.name}"
 
 
-def refuse_where_arrived(found: Collection, into: CollectionSpace, names: list[str]) -> None:
+def refuse_where_arrived(found: StoredCollection, into: CollectionSpace, names: list[str]) -> None:
     """InvalidInput where a collection is in that space already."""
     if found.space == into.ref:
         others = [name for name in names if name != into.name]

@@ -20,7 +20,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.tenant import PRINCIPAL, AccessLevel
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import FuseRequest, Role
@@ -174,7 +174,9 @@ class Upgrading:
         """See `UpgradePort`."""
         return self._index.stored.upgrades(collection)
 
-    async def _both(self, collection: str, space: str) -> tuple[Collection, CollectionSpace, CollectionSpace]:
+    async def _both(
+        self, collection: str, space: str
+    ) -> tuple[StoredCollection, CollectionSpace, CollectionSpace]:
         found = await self._index.get_collection(collection)
         principal = PRINCIPAL.get()
         principal.require(
@@ -185,7 +187,7 @@ class Upgrading:
         return found, old, new
 
     def _before(
-        self, found: Collection, old: CollectionSpace, new: CollectionSpace, earlier: Sequence[str]
+        self, found: StoredCollection, old: CollectionSpace, new: CollectionSpace, earlier: Sequence[str]
     ) -> list[CollectionSpace]:
         """The earlier spaces; where none is named, those served ones before the old that the new one names.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from tieback_contract.collections import Source
 
 from tieback.core.errors import Damaged
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.index.codec_choice import vectors_of
 from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Memory
@@ -46,24 +47,26 @@ class ReadCollection:
         memory.stale.extend(found.stale.tolist())
         return cls(description, table, memory, found.last)
 
-    def describe(self, damage: str = "") -> Collection:
+    def describe(self, damage: str = "") -> StoredCollection:
         """The collection as it stands."""
         known = self.description
-        return Collection(
+        kept = known.token_vectors
+        if kept is not None:
+            kept = replace(kept, stored_bytes=self.memory.token_bytes)
+        return StoredCollection(
             name=known.name,
             space=known.space,
             width=known.width,
             item_count=self.memory.item_count,
             section_count=self.memory.section_count,
-            created=known.created,
+            created=datetime.fromtimestamp(known.created, UTC),
             routing=known.routing,
             vector_count=self.memory.vector_count,
             damage=damage,
             codec=known.codec,
             resident_bytes=self.memory.resident_bytes,
             codec_trained_on=self.memory.codec_trained_on,
-            token_vectors=known.token_vectors,
-            token_bytes=self.memory.token_bytes,
+            token_vectors=kept,
         )
 
 
@@ -86,7 +89,7 @@ class OpenCollection(ReadCollection):
         )
         return cls(description, table, read.memory, read.last, writer, sources, KeyBudget(read.memory.facts))
 
-    def describe(self, damage: str = "") -> Collection:
+    def describe(self, damage: str = "") -> StoredCollection:
         """The collection as it stands."""
         return replace(ReadCollection.describe(self, damage), plan=self.sources.plan)
 
@@ -120,10 +123,18 @@ class DamagedCollection:
         """The error of a write."""
         return Damaged(f"the collection {self.description.name!r} cannot be written: {self.why}")
 
-    def describe(self) -> Collection:
+    def describe(self) -> StoredCollection:
         """The collection as it stands."""
         if self.content is not None:
             return self.content.describe(f"{self.why}. What is left of it can be read")
         known = self.description
         damage = f"{self.why}. Nothing of it can be read"
-        return Collection(known.name, known.space, known.width, 0, 0, known.created, damage=damage)
+        return StoredCollection(
+            known.name,
+            known.space,
+            known.width,
+            0,
+            0,
+            datetime.fromtimestamp(known.created, UTC),
+            damage=damage,
+        )

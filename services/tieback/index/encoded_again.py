@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import AlreadyExists, TiebackError
 from tieback.core.tenant import AccessLevel
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.collection import OpenCollection
 from tieback.index.generations import Generations
 from tieback.index.lifecycle import Lifecycle

@@ -21,12 +21,12 @@ import numpy as np
 from tieback_contract.field_path import at
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import InvalidInput, NotFound, TiebackError, Unavailable
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.codec_choice import codec_of
 from tieback.index.collection import OpenCollection
 from tieback.index.entries import Entry

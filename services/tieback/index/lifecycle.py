@@ -15,13 +15,13 @@ from typing import TypeVar
 from tieback_contract.field_path import at
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import NO_OPTIONS, QueryOptions
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import AlreadyExists, InvalidInput, StorageFull, Unavailable
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
-from tieback.core.types.collection import DEFAULT_CODEC, Collection
+from tieback.core.types.collection import DEFAULT_CODEC, StoredCollection
 from tieback.core.types.fusion import JOINT_SPACE, Routing
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.codec_choice import codec_of
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.generations import Generations
@@ -71,7 +71,7 @@ class Lifecycle:
         codec: MethodChoice | None,
         token_vectors: TokenVectors | None,
         plan: QueryOptions | None,
-    ) -> Collection:
+    ) -> StoredCollection:
         """Makes a collection, or returns the equal one. Once begun it is finished."""
         if plan is not None:
             check_plan(plan, Models(self._served.rerankers))
@@ -100,7 +100,7 @@ class Lifecycle:
         tokens: TokenVectors | None,
         asked: TokenVectors | None,
         plan: QueryOptions | None,
-    ) -> Collection:
+    ) -> StoredCollection:
         principal = PRINCIPAL.get()
         key = CollectionKey(principal.tenant, name)
         async with self.changing:
@@ -132,7 +132,7 @@ class Lifecycle:
             check_equal_plan(name, plan, there.sources.plan)
             return there.describe()
 
-    async def update(self, name: str, plan: QueryOptions) -> Collection:
+    async def update(self, name: str, plan: QueryOptions) -> StoredCollection:
         """Replaces a collection's plan of queries, durably."""
         check_plan(plan, Models(self._served.rerankers))
         async with self.changing:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from tieback_contract.modality import Modality
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, TiebackError, Unavailable
@@ -20,7 +21,6 @@ from tieback.core.tenant import CollectionKey
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.moving import StartedMove
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.codec_choice import codec_of
 from tieback.index.collection import OpenCollection
 from tieback.index.generations import Generations, link

@@ -11,8 +11,8 @@ from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.core.errors import InvalidInput
+from tieback.core.types.collection import ReindexedPiece
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.reindexing import ReindexedPiece
 from tieback.index.entries import Entry
 from tieback.index.records import Original
 from tieback.index.validation import check_sections

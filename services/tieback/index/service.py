@@ -15,17 +15,17 @@ from tieback_contract.field_path import at
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import QueryOptions
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.call import NO_CALL, Call
 from tieback.core.errors import NotFound, Unavailable
 from tieback.core.tenant import PRINCIPAL, TenantUsage
-from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
+from tieback.core.types.collection import IndexedItem, StoredCollection, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.load import Load
 from tieback.core.types.search import SearchReply, SearchRequest
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import query
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.encoded_again import EncodedAgain
@@ -191,16 +191,16 @@ class Index(EncodedAgain):
         codec: MethodChoice | None = None,
         token_vectors: TokenVectors | None = None,
         plan: QueryOptions | None = None,
-    ) -> Collection:
+    ) -> StoredCollection:
         """See `IndexPort`."""
         self._refuse_where_closed()
         return await self._lifecycle.create(name, space, width, routing, codec, token_vectors, plan)
 
-    async def update_collection(self, name: str, plan: QueryOptions) -> Collection:
+    async def update_collection(self, name: str, plan: QueryOptions) -> StoredCollection:
         """See `IndexPort`."""
         return replace(await self._lifecycle.update(name, plan), name=name)
 
-    async def get_collection(self, name: str) -> Collection:
+    async def get_collection(self, name: str) -> StoredCollection:
         """See `IndexPort`."""
         self._refuse_where_closed()
         known = self._owned.known(name)
@@ -210,7 +210,7 @@ class Index(EncodedAgain):
 
     async def list_collections(
         self, *, page_size: int = 0, page_token: str = ""
-    ) -> tuple[list[Collection], str]:
+    ) -> tuple[list[StoredCollection], str]:
         """See `IndexPort`."""
         size = size_of_page(page_size)
         scope = ("collections", PRINCIPAL.get().tenant)
@@ -335,7 +335,7 @@ class Index(EncodedAgain):
             timing.stages.append(waited_to_return(timing))
         return reply
 
-    def _described(self, known: OpenCollection | DamagedCollection) -> Collection:
+    def _described(self, known: OpenCollection | DamagedCollection) -> StoredCollection:
         """The collection as it stands, under the name that the tenant calls it by."""
         description = known.description
         name = PRINCIPAL.get().address(description.key)

@@ -27,7 +27,7 @@ from tieback.core.errors import (
     Unsupported,
 )
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.index import versions
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.key_budget import KeyBudget
@@ -116,7 +116,7 @@ class Snapshots:
 
     async def restore_snapshot(
         self, snapshot: str, collection: str, *, any_space: bool = False
-    ) -> Collection:
+    ) -> StoredCollection:
         """See `SnapshotsPort`."""
         PRINCIPAL.get().require(AccessLevel.ADMIN, work="restoring a snapshot")
         check_name(collection, "collection", field="collection")

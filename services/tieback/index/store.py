@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from tieback_contract.method_choice import MethodChoice
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.durable_files import sync_path, write_durably
@@ -41,7 +42,6 @@ from tieback.core.errors import StartupError
 from tieback.core.tenant import NAME, CollectionKey
 from tieback.core.types.collection import DEFAULT_CODEC
 from tieback.core.types.fusion import Routing
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import versions
 from tieback.index.lock import StoreLock
 from tieback.index.originals import folder_of

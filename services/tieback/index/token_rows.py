@@ -14,10 +14,10 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.room import grown
 from tieback.index.row_file import RowFile
 from tieback.methods.codecs import Codec, LearnedCodec, codecs

@@ -9,9 +9,8 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.vectors import DType, Vector
 
-from tieback.core.types.collection import IndexedItem, IndexedSection
+from tieback.core.types.collection import FollowingVectors, IndexedItem, IndexedSection
 from tieback.core.types.moving import SecondVector
-from tieback.core.types.reindexing import FollowingVectors
 from tieback.core.types.search import SearchRequest
 from tieback.index.next_vectors import NextVectors
 from tieback.index.store import Description

@@ -8,10 +8,10 @@ from __future__ import annotations
 from tieback_contract.field_path import FieldPath
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import QueryOptions
+from tieback_contract.token_vectors import TokenVectors
 
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.types.search import SearchRequest
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.query import asked
 from tieback.query_stages import BY_NAME, OPTIONS, PLAN, Asked, check_offered
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from tieback_contract.collections import Source
@@ -19,18 +20,18 @@ from tieback_contract.metadata import INDEXED_FROM
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.reports import Timing
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, TiebackError, Unavailable
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey, TenantUsage
-from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
+from tieback.core.types.collection import IndexedItem, StoredCollection, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.load import Load
 from tieback.core.types.search import SearchReply, SearchRequest
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import query, quotas
 from tieback.index.filters import Check, Comparison, Field, parse
 from tieback.index.lifecycle import check_equal, check_equal_plan, check_new, check_number
@@ -129,7 +130,7 @@ class MilvusIndex(NoReindexing):
         codec: MethodChoice | None = None,
         token_vectors: TokenVectors | None = None,
         plan: QueryOptions | None = None,
-    ) -> Collection:
+    ) -> StoredCollection:
         """See `IndexPort`. InvalidInput for a codec, and for vectors of tokens."""
         if plan is not None:
             check_plan(plan, Models(self._served.rerankers))
@@ -141,7 +142,7 @@ class MilvusIndex(NoReindexing):
         principal.require(AccessLevel.ADMIN, work="making a collection")
         key = CollectionKey(principal.tenant, name)
 
-        def make() -> Collection:
+        def make() -> StoredCollection:
             every = self._catalog.all(anew=True)
             known = every.get(key)
             if known is None:
@@ -154,28 +155,28 @@ class MilvusIndex(NoReindexing):
             check_equal_plan(name, plan, known.plan)
             return self._described(known)
 
-        async def alone() -> Collection:
+        async def alone() -> StoredCollection:
             async with self._changing:
                 return await self._run(lambda _: make())
 
         return await asyncio.shield(alone())
 
-    async def update_collection(self, name: str, plan: QueryOptions) -> Collection:
+    async def update_collection(self, name: str, plan: QueryOptions) -> StoredCollection:
         """See `IndexPort`. InvalidInput for a plan that chooses what is not offered."""
         check_plan(plan, Models(self._served.rerankers))
         refusals.check_plan(plan)
 
-        def update(_: Check) -> Collection:
+        def update(_: Check) -> StoredCollection:
             known = self._catalog.find(name, AccessLevel.ADMIN)
             return self._described(self._catalog.note(replace(known, plan=plan)))
 
         async with self._changing:
             return await self._run(update, name)
 
-    async def get_collection(self, name: str) -> Collection:
+    async def get_collection(self, name: str) -> StoredCollection:
         """See `IndexPort`."""
 
-        def described(_: Check) -> Collection:
+        def described(_: Check) -> StoredCollection:
             known = self._catalog.find(name)
             counts = self._reader.head(known).sources
             sources = [
@@ -188,11 +189,11 @@ class MilvusIndex(NoReindexing):
 
     async def list_collections(
         self, *, page_size: int = 0, page_token: str = ""
-    ) -> tuple[list[Collection], str]:
+    ) -> tuple[list[StoredCollection], str]:
         """See `IndexPort`."""
         size = size_of_page(page_size)
 
-        def page(_: Check) -> tuple[list[Collection], str]:
+        def page(_: Check) -> tuple[list[StoredCollection], str]:
             scope = ("collections", PRINCIPAL.get().tenant)
             after = self._page_tokens().read(page_token, *scope) if page_token else ""
             names = sorted(name for name in self._catalog.visible() if name > after)
@@ -356,16 +357,16 @@ class MilvusIndex(NoReindexing):
         self._readers.took(end - started)
         return SearchReply(hits, Timing(queue=started - begin, compute=end - started, total=end - begin))
 
-    def _described(self, known: Known) -> Collection:
+    def _described(self, known: Known) -> StoredCollection:
         """The collection as it stands, under the name that the tenant calls it by."""
         description, head = known.description, self._reader.head(known)
-        return Collection(
+        return StoredCollection(
             name=PRINCIPAL.get().address(description.key),
             space=description.space,
             width=description.width,
             item_count=head.items,
             section_count=head.sections,
-            created=description.created,
+            created=datetime.fromtimestamp(description.created, UTC),
             routing=description.routing,
             vector_count=head.sections,
             stale=self._served.why_stale(description),

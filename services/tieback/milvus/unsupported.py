@@ -10,15 +10,15 @@ from typing import NoReturn
 
 from tieback_contract.collections import Moving, Snapshot
 from tieback_contract.modality import Modality
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.content import Content, Item
 from tieback.core.types.moving import StartedMove
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.snapshot import SnapshotPart
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.milvus.refusals import unsupported
 
 
@@ -35,7 +35,7 @@ class NoSnapshots:
 
     async def restore_snapshot(
         self, snapshot: str, collection: str, *, any_space: bool = False
-    ) -> Collection:
+    ) -> StoredCollection:
         """See `SnapshotsPort`."""
         self._refuse()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tieback.core.errors import InvalidInput, NotFound, Unavailable
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.operation import OperationRecord
 from tieback.operation_ports import MovingPort
 from tieback.operations.service import LONGEST_WAIT, Operations
@@ -24,7 +24,7 @@ class Upgrades:
         """See `Operations.start`."""
         return await self._operations.start(KIND, request)
 
-    async def pause(self, collection: str) -> Collection:
+    async def pause(self, collection: str) -> StoredCollection:
         """NotFound where the collection is in one space; Unavailable where its upgrade waits for its turn."""
         try:
             return await self._moving.pause(collection, paused=True)
@@ -40,7 +40,7 @@ class Upgrades:
             raise NotFound("upgrade", collection, hint="it has just ended")
         return await self._operations.start(KIND, found.moving.request or {})
 
-    async def roll_back(self, collection: str) -> Collection:
+    async def roll_back(self, collection: str) -> StoredCollection:
         """Cancels the operation under way, which drops what was made; without one, that is done here."""
         under_way = self._operations.active(KIND, collection)
         if under_way is None:
@@ -52,19 +52,20 @@ class Upgrades:
         found = await self._moving.state(collection)
         return found if found.moving is None else await self._moving.roll_back(collection)
 
-    async def known(self, collection: str) -> tuple[Collection, list[OperationRecord]]:
+    async def known(self, collection: str) -> tuple[StoredCollection, list[OperationRecord]]:
         """The collection, and its plans that have a result, the newest first. NotFound where it has neither.
 
         Plans of a collection of this name that was removed are left out.
         """
         found = await self._moving.state(collection)
-        plans = [one for one in self._operations.succeeded(PLAN, collection) if one.created >= found.created]
+        made = found.created.timestamp()
+        plans = [one for one in self._operations.succeeded(PLAN, collection) if one.created >= made]
         if found.moving is None and not plans:
             hint = "PlanUpgrade (tieback upgrade plan) makes one for a collection"
             raise NotFound("upgrade plan", collection, hint=hint)
         return found, plans
 
-    async def finish(self, collection: str, *, drop_missing: bool = False) -> Collection:
+    async def finish(self, collection: str, *, drop_missing: bool = False) -> StoredCollection:
         """InvalidInput while an operation encodes for it, or where items have no new vectors."""
         under_way = self._operations.active(KIND, collection)
         if under_way is not None:

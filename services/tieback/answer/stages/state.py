@@ -19,7 +19,7 @@ from tieback.answer.mixtures import mixed
 from tieback.answer.plan import DEFAULT_LIMIT, NO_RERANKING
 from tieback.answer.stopwatch import Stopwatch
 from tieback.core.call import Call
-from tieback.core.types.collection import Collection as StoredCollection
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.rerank import RerankCandidate, RerankSource
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime
 
+from tieback_contract.arrays import Span
 from tieback_contract.collections import Source
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.reports import Timing
+from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector
+from tieback_contract.wire import wire
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.moving import StartedMove
-from tieback.core.types.token_vectors import TokenVectors
-
-if TYPE_CHECKING:
-    from tieback.core.types.reindexing import FollowingVectors
 
 DEFAULT_CODEC = MethodChoice("float32")
 """Of a collection that is made without one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Collection:
-    """A set of items whose vectors share one space. `created` is seconds since the epoch.
+class StoredCollection:
+    """A set of items whose vectors share one space. `created` is in UTC.
 
     `routing` is for queries without one of their own. `vector_count` counts the sections' and their regions'.
     `sources` are by name, and left out of listings.
@@ -36,7 +35,7 @@ class Collection:
     pipeline and what to do; both are empty where all is well. `codec` is how its vectors are kept in memory,
     where they and those of regions take `resident_bytes`. A codec that is learned was learned from
     `codec_trained_on` of them; until that is more than 0, vectors are kept and compared as they are.
-    `token_vectors` is how those of the tokens of texts are kept on the disk, where they take `token_bytes`;
+    `token_vectors` is how those of the tokens of texts are kept on the disk, and what they take there;
     None where they are not. `plan` is how queries are answered that do not say. `moving` is where it is being
     moved; None where it is in one space.
     """
@@ -46,7 +45,7 @@ class Collection:
     width: int
     item_count: int
     section_count: int
-    created: float
+    created: datetime = field(metadata=wire("create_time"))
     routing: Routing = field(default_factory=Routing)
     vector_count: int = 0
     sources: Sequence[Source] = ()
@@ -56,7 +55,6 @@ class Collection:
     resident_bytes: int = 0
     codec_trained_on: int = 0
     token_vectors: TokenVectors | None = None
-    token_bytes: int = 0
     plan: QueryOptions = NO_OPTIONS
     moving: StartedMove | None = None
 
@@ -74,6 +72,23 @@ class IndexedSection:
     modality: Modality
     regions: MultiVector | None = None
     tokens: MultiVector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexedPiece:
+    """A section of an item, by its place, or of its text the bytes `span`; `id` is what it is called."""
+
+    section: int
+    id: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FollowingVectors:
+    """An item's vectors in the space that its collection is moved to; `pieces` as of `ReindexedItem`."""
+
+    sections: Sequence[IndexedSection]
+    pieces: Sequence[ReindexedPiece] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tieback_contract.arrays import Span
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.collection import IndexedSection
+from tieback.core.types.collection import IndexedSection, ReindexedPiece
 from tieback.core.types.content import Item
 
 
@@ -25,15 +24,6 @@ class PendingItem:
 
 
 @dataclass(frozen=True, slots=True)
-class ReindexedPiece:
-    """A section of an item, by its place, or of its text the bytes `span`; `id` is what it is called."""
-
-    section: int
-    id: str
-    span: Span | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ReindexedItem:
     """New vectors for the sections of an item as it was in a version.
 
@@ -42,14 +32,6 @@ class ReindexedItem:
 
     id: str
     version: int
-    sections: Sequence[IndexedSection]
-    pieces: Sequence[ReindexedPiece] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FollowingVectors:
-    """An item's vectors in the space that its collection is moved to; `pieces` as of `ReindexedItem`."""
-
     sections: Sequence[IndexedSection]
     pieces: Sequence[ReindexedPiece] = ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.hits import Hit
@@ -13,6 +13,7 @@ from tieback_contract.modality import Modality
 from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import Vector
+from tieback_contract.wire import ABSENT, wire
 
 from tieback.core.types.moving import SecondVector
 
@@ -105,5 +106,5 @@ class SearchReply:
     hits: Sequence[Hit]
     timing: Timing
     expanded: bool = False
-    reached: Reached | None = None
+    reached: Reached | None = field(default=None, metadata=wire(ABSENT))
     steps: Sequence[StageScores] = ()

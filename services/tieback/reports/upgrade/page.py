@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 from html import escape
 
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.operation import Json, OperationRecord
 from tieback.reports import page as frame
 from tieback.reports.upgrade import sections
 
 
-def page(collection: Collection, plans: Sequence[OperationRecord]) -> str:
+def page(collection: StoredCollection, plans: Sequence[OperationRecord]) -> str:
     """The page as HTML: of the newest plan where there is one, and of the upgrade under way.
 
     `plans` are operations of the kind "plan_upgrade" that have succeeded, the newest first.

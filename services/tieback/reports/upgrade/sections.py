@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.operation import Json, OperationRecord
 from tieback.reports import charts, parts
 from tieback.reports.claims import PublishedClaim
@@ -69,7 +69,7 @@ def _signed(value: float) -> str:
     return f"{'+' if value > 0 else ''}{figure(value, 3)}"
 
 
-def state(collection: Collection) -> str:
+def state(collection: StoredCollection) -> str:
     """How far the collection is on its way; empty where it is in one space."""
     moving = collection.moving
     if moving is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from tieback_contract.encodings import Encoding, EncodingSource, Label
-from tieback_contract.field_path import ROOT, FieldPath
+from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.modality import Modality
 from tieback_contract.tensors import fill_array, fill_vector
 from tieback_contract.vectors import DType, Vector
@@ -16,17 +17,15 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.content import CategoricalFeatures, Content, Item, Section, TokenNumbers
 from tieback.core.types.encoding import CachePolicy, EncodeReply, SplitPiece, SplitReply, Truncation
 from tieback.core.types.ingestion import LongTexts
-from tieback.serving.conversions.codec import CODEC, NO_MODALITY, reading, writing
-from tieback.serving.conversions.frames import Numbers
-from tieback.serving.conversions.metadata import read_metadata, write_metadata
-from tieback.serving.conversions.recognition import segment_messages, segments_of
+from tieback.serving.conversions.codec import CODEC, NO_MODALITY, check_order, reading, writing
+from tieback.serving.conversions.frames import Numbers, each
 from tieback.serving.conversions.vectors import (
     read_tensor,
     read_vector,
-    write_span,
 )
 from tieback.v1 import answer_pb2, content_pb2, encoder_pb2
 
+EMPTY = "the content is empty: set text, image, audio, points, features, vector or token_ids"
 _MODALITIES = Numbers(content_pb2.Modality, Modality, "modality", refusal=NO_MODALITY)
 read_modality, write_modality = _MODALITIES.read, _MODALITIES.write
 _BY_FIELD = {"text": Modality.TEXT, "image": Modality.IMAGE, "audio": Modality.AUDIO}
@@ -37,10 +36,7 @@ def read_content(message: content_pb2.Content, field: FieldPath, *, tokenised: b
     """One piece of input; token numbers are for one space, and refused where not `tokenised`."""
     kind = message.WhichOneof("kind")
     if kind is None:
-        raise InvalidInput(
-            "the content is empty: set text, image, audio, points, features, vector or token_ids",
-            field=field,
-        )
+        raise InvalidInput(EMPTY, field=field)
     if kind == "points":
         path = field["points"]["coordinates"]
         points = read_tensor(message.points.coordinates, path, rank=2)
@@ -83,51 +79,45 @@ CODEC.converter(Content, lambda message: read_content(message, ROOT), _fill_cont
 write_content = writing(Content, content_pb2.Content)
 
 
+def _read_for_all_spaces(message: content_pb2.Content) -> Content:
+    return read_content(message, ROOT, tokenised=False)
+
+
+def _read_stored(message: content_pb2.Content) -> Content | None:
+    return _read_for_all_spaces(message) if message.WhichOneof("kind") else None
+
+
+for _name in ("QueryPart.content", "HeadExample.content", "PredictRequest.contents"):
+    CODEC.converter(f"tieback.v1.{_name}", _read_for_all_spaces, _fill_content)
+CODEC.converter("tieback.v1.Section.content", _read_stored, _fill_content)
+CODEC.check(Section, lambda section: check_order(section.segments, None, at("segments")))
+_read_section = reading(Section, content_pb2.Section)
+_fill_section = CODEC.filler(Section, content_pb2.Section.DESCRIPTOR)
+
+
+def _read_sections(messages: Iterable[content_pb2.Section]) -> list[Section]:
+    sections = each(messages, _read_section, ROOT)
+    return [one if one.id else replace(one, id=str(number)) for number, one in enumerate(sections, 1)]
+
+
+def _fill_sections(messages: Any, sections: Sequence[Section]) -> None:
+    for section in sections:
+        _fill_section(messages.add(), section)
+
+
+CODEC.list_converter("tieback.v1.Section", _read_sections, _fill_sections)
+_read_item, write_item = reading(Item, content_pb2.Item), writing(Item, content_pb2.Item)
+
+
 def read_item(message: content_pb2.Item, field: FieldPath, *, contents: bool = True) -> Item:
     """A document. With `contents` False, sections may be without content (as an index returns them)."""
-    sections = []
-    for index, section in enumerate(message.sections):
-        empty = not contents and section.content.WhichOneof("kind") is None
-        content = (
-            None
-            if empty
-            else read_content(section.content, field["sections"][index]["content"], tokenised=False)
-        )
-        span = (section.span.begin_byte, section.span.end_byte) if section.HasField("span") else None
-        name = section.id or str(index + 1)
-        segments = segments_of(section.segments, None, field["sections"][index]["segments"])
-        sections.append(Section(name, content, section.title, section.uri, span, section.continues, segments))
-    metadata = read_metadata(message.metadata, field["metadata"])
-    return Item(message.id, sections, message.title, metadata)
+    item = _read_item(message, field)
+    for place, section in enumerate(item.sections):
+        if contents and section.content is None:
+            raise InvalidInput(EMPTY, field=field["sections"][place]["content"])
+    return item
 
 
-def write_item(item: Item, *, sections: bool = True) -> content_pb2.Item:
-    """The message of a document, with its sections or without."""
-    return content_pb2.Item(
-        id=item.id,
-        title=item.title,
-        sections=[
-            content_pb2.Section(
-                id=section.id,
-                title=section.title,
-                content=None if section.content is None else write_content(section.content),
-                uri=section.uri,
-                span=None if section.span is None else write_span(section.span),
-                continues=section.continues,
-                segments=segment_messages(section.segments),
-            )
-            for section in (item.sections if sections else ())
-        ],
-        metadata=write_metadata(item.metadata),
-    )
-
-
-# As an index returns it: a text's content is its text, and those of others are read by GetOriginal.
-CODEC.converter(
-    Item,
-    lambda message: read_item(message, ROOT, contents=False),
-    lambda message, item: message.CopyFrom(write_item(item)),
-)
 _TRUNCATIONS = Numbers(encoder_pb2.Truncation, Truncation, "truncation", unspecified=Truncation.REFUSE)
 read_truncation, write_truncation = _TRUNCATIONS.read, _TRUNCATIONS.write
 _CACHE_POLICIES = Numbers(encoder_pb2.CachePolicy, CachePolicy, "cache policy", unspecified=CachePolicy.USE)

@@ -21,12 +21,10 @@ from tieback.serving.conversions.contents import (
     write_truncation,
 )
 from tieback.serving.conversions.frames import optional
-from tieback.serving.conversions.reports import read_method, write_method
+from tieback.serving.conversions.reports import read_method
 from tieback.serving.conversions.reranking import (
     read_candidate,
     read_rerank_source,
-    write_candidate,
-    write_rerank_source,
 )
 from tieback.serving.conversions.vectors import read_output, write_output
 from tieback.v1 import (
@@ -106,14 +104,4 @@ def _candidate(message: reranker_pb2.RerankCandidate, field: FieldPath) -> Reran
     return RerankCandidate(message.id, item.error or TiebackError(FAILED))
 
 
-def write_rerank(request: RerankRequest) -> reranker_pb2.RerankRequest:
-    """The message of candidates to compare."""
-    return reranker_pb2.RerankRequest(
-        query=write_rerank_source(request.query),
-        candidates=map(write_candidate, request.candidates),
-        method=write_method(request.method),
-        rank_fusion=None if request.rank_fusion is None else write_method(request.rank_fusion),
-        space=request.space,
-        limit=request.limit,
-        explain=request.explain,
-    )
+write_rerank = writing(RerankRequest, reranker_pb2.RerankRequest)

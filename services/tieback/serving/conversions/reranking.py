@@ -2,60 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from tieback_contract.alignment import Alignment, Reranked
-from tieback_contract.field_path import FieldPath
+from tieback_contract.field_path import at
 from tieback_contract.vectors import MultiVector
 
 from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.types.content import Content
 from tieback.core.types.rerank import FailedCandidate, RerankCandidate, RerankReply, RerankSource
-from tieback.serving.conversions.codec import CODEC, reading, writing
-from tieback.serving.conversions.contents import read_content, write_content
-from tieback.serving.conversions.frames import finite
-from tieback.serving.conversions.vectors import (
-    read_multi_vector,
-    write_multi_vector,
-)
-from tieback.v1 import reranker_pb2
+from tieback.serving.conversions.codec import CODEC, finite_fields, reading, writing
+from tieback.serving.conversions.contents import read_content
+from tieback.serving.conversions.vectors import read_multi_vector
+from tieback.v1 import content_pb2, reranker_pb2, vector_pb2
 
 
-def read_rerank_source(message: reranker_pb2.RerankSource, field: FieldPath) -> RerankSource:
-    """A content, or the vectors of one."""
+def _read_source(message: reranker_pb2.RerankSource) -> RerankSource:
     kind = message.WhichOneof("source")
     if kind is None:
-        raise InvalidInput("set content or multi_vector", field=field)
+        raise InvalidInput("set content or multi_vector")
     if kind == "content":
-        return read_content(message.content, field["content"])
-    return read_multi_vector(message.multi_vector, field["multi_vector"])
+        return read_content(message.content, at("content"))
+    return read_multi_vector(message.multi_vector, at("multi_vector"))
 
 
-def write_rerank_source(source: RerankSource | TiebackError) -> reranker_pb2.RerankSource:
-    """The message of a content or of its vectors; raises why one could not be read."""
+def _fill_source(message: reranker_pb2.RerankSource, source: RerankSource | TiebackError) -> None:
+    """Writes a content or its vectors; raises why one could not be read."""
     if isinstance(source, TiebackError):
         raise source
     if isinstance(source, MultiVector):
-        return reranker_pb2.RerankSource(multi_vector=write_multi_vector(source))
-    return reranker_pb2.RerankSource(content=write_content(source))
+        _fill_multi_vector(message.multi_vector, source)
+    else:
+        _fill_content(message.content, source)
 
 
-def read_candidate(message: reranker_pb2.RerankCandidate, field: FieldPath) -> RerankCandidate:
-    """A candidate for reranking."""
-    return RerankCandidate(
-        message.id,
-        read_rerank_source(message.source, field["source"]),
-        finite(message.score, field["score"]),
-    )
-
-
-def write_candidate(candidate: RerankCandidate) -> reranker_pb2.RerankCandidate:
-    """The message of a candidate."""
-    return reranker_pb2.RerankCandidate(
-        id=candidate.id, source=write_rerank_source(candidate.source), score=candidate.score
-    )
-
-
+CODEC.converter("tieback.v1.RerankSource", _read_source, _fill_source)
+CODEC.check(RerankCandidate, finite_fields("score"))
+_fill_multi_vector = CODEC.filler(MultiVector, vector_pb2.MultiVector.DESCRIPTOR)
+_fill_content = CODEC.filler(Content, content_pb2.Content.DESCRIPTOR)
+_SOURCE: Any = RerankSource
+read_rerank_source: Callable[..., RerankSource] = reading(_SOURCE, reranker_pb2.RerankSource)
+write_rerank_source = writing(_SOURCE, reranker_pb2.RerankSource)
+read_candidate = reading(RerankCandidate, reranker_pb2.RerankCandidate)
+write_candidate = writing(RerankCandidate, reranker_pb2.RerankCandidate)
 read_alignment, write_alignment = (
     reading(Alignment, reranker_pb2.Alignment),
     writing(Alignment, reranker_pb2.Alignment),
