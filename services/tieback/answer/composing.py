@@ -22,6 +22,7 @@ from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.retrieval import QueryPart
 from tieback.models.learned.query_composition import LearnedComposition, rows_of
 from tieback.ports import EncoderPort
+from tieback.query_stages import OPTIONS
 
 POLICY = "composition"
 PARTS = {Modality.IMAGE, Modality.TEXT}
@@ -59,7 +60,7 @@ class Composing:
             raise InvalidInput(
                 f"{name} makes vectors of the space {chosen.space.name!r}, and the collection is in "
                 f"{space.name!r}; make one in that space, or leave the composition out",
-                field="composition",
+                field=OPTIONS["composition"],
             )
         image, text = await all_or_none(
             self._encoded(encoder, kinds, query, modality, watch, deadline)
