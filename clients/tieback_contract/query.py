@@ -9,8 +9,9 @@ import functools
 import inspect
 import itertools
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args, get_type_hints
 
 from tieback_contract.method_choice import MethodChoice, MethodLike
@@ -103,17 +104,17 @@ class QueryOptions:
 
     def chosen(self) -> dict[str, Any]:
         """The choices by name."""
-        every = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
-        return {name: value for name, value in every.items() if value is not None}
+        return {name: value for name, value in zip(_NAMES, _values(self), strict=True) if value is not None}
 
     def of_search(self) -> QueryOptions:
         """The choices that a search takes."""
-        others = (one.name for one in OPTIONS if not one.is_of_search)
-        return dataclasses.replace(self, **dict.fromkeys(others))
+        each = zip(OPTIONS, _values(self), strict=True)
+        return QueryOptions(*[value if one.is_of_search else None for one, value in each])
 
     def over(self, defaults: QueryOptions) -> QueryOptions:
         """These choices, with those of `defaults` where nothing is chosen."""
-        return dataclasses.replace(defaults, **self.chosen())
+        each = zip(_values(self), _values(defaults), strict=True)
+        return QueryOptions(*[default if value is None else value for value, default in each])
 
 
 class QueryKeywords(TypedDict, total=False):
@@ -173,6 +174,9 @@ def _options() -> Iterator[Option]:
 
 OPTIONS = tuple(_options())
 """The options in their order."""
+
+_NAMES = tuple(one.name for one in OPTIONS)
+_values: Callable[[QueryOptions], tuple[Any, ...]] = attrgetter(*_NAMES)
 
 
 @functools.cache

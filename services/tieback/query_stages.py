@@ -117,7 +117,8 @@ class Clash:
     why: str
 
 
-OPTION_NAMES = frozenset(one.name for one in options.OPTIONS)
+_OPTIONS = {one.name: one for one in options.OPTIONS}
+OPTION_NAMES = frozenset(_OPTIONS)
 
 
 def _named(option: str) -> Callable[[Asked], bool]:
@@ -418,9 +419,12 @@ _FAMILIES = {
 }
 
 
+_RULED = [one for one in STAGES if one.needs or one.excludes or one.excluded_by or one.otherwise]
+
+
 def clashes(asked: Asked) -> Iterator[Clash]:
     """Find stages that do not go together, in their order."""
-    for stage in STAGES:
+    for stage in _RULED:
         if stage.chosen(asked):
             for rule in stage.needs:
                 if _is_missing(rule.other, asked):
@@ -446,10 +450,10 @@ def _is_missing(other: str, asked: Asked) -> bool:
 def check(asked: Asked, method: str, models: Models = NO_MODELS) -> None:
     """InvalidInput, NotFound or Unsupported, with the field, for options that a method cannot answer by."""
     if method == SEARCH:
-        for one in options.OPTIONS:
-            if not one.is_of_search and getattr(asked.options, one.name) is not None:
+        for name in asked.options.chosen():
+            if not _OPTIONS[name].is_of_search:
                 raise InvalidInput(
-                    f"{one.name} is taken by Retrieve and Answer, and not by Search", field=OPTIONS[one.name]
+                    f"{name} is taken by Retrieve and Answer, and not by Search", field=OPTIONS[name]
                 )
     check_values(asked.options, OPTIONS, models)
     for clash in clashes(asked):
@@ -464,10 +468,8 @@ def path_of(stage: Stage, path: FieldPath = OPTIONS) -> FieldPath:
 
 def check_values(asked: QueryOptions, path: FieldPath, models: Models) -> None:
     """InvalidInput, NotFound or Unsupported, with the field, for values that there are not."""
-    for one in options.OPTIONS:
-        value = getattr(asked, one.name)
-        if value is None:
-            continue
+    for name, value in asked.chosen().items():
+        one = _OPTIONS[name]
         if one.family:
             _check_method(one.family, value, path[one.name], models)
         elif fault := one.fault(value):

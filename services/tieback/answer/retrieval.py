@@ -77,9 +77,9 @@ class Retriever:
 async def _run(state: Retrieving) -> None:
     """Runs the stages that take place, one after the other."""
     for stage, step in PIPELINE:
-        state.hop = Call(hop(state.call.deadline))
         if not step.takes_place(state):
             continue
+        state.hop = Call(hop(state.call.deadline))
         if not stage.lost_as:
             await _timed(stage, step, state)
             continue

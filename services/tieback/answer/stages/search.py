@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+from tieback_contract.method_choice import is_chosen
 from tieback_contract.query import RetrievalPlan
 
 from tieback.answer import stages
@@ -55,7 +56,7 @@ def _request(state: Retrieving) -> SearchRequest:
 
 def _used(plan: RetrievalPlan, found: SearchReply) -> RetrievalPlan:
     """The plan as the search used it: a method may have left the query as it was, or chosen another."""
-    if not found.expanded:
+    if not found.expanded and is_chosen(plan.options.query_expansion):
         plan = plan.but(query_expansion=NO_EXPANSION)
     if (reached := found.reached) is None:
         return plan
