@@ -23,6 +23,7 @@ from google.protobuf.message_factory import GetMessageClass
 from tieback.core.errors import TiebackError
 from tieback.serving import conversions
 from tieback.serving.contract import METHODS
+from tieback.serving.conversions import codec
 from tieback.serving.gate import Gate, bound
 from tieback.serving.reading import Reader
 from tieback.serving.wire import fields, read_text
@@ -113,15 +114,16 @@ def held(message: Message) -> None:
 def readers() -> dict[str, list[Callable[[Any, random.Random], object]]]:
     """The conversions from each kind of message, by its full name."""
     found: dict[str, list[Callable[[Any, random.Random], object]]] = {}
+    seen: set[Callable[..., object]] = set()
     for info in pkgutil.iter_modules(conversions.__path__):
         module = importlib.import_module(f"{conversions.__name__}.{info.name}")
         for name, function in vars(module).items():
-            if not callable(function) or getattr(function, "__module__", "") != module.__name__:
-                continue
-            if not name.startswith("read_") and name != "parameters_of":
+            is_own = getattr(function, "__module__", "") in (module.__name__, codec.__name__)
+            if not is_own or not name.startswith("read_") or function in seen:
                 continue
             first = next(iter(typing.get_type_hints(function).values()), None)
             if isinstance(first, type) and issubclass(first, Message):
+                seen.add(function)
                 found.setdefault(first.DESCRIPTOR.full_name, []).append(_called(function))
     return found
 

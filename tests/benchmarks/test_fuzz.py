@@ -56,7 +56,9 @@ def test_the_fuzzer_reads_by_every_conversion_of_requests() -> None:
         "RetrieveRequest",
         "SamplingParameters",
         "Grounding",
-        "Struct",
+        "Method",
+        "QueryOptions",
+        "SearchRequest",
     } <= names
 
 

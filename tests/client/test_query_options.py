@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from support.each import each
 from support.small_library import small_library
+from tieback.query_stages import SEARCH, STAGES
 from tieback.v1 import annotations_pb2, query_pb2
 from tieback_client import Client, Granularity, InvalidArgument, MethodChoice, QueryOptions
 from tieback_client.cli import app
@@ -52,6 +53,14 @@ def test_an_option_is_described_and_has_the_family_of_the_contract(one: Option) 
     assert one.description.endswith(".")
     assert field.GetOptions().Extensions[family] == one.family
     assert (one.range is not None) == (one.kind in (int, float))
+
+
+@each("one", OPTIONS)
+def test_a_stage_reads_each_option_and_a_search_takes_those_of_its_own_stages(one: Option) -> None:
+    methods = {stage.of for stage in STAGES if one.name in stage.options}
+
+    assert (SEARCH in methods) == one.is_of_search
+    assert methods
 
 
 def test_every_option_is_sent_as_it_was_chosen(client: Client, served: Any) -> None:

@@ -22,7 +22,6 @@ from tieback_contract.hits import Hit
 from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
-from tieback_contract.query import OPTIONS, QueryOptions
 from tieback_contract.recognition import RecognisedText, Segment
 from tieback_contract.vectors import DType, MultiVector, SparseVector, Vector
 
@@ -63,6 +62,7 @@ def reading(kind: type[T], message: Any) -> Callable[..., T]:
         except InvalidInput as error:
             raise error.within(field) from None
 
+    read_at.__annotations__["message"] = message
     return read_at
 
 
@@ -293,15 +293,6 @@ def _check_hit(hit: Hit | RecognisedText) -> None:
         check_order(hit.segments, hit.text, at("segments"))
 
 
-def _check_options(options: QueryOptions) -> None:
-    for one in OPTIONS:
-        value = getattr(options, one.name)
-        if isinstance(value, float):
-            finite(value, at(one.name))
-        if value is not None and (fault := one.fault(value)):
-            raise InvalidInput(fault, field=at(one.name))
-
-
 CODEC.converter(Vector, _read_vector, tensors.fill_vector)
 CODEC.converter(MultiVector, _read_multi_vector, tensors.fill_multi_vector)
 CODEC.converter(SparseVector, _read_sparse, tensors.fill_sparse)
@@ -314,7 +305,6 @@ CODEC.converter("tieback.v1.Method", _read_method, parameters.fill_method)
 CODEC.converter("google.protobuf.Struct", _read_parameters, parameters.fill_parameters)
 CODEC.converter("google.protobuf.Timestamp", _read_moment, converters.fill_moment)
 CODEC.converter("google.rpc.Status", failures.from_status, _fill_status)
-CODEC.check(QueryOptions, _check_options)
 CODEC.check(Reduction, _check_reduction)
 CODEC.check(Encoding, _check_encoding)
 CODEC.check(Segment, _check_segment)
