@@ -1,5 +1,5 @@
 """Writes the parts of the documentation that the code knows best: docs/methods.md, docs/recipes.md, and the
-tables of settings, of metrics, of options of a query, and of the fields of a checked text.
+tables of settings, of metrics, of options and stages of a query, and of the fields of a checked text.
 
 Run by scripts/docs; with ``--check`` it says what is not current instead of writing it.
 """
@@ -15,6 +15,7 @@ from methods_page import default, methods_page
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from query_options_table import options_table
+from stages_table import stages_table
 from recipes_page import recipes_page
 from tieback.core.types.load import Load
 from tieback.encoder import AdapterState
@@ -81,18 +82,20 @@ async def _add_mesh(telemetry: Telemetry) -> None:
 
 def pages() -> dict[Path, str]:
     """What each page should hold."""
-    tables = {
-        "operations.md": ("settings", settings_table),
-        "deployment.md": ("metrics", metrics_table),
-        "checked-text.md": ("fields", fields_tables),
-        "retrieval.md": ("options", options_table),
-    }
+    tables = (
+        ("operations.md", "settings", settings_table),
+        ("deployment.md", "metrics", metrics_table),
+        ("checked-text.md", "fields", fields_tables),
+        ("retrieval.md", "options", options_table),
+        ("retrieval.md", "stages", stages_table),
+    )
     found = {DOCS / "methods.md": methods_page(), DOCS / "recipes.md": recipes_page()}
-    for name, (mark, table) in tables.items():
-        text = (DOCS / name).read_text(encoding="utf-8")
+    for name, mark, table in tables:
+        path = DOCS / name
+        text = found[path] if path in found else path.read_text(encoding="utf-8")
         begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
         before, after = text.index(begin) + len(begin), text.index(end)
-        found[DOCS / name] = f"{text[:before]}{table()}\n{text[after:]}"
+        found[path] = f"{text[:before]}{table()}\n{text[after:]}"
     return found
 
 

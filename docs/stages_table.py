@@ -1,0 +1,39 @@
+"""The table of the stages of a query in docs/retrieval.md, by the list of `query_stages.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tieback.query_stages import BY_NAME, STAGES, Rule, Stage
+
+
+def stages_table() -> str:
+    """Every stage in order, with its options and what it goes together with."""
+    rows = [
+        f"| `{one.name}` | {one.of} | {_each(one.options)} | {_rules(one.needs)} | {_each(_not_beside(one))} | "
+        f"{one.does} |"
+        for one in STAGES
+    ]
+    head = "| stage | of | options | needs | not beside | what it does |"
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows])
+
+
+def _not_beside(stage: Stage) -> list[str]:
+    """The stages that exclude each other, whichever of the two says so."""
+    own = [rule.other for rule in (*stage.excludes, *stage.excluded_by) if rule.why]
+    others = [
+        one.name
+        for one in STAGES
+        if any(rule.other == stage.name and rule.why for rule in (*one.excludes, *one.excluded_by))
+    ]
+    return list(dict.fromkeys((*own, *others)))
+
+
+def _each(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _rules(rules: Iterable[Rule]) -> str:
+    """Stages by their names; what a query has to have in words."""
+    others = (f"`{rule.other}`" if rule.other in BY_NAME else rule.other for rule in rules)
+    return ", ".join(dict.fromkeys(others))
