@@ -39,7 +39,7 @@ from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.recognition import RecogniseReply, RecogniseRequest
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.rerank import RerankReply, RerankRequest
-from tieback.core.types.retrieval import AnswerRequest, RetrieveReply, RetrieveRequest
+from tieback.core.types.retrieval import AnswerEvent, AnswerRequest, RetrieveReply, RetrieveRequest
 from tieback.core.types.search import SearchReply, SearchRequest
 
 DEFAULT_PLAN = EncodePlan()
@@ -352,8 +352,6 @@ class AnswerPort(Protocol):
         """Finds what bears on a query of any modality."""
         ...
 
-    def answer(
-        self, request: AnswerRequest, call: Call = NO_CALL
-    ) -> AsyncIterator[RetrieveReply | GenerationEvent]:
+    def answer(self, request: AnswerRequest, call: Call = NO_CALL) -> AsyncIterator[AnswerEvent]:
         """What was found, then the generator's events; evidence ids are "1", "2", … in hit order."""
         ...

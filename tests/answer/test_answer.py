@@ -10,7 +10,6 @@ from tieback.answer import Answerer
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unsupported
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.conversation import Conversation
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion, TextDelta
 from tieback_contract.conversation import ChatMessage, ChatRole
@@ -60,23 +59,19 @@ async def test_an_answer_begins_with_what_was_found_and_ends_with_a_finish(libra
 
 
 async def test_a_follow_up_question_is_searched_for_and_answered_as_rewritten(library: Platform) -> None:
-    talk = Conversation(
-        [ChatMessage(ChatRole.USER, "is Coffee dark"), ChatMessage(ChatRole.ASSISTANT, "yes")], "Be brief."
-    )
+    talk = [ChatMessage(ChatRole.USER, "is Coffee dark"), ChatMessage(ChatRole.ASSISTANT, "yes")]
     asked = dataclasses.replace(question("is it hot"), query=[words("is it hot"), photo(250, 0, 0)])
 
-    rewritten, reply, *_ = await events_of(answered(library.answerer, asked, conversation=talk))
+    rewritten, reply, *_ = await events_of(answered(library.answerer, asked, history=talk))
 
     assert rewritten == RewrittenQuestion("is it hot (Coffee)")
     assert isinstance(reply, RetrieveReply)
     assert {hit.hit.item_id for hit in reply.hits[:2]} == {"pages", "photos"}
     assert library.generator.prompts == ["is it hot (Coffee)"]
     seen = dataclasses.replace(asked, query=[photo(250, 0, 0)])
-    assert len(await events_of(answered(library.answerer, seen, conversation=talk))) == 1
+    assert len(await events_of(answered(library.answerer, seen, history=talk))) == 1
     assert isinstance(
-        (await events_of(answered(library.answerer, question("moon and grass and sky"), conversation=talk)))[
-            0
-        ],
+        (await events_of(answered(library.answerer, question("moon and grass and sky"), history=talk)))[0],
         RetrieveReply,
     )
 

@@ -14,7 +14,7 @@ from tieback.core.types.fusion import Role
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.answer import AnswerServicer
+from tieback.serving.servicers.answer import answer_servicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_client import AsyncClient, DeadlineExceeded, Item, Overloaded
@@ -68,7 +68,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     space = SingleSpace(one.space, one.width, {role: {Modality.TEXT: (one.name,)} for role in Role})
     answerer = Answerer(encoder=encoder, index=index, reranker=None, single=[space], limits=limits)
     server = GrpcServer(settings, telemetry)
-    server.add(AnswerServicer(answerer, telemetry))
+    server.add(answer_servicer(answerer, telemetry))
     port = await server.start("127.0.0.1", 0)
     yield Served(f"127.0.0.1:{port}", encoder, model, telemetry)
     await server.drain(0)

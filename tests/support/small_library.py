@@ -16,7 +16,7 @@ from tieback.models.learned.ranker import TrainedRanker, shipped
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.answer import AnswerServicer
+from tieback.serving.servicers.answer import answer_servicer
 from tieback.serving.servicers.catalog import CatalogServicer, JointSpace
 from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.servicers.index import index_servicer
@@ -67,7 +67,7 @@ class _Library:
         joint = JointSpace.of(router.space, SPACES)
         self._server.add(index_servicer(self._index, self._index.snapshots, self._index.stored))
         self._server.add(encoder_servicer(self._encoder))
-        self._server.add(AnswerServicer(answerer, telemetry))
+        self._server.add(answer_servicer(answerer, telemetry))
         self._server.add(
             CatalogServicer(
                 *([known], [], [], [], [], joint, [], "joint", limits, DEFAULT_PLAN),

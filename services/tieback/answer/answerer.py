@@ -223,7 +223,7 @@ class Answerer:
         watch, deadline = Stopwatch(), call.deadline
         retrieval, grounding = request.retrieval, request.grounding
         asked = words_of(retrieval.query)
-        question = standalone(asked, request.conversation.history)
+        question = standalone(asked, request.history)
         if question and self._generator is None:
             raise Unsupported("this server has no space of texts to answer by; retrieve works without one")
         if request.evidence_limit < 0:
@@ -256,7 +256,7 @@ class Answerer:
                 sampling=request.sampling,
                 grounding=grounding,
                 style=request.style,
-                system=request.conversation.system,
+                system=request.system,
             ),
             Call(hop(deadline)),
         )

@@ -233,7 +233,7 @@ def public_servicers(
     The joint space is described from cards and bindings alone, which takes reading files the first time.
     """
     from tieback.answer.plan import DEFAULT_PLAN
-    from tieback.serving.servicers.answer import AnswerServicer
+    from tieback.serving.servicers.answer import answer_servicer
     from tieback.serving.servicers.catalog import CatalogServicer, JointSpace
 
     catalog = CatalogServicer(
@@ -251,7 +251,7 @@ def public_servicers(
         endpoints,
         plan.styles,
     )
-    return (AnswerServicer(answerer(), telemetry), catalog) if plan.keeps_collections else (catalog,)
+    return (answer_servicer(answerer(), telemetry), catalog) if plan.keeps_collections else (catalog,)
 
 
 def request_families() -> list[Family[Any]]:

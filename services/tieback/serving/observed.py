@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -22,7 +22,8 @@ from tieback.core.types.encoding import EncodeReply, EncodeRequest
 from tieback.core.types.fusion import FuseReply, FuseRequest, Role
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, CheckReply
-from tieback.ports import GeneratorPort
+from tieback.core.types.retrieval import AnswerEvent, AnswerRequest, RetrieveReply
+from tieback.ports import AnswerPort, GeneratorPort
 from tieback.serving.semantic_conventions import SpanOperation, embeddings, generation, retrieval
 from tieback.serving.telemetry import Telemetry
 
@@ -33,8 +34,8 @@ P = TypeVar("P")
 class Observation:
     """What is counted and traced of a method of a port."""
 
-    step: Callable[[Any], str]
-    """The name of its step in a trace, by its request."""
+    step: Callable[[Any], str] | None
+    """The name of its step in a trace, by its request; None where the call is the step."""
     timing: Callable[[Any], tuple[str, str]] | None = None
     """The labels of its time, by its request: the service and what it did."""
     operation: Callable[[Any], SpanOperation] | None = None
@@ -67,6 +68,12 @@ def _checked(telemetry: Telemetry, _: CheckGroundingRequest, reply: CheckReply, 
             telemetry.tracing.evaluated(span, result)
 
 
+def _retrieved(telemetry: Telemetry, _: Any, reply: RetrieveReply, __: Any = None) -> None:
+    telemetry.observe_timing("answer", "retrieve", reply.timing)
+    telemetry.long_texts.cut_off(reply.truncated, Role.QUERY)
+    telemetry.observe_mixture(reply.mixture)
+
+
 # Batches of models are counted where they are made.
 OBSERVATIONS: Mapping[str, Observation] = {
     "encode": Observation(
@@ -84,6 +91,7 @@ OBSERVATIONS: Mapping[str, Observation] = {
     "check_grounding": Observation(
         lambda _: "check grounding", lambda _: ("grounding", "check"), seen=_checked
     ),
+    "retrieve": Observation(None, seen=_retrieved),
     "upsert": Observation(lambda _: "upsert", lambda _: ("index", "upsert")),
     "search": Observation(
         lambda _: "search", lambda _: ("index", "search"), lambda one: retrieval(one.collection)
@@ -106,8 +114,8 @@ class _Observed:
     def __getattr__(self, name: str) -> Any:
         """The port's method, counted. It is made once."""
         method = getattr(self._port, name)
-        if name == "generate":
-            method = functools.partial(_generated, self._port, self._telemetry)
+        if name in _STREAMS:
+            method = functools.partial(_STREAMS[name], self._port, self._telemetry)
         elif name in OBSERVATIONS:
             method = _counted(method, OBSERVATIONS[name], self._telemetry)
         setattr(self, name, method)
@@ -116,8 +124,12 @@ class _Observed:
 
 def _counted(method: Callable[..., Any], seen: Observation, telemetry: Telemetry) -> Callable[..., Any]:
     async def counted(request: Any, *more: Any) -> Any:
-        operation = None if seen.operation is None else seen.operation(request)
-        with telemetry.tracing.step(seen.step(request), operation=operation) as span:
+        if seen.step is None:
+            step: AbstractContextManager[object] = nullcontext()
+        else:
+            operation = None if seen.operation is None else seen.operation(request)
+            step = telemetry.tracing.step(seen.step(request), operation=operation)
+        with step as span:
             reply = await method(request, *more)
             if seen.seen is not None:
                 seen.seen(telemetry, request, reply, span)
@@ -154,3 +166,19 @@ async def _generated(
                         response__finish_reasons=[str(event.reason)],
                     )
                 yield event
+
+
+async def _answered(
+    answerer: AnswerPort, telemetry: Telemetry, request: AnswerRequest, call: Call
+) -> AsyncGenerator[AnswerEvent, None]:
+    """Counts what an answer was found by; what it says is counted where it is written."""
+    events: Any = answerer.answer(request, call)
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, RetrieveReply):
+                _retrieved(telemetry, request, event)
+            yield event
+
+
+_STREAMS: Mapping[str, Callable[..., Any]] = {"generate": _generated, "answer": _answered}
+"""Methods whose events are counted as they come."""

@@ -21,6 +21,7 @@ from tieback_contract.wire import beside_of, is_alone
 from tieback import ports, snapshots_port
 from tieback.core.types.encoding import EncodeRequest, SplitTextsRequest
 from tieback.core.types.rerank import RerankReply, RerankRequest
+from tieback.core.types.retrieval import AnswerEvent
 from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.serving.contract import METHODS, ContractMethod
 from tieback.serving.conversions import (  # noqa: F401 - what they register converters for is named nowhere else
@@ -30,6 +31,7 @@ from tieback.serving.conversions import (  # noqa: F401 - what they register con
     heads,
     recognition,
     requests,
+    retrievals,
     routings,
     searches,
     tenants,
@@ -54,6 +56,7 @@ CONVERSIONS: Mapping[Any, Conversion] = {
     SearchRequest: Conversion(searches.read_search_request, searches.write_search_request),
     SearchReply: Conversion(searches.read_search_reply, searches.write_search_reply),
     GenerationEvent: Conversion(read_event, write_event),
+    AnswerEvent: Conversion(retrievals.read_answer_event, retrievals.write_answer_event),
 }
 """Of values that are not as their messages."""
 
@@ -203,3 +206,4 @@ GROUNDING = rpcs_of("tieback.v1.GroundingService", ports.GroundingPort)
 RECOGNISER = rpcs_of("tieback.v1.RecognitionService", ports.RecogniserPort)
 CLASSIFIER = rpcs_of("tieback.v1.ClassifierService", ports.ClassifierPort)
 DEMONSTRATIONS = rpcs_of("tieback.v1.DemonstrationService", ports.DemonstrationsPort)
+ANSWER = rpcs_of("tieback.v1.AnswerService", ports.AnswerPort)

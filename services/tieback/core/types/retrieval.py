@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from tieback_contract.answers import AnswerStyle
+from tieback_contract.answers import AnswerStyle, GenerationEvent
+from tieback_contract.conversation import ChatMessage
 from tieback_contract.encodings import Label, Truncated
 from tieback_contract.fusion import RoutingExplanation
 from tieback_contract.generation import Grounding, SamplingParameters
@@ -14,7 +16,6 @@ from tieback_contract.query import NO_OPTIONS, QueryOptions, RetrievalPlan
 from tieback_contract.reports import Timing
 
 from tieback.core.types.content import Content
-from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.fusion import Routing
 from tieback.core.types.search import StageScores
 
@@ -63,8 +64,10 @@ class AnswerRequest:
     """How claims are tied to the evidence."""
     style: AnswerStyle = AnswerStyle.AUTO
     """How long the answer is."""
-    conversation: Conversation = NO_CONVERSATION
-    """What was said before the question."""
+    history: Sequence[ChatMessage] = ()
+    """What was said before the question, the oldest first."""
+    system: str = ""
+    """What is asked of the model in general."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +86,7 @@ class RetrieveReply:
     truncated: Mapping[str, Truncated] = field(default_factory=dict)
     steps: Sequence[StageScores] = ()
     mixture: Mixture | None = None
+
+
+AnswerEvent: TypeAlias = RetrieveReply | GenerationEvent
+"""What was found, then what the generator says."""

@@ -8,9 +8,10 @@ from tieback_contract.query import RetrievalPlan
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.ingestion import IngestResult
-from tieback.core.types.retrieval import QueryPart, RetrieveReply, RetrieveRequest
+from tieback.core.types.retrieval import AnswerEvent, QueryPart, RetrieveReply, RetrieveRequest
 from tieback.serving import failures
 from tieback.serving.conversions.codec import CODEC, finite_fields, reading, writing
+from tieback.serving.conversions.generations import read_event, write_event
 from tieback.v1 import answer_pb2
 
 CODEC.check(QueryPart, finite_fields("weight"))
@@ -35,3 +36,17 @@ def _fill_status(message: Any, error: TiebackError | None) -> None:
 CODEC.converter("tieback.v1.IngestResult.status", _read_status, _fill_status)
 read_ingest_result = reading(IngestResult, answer_pb2.IngestResult)
 write_ingest_result = writing(IngestResult, answer_pb2.IngestResult)
+
+
+def read_answer_event(message: answer_pb2.AnswerResponse) -> AnswerEvent | None:
+    """What was found, or an event of the answer; None for one that is not known here."""
+    if message.HasField("retrieval"):
+        return read_retrieve_reply(message.retrieval)
+    return read_event(message.generation)
+
+
+def write_answer_event(event: AnswerEvent) -> answer_pb2.AnswerResponse:
+    """The message of what was found, or of an event."""
+    if isinstance(event, RetrieveReply):
+        return answer_pb2.AnswerResponse(retrieval=write_retrieve_reply(event))
+    return answer_pb2.AnswerResponse(generation=write_event(event))

@@ -11,46 +11,44 @@ import grpc
 from tieback_contract.field_path import at
 
 from tieback.core.bulk import in_bulk
-from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.overlapping import Before, overlapped
-from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import IngestResult
-from tieback.core.types.retrieval import AnswerRequest, RetrieveReply
 from tieback.ports import AnswerPort
+from tieback.serving import rpcs
 from tieback.serving.conversions.contents import read_item, read_long_texts
-from tieback.serving.conversions.conversations import conversation_of
-from tieback.serving.conversions.generations import (
-    read_grounding,
-    read_sampling,
-    read_style,
-    write_event,
-)
 from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.retrievals import (
-    read_retrieval,
     write_ingest_result,
-    write_retrieve_reply,
 )
 from tieback.serving.conversions.token_vectors import read_token_vectors
+from tieback.serving.observed import observed
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch import Batch
+from tieback.serving.servicers.of_port import servicer
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.telemetry import Telemetry
-from tieback.v1 import answer_pb2, answer_pb2_grpc
+from tieback.v1 import answer_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
-    """The pipeline."""
+def answer_servicer(answerer: AnswerPort, telemetry: Telemetry) -> Any:
+    """The servicer of the pipeline."""
+    return servicer(
+        observed(answerer, telemetry), rpcs.ANSWER, IngestItems=Ingestions(answerer, telemetry).serve
+    )
+
+
+class Ingestions:
+    """Streams of items to encode and write."""
 
     def __init__(self, answerer: AnswerPort, telemetry: Telemetry) -> None:
         self._answerer = answerer
         self._telemetry = telemetry
 
-    async def IngestItems(
+    async def serve(
         self, requests: AsyncIterator[answer_pb2.IngestItemsRequest], context: Context
     ) -> AsyncIterator[answer_pb2.IngestItemsResponse]:
         """Encodes and writes items; every request is answered, in order, once its good items are durable."""
@@ -107,43 +105,3 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
             ],
             timing=None if timing is None else write_timing(timing),
         )
-
-    async def Retrieve(
-        self, request: answer_pb2.RetrieveRequest, context: Context
-    ) -> answer_pb2.RetrieveResponse:
-        """Finds what bears on a query."""
-        call = Call(deadline_of(context))
-        reply = await self._answerer.retrieve(await converted(lambda: read_retrieval(request)), call)
-        self._observe(reply)
-        return write_retrieve_reply(reply)
-
-    async def Answer(
-        self, request: answer_pb2.AnswerRequest, context: Context
-    ) -> AsyncIterator[answer_pb2.AnswerResponse]:
-        """Finds what bears on a question and streams an answer."""
-        call = Call(deadline_of(context))
-        events = self._answerer.answer(await converted(lambda: _read_answer(request)), call)
-        async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
-            async for event in stream:
-                if isinstance(event, RetrieveReply):
-                    self._observe(event)
-                    yield answer_pb2.AnswerResponse(retrieval=write_retrieve_reply(event))
-                else:
-                    yield answer_pb2.AnswerResponse(generation=write_event(event))
-
-    def _observe(self, reply: RetrieveReply) -> None:
-        self._telemetry.observe_timing("answer", "retrieve", reply.timing)
-        self._telemetry.long_texts.cut_off(reply.truncated, Role.QUERY)
-        self._telemetry.observe_mixture(reply.mixture)
-
-
-def _read_answer(request: answer_pb2.AnswerRequest) -> AnswerRequest:
-    return AnswerRequest(
-        read_retrieval(request.retrieval, at("retrieval")),
-        model=request.model,
-        evidence_limit=request.evidence_limit,
-        sampling=read_sampling(request.sampling, at("sampling")),
-        grounding=read_grounding(request.grounding, at("grounding")),
-        style=read_style(request.style, at("style")),
-        conversation=conversation_of(request),
-    )
