@@ -359,6 +359,7 @@ SAMPLES: dict[str, list[Any]] = {
         Vector(np.array([255, 1], np.uint8), SPACE, DType.BINARY),
     ],
 }
+SAMPLES["answer_event"] = [*SAMPLES["retrieve_reply"], *SAMPLES["event"]]
 
 
 def functions() -> dict[str, Any]:
