@@ -19,7 +19,7 @@ from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector
 
 # Half pairs: only requests or only parts of others have these. Requests are in test_rpcs.py.
-ALONE = {"dtype", "tensor", "span", "kinds", "weight", "check_response"} | {"encode", "split", "rerank"}
+ALONE = {"dtype", "tensor", "kinds", "modality", "long_texts"} | {"encode", "split", "rerank"}
 
 
 NAMES = {name.partition("_")[2] for name in FUNCTIONS} - ALONE
@@ -53,8 +53,10 @@ def test_a_tensor_is_read_without_a_copy() -> None:
 
 
 def test_a_source_that_is_not_said_or_not_known_here_is_that_it_was_computed() -> None:
-    assert FUNCTIONS["read_source"](0) is EncodingSource.COMPUTED
-    assert FUNCTIONS["read_source"](99) is EncodingSource.COMPUTED
+    for number in (0, 99):
+        message = FUNCTIONS["write_encoding"](Encoding(SPACE, Modality.TEXT))
+        message.source = number
+        assert FUNCTIONS["read_encoding"](message).source is EncodingSource.COMPUTED
 
 
 def test_the_vectors_of_a_reply_are_the_bytes_of_the_rows_of_one_array() -> None:

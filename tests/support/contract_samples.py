@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import math
 import pkgutil
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,29 @@ from tieback.core.types.encoding import (
     SplitReply,
     Truncation,
 )
-from tieback.core.types.fusion import FuseReply, Role, Routing
+from tieback.core.types.fusion import FuseReply, Routing
 from tieback.core.types.grounding import GroundingCheck
-from tieback.core.types.ingestion import IngestResult, LongTexts
+from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.rerank import FailedCandidate, RerankCandidate, RerankReply
 from tieback.core.types.retrieval import QueryPart, RetrieveReply
 from tieback.core.types.search import Reached, SearchReply
 from tieback.serving import conversions
+from tieback.serving.conversions.codec import reading, writing
+from tieback.v1 import (
+    answer_pb2,
+    content_pb2,
+    encoder_pb2,
+    evidence_pb2,
+    generator_pb2,
+    grounding_pb2,
+    index_pb2,
+    query_pb2,
+    recognition_pb2,
+    report_pb2,
+    reranker_pb2,
+    router_pb2,
+    vector_pb2,
+)
 from tieback_contract.alignment import Alignment, Reranked
 from tieback_contract.answers import (
     Abstention,
@@ -45,7 +61,7 @@ from tieback_contract.answers import (
 from tieback_contract.arrays import Box
 from tieback_contract.claims import Citation, NotCheckedReason, Verdict, VerdictLabel
 from tieback_contract.collections import Snapshot
-from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Reduction, Truncated
+from tieback_contract.encodings import AppliedAdapter, Encoding, Reduction, Truncated
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused, IgnoredDimensions
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
@@ -186,16 +202,9 @@ SAMPLES: dict[str, list[Any]] = {
         IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT, None, TOKENS)], FOLLOWING),
     ],
     "item": [ITEM],
-    "labels": [LABELS],
-    "metadata": [
-        {"a": 1.0, "b": True, "c": "d", "day": date(2024, 3, 1), "tags": ("a", 1.0, True, date(1, 1, 1))},
-        {"at": datetime(2024, 3, 1, 10, 30, 0, 123456, tzinfo=UTC), "none": ()},
-    ],
     "locator": LOCATORS,
-    "long_texts": list(LongTexts),
     "method": [MethodChoice("power", {"exponent": 3, "strict": True, "name": "x", "part": 0.5})],
     "mixture": [MIXTURE],
-    "modality": list(Modality),
     "multi_vector": [TOKENS, REGIONS, WINDOWS, NO_ROWS],
     "output": [
         EncodePlan(),
@@ -310,7 +319,6 @@ SAMPLES: dict[str, list[Any]] = {
             mixture=MIXTURE,
         )
     ],
-    "role": list(Role),
     "routing": [
         Routing(),
         Routing("explicit", {"a": 0.5}),
@@ -327,7 +335,6 @@ SAMPLES: dict[str, list[Any]] = {
         Snapshot("before", "books", SPACE, 384, 10, 20, 30, 4096, MADE, "0.2.0"),
         Snapshot("half", "", SpaceRef("", "", ""), 0, 0, 0, 0, 12, None, "", "its manifest is damaged"),
     ],
-    "source": list(EncodingSource),
     "sparse": [SPARSE, SparseVector(np.zeros(0, np.int32), np.zeros(0, np.float32), SPACE, [])],
     "space": [SPACE],
     "timing": [TIMING, EXPLAINED],
@@ -362,6 +369,46 @@ SAMPLES: dict[str, list[Any]] = {
 SAMPLES["answer_event"] = [*SAMPLES["retrieve_reply"], *SAMPLES["event"]]
 
 
+# Of the values that have no functions of their own in the server: the codec's.
+MESSAGES: dict[str, Any] = {
+    "alignment": reranker_pb2.Alignment,
+    "box": vector_pb2.Box,
+    "candidate": reranker_pb2.RerankCandidate,
+    "check": grounding_pb2.GroundingCheck,
+    "collection": index_pb2.Collection,
+    "collection_source": index_pb2.Source,
+    "cost": report_pb2.Cost,
+    "decision": generator_pb2.Decision,
+    "encoding": encoder_pb2.Encoding,
+    "evidence": evidence_pb2.Evidence,
+    "explanation": router_pb2.RoutingExplanation,
+    "following": index_pb2.FollowingVectors,
+    "fuse_reply": router_pb2.FuseResponse,
+    "grounding": generator_pb2.Grounding,
+    "hit": index_pb2.Hit,
+    "indexed_section": index_pb2.IndexedSection,
+    "ingest_result": answer_pb2.IngestResult,
+    "item": content_pb2.Item,
+    "locator": vector_pb2.Locator,
+    "mixture": answer_pb2.Mixture,
+    "multi_vector": vector_pb2.MultiVector,
+    "plan": answer_pb2.RetrievalPlan,
+    "query_options": query_pb2.QueryOptions,
+    "recognise_reply": recognition_pb2.RecogniseResponse,
+    "recognised": content_pb2.RecognisedText,
+    "retrieval": answer_pb2.RetrieveRequest,
+    "retrieve_reply": answer_pb2.RetrieveResponse,
+    "routing": router_pb2.Routing,
+    "sampling": generator_pb2.SamplingParameters,
+    "snapshot": index_pb2.Snapshot,
+    "sparse": vector_pb2.SparseVector,
+    "split_reply": encoder_pb2.SplitTextsResponse,
+    "stage_scores": index_pb2.StageScores,
+    "token_vectors": index_pb2.TokenVectors,
+    "vector": vector_pb2.Vector,
+}
+
+
 def functions() -> dict[str, Any]:
     found = {}
     for module in pkgutil.iter_modules(conversions.__path__):
@@ -369,6 +416,10 @@ def functions() -> dict[str, Any]:
         found.update(
             {name: value for name, value in vars(loaded).items() if name.startswith(("read_", "write_"))}
         )
+    for name, message in MESSAGES.items():
+        kind = type(SAMPLES[name][0])
+        found.setdefault(f"read_{name}", reading(kind, message))
+        found.setdefault(f"write_{name}", writing(kind, message))
     return found
 
 

@@ -27,5 +27,4 @@ RECOGNITION: dict[str, list[Any]] = {
             [RECOGNISED, InvalidInput("bad", field=at("contents", 1))], Timing(0.5, 0.25, 0.125, 1.0)
         )
     ],
-    "time": [(0.5, 2.25)],
 }

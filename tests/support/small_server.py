@@ -13,13 +13,14 @@ import numpy as np
 from tieback.core.errors import Overloaded
 from tieback.router import Component, Router
 from tieback.serving import rpcs
-from tieback.serving.conversions.vectors import write_space, write_vector
+from tieback.serving.conversions.codec import writing
+from tieback.serving.conversions.vectors import write_space
 from tieback.serving.observed import observed
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.of_port import servicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
-from tieback.v1 import content_pb2, encoder_pb2, generator_pb2, generator_pb2_grpc, router_pb2
+from tieback.v1 import content_pb2, encoder_pb2, generator_pb2, generator_pb2_grpc, router_pb2, vector_pb2
 from tieback_contract.vectors import SpaceRef, Vector
 
 SPACE = SpaceRef("tiny", "r1", "f1")
@@ -99,9 +100,8 @@ async def channel(
 
 def fuse_request(*values: float) -> router_pb2.FuseRequest:
     vector = Vector(np.array(values or (1.0, 0.0, 0.0), np.float32), SPACE)
-    encoding = encoder_pb2.Encoding(
-        space=write_space(SPACE), modality=content_pb2.MODALITY_TEXT, dense=write_vector(vector)
-    )
+    dense = writing(Vector, vector_pb2.Vector)(vector)
+    encoding = encoder_pb2.Encoding(space=write_space(SPACE), modality=content_pb2.MODALITY_TEXT, dense=dense)
     return router_pb2.FuseRequest(
         inputs=[router_pb2.FuseInput(parts=[router_pb2.FusePart(encoding=encoding)])]
     )

@@ -25,11 +25,7 @@ from tieback.core.types.retrieval import AnswerEvent
 from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.serving.contract import METHODS, ContractMethod
 from tieback.serving.conversions import (  # noqa: F401 - what they register converters for is named nowhere else
-    collections,
     contents,
-    groundings,
-    heads,
-    recognition,
     requests,
     retrievals,
     routings,

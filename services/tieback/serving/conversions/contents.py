@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from tieback_contract.encodings import Encoding, EncodingSource, Label
+from tieback_contract.encodings import EncodingSource
 from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.modality import Modality
 from tieback_contract.tensors import fill_array, fill_vector
@@ -15,7 +15,7 @@ from tieback_contract.vectors import DType, Vector
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import CategoricalFeatures, Content, Item, Section, TokenNumbers
-from tieback.core.types.encoding import CachePolicy, EncodeReply, SplitPiece, SplitReply, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodeReply, SplitPiece, Truncation
 from tieback.core.types.ingestion import LongTexts
 from tieback.serving.conversions.codec import CODEC, NO_MODALITY, check_order, reading, writing
 from tieback.serving.conversions.frames import Numbers, each
@@ -27,7 +27,7 @@ from tieback.v1 import answer_pb2, content_pb2, encoder_pb2
 
 EMPTY = "the content is empty: set text, image, audio, points, features, vector or token_ids"
 _MODALITIES = Numbers(content_pb2.Modality, Modality, "modality", refusal=NO_MODALITY)
-read_modality, write_modality = _MODALITIES.read, _MODALITIES.write
+write_modality = _MODALITIES.write
 _BY_FIELD = {"text": Modality.TEXT, "image": Modality.IMAGE, "audio": Modality.AUDIO}
 _FIELD_OF: dict[Modality | None, str] = {modality: name for name, modality in _BY_FIELD.items()}
 
@@ -106,7 +106,7 @@ def _fill_sections(messages: Any, sections: Sequence[Section]) -> None:
 
 
 CODEC.list_converter("tieback.v1.Section", _read_sections, _fill_sections)
-_read_item, write_item = reading(Item, content_pb2.Item), writing(Item, content_pb2.Item)
+_read_item = reading(Item, content_pb2.Item)
 
 
 def read_item(message: content_pb2.Item, field: FieldPath, *, contents: bool = True) -> Item:
@@ -125,28 +125,6 @@ read_cache, write_cache = _CACHE_POLICIES.read, _CACHE_POLICIES.write
 
 
 _SOURCES = Numbers(encoder_pb2.EncodingSource, EncodingSource, "source", unspecified=EncodingSource.COMPUTED)
-write_source = _SOURCES.write
-
-
-def read_source(number: int) -> EncodingSource:
-    """The source of an encoding; COMPUTED if it is not set or unknown."""
-    return _SOURCES.members.get(number, EncodingSource.COMPUTED)
-
-
-read_encoding = reading(Encoding, encoder_pb2.Encoding)
-write_encoding = writing(Encoding, encoder_pb2.Encoding)
-_fill_encoding = CODEC.filler(Encoding, encoder_pb2.Encoding.DESCRIPTOR)
-_read_label, _write_label = reading(Label, content_pb2.Label), writing(Label, content_pb2.Label)
-
-
-def read_labels(messages: Iterable[content_pb2.Label]) -> list[Label]:
-    """Classes with their probabilities."""
-    return list(map(_read_label, messages))
-
-
-def write_labels(labels: Iterable[Label]) -> list[content_pb2.Label]:
-    """The messages of classes."""
-    return list(map(_write_label, labels))
 
 
 def _read_pieces(message: Any) -> list[SplitPiece]:
@@ -165,8 +143,6 @@ CODEC.converter("tieback.v1.TextPieces", _read_pieces, _fill_pieces)
 read_encode_reply = reading(EncodeReply, encoder_pb2.EncodeResponse)
 write_encode_reply = writing(EncodeReply, encoder_pb2.EncodeResponse)
 fill_encode_reply = CODEC.filler(EncodeReply, encoder_pb2.EncodeResponse.DESCRIPTOR)
-read_split_reply = reading(SplitReply, encoder_pb2.SplitTextsResponse)
-write_split_reply = writing(SplitReply, encoder_pb2.SplitTextsResponse)
 
 _LONG_TEXTS = Numbers(answer_pb2.LongTexts, LongTexts, "way with long texts", unspecified=LongTexts.SPLIT)
-read_long_texts, write_long_texts = _LONG_TEXTS.read, _LONG_TEXTS.write
+read_long_texts = _LONG_TEXTS.read

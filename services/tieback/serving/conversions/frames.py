@@ -9,13 +9,13 @@ from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 from tieback_contract.field_path import ROOT, FieldPath
+from tieback_contract.shapes import members as members_of
 
 from tieback.core.errors import InvalidInput
 
 V = TypeVar("V")
 N = TypeVar("N", bound=int)
 E = TypeVar("E", bound=enum.Enum)
-M = TypeVar("M", bound=Message)
 
 
 class Numbers(Generic[N, E]):
@@ -35,13 +35,9 @@ class Numbers(Generic[N, E]):
         refusal: str = "",
     ) -> None:
         wrapper: Any = numbers  # the stubs show a class of numbers
-        prefix = wrapper.Name(0).removesuffix("UNSPECIFIED")
-        named: dict[str, N] = {
-            name.removeprefix(prefix): number for name, number in wrapper.items() if number
-        }
         self._what, self._refusal = what, refusal
-        self._numbers = {members[name]: number for name, number in named.items()}
-        self.members = {int(number): member for member, number in self._numbers.items()}
+        self.members: dict[int, Any] = dict(members_of(members, wrapper.DESCRIPTOR))
+        self._numbers: dict[E, Any] = {member: number for number, member in self.members.items()}
         if unspecified is not None:
             self.members[0] = unspecified
 
@@ -50,11 +46,13 @@ class Numbers(Generic[N, E]):
         if number not in self.members:
             refusal = self._refusal or f"{number} is no {self._what} that this server knows"
             raise InvalidInput(refusal, field=field)
-        return self.members[number]
+        member: E = self.members[number]
+        return member
 
     def write(self, member: E) -> N:
         """The number of a member."""
-        return self._numbers[member]
+        number: N = self._numbers[member]
+        return number
 
 
 def finite(number: float, field: FieldPath) -> float:
@@ -74,14 +72,3 @@ def optional(
 def each(messages: Iterable[Any], read: Callable[[Any, FieldPath], V], field: FieldPath) -> list[V]:
     """All messages of a repeated field, by `read`."""
     return [read(message, field[place]) for place, message in enumerate(messages)]
-
-
-def filled(kind: type[M], fill: Callable[[M, V], None]) -> Callable[[V], M]:
-    """The function that makes a message of a kind by `fill`."""
-
-    def write(value: V) -> M:
-        message = kind()
-        fill(message, value)
-        return message
-
-    return write

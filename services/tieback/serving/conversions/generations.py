@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import get_args
 
-from tieback_contract.answers import AnswerStyle, Decision, GenerationEvent
+from tieback_contract.answers import AnswerStyle, GenerationEvent
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 
 from tieback.core.errors import InvalidInput
-from tieback.serving.conversions.codec import CODEC, check_order, finite_fields, reading, writing
+from tieback.serving.conversions.codec import CODEC, check_order, finite_fields, reading
 from tieback.serving.conversions.frames import Numbers, finite
 from tieback.v1 import evidence_pb2, generator_pb2
 
@@ -22,10 +22,6 @@ read_event: Callable[[generator_pb2.GenerateResponse], GenerationEvent]
 read_event = CODEC.choice_reader(_EVENTS, generator_pb2.GenerateResponse.DESCRIPTOR)
 write_event: Callable[[GenerationEvent], generator_pb2.GenerateResponse]
 write_event = CODEC.choice_writer(_EVENTS, generator_pb2.GenerateResponse)
-read_decision, write_decision = (
-    reading(Decision, generator_pb2.Decision),
-    writing(Decision, generator_pb2.Decision),
-)
 
 
 def _check_evidence(evidence: Evidence) -> None:
@@ -38,14 +34,9 @@ def _check_evidence(evidence: Evidence) -> None:
 CODEC.check(Evidence, _check_evidence)
 CODEC.check(Grounding, finite_fields("abstain_below"))
 CODEC.check(SamplingParameters, finite_fields("temperature", "top_p", "min_p", "repetition_penalty"))
-read_evidence, write_evidence = (
-    reading(Evidence, evidence_pb2.Evidence),
-    writing(Evidence, evidence_pb2.Evidence),
-)
+read_evidence = reading(Evidence, evidence_pb2.Evidence)
 read_grounding = reading(Grounding, generator_pb2.Grounding)
-write_grounding = writing(Grounding, generator_pb2.Grounding)
 read_sampling = reading(SamplingParameters, generator_pb2.SamplingParameters)
-write_sampling = writing(SamplingParameters, generator_pb2.SamplingParameters)
 
 
 def read_style(number: generator_pb2.AnswerStyle, field: FieldPath) -> AnswerStyle:

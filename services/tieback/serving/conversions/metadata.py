@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 from tieback_contract.field_path import ROOT, FieldPath
-from tieback_contract.metadata import Metadata, MetadataValue, Scalar
+from tieback_contract.metadata import MetadataValue, Scalar
 
 from tieback.core import dates
 from tieback.core.errors import InvalidInput, cut
 from tieback.serving.conversions.frames import finite
 from tieback.v1 import metadata_pb2
-
-
-def read_metadata(message: Mapping[str, metadata_pb2.MetadataValue], field: FieldPath) -> Metadata:
-    """The values by key. InvalidInput names the key of one that is none: ``item.metadata["year"]``."""
-    return {key: metadata_value(value, field.key(key)) for key, value in message.items()}
-
-
-def write_metadata(metadata: Metadata) -> dict[str, metadata_pb2.MetadataValue]:
-    """The messages of the values by key."""
-    messages: dict[str, metadata_pb2.MetadataValue] = {}
-    for key, value in metadata.items():
-        messages[key] = metadata_pb2.MetadataValue()
-        fill_metadata_value(messages[key], value)
-    return messages
 
 
 def metadata_value(message: metadata_pb2.MetadataValue, field: FieldPath = ROOT) -> MetadataValue:

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 from google.longrunning import operations_proto_pb2
-from google.protobuf import any_pb2, duration_pb2
+from google.protobuf import any_pb2, duration_pb2, timestamp_pb2
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 from tieback_contract.field_path import at
@@ -25,7 +25,6 @@ from tieback.serving import failures
 from tieback.serving.conversions.frames import Numbers
 from tieback.serving.conversions.heads import head_message
 from tieback.serving.conversions.reports import read_method, write_method
-from tieback.serving.conversions.times import timestamp
 from tieback.serving.conversions.vectors import write_space
 from tieback.v1 import operation_pb2
 
@@ -214,9 +213,9 @@ def _metadata(operation: OperationRecord) -> operation_pb2.OperationMetadata:
         remaining=None if operation.remaining is None else _duration(operation.remaining),
         cancelling=operation.cancelling,
         trouble=operation.trouble,
-        create_time=timestamp(operation.created),
-        run_time=None if operation.begun is None else timestamp(operation.begun),
-        end_time=None if operation.ended is None else timestamp(operation.ended),
+        create_time=_moment(operation.created),
+        run_time=None if operation.begun is None else _moment(operation.begun),
+        end_time=None if operation.ended is None else _moment(operation.ended),
     )
 
 
@@ -228,5 +227,11 @@ def _packed(message: Message) -> any_pb2.Any:
 
 def _duration(seconds: float) -> duration_pb2.Duration:
     made = duration_pb2.Duration()
+    made.FromNanoseconds(int(seconds * 1e9))
+    return made
+
+
+def _moment(seconds: float) -> timestamp_pb2.Timestamp:
+    made = timestamp_pb2.Timestamp()
     made.FromNanoseconds(int(seconds * 1e9))
     return made

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from tieback_contract.method_choice import MethodChoice
-from tieback_contract.reports import Cost, Timing
+from tieback_contract.reports import Timing
 
-from tieback.serving.conversions.codec import CODEC, reading, writing
+from tieback.serving.conversions.codec import reading, writing
 from tieback.v1 import report_pb2
 
 MICROSECONDS = 1_000_000
 
 read_timing, write_timing = reading(Timing, report_pb2.Timing), writing(Timing, report_pb2.Timing)
-read_cost, write_cost = reading(Cost, report_pb2.Cost), writing(Cost, report_pb2.Cost)
 read_method, write_method = reading(MethodChoice, report_pb2.Method), writing(MethodChoice, report_pb2.Method)
-fill_timing = CODEC.filler(Timing, report_pb2.Timing.DESCRIPTOR)
 
 
 def microseconds(seconds: float) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tieback_contract.alignment import Alignment, Reranked
+from tieback_contract.alignment import Reranked
 from tieback_contract.field_path import at
 from tieback_contract.vectors import MultiVector
 
@@ -47,12 +47,6 @@ _SOURCE: Any = RerankSource
 read_rerank_source: Callable[..., RerankSource] = reading(_SOURCE, reranker_pb2.RerankSource)
 write_rerank_source = writing(_SOURCE, reranker_pb2.RerankSource)
 read_candidate = reading(RerankCandidate, reranker_pb2.RerankCandidate)
-write_candidate = writing(RerankCandidate, reranker_pb2.RerankCandidate)
-read_alignment, write_alignment = (
-    reading(Alignment, reranker_pb2.Alignment),
-    writing(Alignment, reranker_pb2.Alignment),
-)
-_read_result = reading(Reranked, reranker_pb2.RerankResult)
 _write_result = writing(Reranked, reranker_pb2.RerankResult)
 
 

@@ -16,8 +16,6 @@ from tieback.v1 import answer_pb2
 
 CODEC.check(QueryPart, finite_fields("weight"))
 read_retrieval = reading(RetrieveRequest, answer_pb2.RetrieveRequest)
-write_retrieval = writing(RetrieveRequest, answer_pb2.RetrieveRequest)
-read_plan = reading(RetrievalPlan, answer_pb2.RetrievalPlan)
 write_plan = writing(RetrievalPlan, answer_pb2.RetrievalPlan)
 read_retrieve_reply = reading(RetrieveReply, answer_pb2.RetrieveResponse)
 write_retrieve_reply = writing(RetrieveReply, answer_pb2.RetrieveResponse)
@@ -34,7 +32,6 @@ def _fill_status(message: Any, error: TiebackError | None) -> None:
 
 
 CODEC.converter("tieback.v1.IngestResult.status", _read_status, _fill_status)
-read_ingest_result = reading(IngestResult, answer_pb2.IngestResult)
 write_ingest_result = writing(IngestResult, answer_pb2.IngestResult)
 
 

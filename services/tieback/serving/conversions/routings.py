@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tieback_contract.field_path import at
-from tieback_contract.fusion import FusePart, RoutingExplanation
+from tieback_contract.fusion import FusePart
 
-from tieback.core.types.fusion import FuseReply, Role, Routing
-from tieback.serving.conversions.codec import CODEC, finite_fields, reading, writing
+from tieback.core.types.fusion import Role, Routing
+from tieback.serving.conversions.codec import CODEC, finite_fields, reading
 from tieback.serving.conversions.frames import Numbers, each, finite
 from tieback.v1 import router_pb2
 
 _ROLES = Numbers(router_pb2.Role, Role, "role", unspecified=Role.QUERY)
-read_role, write_role = _ROLES.read, _ROLES.write
 
 
 _read_plain = CODEC.reader(Routing, router_pb2.Routing.DESCRIPTOR)
@@ -30,7 +29,7 @@ def _read_routing(message: router_pb2.Routing) -> Routing:
 
 
 CODEC.converter(Routing, _read_routing, _fill_routing)
-read_routing, write_routing = reading(Routing, router_pb2.Routing), writing(Routing, router_pb2.Routing)
+read_routing = reading(Routing, router_pb2.Routing)
 _fill_part = CODEC.filler(FusePart, router_pb2.FusePart.DESCRIPTOR)
 _read_part = reading(FusePart, router_pb2.FusePart)
 
@@ -45,10 +44,4 @@ def _fill_input(message: router_pb2.FuseInput, parts: Sequence[FusePart]) -> Non
 
 
 CODEC.converter("tieback.v1.FuseInput", _read_input, _fill_input)
-read_explanation = reading(RoutingExplanation, router_pb2.RoutingExplanation)
-write_explanation = writing(RoutingExplanation, router_pb2.RoutingExplanation)
-read_fuse_reply, write_fuse_reply = (
-    reading(FuseReply, router_pb2.FuseResponse),
-    writing(FuseReply, router_pb2.FuseResponse),
-)
 CODEC.check(FusePart, finite_fields("weight"))

@@ -6,10 +6,9 @@ import math
 from dataclasses import replace
 
 from tieback_contract.field_path import at
-from tieback_contract.hits import Hit
 
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.search import Reached, SearchReply, SearchRequest, StageScores
+from tieback.core.types.search import Reached, SearchReply, SearchRequest
 from tieback.serving.conversions.codec import CODEC, reading, writing
 from tieback.serving.conversions.frames import finite
 from tieback.serving.conversions.reports import MICROSECONDS, microseconds, read_method, write_method
@@ -26,9 +25,6 @@ read_indexed_item = reading(IndexedItem, index_pb2.IndexedItem)
 write_indexed_item = writing(IndexedItem, index_pb2.IndexedItem)
 read_search_request = reading(SearchRequest, index_pb2.SearchRequest)
 write_search_request = writing(SearchRequest, index_pb2.SearchRequest)
-read_hit, write_hit = reading(Hit, index_pb2.Hit), writing(Hit, index_pb2.Hit)
-read_stage_scores = reading(StageScores, index_pb2.StageScores)
-write_stage_scores = writing(StageScores, index_pb2.StageScores)
 
 
 _read_reply = reading(SearchReply, index_pb2.SearchResponse)

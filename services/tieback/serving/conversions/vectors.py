@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tieback_contract.arrays import Array, Box, Span, TimeRange
+from tieback_contract.arrays import Array, Box
 from tieback_contract.encodings import Reduction
 from tieback_contract.field_path import FieldPath
 from tieback_contract.locators import Locator
-from tieback_contract.tensors import fill_array
-from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
+from tieback_contract.vectors import DType, MultiVector, SpaceRef, Vector, VectorKind
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types.encoding import EncodePlan
@@ -23,13 +22,10 @@ _DENSE = frozenset({VectorKind.DENSE})
 read_dtype = _DTYPES.read
 
 read_space, write_space = reading(SpaceRef, vector_pb2.SpaceRef), writing(SpaceRef, vector_pb2.SpaceRef)
-read_vector, write_vector = reading(Vector, vector_pb2.Vector), writing(Vector, vector_pb2.Vector)
+read_vector = reading(Vector, vector_pb2.Vector)
 read_multi_vector = reading(MultiVector, vector_pb2.MultiVector)
-write_multi_vector = writing(MultiVector, vector_pb2.MultiVector)
-read_sparse = reading(SparseVector, vector_pb2.SparseVector)
-write_sparse = writing(SparseVector, vector_pb2.SparseVector)
-read_locator, write_locator = reading(Locator, vector_pb2.Locator), writing(Locator, vector_pb2.Locator)
-read_box, write_box = reading(Box, vector_pb2.Box), writing(Box, vector_pb2.Box)
+read_locator = reading(Locator, vector_pb2.Locator)
+read_box = reading(Box, vector_pb2.Box)
 read_reduction = reading(Reduction, vector_pb2.Reduction)
 write_reduction = writing(Reduction, vector_pb2.Reduction)
 
@@ -40,28 +36,6 @@ def read_tensor(message: vector_pb2.Tensor, field: FieldPath, *, rank: int) -> A
         return array_of(message, rank=rank)
     except InvalidInput as error:
         raise error.within(field) from None
-
-
-def write_tensor(array: Array, dtype: DType = DType.FLOAT32) -> vector_pb2.Tensor:
-    """The message of an array that already has the element type."""
-    message = vector_pb2.Tensor()
-    fill_array(message, array, dtype)
-    return message
-
-
-def write_span(span: Span) -> vector_pb2.TextSpan:
-    """The message of a byte range."""
-    return vector_pb2.TextSpan(begin_byte=span[0], end_byte=span[1])
-
-
-def read_time(message: vector_pb2.TimeRange, field: FieldPath) -> TimeRange:  # noqa: ARG001 - any is read
-    """A part of a sound, in seconds."""
-    return message.begin_seconds, message.end_seconds
-
-
-def write_time(time: TimeRange) -> vector_pb2.TimeRange:
-    """The message of a part of a sound."""
-    return vector_pb2.TimeRange(begin_seconds=time[0], end_seconds=time[1])
 
 
 def read_output(message: vector_pb2.OutputSpec, field: FieldPath) -> EncodePlan:

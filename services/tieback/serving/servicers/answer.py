@@ -17,12 +17,12 @@ from tieback.core.overlapping import Before, overlapped
 from tieback.core.types.ingestion import IngestResult
 from tieback.ports import AnswerPort
 from tieback.serving import rpcs
+from tieback.serving.conversions.collections import read_token_vectors
 from tieback.serving.conversions.contents import read_item, read_long_texts
 from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.retrievals import (
     write_ingest_result,
 )
-from tieback.serving.conversions.token_vectors import read_token_vectors
 from tieback.serving.observed import observed
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch import Batch
