@@ -15,8 +15,8 @@ from methods_page import default, methods_page
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from query_options_table import options_table
-from stages_table import stages_table
 from recipes_page import recipes_page
+from stages_table import stages_table
 from tieback.core.types.load import Load
 from tieback.encoder import AdapterState
 from tieback.encoder.disk_cache import DiskState

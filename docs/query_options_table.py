@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import OPTIONS, Option
@@ -22,6 +23,8 @@ def _values(one: Option) -> str:
         return "true, false"
     if one.kind is MethodChoice:
         return "method"
+    if one.kind is Mapping:
+        return "numbers by name"
     if issubclass(one.kind, enum.Enum):
         return ", ".join(f"`{member.value}`" for member in one.kind)
     return "name" if one.range is None else f"{one.range[0]:g} to {one.range[1]:g}"

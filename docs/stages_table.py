@@ -10,8 +10,8 @@ from tieback.query_stages import BY_NAME, STAGES, Rule, Stage
 def stages_table() -> str:
     """Every stage in order, with its options and what it goes together with."""
     rows = [
-        f"| `{one.name}` | {one.of} | {_each(one.options)} | {_rules(one.needs)} | {_each(_not_beside(one))} | "
-        f"{one.does} |"
+        f"| `{one.name}` | {one.of} | {_each(one.options)} | {_rules(one.needs)} | "
+        f"{_each(_not_beside(one))} | {one.does} |"
         for one in STAGES
     ]
     head = "| stage | of | options | needs | not beside | what it does |"

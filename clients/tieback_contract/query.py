@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args, get_origin, get_type_hints
 
 from tieback_contract.method_choice import MethodChoice, MethodLike
 from tieback_contract.modality import Modality
@@ -144,7 +144,8 @@ class Option(NamedTuple):
 
     name: str
     kind: type
-    """The type of its value: bool, int, float, str, `Granularity` or `MethodChoice`."""
+    """The type of its value: bool, int, float, str, `Granularity`, `MethodChoice`, or `Mapping` of numbers by
+    names."""
     range: tuple[float, float] | None
     """The least and the greatest value of a number."""
     family: str
@@ -169,6 +170,7 @@ def _options() -> Iterator[Option]:
     hints = get_type_hints(QueryOptions)
     for one in dataclasses.fields(QueryOptions):
         kind, said = get_args(hints[one.name])[0], one.metadata
+        kind = get_origin(kind) or kind
         yield Option(one.name, kind, said.get("range"), said.get("family", ""), said.get("search", True))
 
 

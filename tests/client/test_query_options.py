@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -16,7 +16,15 @@ from tieback_client import Client, Granularity, InvalidArgument, MethodChoice, Q
 from tieback_client.cli import app
 from tieback_contract.query import OPTIONS, Option, QueryKeywords, options_from_json, options_json
 
-VALUES: dict[type, Any] = {bool: False, int: 3, float: 0.5, str: "colour", Granularity: Granularity.DOCUMENT}
+VALUES: dict[type, Any] = {
+    bool: False,
+    int: 3,
+    float: 0.5,
+    str: "colour",
+    Granularity: Granularity.DOCUMENT,
+    Mapping: {"search": 0.5},
+}
+SAID = {MethodChoice: "some:beta=2,how=so", Mapping: "search=0.5"}
 OTHERS = [one for one in OPTIONS if not one.is_of_search]
 
 
@@ -77,7 +85,7 @@ def test_every_option_of_the_command_line_is_sent(served: Any) -> None:
     words: list[str] = []
     for one in OPTIONS:
         flag, value = one.name.replace("_", "-"), value_of(one)
-        said = "some:beta=2,how=so" if isinstance(value, MethodChoice) else str(value)
+        said = SAID.get(one.kind, str(value))
         words += [f"--no-{flag}"] if one.kind is bool else [f"--{flag}", said]
 
     result = CliRunner().invoke(app.tieback, ["search", "x", *words], env={"TIEBACK_SERVER": served.address})

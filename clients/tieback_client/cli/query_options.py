@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +31,8 @@ def _option(one: contract.Option) -> Option:
         return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=help)
     if one.kind is MethodChoice:
         return click.option(flag, type=_method, metavar="METHOD[:NAME=X,…]", help=help)
+    if one.kind is Mapping:
+        return click.option(flag, type=_numbers, metavar="NAME=X,…", help=help)
     if issubclass(one.kind, enum.Enum):
         return click.option(flag, type=click.Choice([member.value for member in one.kind]), help=help)
     if one.range is None:
@@ -56,6 +58,18 @@ def _method(text: str) -> MethodChoice:
         except ValueError:
             parameters[key] = value
     return MethodChoice(name, parameters)
+
+
+def _numbers(text: str) -> dict[str, float]:
+    """Numbers by names, as in "search=0.3,rerank=0.5"."""
+    found = {}
+    for part in filter(None, text.split(",")):
+        name, _, value = part.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise click.UsageError(f"{part!r} is no name with a number; write NAME=X") from None
+    return found
 
 
 _OPTIONS = [_option(one) for one in contract.OPTIONS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, create_model
@@ -23,6 +24,8 @@ def _field(one: Option) -> tuple[Any, Any]:
     kind: Any = one.kind
     if kind is MethodChoice:
         kind = str | MethodObject
+    elif kind is Mapping:
+        kind = dict[str, float]
     elif issubclass(kind, enum.Enum):
         kind = Literal[tuple(member.value for member in kind)]
     least, most = one.range or (None, None)

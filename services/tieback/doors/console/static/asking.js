@@ -75,7 +75,8 @@ function fill(form, about, given, state) {
             h("label", { class: "check" }, h("input", { type: "checkbox", name: "twin" }), "plain beside it")]))));
 }
 
-const typed = (one, value) => (one.kind === "bool" ? value === "true" : one.range ? Number(value) : value);
+const numbers = (text) => Object.fromEntries(text.split(",").map((part) => part.split("=")).map(([name, value]) => [name.trim(), Number(value)]));
+const typed = (one, value) => (one.kind === "bool" ? value === "true" : one.kind === "Mapping" ? numbers(value) : one.range ? Number(value) : value);
 
 async function body(form, kind, about) {
   const field = (name) => form.elements[name];
