@@ -15,9 +15,8 @@ from tieback.answer.stages.step import Step
 
 async def _order(state: Retrieving) -> None:
     hits = shown(state.found.hits)
-    limit = len(hits) if state.request.explain else state.limit
     order = ranked_documents if state.by_documents else ranked
-    state.ordered = order(hits, state.reranked, limit)
+    state.ordered = order(hits, state.reranked, state.most_ordered)
 
 
 STEP = Step(_order, lambda state: state.ordered is None)

@@ -24,8 +24,7 @@ async def _wants(state: Retrieving) -> None:
 async def _rank(state: Retrieving) -> None:
     hits, explain = state.found.hits, state.request.explain
     if state.server.ranker is not None:
-        limit = len(hits) if explain else state.limit
-        state.ordered = learned_order(hits, state.server.ranker, limit, explain=explain)
+        state.ordered = learned_order(hits, state.server.ranker, state.most_ordered, explain=explain)
 
 
 STEP = Step(_rank, _takes_place, wants=_wants)

@@ -26,8 +26,10 @@ async def _judge(state: Retrieving) -> None:
         kept = {one.search_rank for one in hits}
         irrelevant = [one for one in ordered[:limit] if one.search_rank not in kept]
         left = (("min_relevance", irrelevant), ("limit", ordered[limit:]))
-        state.stage.candidates_in, state.stage.candidates_out = len(ordered), len(hits)
-        state.stage.dropped = [dropped(reason, some) for reason, some in left if some]
+        before = sum(one.count for one in state.stage.dropped)
+        state.stage.candidates_in, state.stage.candidates_out = before + len(ordered), len(hits)
+        more = [dropped(reason, some) for reason, some in left if some]
+        state.stage.dropped = [*state.stage.dropped, *more]
 
 
 def dropped(reason: str, left: Sequence[RetrievedHit]) -> Dropped:

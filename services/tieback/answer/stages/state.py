@@ -123,8 +123,10 @@ class Retrieving:
     """Results of the reranker by the places of those that were compared."""
     lost: dict[str, str] = field(default_factory=dict)
     """Parts that did not answer, each with the reason."""
+    orders_all: bool = False
+    """True if hits beyond the limit are ordered too: a later stage leaves some out, or all are explained."""
     ordered: Sequence[RetrievedHit] | None = None
-    """The hits in their final order; all of them where the result is explained."""
+    """The hits in their final order."""
     hits: Sequence[RetrievedHit] = ()
     """The hits that are given."""
 
@@ -148,6 +150,11 @@ class Retrieving:
         """Tell whether the collection's own encoder is gone, and a transform leads queries to its vectors."""
         moving = self.collection.moving
         return moving is not None and bool(moving.translation)
+
+    @property
+    def most_ordered(self) -> int:
+        """The number of hits that are ordered."""
+        return len(self.found.hits) if self.orders_all or self.request.explain else self.limit
 
     def reply(self, steps: Sequence[StageScores]) -> RetrieveReply:
         """Give the hits, with the scores of its stages."""
