@@ -91,6 +91,9 @@ class QueryOptions:
     every_copy: bool | None = None
     """Make each copy of a text that several items hold a hit. Otherwise one hit names the others in
     `also_in`."""
+    min_scores: Mapping[str, float] | None = field(default=None, metadata=_OF_RETRIEVAL)
+    """Leave out hits whose score of a stage is lower, as in {"search": 0.3, "rerank": 0.5}; stages are "search",
+    "rerank", "condition" and "rank"."""
 
     @classmethod
     def of(cls, **keywords: Unpack[QueryKeywords]) -> QueryOptions:
@@ -137,6 +140,7 @@ class QueryKeywords(TypedDict, total=False):
     min_relevance: float | None
     highlights: int | None
     every_copy: bool | None
+    min_scores: Mapping[str, float] | None
 
 
 class Option(NamedTuple):

@@ -393,6 +393,15 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("order", "Orders the other hits by their scores.", RETRIEVE, run="order", shown="final"),
     Stage(
+        "min_scores",
+        "Leaves out hits whose score of a stage is too low.",
+        RETRIEVE,
+        "min_scores",
+        run="min_scores",
+        shown="final",
+        chosen=_set("min_scores"),
+    ),
+    Stage(
         "relevance",
         "Leaves out hits that are not relevant enough, and marks those that probably are not.",
         RETRIEVE,

@@ -26,13 +26,15 @@ from tieback.v1 import annotations_pb2 as tieback_dot_v1_dot_annotations__pb2
 from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tieback/v1/query.proto\x12\ntieback.v1\x1a\x1ctieback/v1/annotations.proto\x1a\x17tieback/v1/report.proto\"\xcd\x06\n\x0cQueryOptions\x12\x13\n\x06hybrid\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x1f\n\x12\x62\x61lance_modalities\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x38\n\x0brank_fusion\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\x33\n\x08reranker\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x17\n\ncandidates\x18\x05 \x01(\rH\x02\x88\x01\x01\x12\x1c\n\x0f\x63ollapse_pieces\x18\x06 \x01(\x08H\x03\x88\x01\x01\x12@\n\x0fquery_expansion\x18\x07 \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0fquery_expansion\x12\x16\n\tdiversity\x18\x08 \x01(\x01H\x04\x88\x01\x01\x12\x1a\n\rhits_per_item\x18\t \x01(\rH\x05\x88\x01\x01\x12\x31\n\x0bgranularity\x18\n \x01(\x0e\x32\x17.tieback.v1.GranularityH\x06\x88\x01\x01\x12\x37\n\x06ranker\x18\x0b \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0flearned_ranking\x12<\n\rvector_search\x18\x0c \x01(\x0b\x32\x12.tieback.v1.MethodB\x11\xca\xc1\x18\rvector_search\x12\x18\n\x0b\x63omposition\x18\r \x01(\tH\x07\x88\x01\x01\x12\x16\n\tcondition\x18\x0e \x01(\tH\x08\x88\x01\x01\x12\x1a\n\rmin_relevance\x18\x0f \x01(\x01H\t\x88\x01\x01\x12\x17\n\nhighlights\x18\x10 \x01(\rH\n\x88\x01\x01\x12\x17\n\nevery_copy\x18\x11 \x01(\x08H\x0b\x88\x01\x01\x42\t\n\x07_hybridB\x15\n\x13_balance_modalitiesB\r\n\x0b_candidatesB\x12\n\x10_collapse_piecesB\x0c\n\n_diversityB\x10\n\x0e_hits_per_itemB\x0e\n\x0c_granularityB\x0e\n\x0c_compositionB\x0c\n\n_conditionB\x10\n\x0e_min_relevanceB\r\n\x0b_highlightsB\r\n\x0b_every_copy*]\n\x0bGranularity\x12\x1b\n\x17GRANULARITY_UNSPECIFIED\x10\x00\x12\x17\n\x13GRANULARITY_SECTION\x10\x01\x12\x18\n\x14GRANULARITY_DOCUMENT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tieback/v1/query.proto\x12\ntieback.v1\x1a\x1ctieback/v1/annotations.proto\x1a\x17tieback/v1/report.proto\"\xbc\x07\n\x0cQueryOptions\x12\x13\n\x06hybrid\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x1f\n\x12\x62\x61lance_modalities\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x38\n\x0brank_fusion\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\x33\n\x08reranker\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x17\n\ncandidates\x18\x05 \x01(\rH\x02\x88\x01\x01\x12\x1c\n\x0f\x63ollapse_pieces\x18\x06 \x01(\x08H\x03\x88\x01\x01\x12@\n\x0fquery_expansion\x18\x07 \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0fquery_expansion\x12\x16\n\tdiversity\x18\x08 \x01(\x01H\x04\x88\x01\x01\x12\x1a\n\rhits_per_item\x18\t \x01(\rH\x05\x88\x01\x01\x12\x31\n\x0bgranularity\x18\n \x01(\x0e\x32\x17.tieback.v1.GranularityH\x06\x88\x01\x01\x12\x37\n\x06ranker\x18\x0b \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0flearned_ranking\x12<\n\rvector_search\x18\x0c \x01(\x0b\x32\x12.tieback.v1.MethodB\x11\xca\xc1\x18\rvector_search\x12\x18\n\x0b\x63omposition\x18\r \x01(\tH\x07\x88\x01\x01\x12\x16\n\tcondition\x18\x0e \x01(\tH\x08\x88\x01\x01\x12\x1a\n\rmin_relevance\x18\x0f \x01(\x01H\t\x88\x01\x01\x12\x17\n\nhighlights\x18\x10 \x01(\rH\n\x88\x01\x01\x12\x17\n\nevery_copy\x18\x11 \x01(\x08H\x0b\x88\x01\x01\x12;\n\nmin_scores\x18\x12 \x03(\x0b\x32\'.tieback.v1.QueryOptions.MinScoresEntry\x1a\x30\n\x0eMinScoresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\t\n\x07_hybridB\x15\n\x13_balance_modalitiesB\r\n\x0b_candidatesB\x12\n\x10_collapse_piecesB\x0c\n\n_diversityB\x10\n\x0e_hits_per_itemB\x0e\n\x0c_granularityB\x0e\n\x0c_compositionB\x0c\n\n_conditionB\x10\n\x0e_min_relevanceB\r\n\x0b_highlightsB\r\n\x0b_every_copy*]\n\x0bGranularity\x12\x1b\n\x17GRANULARITY_UNSPECIFIED\x10\x00\x12\x17\n\x13GRANULARITY_SECTION\x10\x01\x12\x18\n\x14GRANULARITY_DOCUMENT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tieback.v1.query_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_QUERYOPTIONS_MINSCORESENTRY']._loaded_options = None
+  _globals['_QUERYOPTIONS_MINSCORESENTRY']._serialized_options = b'8\001'
   _globals['_QUERYOPTIONS'].fields_by_name['rank_fusion']._loaded_options = None
   _globals['_QUERYOPTIONS'].fields_by_name['rank_fusion']._serialized_options = b'\312\301\030\013rank_fusion'
   _globals['_QUERYOPTIONS'].fields_by_name['reranker']._loaded_options = None
@@ -43,8 +45,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYOPTIONS'].fields_by_name['ranker']._serialized_options = b'\312\301\030\017learned_ranking'
   _globals['_QUERYOPTIONS'].fields_by_name['vector_search']._loaded_options = None
   _globals['_QUERYOPTIONS'].fields_by_name['vector_search']._serialized_options = b'\312\301\030\rvector_search'
-  _globals['_GRANULARITY']._serialized_start=941
-  _globals['_GRANULARITY']._serialized_end=1034
+  _globals['_GRANULARITY']._serialized_start=1052
+  _globals['_GRANULARITY']._serialized_end=1145
   _globals['_QUERYOPTIONS']._serialized_start=94
-  _globals['_QUERYOPTIONS']._serialized_end=939
+  _globals['_QUERYOPTIONS']._serialized_end=1050
+  _globals['_QUERYOPTIONS_MINSCORESENTRY']._serialized_start=807
+  _globals['_QUERYOPTIONS_MINSCORESENTRY']._serialized_end=855
 # @@protoc_insertion_point(module_scope)

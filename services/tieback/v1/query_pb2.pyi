@@ -1,5 +1,6 @@
 from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import report_pb2 as _report_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -18,7 +19,14 @@ GRANULARITY_SECTION: Granularity
 GRANULARITY_DOCUMENT: Granularity
 
 class QueryOptions(_message.Message):
-    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity", "ranker", "vector_search", "composition", "condition", "min_relevance", "highlights", "every_copy")
+    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity", "ranker", "vector_search", "composition", "condition", "min_relevance", "highlights", "every_copy", "min_scores")
+    class MinScoresEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     HYBRID_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
     RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +44,7 @@ class QueryOptions(_message.Message):
     MIN_RELEVANCE_FIELD_NUMBER: _ClassVar[int]
     HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
     EVERY_COPY_FIELD_NUMBER: _ClassVar[int]
+    MIN_SCORES_FIELD_NUMBER: _ClassVar[int]
     hybrid: bool
     balance_modalities: bool
     rank_fusion: _report_pb2.Method
@@ -53,4 +62,5 @@ class QueryOptions(_message.Message):
     min_relevance: float
     highlights: int
     every_copy: bool
-    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., composition: _Optional[str] = ..., condition: _Optional[str] = ..., min_relevance: _Optional[float] = ..., highlights: _Optional[int] = ..., every_copy: _Optional[bool] = ...) -> None: ...
+    min_scores: _containers.ScalarMap[str, float]
+    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., composition: _Optional[str] = ..., condition: _Optional[str] = ..., min_relevance: _Optional[float] = ..., highlights: _Optional[int] = ..., every_copy: _Optional[bool] = ..., min_scores: _Optional[_Mapping[str, float]] = ...) -> None: ...
