@@ -25,7 +25,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.tenant import TENANT
 from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
-from tieback.generator import Generator
+from tieback.generator import Generator, GeneratorParts
 from tieback.generator.engine import READ_TOKENS
 from tieback.generator.prompting import messages, plain_request
 from tieback.models.language_model import LanguageModel, load_language_model
@@ -127,8 +127,8 @@ async def measured(model: LanguageModel, rows: Sequence[Row], rounds: int, peer:
     """Runs the rounds."""
     catalog = {card.name: card for card in Catalog.load().encoders()}
     encoder = Encoder([load_encoder(catalog[SPACE], Store())])
-    fresh = Generator([model], encoder, space=SPACE, slots=STREAMS, prefix_bytes=0)
-    keeping = Generator([model], encoder, space=SPACE, slots=STREAMS)
+    fresh = Generator(GeneratorParts([model], encoder, space=SPACE, slots=STREAMS, prefix_bytes=0))
+    keeping = Generator(GeneratorParts([model], encoder, space=SPACE, slots=STREAMS))
     times: dict[str, list[float]] = defaultdict(list)
     counts: dict[str, int] = defaultdict(int)
     for number in range(rounds):

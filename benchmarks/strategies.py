@@ -28,7 +28,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
-from tieback.generator import Generator
+from tieback.generator import Generator, GeneratorParts
 from tieback.generator.judged import read_evidence
 from tieback.generator.judging import Judges
 from tieback.generator.prompting import EXCERPT_SENTENCES, plain_request
@@ -97,7 +97,7 @@ async def measured(model: LanguageModel, rows: Sequence[Asked], matching: int, k
     """Answers all questions."""
     cards = {card.name: card for card in Catalog.load().encoders()}
     encoder = Encoder([load_encoder(cards[SPACE], Store())])
-    generator = Generator([model], encoder, space=SPACE)
+    generator = Generator(GeneratorParts([model], encoder, space=SPACE))
     try:
         if "entropies" not in kept.rows:
             kept.keep("entropies", await entropies(model, encoder, generator, rows[:matching]))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tieback.answer import Answerer, JointInputs
+from tieback.answer import Answerer, JointInputs, PipelineParts
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.search import SearchRequest
 from tieback.encoder import Encoder
@@ -42,12 +42,14 @@ async def _scores(
     try:
         await _store(
             Answerer(
-                spaces=_joint_inputs(encoders),
-                encoder=seeing,
-                joint=router.space,
-                router=router,
-                index=index,
-                reranker=Reranker(seeing, space=encoders.of(Modality.TEXT)[0]),  # nothing is asked of it
+                PipelineParts(
+                    spaces=_joint_inputs(encoders),
+                    encoder=seeing,
+                    joint=router.space,
+                    router=router,
+                    index=index,
+                    reranker=Reranker(seeing, space=encoders.of(Modality.TEXT)[0]),  # nothing is asked of it
+                )
             ),
             photos,
         )

@@ -92,8 +92,8 @@ class QueryOptions:
     """Make each copy of a text that several items hold a hit. Otherwise one hit names the others in
     `also_in`."""
     min_scores: Mapping[str, float] | None = field(default=None, metadata=_OF_RETRIEVAL)
-    """Leave out hits whose score of a stage is lower, as in {"search": 0.3, "rerank": 0.5}; stages are "search",
-    "rerank", "condition" and "rank"."""
+    """Leave out hits whose score of a stage is lower, as in {"search": 0.3, "rerank": 0.5}; stages are
+    "search", "rerank", "condition" and "rank"."""
 
     @classmethod
     def of(cls, **keywords: Unpack[QueryKeywords]) -> QueryOptions:

@@ -1,16 +1,17 @@
 """The whole pipeline over small models: two bags of words, a colour classifier, a real router and index."""
 
-import functools
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support import colours
 from support.bag_of_words import WIDTH, BagOfWords, card, dense
 from support.troubles import Troubles
-from tieback.answer import Answerer
+from tieback.answer import Answerer, PipelineParts
 from tieback.core.call import Call
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.types.content import Content, Item, Section
@@ -79,8 +80,7 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     index = Index.open(tmp_path / "index", limits=limits)
     encoder, generator = Troubles(real), Quoting()
     router = Router([Component(one.space, WIDTH) for one in cards], bindings, limits=limits)
-    rebuilt = functools.partial(
-        Answerer,
+    parts = PipelineParts(
         spaces=SPACES,
         encoder=encoder,
         joint=router.space,
@@ -92,6 +92,10 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
         ranker=TrainedRanker.load(shipped()),
         highlight_space="words-a",
     )
+
+    def rebuilt(**changes: Any) -> Answerer:
+        return Answerer(dataclasses.replace(parts, **changes))
+
     yield Platform(rebuilt(), encoder, generator, index, models, rebuilt)
     await index.close()
     await real.close()

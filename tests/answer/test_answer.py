@@ -6,7 +6,7 @@ from answer.conftest import Platform
 from support.colours import png
 from support.queries import photo, words
 from support.requests import answered, retrieval
-from tieback.answer import Answerer
+from tieback.answer import Answerer, PipelineParts
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unsupported
 from tieback.core.types.content import Content, Item, Section
@@ -168,10 +168,12 @@ async def test_an_answer_is_not_begun_after_the_deadline(library: Platform) -> N
 
 async def test_without_a_generator_a_question_is_unsupported_before_any_work(library: Platform) -> None:
     mute = Answerer(
-        spaces={Modality.TEXT: ("words-a",)},
-        encoder=library.encoder,
-        index=library.index,
-        reranker=None,
+        PipelineParts(
+            spaces={Modality.TEXT: ("words-a",)},
+            encoder=library.encoder,
+            index=library.index,
+            reranker=None,
+        )
     )
     library.encoder.asked.clear()
 

@@ -13,7 +13,7 @@ from support.bag_of_words import BagOfWords, card, dense
 from support.queries import photo, words
 from support.requests import retrieval
 from support.troubles import Troubles
-from tieback.answer import Answerer, JointInputs
+from tieback.answer import Answerer, JointInputs, PipelineParts
 from tieback.catalog.card import EncoderCard
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
@@ -91,19 +91,21 @@ class Library:
         self.index = Index.open(folder / "index")
         router = Router.bound(self.bound)
         self.answerer = Answerer(
-            joint=router.space,
-            spaces=JointInputs(
-                {Modality.TEXT: ("words", "pair-text"), Modality.IMAGE: ("pair-image",)},
-                dict.fromkeys(("words", "pair-text", "pair-image"), DENSE),
-                {"words": ["words"], "pair-text": ["pair"], "pair-image": ["pair"]},
-                shared={"pair-text": "pair", "pair-image": "pair"},
-            ),
-            encoder=self.encoder,
-            router=router,
-            index=self.index,
-            reranker=Reranker(self.encoder, space="words"),
-            losses=LOSSES,
-            encode_share=0.25,
+            PipelineParts(
+                joint=router.space,
+                spaces=JointInputs(
+                    {Modality.TEXT: ("words", "pair-text"), Modality.IMAGE: ("pair-image",)},
+                    dict.fromkeys(("words", "pair-text", "pair-image"), DENSE),
+                    {"words": ["words"], "pair-text": ["pair"], "pair-image": ["pair"]},
+                    shared={"pair-text": "pair", "pair-image": "pair"},
+                ),
+                encoder=self.encoder,
+                router=router,
+                index=self.index,
+                reranker=Reranker(self.encoder, space="words"),
+                losses=LOSSES,
+                encode_share=0.25,
+            )
         )
 
     async def ask(self, *query: QueryPart, **how: Any) -> Any:

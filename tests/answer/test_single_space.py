@@ -13,7 +13,7 @@ from support import colours
 from support.asking import encodings, vector
 from support.bag_of_words import WIDTH, BagOfWords, card
 from support.requests import retrieval, searched
-from tieback.answer import Answerer, SingleSpace
+from tieback.answer import Answerer, PipelineParts, SingleSpace
 from tieback.core.call import NO_CALL
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection, Unsupported
 from tieback.core.types.content import Content, Item, Section
@@ -66,13 +66,15 @@ async def served(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         for one in every
     ]
     answerer = Answerer(
-        joint=router.space if joins else None,
-        router=router if joins else None,
-        spaces=TEXTS if joins else {},
-        single=single,
-        encoder=encoder,
-        index=index,
-        reranker=Reranker(encoder, space="words-b"),
+        PipelineParts(
+            joint=router.space if joins else None,
+            router=router if joins else None,
+            spaces=TEXTS if joins else {},
+            single=single,
+            encoder=encoder,
+            index=index,
+            reranker=Reranker(encoder, space="words-b"),
+        )
     )
     yield Served(answerer, index, encoder, cards[0].space, router.space.ref if joins else None)
     await index.close()
@@ -227,13 +229,15 @@ async def test_the_default_has_to_be_named_where_several_spaces_are_served_witho
     served: Served,
 ) -> None:
     several = Answerer(
-        single=[
-            SingleSpace(SpaceRef(name, "r", "f"), 3, {role: {Modality.TEXT: (name,)} for role in Role})
-            for name in ("one", "two")
-        ],
-        encoder=served.encoder,
-        index=served.index,
-        reranker=None,
+        PipelineParts(
+            single=[
+                SingleSpace(SpaceRef(name, "r", "f"), 3, {role: {Modality.TEXT: (name,)} for role in Role})
+                for name in ("one", "two")
+            ],
+            encoder=served.encoder,
+            index=served.index,
+            reranker=None,
+        )
     )
 
     with pytest.raises(InvalidInput, match="one, two") as refusal:
@@ -261,7 +265,9 @@ async def album(tmp_path: Path) -> AsyncIterator[Served]:
         for one in (words, eyes)
     ]
     answerer = Answerer(
-        single=single, encoder=encoder, index=index, reranker=Reranker(encoder), reranks_words=False
+        PipelineParts(
+            single=single, encoder=encoder, index=index, reranker=Reranker(encoder), reranks_words=False
+        )
     )
     made = Served(answerer, index, encoder, words.space, None)
     pictures = {"rose": (RED, RED), "meadow": (GREEN, GREEN), "flag": (RED, GREEN)}

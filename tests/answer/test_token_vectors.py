@@ -14,7 +14,7 @@ from support.bag_of_words import WIDTH, BagOfWords, card, direction
 from support.present import present
 from support.queries import words
 from support.requests import retrieval, searched
-from tieback.answer import Answerer, SingleSpace
+from tieback.answer import Answerer, PipelineParts, SingleSpace
 from tieback.core.call import NO_CALL
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -71,11 +71,13 @@ class Library:
         served = ServedSpaces([one.ref for one in self.single], token_spaces=spaces)
         self.index = Index.open(folder / "index", served=served, originals_bytes=1 << 20)
         self.answerer = Answerer(
-            encoder=self.encoder,
-            index=self.index,
-            reranker=Reranker(self.encoder, space="words-b"),
-            single=self.single,
-            token_spaces=spaces,
+            PipelineParts(
+                encoder=self.encoder,
+                index=self.index,
+                reranker=Reranker(self.encoder, space="words-b"),
+                single=self.single,
+                token_spaces=spaces,
+            )
         )
 
     async def ingest(self, name: str, *items: Item, **how: Any) -> None:
@@ -246,11 +248,13 @@ async def test_rows_of_an_older_model_are_not_compared_until_they_are_made_again
     moved = SpaceRef("words-b", "newer", "f")
     spaces = TokenSpaces([TokenSpace("words-b", moved, WIDTH)])
     answerer = Answerer(
-        encoder=library.encoder,
-        index=library.index,
-        reranker=Reranker(library.encoder, space="words-b"),
-        single=library.single,
-        token_spaces=spaces,
+        PipelineParts(
+            encoder=library.encoder,
+            index=library.index,
+            reranker=Reranker(library.encoder, space="words-b"),
+            single=library.single,
+            token_spaces=spaces,
+        )
     )
 
     reply = await answerer.retrieve(retrieval("texts", [words("old tree")], reranker=LATE))
@@ -289,11 +293,13 @@ async def test_a_collection_whose_rows_alone_are_of_an_older_model_is_encoded_ag
     own = library.single[0]
     other = Index.open(tmp_path / "other", served=ServedSpaces([own.ref]))
     answerer = Answerer(
-        encoder=library.encoder,
-        index=other,
-        reranker=None,
-        single=library.single,
-        token_spaces=TokenSpaces([TokenSpace("words-b", library.token_space, WIDTH)]),
+        PipelineParts(
+            encoder=library.encoder,
+            index=other,
+            reranker=None,
+            single=library.single,
+            token_spaces=TokenSpaces([TokenSpace("words-b", library.token_space, WIDTH)]),
+        )
     )
     await other.create_collection("texts", own.ref, own.width, token_vectors=stale)
     await answerer.ingest("texts", [item("a", "red apples")])

@@ -16,7 +16,7 @@ from tieback.core.call import Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
-from tieback.generator import Generator
+from tieback.generator import Generator, GeneratorParts
 from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
@@ -91,7 +91,7 @@ def small_model(small_card: GeneratorCard, small_store: Store) -> LanguageModel:
 async def small_generator(small_model: LanguageModel, tmp_path: Path) -> AsyncIterator[Generator]:
     words = bag_of_words.BagOfWords(bag_of_words.card(tmp_path))
     encoder = Encoder([words])
-    generator = Generator([small_model], encoder, space="bag-of-words", slots=1)
+    generator = Generator(GeneratorParts([small_model], encoder, space="bag-of-words", slots=1))
     yield generator
     await generator.close()
     await encoder.close()
@@ -102,7 +102,7 @@ async def quoting_generator(tmp_path: Path) -> AsyncIterator[Generator]:
     """A generator without a language model."""
     words = bag_of_words.BagOfWords(bag_of_words.card(tmp_path))
     encoder = Encoder([words])
-    generator = Generator([], encoder, space="bag-of-words")
+    generator = Generator(GeneratorParts([], encoder, space="bag-of-words"))
     yield generator
     await generator.close()
     await encoder.close()
@@ -119,7 +119,7 @@ def real_model() -> LanguageModel:
 async def real_generator(real_model: LanguageModel) -> AsyncIterator[Generator]:
     cards = {card.name: card for card in Catalog.load().encoders()}
     encoder = Encoder([load_encoder(cards[SPACE], Store())])
-    generator = Generator([real_model], encoder, space=SPACE)
+    generator = Generator(GeneratorParts([real_model], encoder, space=SPACE))
     yield generator
     await generator.close()
     await encoder.close()

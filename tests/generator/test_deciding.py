@@ -13,7 +13,7 @@ from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State, check_state
 from tieback.encoder import Encoder
-from tieback.generator import Generator
+from tieback.generator import Generator, GeneratorParts
 from tieback.generator.deciding import LEARNED, Deciders, state_of
 from tieback.generator.judged import read_evidence
 from tieback.generator.judging import Judges
@@ -144,7 +144,9 @@ async def test_an_unknown_decision_names_the_choices(small_generator: Generator)
 
 async def test_states_of_a_model_that_is_not_here_are_refused(tmp_path: Path) -> None:
     encoder = Encoder([bag_of_words.BagOfWords(bag_of_words.card(tmp_path))])
-    generator = Generator([], encoder, space="bag-of-words", deciders=Deciders({LEARNED: state()}))
+    generator = Generator(
+        GeneratorParts([], encoder, space="bag-of-words", deciders=Deciders({LEARNED: state()}))
+    )
     asked = Grounding(decision=MethodChoice("linear", {"hidden": True}))
 
     with pytest.raises(InvalidInput, match="states of a language model") as refused:

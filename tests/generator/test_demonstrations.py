@@ -18,7 +18,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import Damaged, InvalidInput, NotFound, PermissionDenied, QuotaExceeded, Unsupported
 from tieback.core.tenant import AccessLevel, Principal, act_for
 from tieback.encoder import Encoder
-from tieback.generator import Generator, demonstrations
+from tieback.generator import Generator, GeneratorParts, demonstrations
 from tieback.generator.prompting import demonstrated_beginning, demonstrated_messages, demonstration_texts
 from tieback.methods.context_compression.aim import start
 from tieback.models.decoder import SoftTokens
@@ -58,10 +58,10 @@ async def made(small_model: LanguageModel, tmp_path: Path) -> AsyncIterator[Made
         draw = np.random.default_rng(seed)
         state = start(draw.normal(size=(200, width)), draw.normal(size=(200, width)))
         context = SoftContext("shown", "aim", state, "", small_model.name, 1, f"revision-{seed}")
-        one = Generator(
+        one = Generator(GeneratorParts(
             [small_model], encoder, space="bag-of-words", slots=2, contexts=[context],
             demonstrations_in=tmp_path / "kept",
-        )  # fmt: skip
+        ))  # fmt: skip
         open_ones.append(one)
         return one
 

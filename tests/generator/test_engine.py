@@ -22,7 +22,7 @@ from tieback.core.errors import DeadlineExceeded, InvalidInput, StartupError, Ti
 from tieback.core.tenant import Principal
 from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
-from tieback.generator import Generator
+from tieback.generator import Generator, GeneratorParts
 from tieback.generator.engine import Engine
 from tieback.generator.prompt_lookup import PromptLookup
 from tieback.generator.strategy_streams import StrategyStreams
@@ -70,7 +70,7 @@ def float_model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
 
 @pytest.fixture
 async def batched(float_model: LanguageModel, encoder: Encoder) -> AsyncIterator[Generator]:
-    generator = Generator([float_model], encoder, space="bag-of-words", slots=8)
+    generator = Generator(GeneratorParts([float_model], encoder, space="bag-of-words", slots=8))
     yield generator
     await generator.close()
 
@@ -145,7 +145,9 @@ async def test_answers_that_do_not_fit_into_the_caches_wait_and_are_written_all_
     small_model: LanguageModel, encoder: Encoder
 ) -> None:
     room = 300 * small_model.decoder.token_bytes
-    generator = Generator([small_model], encoder, space="bag-of-words", slots=8, cache_bytes=room)
+    generator = Generator(
+        GeneratorParts([small_model], encoder, space="bag-of-words", slots=8, cache_bytes=room)
+    )
     sampling = SamplingParameters(max_tokens=60, temperature=1.0, seed=2)
 
     answers = await asyncio.gather(*(written(generator, "hello", sampling) for _ in range(8)))
@@ -159,7 +161,7 @@ async def test_an_answer_that_would_never_fit_is_refused_with_the_numbers(
     small_model: LanguageModel, encoder: Encoder
 ) -> None:
     room = 300 * small_model.decoder.token_bytes
-    generator = Generator([small_model], encoder, space="bag-of-words", cache_bytes=room)
+    generator = Generator(GeneratorParts([small_model], encoder, space="bag-of-words", cache_bytes=room))
 
     with pytest.raises(InvalidInput, match=r"may need \d{4} tokens .* holds 300") as refused:
         await written(generator, "hello", SamplingParameters(max_tokens=1000))

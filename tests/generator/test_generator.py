@@ -15,7 +15,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, RateExceeded
 from tieback.core.tenant import Principal, TenantQuota
 from tieback.core.types.generation import GenerateRequest
-from tieback.generator import Generator
+from tieback.generator import Generator, GeneratorParts
 from tieback.models.language_model import LanguageModel
 from tieback_contract.answers import AbstentionReason, FinishReason, TextDelta
 from tieback_contract.claims import Claim, Verdict, VerdictLabel
@@ -159,7 +159,7 @@ async def test_an_answer_without_a_deadline_ends_after_the_servers_seconds(
     small_model: LanguageModel, small_generator: Generator
 ) -> None:
     generator = Generator(
-        [small_model], small_generator._reader._encoder, space="bag-of-words", seconds=0.005
+        GeneratorParts([small_model], small_generator._reader._encoder, space="bag-of-words", seconds=0.005)
     )
 
     with pytest.raises(DeadlineExceeded):
@@ -225,11 +225,13 @@ async def test_what_waits_is_bounded_in_tokens(
     small_model: LanguageModel, small_generator: Generator
 ) -> None:
     generator = Generator(
-        [small_model],
-        small_generator._reader._encoder,
-        space="bag-of-words",
-        slots=1,
-        limits=Limits(queued_tokens=2000),
+        GeneratorParts(
+            [small_model],
+            small_generator._reader._encoder,
+            space="bag-of-words",
+            slots=1,
+            limits=Limits(queued_tokens=2000),
+        )
     )
     long = SamplingParameters(max_tokens=1900, regex="[a-z]{3000}")
     holder = generator.generate(GenerateRequest("hello", sampling=long), NO_CALL)

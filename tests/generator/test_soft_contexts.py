@@ -12,7 +12,7 @@ from generator.conftest import collect
 from support import bag_of_words
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.encoder import Encoder
-from tieback.generator import Generator
+from tieback.generator import Generator, GeneratorParts
 from tieback.methods.context_compression.xrag import start
 from tieback.models.language_model import LanguageModel
 from tieback.models.learned.soft_context import SoftContext
@@ -38,7 +38,9 @@ async def generator(small_model: LanguageModel, tmp_path: object) -> AsyncIterat
         SoftContext("bridge", "xrag", state, "bag-of-words", small_model.name),
         SoftContext("elsewhere", "xrag", state, "bag-of-words", "another-model"),
     ]
-    generator = Generator([small_model], encoder, space="bag-of-words", slots=2, contexts=contexts)
+    generator = Generator(
+        GeneratorParts([small_model], encoder, space="bag-of-words", slots=2, contexts=contexts)
+    )
     yield generator
     await generator.close()
     await encoder.close()

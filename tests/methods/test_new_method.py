@@ -46,7 +46,7 @@ from tieback.recipes import export_router
 from tieback.recipes.torch_export import export_module
 from tieback.reranker import Reranker
 from tieback.serving.assembly import request_families
-from tieback.serving.servicers.catalog import CatalogServicer
+from tieback.serving.servicers.catalog import CatalogServicer, Offered
 from tieback.v1 import catalog_pb2
 from tieback_contract.claims import VerdictLabel
 from tieback_contract.limits import Limits
@@ -102,7 +102,7 @@ async def test_requests_that_can_name_its_family_find_it_listed(family: Family[A
 
     nothing: Any = None  # neither is looked at
     servicer = CatalogServicer(
-        [], [], [], [], [], None, request_families(), "", Limits(), nothing, states, lambda _: ()
+        Offered([], [], [], [], [], None, request_families(), "", Limits(), nothing, states, lambda _: ())
     )
 
     reply = await servicer.ListMethods(catalog_pb2.ListMethodsRequest(), nothing)

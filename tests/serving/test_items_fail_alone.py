@@ -17,7 +17,7 @@ from google.rpc import status_pb2
 from support import bag_of_words, bar_reader
 from support.bag_of_words import POISON, WIDTH, BagOfWords
 from support.sections import SPACE, axis, item, section
-from tieback.answer import Answerer
+from tieback.answer import Answerer, PipelineParts
 from tieback.classifier import Classifier
 from tieback.core.alone import FAILED, Alone, each_alone
 from tieback.core.call import NO_CALL
@@ -212,12 +212,14 @@ async def ingest(encoder: Encoder, folder: Path) -> Outcomes:
     router = Router([Component(bag_of_words.card(folder).space, WIDTH)])
     index = Index.open(folder / "store")
     answerer = Answerer(
-        joint=router.space,
-        spaces={Modality.TEXT: ("bag-of-words",)},
-        encoder=encoder,
-        router=router,
-        index=index,
-        reranker=None,
+        PipelineParts(
+            joint=router.space,
+            spaces={Modality.TEXT: ("bag-of-words",)},
+            encoder=encoder,
+            router=router,
+            index=index,
+            reranker=None,
+        )
     )
     items = [Item(str(place), [Section("", text(one))]) for place, one in enumerate(TEXTS)]
     reply = await answerer.ingest("docs", items)

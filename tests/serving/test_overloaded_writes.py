@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.bag_of_words import BagOfWords, card
-from tieback.answer import Answerer, SingleSpace
+from tieback.answer import Answerer, PipelineParts, SingleSpace
 from tieback.core.types.fusion import Role
 from tieback.encoder import Encoder
 from tieback.index import Index
@@ -66,7 +66,9 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     encoder, index = Encoder([model], limits=limits, batch_tokens=WORDS), Index.open(tmp_path / "index")
     one = model.card
     space = SingleSpace(one.space, one.width, {role: {Modality.TEXT: (one.name,)} for role in Role})
-    answerer = Answerer(encoder=encoder, index=index, reranker=None, single=[space], limits=limits)
+    answerer = Answerer(
+        PipelineParts(encoder=encoder, index=index, reranker=None, single=[space], limits=limits)
+    )
     server = GrpcServer(settings, telemetry)
     server.add(answer_servicer(answerer, telemetry))
     port = await server.start("127.0.0.1", 0)

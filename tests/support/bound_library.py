@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.answer import Answerer, JointInputs
+from tieback.answer import Answerer, JointInputs, PipelineParts
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.types.content import Content, Item, Section
@@ -95,21 +95,23 @@ class Library:
         text = frozenset({VectorKind.DENSE})
         every = ("words-a", "words-b", "colours")
         self.answerer = Answerer(
-            spaces=JointInputs(
-                {Modality.TEXT: ("words-a", "words-b"), Modality.IMAGE: ("colours",)},
-                {"words-a": text, "words-b": text, "colours": kinds},
-                {"words-a": ("words-a", "colours"), "words-b": ("words-b", "colours"), "colours": every},
-                stored,
-                per_region,
-            ),
-            encoder=self.encoder,
-            joint=self.router.space,
-            router=self.router,
-            index=self.index,
-            reranker=Reranker(self.encoder, space="words-b"),
-            losses=LOSSES,
-            encode_share=0.25,
-            conditions=conditions(self.router.space),
+            PipelineParts(
+                spaces=JointInputs(
+                    {Modality.TEXT: ("words-a", "words-b"), Modality.IMAGE: ("colours",)},
+                    {"words-a": text, "words-b": text, "colours": kinds},
+                    {"words-a": ("words-a", "colours"), "words-b": ("words-b", "colours"), "colours": every},
+                    stored,
+                    per_region,
+                ),
+                encoder=self.encoder,
+                joint=self.router.space,
+                router=self.router,
+                index=self.index,
+                reranker=Reranker(self.encoder, space="words-b"),
+                losses=LOSSES,
+                encode_share=0.25,
+                conditions=conditions(self.router.space),
+            )
         )
 
     async def fill(self) -> Library:

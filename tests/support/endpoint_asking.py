@@ -7,7 +7,7 @@ from typing import Any
 from generator.conftest import Answer, collect
 from tieback.catalog.card import GeneratorCard
 from tieback.encoder import Encoder
-from tieback.generator import Generator
+from tieback.generator import Generator, GeneratorParts
 from tieback.models.chat_endpoint import EndpointModel
 from tieback_contract.generation import Evidence, Grounding
 from tieback_contract.method_choice import MethodChoice
@@ -40,7 +40,7 @@ class Asking:
 
     async def __call__(self, base_url: str, *, options: dict[str, Any] | None = None, **how: Any) -> Answer:
         model = EndpointModel(card(base_url, **(options or {})))
-        generator = Generator([model], self.encoder, space="bag-of-words")
+        generator = Generator(GeneratorParts([model], self.encoder, space="bag-of-words"))
         try:
             return await collect(generator, QUESTION, EVIDENCE, **({"grounding": ALWAYS} | how))
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tieback.answer import Answerer
+from tieback.answer import Answerer, PipelineParts
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.encoder import Encoder
 from tieback.index import Index
@@ -17,7 +17,7 @@ from tieback.reranker import Reranker
 from tieback.router import Component, Router
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.answer import answer_servicer
-from tieback.serving.servicers.catalog import CatalogServicer, JointSpace
+from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, Offered
 from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.servicers.index import index_servicer
 from tieback.serving.settings import Settings
@@ -53,16 +53,18 @@ class _Library:
         telemetry = Telemetry(settings)
         self._server = GrpcServer(settings, telemetry)
         answerer = Answerer(
-            joint=router.space,
-            spaces=SPACES,
-            encoder=self._encoder,
-            router=router,
-            index=self._index,
-            reranker=Reranker(self._encoder, space="words", limits=limits),
-            generator=None,
-            ranker=TrainedRanker.load(shipped()),
-            highlight_space="words",
-            limits=limits,
+            PipelineParts(
+                joint=router.space,
+                spaces=SPACES,
+                encoder=self._encoder,
+                router=router,
+                index=self._index,
+                reranker=Reranker(self._encoder, space="words", limits=limits),
+                generator=None,
+                ranker=TrainedRanker.load(shipped()),
+                highlight_space="words",
+                limits=limits,
+            )
         )
         joint = JointSpace.of(router.space, SPACES)
         self._server.add(index_servicer(self._index, self._index.snapshots, self._index.stored))
@@ -70,9 +72,11 @@ class _Library:
         self._server.add(answer_servicer(answerer, telemetry))
         self._server.add(
             CatalogServicer(
-                *([known], [], [], [], [], joint, [], "joint", limits, DEFAULT_PLAN),
-                states=_no_states,
-                endpoints=lambda _: (),
+                Offered(
+                    *([known], [], [], [], [], joint, [], "joint", limits, DEFAULT_PLAN),
+                    states=_no_states,
+                    endpoints=lambda _: (),
+                )
             )
         )
         port = await self._server.start("127.0.0.1", 0)

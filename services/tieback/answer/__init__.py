@@ -1,8 +1,16 @@
 """The pipeline: encode, fuse, index or search, rerank, generate."""
 
-from tieback.answer.answerer import Answerer
+from tieback.answer.answerer import Answerer, PipelineParts
 from tieback.answer.collection_spaces import JointPipeline, RetiredSpaces, default_of
 from tieback.answer.encoding import JointInputs
 from tieback.answer.single_space import SingleSpace
 
-__all__ = ["Answerer", "JointInputs", "JointPipeline", "RetiredSpaces", "SingleSpace", "default_of"]
+__all__ = [
+    "Answerer",
+    "JointInputs",
+    "JointPipeline",
+    "PipelineParts",
+    "RetiredSpaces",
+    "SingleSpace",
+    "default_of",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion
 from tieback_contract.field_path import at
@@ -74,6 +75,35 @@ EVIDENCE_NEEDED = 1.0
 """Asked of an answer that nothing was found for: it can have no evidence, so it is abstained from."""
 
 
+@dataclass(frozen=True, slots=True)
+class PipelineParts:
+    """Services and artifacts that a pipeline is made of; see `Answerer`."""
+
+    encoder: EncoderPort
+    index: IndexPort
+    reranker: RerankerPort | None
+    joint: Joint | None = None
+    router: RouterPort | None = None
+    spaces: Spaces | JointInputs = NO_SPACES
+    single: Sequence[SingleSpace] = ()
+    generator: GeneratorPort | None = None
+    limits: Limits | None = None
+    evidence_limit: int = 5
+    losses: Losses = NO_LOSSES
+    encode_share: float = ENCODE_SHARE
+    keeps_originals: bool = False
+    retired: RetiredSpaces | None = None
+    reranks_words: bool = True
+    rerankers: frozenset[str] = frozenset()
+    token_spaces: TokenSpaces | None = None
+    ranker: Ranker | None = None
+    compositions: Sequence[LearnedComposition] = ()
+    highlight_space: str = ""
+    conditions: Sequence[ConditionalSpace] = ()
+    recogniser: RecogniserPort | None = None
+    recognised: frozenset[Modality] = frozenset()
+
+
 class Answerer:
     """An `AnswerPort`.
 
@@ -92,72 +122,50 @@ class Answerer:
     `highlight_space` compares sentences of hits, which are chosen by their words alone without it.
     """
 
-    def __init__(
-        self,
-        *,
-        encoder: EncoderPort,
-        index: IndexPort,
-        reranker: RerankerPort | None,
-        joint: Joint | None = None,
-        router: RouterPort | None = None,
-        spaces: Spaces | JointInputs = NO_SPACES,
-        single: Sequence[SingleSpace] = (),
-        generator: GeneratorPort | None = None,
-        limits: Limits | None = None,
-        evidence_limit: int = 5,
-        losses: Losses = NO_LOSSES,
-        encode_share: float = ENCODE_SHARE,
-        keeps_originals: bool = False,
-        retired: RetiredSpaces | None = None,
-        reranks_words: bool = True,
-        rerankers: frozenset[str] = frozenset(),
-        token_spaces: TokenSpaces | None = None,
-        ranker: Ranker | None = None,
-        compositions: Sequence[LearnedComposition] = (),
-        highlight_space: str = "",
-        conditions: Sequence[ConditionalSpace] = (),
-        recogniser: RecogniserPort | None = None,
-        recognised: frozenset[Modality] = frozenset(),
-    ) -> None:
-        self._limits = limits = limits or Limits()
-        served = [CollectionSpace.single(one, encoder, limits) for one in single]
-        if joint is not None and router is not None:
-            joint_inputs = spaces if isinstance(spaces, JointInputs) else JointInputs(spaces)
-            whole = JointPipeline(joint, joint_inputs, router, losses)
-            served.insert(0, CollectionSpace.joint(whole, encoder, limits))
+    def __init__(self, parts: PipelineParts) -> None:
+        self._limits = limits = parts.limits or Limits()
+        served = [CollectionSpace.single(one, parts.encoder, limits) for one in parts.single]
+        if parts.joint is not None and parts.router is not None:
+            joint_inputs = (
+                parts.spaces if isinstance(parts.spaces, JointInputs) else JointInputs(parts.spaces)
+            )
+            whole = JointPipeline(parts.joint, joint_inputs, parts.router, parts.losses)
+            served.insert(0, CollectionSpace.joint(whole, parts.encoder, limits))
 
         async def to_read(ref: SpaceRef) -> CollectionSpace | None:
-            own = None if retired is None else await retired.find(ref)
+            own = None if parts.retired is None else await parts.retired.find(ref)
             if isinstance(own, JointPipeline):
-                return CollectionSpace.joint(own, encoder, limits, is_retired=True)
-            return None if own is None else CollectionSpace.single(own, encoder, limits, is_retired=True)
+                return CollectionSpace.joint(own, parts.encoder, limits, is_retired=True)
+            return (
+                None if own is None else CollectionSpace.single(own, parts.encoder, limits, is_retired=True)
+            )
 
         self._served = served
-        self._known = known = CollectionSpaces(index, served, to_read, token_spaces)
+        self._known = known = CollectionSpaces(parts.index, served, to_read, parts.token_spaces)
         self._ingestion = Ingestion(
-            *(encoder, known, Splitting(encoder, limits), index, limits),
-            Recognition(recogniser, recognised, limits),
-            keeps_originals=keeps_originals,
+            *(parts.encoder, known, Splitting(parts.encoder, limits), parts.index, limits),
+            Recognition(parts.recogniser, parts.recognised, limits),
+            keeps_originals=parts.keeps_originals,
         )
         self._retriever = Retriever(
             Server(
                 known,
-                index,
-                encoder,
+                parts.index,
+                parts.encoder,
                 limits,
-                encode_share,
-                Composing(encoder, compositions),
-                Conditions(conditions),
+                parts.encode_share,
+                Composing(parts.encoder, parts.compositions),
+                Conditions(parts.conditions),
                 RerankTimes(),
-                reranker,
-                reranks_words,
-                rerankers,
-                ranker,
-                highlight_space,
+                parts.reranker,
+                parts.reranks_words,
+                parts.rerankers,
+                parts.ranker,
+                parts.highlight_space,
             )
         )
-        self._generator = generator
-        self._evidence_limit = evidence_limit
+        self._generator = parts.generator
+        self._evidence_limit = parts.evidence_limit
 
     async def ingest(
         self,

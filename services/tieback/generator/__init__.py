@@ -1,5 +1,5 @@
 """The generator service: text that rests on evidence, with a verdict on every claim."""
 
-from tieback.generator.service import Generator
+from tieback.generator.service import Generator, GeneratorParts
 
-__all__ = ["Generator"]
+__all__ = ["Generator", "GeneratorParts"]

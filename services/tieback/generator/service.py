@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -74,6 +74,26 @@ NO_DEMONSTRATIONS = (
 NO_MODEL = "this server has no language model, so it quotes: ask for the style quote, without sampling"
 
 
+@dataclass(frozen=True, slots=True)
+class GeneratorParts:
+    """Models, checks and bounds that a generator is made of; see `Generator`."""
+
+    models: Sequence[LanguageModel | EndpointModel]
+    encoder: EncoderPort
+    space: str
+    checkers: Checkers | None = None
+    judges: Judges | None = None
+    deciders: Deciders | None = None
+    slots: int = ANSWERS
+    cache_bytes: int = CACHE_BYTES
+    prefix_bytes: int = PREFIX_BYTES
+    limits: Limits | None = None
+    seconds: float = ANSWER_SECONDS
+    first_sentences: int = FIRST
+    contexts: Sequence[SoftContext] = ()
+    demonstrations_in: Path | None = None
+
+
 class Generator:
     """Writes with the models it is given; the first is the default. Without a model it quotes.
 
@@ -86,45 +106,30 @@ class Generator:
     `first_sentences` are encoded at first; with 0 all are. StartupError for two models of one name.
     """
 
-    def __init__(
-        self,
-        models: Sequence[LanguageModel | EndpointModel],
-        encoder: EncoderPort,
-        *,
-        space: str,
-        checkers: Checkers | None = None,
-        judges: Judges | None = None,
-        deciders: Deciders | None = None,
-        slots: int = ANSWERS,
-        cache_bytes: int = CACHE_BYTES,
-        prefix_bytes: int = PREFIX_BYTES,
-        limits: Limits | None = None,
-        seconds: float = ANSWER_SECONDS,
-        first_sentences: int = FIRST,
-        contexts: Sequence[SoftContext] = (),
-        demonstrations_in: Path | None = None,
-    ) -> None:
-        self._seconds = seconds
-        self._first_sentences = first_sentences
-        self._models = {model.name: model for model in models}
-        if len(self._models) != len(models):
+    def __init__(self, parts: GeneratorParts) -> None:
+        self._seconds = parts.seconds
+        self._first_sentences = parts.first_sentences
+        self._models = {model.name: model for model in parts.models}
+        if len(self._models) != len(parts.models):
             raise StartupError("each model of a generator needs a name of its own")
-        self._default = models[0].name if models else ""
-        self._reader = PassageReader(encoder, space)
-        self._checkers = checkers or Checkers()
-        self._judges = judges or Judges()
-        self._contexts = {one.name: one for one in contexts if not one.is_of_demonstrations}
-        self._deciders = deciders or Deciders()
-        self._limits = limits if limits is not None else Limits()
-        self._slots = Slots(slots, self._limits.queued_tokens)
+        self._default = parts.models[0].name if parts.models else ""
+        self._reader = PassageReader(parts.encoder, parts.space)
+        self._checkers = parts.checkers or Checkers()
+        self._judges = parts.judges or Judges()
+        self._contexts = {one.name: one for one in parts.contexts if not one.is_of_demonstrations}
+        self._deciders = parts.deciders or Deciders()
+        self._limits = parts.limits if parts.limits is not None else Limits()
+        self._slots = Slots(parts.slots, self._limits.queued_tokens)
         self._demonstrations: Demonstrations | None = None
-        for one in contexts:
+        for one in parts.contexts:
             reader = self._models.get(one.model)
-            if one.is_of_demonstrations and demonstrations_in and isinstance(reader, LanguageModel):
+            if one.is_of_demonstrations and parts.demonstrations_in and isinstance(reader, LanguageModel):
                 how = (reader, one, self._slots, self._limits)
-                self._demonstrations = Demonstrations(demonstrations_in, *how)
+                self._demonstrations = Demonstrations(parts.demonstrations_in, *how)
         self._engines = {
-            name: Engine(model, answers=slots, cache_bytes=cache_bytes, prefix_bytes=prefix_bytes)
+            name: Engine(
+                model, answers=parts.slots, cache_bytes=parts.cache_bytes, prefix_bytes=parts.prefix_bytes
+            )
             for name, model in self._models.items()
             if isinstance(model, LanguageModel)
         }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from tieback.answer import PipelineParts
 from tieback.catalog.card import EncoderCard, RecogniserCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
 from tieback.core.family import Family
@@ -27,6 +28,7 @@ from tieback.ports import (
 from tieback.serving import context
 from tieback.serving.bound import rollout_of
 from tieback.serving.plan import Plan
+from tieback.serving.servicers.catalog import Offered
 from tieback.serving.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -195,27 +197,29 @@ def build_answerer(
     from tieback.models.learned.ranker import TrainedRanker
 
     return Answerer(
-        joint=plan.joint,
-        spaces=plan.joint_inputs,
-        single=plan.single_spaces,
-        encoder=ports.encoder,
-        router=ports.router,
-        index=ports.index,
-        reranker=ports.reranker if plan.has_multi_vectors or plan.rerankers else None,
-        reranks_words=plan.has_token_vectors,
-        rerankers=frozenset(card.name for card in plan.rerankers),
-        compositions=plan.artifacts.all(LearnedComposition),
-        conditions=plan.artifacts.all(ConditionalSpace),
-        generator=ports.generator,
-        limits=settings.limits,
-        losses={} if plan.bound is None else plan.bound.losses,
-        keeps_originals=settings.originals_bytes > 0 and not settings.milvus,
-        retired=retired,
-        token_spaces=plan.token_spaces,
-        ranker=plan.artifacts.all(TrainedRanker)[0],
-        highlight_space=plan.highlight_space,
-        recogniser=ports.recogniser,
-        recognised=frozenset(card.modality for card in plan.recognisers),
+        PipelineParts(
+            joint=plan.joint,
+            spaces=plan.joint_inputs,
+            single=plan.single_spaces,
+            encoder=ports.encoder,
+            router=ports.router,
+            index=ports.index,
+            reranker=ports.reranker if plan.has_multi_vectors or plan.rerankers else None,
+            reranks_words=plan.has_token_vectors,
+            rerankers=frozenset(card.name for card in plan.rerankers),
+            compositions=plan.artifacts.all(LearnedComposition),
+            conditions=plan.artifacts.all(ConditionalSpace),
+            generator=ports.generator,
+            limits=settings.limits,
+            losses={} if plan.bound is None else plan.bound.losses,
+            keeps_originals=settings.originals_bytes > 0 and not settings.milvus,
+            retired=retired,
+            token_spaces=plan.token_spaces,
+            ranker=plan.artifacts.all(TrainedRanker)[0],
+            highlight_space=plan.highlight_space,
+            recogniser=ports.recogniser,
+            recognised=frozenset(card.modality for card in plan.recognisers),
+        )
     )
 
 
@@ -237,19 +241,21 @@ def public_servicers(
     from tieback.serving.servicers.catalog import CatalogServicer, JointSpace
 
     catalog = CatalogServicer(
-        plan.encoders,
-        [plan.generator] if plan.generator is not None else [],
-        plan.rerankers,
-        plan.checkers,
-        plan.recognisers,
-        None if plan.joint is None else JointSpace.of(plan.joint, plan.spaces_by_modality),
-        request_families(),
-        plan.default_space,
-        settings.limits,
-        DEFAULT_PLAN,
-        states,
-        endpoints,
-        plan.styles,
+        Offered(
+            plan.encoders,
+            [plan.generator] if plan.generator is not None else [],
+            plan.rerankers,
+            plan.checkers,
+            plan.recognisers,
+            None if plan.joint is None else JointSpace.of(plan.joint, plan.spaces_by_modality),
+            request_families(),
+            plan.default_space,
+            settings.limits,
+            DEFAULT_PLAN,
+            states,
+            endpoints,
+            plan.styles,
+        )
     )
     return (answer_servicer(answerer(), telemetry), catalog) if plan.keeps_collections else (catalog,)
 

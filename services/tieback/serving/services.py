@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import Card
+from tieback.generator import GeneratorParts
 from tieback.serving import assembly, checker_service, rpcs, targets
 from tieback.serving.observed import observed
 from tieback.serving.plan import Plan
@@ -187,18 +188,20 @@ async def _generator(context: ServiceContext) -> None:
     settings, card = context.settings, context.plan.generator
     models = [] if card is None else [await asyncio.to_thread(lambda: context.writer)]
     generator = Generator(
-        models,
-        context.ports.encoder,
-        space=context.plan.text_space,
-        checkers=await asyncio.to_thread(context.checkers),
-        judges=await asyncio.to_thread(context.judges),
-        deciders=await asyncio.to_thread(context.deciders),
-        cache_bytes=settings.generator_cache_bytes,
-        prefix_bytes=settings.generator_cache_bytes // 2,
-        first_sentences=settings.quote_sentences,
-        limits=settings.limits,
-        contexts=context.plan.artifacts.all(SoftContext),
-        demonstrations_in=settings.store.expanduser() / "demonstrations",
+        GeneratorParts(
+            models,
+            context.ports.encoder,
+            space=context.plan.text_space,
+            checkers=await asyncio.to_thread(context.checkers),
+            judges=await asyncio.to_thread(context.judges),
+            deciders=await asyncio.to_thread(context.deciders),
+            cache_bytes=settings.generator_cache_bytes,
+            prefix_bytes=settings.generator_cache_bytes // 2,
+            first_sentences=settings.quote_sentences,
+            limits=settings.limits,
+            contexts=context.plan.artifacts.all(SoftContext),
+            demonstrations_in=settings.store.expanduser() / "demonstrations",
+        )
     )
     context.closing.push_async_callback(generator.close)
     if card is not None:  # a quote waits for no slot

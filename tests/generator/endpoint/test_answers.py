@@ -18,7 +18,7 @@ from tieback.core.errors import (
     Unavailable,
 )
 from tieback.encoder import Encoder
-from tieback.generator import Generator
+from tieback.generator import Generator, GeneratorParts
 from tieback.models.chat_endpoint import EndpointModel
 from tieback_contract.answers import (
     AnswerStyle,
@@ -137,7 +137,7 @@ async def test_a_conversation_is_read_by_the_model_where_there_is_no_evidence(
     server: ChatServer, encoder: Encoder
 ) -> None:
     model = EndpointModel(card(server.base_url, system_prompt="Be brief."))
-    generator = Generator([model], encoder, space="bag-of-words")
+    generator = Generator(GeneratorParts([model], encoder, space="bag-of-words"))
     history = [ChatMessage(ChatRole.USER, "Who are you?"), ChatMessage(ChatRole.ASSISTANT, "A bridge.")]
     long = [ChatMessage(ChatRole.USER, "x" * 5000), ChatMessage(ChatRole.ASSISTANT, "y" * 5000), *history]
 
@@ -154,7 +154,9 @@ async def test_a_conversation_is_read_by_the_model_where_there_is_no_evidence(
 async def test_a_question_with_evidence_is_rewritten_by_the_conversation(
     server: ChatServer, encoder: Encoder
 ) -> None:
-    generator = Generator([EndpointModel(card(server.base_url))], encoder, space="bag-of-words")
+    generator = Generator(
+        GeneratorParts([EndpointModel(card(server.base_url))], encoder, space="bag-of-words")
+    )
     history = [
         ChatMessage(ChatRole.USER, "Tell me about the Severn Bridge."),
         ChatMessage(ChatRole.ASSISTANT, "It is long."),
@@ -183,7 +185,7 @@ async def test_the_card_of_an_endpoint_has_template_lengths_instruction_and_stop
         "chat_template": "{{ messages }}",
     }
     made = GeneratorCard.model_validate(card(server.base_url).model_dump() | own)
-    generator = Generator([EndpointModel(made)], encoder, space="bag-of-words")
+    generator = Generator(GeneratorParts([EndpointModel(made)], encoder, space="bag-of-words"))
 
     answer = await collect(generator, QUESTION, EVIDENCE, grounding=ALWAYS)
 

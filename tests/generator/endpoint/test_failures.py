@@ -24,7 +24,7 @@ from tieback.core.errors import (
 )
 from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
-from tieback.generator import Generator
+from tieback.generator import Generator, GeneratorParts
 from tieback.models.chat_endpoint import EndpointModel
 from tieback_contract.answers import AnswerStyle, Degraded, TextDelta
 from tieback_contract.generation import SamplingParameters
@@ -86,7 +86,9 @@ async def test_an_endpoint_that_dies_in_the_middle_is_not_asked_again(
     server: ChatServer, encoder: Encoder
 ) -> None:
     server.breaks_after = 3
-    generator = Generator([EndpointModel(card(server.base_url))], encoder, space="bag-of-words")
+    generator = Generator(
+        GeneratorParts([EndpointModel(card(server.base_url))], encoder, space="bag-of-words")
+    )
     text = ""
 
     with pytest.raises(Unavailable, match="not complete"):
@@ -149,7 +151,9 @@ async def test_the_deadline_holds_for_an_endpoint(server: ChatServer, ask: Askin
 async def test_leaving_closes_the_connection_at_once(server: ChatServer, encoder: Encoder) -> None:
     server.seconds = 0.02
     server.words = ("a ",) * 1000
-    generator = Generator([EndpointModel(card(server.base_url))], encoder, space="bag-of-words")
+    generator = Generator(
+        GeneratorParts([EndpointModel(card(server.base_url))], encoder, space="bag-of-words")
+    )
     events = generator.generate(GenerateRequest(QUESTION, EVIDENCE, grounding=ALWAYS), NO_CALL)
     await anext(events)
 

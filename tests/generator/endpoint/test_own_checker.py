@@ -12,7 +12,7 @@ from support.endpoint_asking import EVIDENCE, QUESTION, card
 from support.predict_server import PredictServer, checker_of, predict_server
 from tieback.core.errors import Unavailable
 from tieback.encoder import Encoder
-from tieback.generator import Generator
+from tieback.generator import Generator, GeneratorParts
 from tieback.grounding import CardChecker, Checkers, EndpointReader, OwnChecker
 from tieback.models.chat_endpoint import EndpointModel
 from tieback.models.claim_endpoint import ClaimEndpointModel
@@ -30,10 +30,12 @@ async def asked(
 ) -> Answer:
     own = CardChecker(EndpointReader(ClaimEndpointModel(checker_of(folder, url)), limits=Limits()))
     generator = Generator(
-        [EndpointModel(card(server.base_url))],
-        encoder,
-        space="bag-of-words",
-        checkers=Checkers(own={"far": OwnChecker(own, "rev")}, default="far"),
+        GeneratorParts(
+            [EndpointModel(card(server.base_url))],
+            encoder,
+            space="bag-of-words",
+            checkers=Checkers(own={"far": OwnChecker(own, "rev")}, default="far"),
+        )
     )
     try:
         return await collect(generator, QUESTION, EVIDENCE, grounding=grounding, **how)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -68,38 +69,42 @@ Endpoints = Callable[[str], Sequence[Endpoint]]
 States = Callable[[], Awaitable[Sequence[ServiceState]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Facts that a server tells of what it offers."""
+
+    encoders: Sequence[EncoderCard]
+    generators: Sequence[GeneratorCard]
+    rerankers: Sequence[RerankerCard]
+    checkers: Sequence[CheckerCard]
+    recognisers: Sequence[RecogniserCard]
+    joint: JointSpace | None
+    families: Iterable[Family[Any]]
+    default_space: str
+    limits: Limits
+    retrieval: RetrievalPlan
+    states: States
+    endpoints: Endpoints
+    styles: Sequence[AnswerStyle] = ()
+
+
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     """Describes what this server offers."""
 
-    def __init__(
-        self,
-        encoders: Sequence[EncoderCard],
-        generators: Sequence[GeneratorCard],
-        rerankers: Sequence[RerankerCard],
-        checkers: Sequence[CheckerCard],
-        recognisers: Sequence[RecogniserCard],
-        joint: JointSpace | None,
-        families: Iterable[Family[Any]],
-        default_space: str,
-        limits: Limits,
-        retrieval: RetrievalPlan,
-        states: States,
-        endpoints: Endpoints,
-        styles: Sequence[AnswerStyle] = (),
-    ) -> None:
-        self._encoders = {card.name: card for card in encoders}
-        self._generators = list(generators)
-        self._rerankers = list(rerankers)
-        self._checkers = list(checkers)
-        self._recognisers = list(recognisers)
-        self._joint = joint
-        self._families = {family.name: family for family in families}
-        self._default_space = default_space
-        self._limits = limits
-        self._retrieval = retrieval
-        self._states = states
-        self._endpoints = endpoints
-        self._styles = styles
+    def __init__(self, parts: Offered) -> None:
+        self._encoders = {card.name: card for card in parts.encoders}
+        self._generators = list(parts.generators)
+        self._rerankers = list(parts.rerankers)
+        self._checkers = list(parts.checkers)
+        self._recognisers = list(parts.recognisers)
+        self._joint = parts.joint
+        self._families = {family.name: family for family in parts.families}
+        self._default_space = parts.default_space
+        self._limits = parts.limits
+        self._retrieval = parts.retrieval
+        self._states = parts.states
+        self._endpoints = parts.endpoints
+        self._styles = parts.styles
 
     async def ListSpaces(
         self, request: catalog_pb2.ListSpacesRequest, context: Context
