@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion
 from tieback_contract.field_path import at
@@ -68,8 +68,6 @@ from tieback.token_spaces import TokenSpaces
 RETRIEVAL_SHARE = 0.5
 """Of the time for an answer, so much may go by until writing begins."""
 
-NO_LOSSES: Losses = {}
-NO_SPACES: Spaces = {}
 
 EVIDENCE_NEEDED = 1.0
 """Asked of an answer that nothing was found for: it can have no evidence, so it is abstained from."""
@@ -84,12 +82,12 @@ class PipelineParts:
     reranker: RerankerPort | None
     joint: Joint | None = None
     router: RouterPort | None = None
-    spaces: Spaces | JointInputs = NO_SPACES
+    spaces: Spaces | JointInputs = field(default_factory=dict)
     single: Sequence[SingleSpace] = ()
     generator: GeneratorPort | None = None
     limits: Limits | None = None
     evidence_limit: int = 5
-    losses: Losses = NO_LOSSES
+    losses: Losses = field(default_factory=dict)
     encode_share: float = ENCODE_SHARE
     keeps_originals: bool = False
     retired: RetiredSpaces | None = None
