@@ -29,7 +29,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-URL = os.environ.get("TIEBACK_MCP", "http://localhost:8080/mcp")
+URL = os.environ.get("MCP_URL", "http://localhost:8080/mcp")
 SECONDS = 60
 PASSAGES, CHARACTERS = 64, 200_000
 """Of the documents, the latest that one check reads."""
@@ -104,7 +104,7 @@ def check(asked: Mapping[str, Any]) -> dict[str, Any]:
     if token := os.environ.get("TIEBACK_TOKEN"):
         headers["authorization"] = f"Bearer {token}"
     if not URL.startswith(("http://", "https://")):
-        raise ValueError(f"TIEBACK_MCP is a URL of http or https, not {URL}")
+        raise ValueError(f"MCP_URL is a URL of http or https, not {URL}")
     with urllib.request.urlopen(urllib.request.Request(URL, body, headers), timeout=SECONDS) as reply:
         said = json.load(reply)
     if "error" in said:

@@ -125,7 +125,7 @@ def hook(given: Any, url: str) -> tuple[Any, str]:
     ran = subprocess.run(
         [sys.executable, "-S", "-I", str(ROOT / "examples/stop_hook.py")],
         input=json.dumps(given),
-        env={"TIEBACK_MCP": url},
+        env={"MCP_URL": url},
         capture_output=True,
         text=True,
         check=True,
