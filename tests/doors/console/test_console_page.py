@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from support.console import ADMIN, photo
 from support.local_platform import Running
+from tieback_contract.query import OPTIONS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(
@@ -95,6 +96,22 @@ def test_the_steps_of_a_search_are_a_waterfall_and_hits_have_bars(page: Page) ->
         .evaluate_all("all => all.map(one => one.style.width)")
     )
     assert "100%" in widths
+
+
+def test_every_option_of_a_query_has_a_control_and_what_is_chosen_is_asked_for(page: Page) -> None:
+    page.goto(page.url + "#search")
+    page.click("form summary")
+    for one in OPTIONS:
+        expect(page.locator(f'form [name="options.{one.name}"]')).to_be_visible()
+    page.select_option("select[name=collection]", "notes")
+    page.select_option('[name="options.granularity"]', "document")
+    page.select_option('[name="options.hybrid"]', "false")
+    page.fill('[name="options.diversity"]', "0.5")
+    page.fill("#question", "flour and salt")
+    page.press("#question", "Enter")
+
+    page.wait_for_selector(".hit")
+    expect(page.locator(".behind")).to_contain_text("vectors · diversity 0.5 · whole documents")
 
 
 def test_what_is_stored_is_shown_as_it_is_and_never_runs(page: Page) -> None:
