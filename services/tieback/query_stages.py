@@ -195,6 +195,11 @@ STAGES: tuple[Stage, ...] = (
         "search", "Searches the collection by the stages that follow.", RETRIEVE, run="search", shown="search"
     ),
     Stage("filter", "Leaves out what the filter does not let through.", run="filter", shown="filter"),
+    Stage(
+        "second",
+        "Searches in the space that the collection is being moved to, too, where enough sections are there.",
+        run="second",
+    ),
     Stage("explain", "Tells what each stage did.", option="explain", chosen=_has("explain")),
     Stage(
         "depth",
@@ -284,13 +289,6 @@ STAGES: tuple[Stage, ...] = (
         chosen=_set("hits_per_item"),
     ),
     Stage(
-        "copies",
-        "Makes a text that several items hold one hit that names them, unless each copy is asked for.",
-        option="every_copy",
-        run="copies",
-        chosen=_set("every_copy"),
-    ),
-    Stage(
         "diversity",
         "Prefers hits that are unlike those before them.",
         option="diversity",
@@ -328,6 +326,14 @@ STAGES: tuple[Stage, ...] = (
         option="vectors",
         run="hit_vectors",
         chosen=_has("vectors"),
+    ),
+    Stage("nest", "Gives documents their next best sections.", run="nest"),
+    Stage(
+        "copies",
+        "Makes a text that several items hold one hit that names them, unless each copy is asked for.",
+        option="every_copy",
+        run="copies",
+        chosen=_set("every_copy"),
     ),
     Stage(
         "compare",
