@@ -122,4 +122,4 @@ async def test_a_budget_below_zero_is_refused(coded: Index) -> None:
     with pytest.raises(InvalidInput) as refused:
         await reached(coded, -1)
 
-    assert str(refused.value.field) == "vector_search.parameters.milliseconds"
+    assert str(refused.value.field) == "options.vector_search.parameters.milliseconds"
