@@ -102,89 +102,48 @@ def _reindex_result(result: Json) -> operation_pb2.ReindexResult:
     )
 
 
+# The fields of the results of `plan_upgrade` and `upgrade` that are in the message as they are in the record.
+_PLANNED = (
+    *("artifact", "width", "trained", "held_out", "left_out"),
+    *("judged", "old", "reembedded", "policies", "reason", "gain"),
+)
+_UPGRADED = ("done", "total", "failure_count", "paused", "over", "staying")
+_COUNTED = ("sections", "items", "staying_items", "staying_sections")
+
+
 def _upgrade_plan(result: Json) -> operation_pb2.UpgradePlan:
-    recall = {name: operation_pb2.RecallAtOne(**one) for name, one in result["recall"].items()}
+    cost, matrix = result["cost"], result["matrix"]
     return operation_pb2.UpgradePlan(
-        old_space=write_space(SpaceRef(*result["old_space"])),
-        new_space=write_space(SpaceRef(*result["new_space"])),
+        **{name: result[name] for name in _PLANNED},
+        **result["recall"],
+        **_spaces(result),
         policy=write_method(MethodChoice(result["policy"], result["parameters"])),
-        artifact=result["artifact"],
-        width=result["width"],
-        trained=result["trained"],
-        held_out=result["held_out"],
-        left_out=result["left_out"],
-        old_old=recall["old_old"],
-        new_old=recall["new_old"],
-        new_new=recall["new_new"],
-        native=recall["native"],
         encoding_time=_duration(result["seconds"]["encoding"]),
         training_time=_duration(result["seconds"]["training"]),
-        judged=result["judged"],
-        old=_worth(result["old"]),
-        reembedded=_worth(result["reembedded"]),
-        policies=[
-            operation_pb2.PolicyWorth(
-                policy=one["policy"],
-                translated=None if one["translated"] is None else _worth(one["translated"]),
-                led=_worth(one["led"]),
-                retention=operation_pb2.MeasuredNumber(**one["retention"]),
-                refused=one["refused"],
-                translates_stored=one["translates_stored"],
-            )
-            for one in result["policies"]
-        ],
         curve=[
             operation_pb2.UpgradePoint(share=share, both=both, translated=translated)
             for share, both, translated in result["curve"]
         ],
         cost=operation_pb2.UpgradeCost(
-            sections=result["cost"]["sections"],
-            encoding_time=_duration(result["cost"]["encoding"]),
-            translation_time=_duration(result["cost"]["translation"]),
-            items=result["cost"]["items"],
-            staying_items=result["cost"]["staying_items"],
-            staying_sections=result["cost"]["staying_sections"],
+            **{name: cost[name] for name in _COUNTED},
+            encoding_time=_duration(cost["encoding"]),
+            translation_time=_duration(cost["translation"]),
         ),
         advice=_ADVICES.write(Advice(result["advice"])),
-        reason=result["reason"],
-        gain=operation_pb2.MeasuredNumber(**result["gain"]),
-        matrix=_matrix(result["matrix"]),
+        matrix=operation_pb2.CompatibilityMatrix(
+            **{**matrix, "spaces": [write_space(SpaceRef(*one)) for one in matrix["spaces"]]}
+        ),
     )
 
 
-def _matrix(told: Json) -> operation_pb2.CompatibilityMatrix:
-    return operation_pb2.CompatibilityMatrix(
-        spaces=[write_space(SpaceRef(*one)) for one in told["spaces"]],
-        cells=[
-            operation_pb2.CompatibilityCell(**(one | {"ndcg": operation_pb2.MeasuredNumber(**one["ndcg"])}))
-            for one in told["cells"]
-        ],
-        average_compatibility=told["average_compatibility"],
-        average_accuracy=told["average_accuracy"],
-    )
-
-
-def _worth(told: Json) -> operation_pb2.UpgradeWorth:
-    return operation_pb2.UpgradeWorth(
-        ndcg=operation_pb2.MeasuredNumber(**told["ndcg"]),
-        recall=told["recall"],
-        kept=operation_pb2.MeasuredNumber(**told["kept"]),
-    )
+def _spaces(result: Json) -> dict[str, Any]:
+    return {name: write_space(SpaceRef(*result[name])) for name in ("old_space", "new_space")}
 
 
 def _upgrade_result(result: Json) -> operation_pb2.UpgradeResult:
     failed = {name: error_record.read_error(error) for name, error in result["failures"].items()}
-    return operation_pb2.UpgradeResult(
-        old_space=write_space(SpaceRef(*result["old_space"])),
-        new_space=write_space(SpaceRef(*result["new_space"])),
-        done=result["done"],
-        total=result["total"],
-        failures=_failures(failed),
-        failure_count=result["failure_count"],
-        paused=result["paused"],
-        over=result["over"],
-        staying=result["staying"],
-    )
+    told = {name: result[name] for name in _UPGRADED}
+    return operation_pb2.UpgradeResult(**told, **_spaces(result), failures=_failures(failed))
 
 
 def _failures(failed: Mapping[str, TiebackError]) -> list[operation_pb2.ReindexFailure]:
