@@ -3,180 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any, Self, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
 
-from tieback_client import procedures
-from tieback_client.async_operation import AsyncOperation
-from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites, items_of
-from tieback_client.attempts import ALWAYS_TAKEN, Attempts, CallSession
+from tieback_client.async_streams import AsyncEventStream, items_of
+from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Connection
 from tieback_client.channels import AsyncioChannels
-from tieback_client.encodings import Encodings
 from tieback_client.errors import Details, InternalError, TiebackError, Unavailable
-from tieback_client.events import AnswerEvent
-from tieback_client.exchange import BROKEN, Exchange, SendWindow
+from tieback_client.exchange import BROKEN, SendWindow
 from tieback_client.lines import Line
-from tieback_client.operations import OperationStatus
-from tieback_client.options import Options, default_token, server_address
-from tieback_client.paging import Pages
+from tieback_client.procedures import Methods
 from tieback_client.reports import CallInfo
 from tieback_client.rpc import ContractRpc, Procedure, Reply, StreamCall, UnaryCall
 from tieback_client.status import REQUEST_ID_KEY, readable
-from tieback_client.surface import dressed
-from tieback_client.writes import Acknowledgement
 
-P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-E = TypeVar("E", bound=AnswerEvent)
 
 END: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs do not list it
 
 
-def _unary(
-    procedure: Callable[P, Procedure[T]],
-) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
-    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._run(procedure(*args, **kwargs))
-
-    return dressed(method, procedure, "{}")
-
-
-def _pages(procedure: Callable[P, Pages[T]]) -> Callable[Concatenate[AsyncClient, P], AsyncIterator[T]]:
-    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
-        return self._all(procedure(*args, **kwargs))
-
-    return dressed(method, procedure, "AsyncIterator[{}]")
-
-
-def _stream(
-    procedure: Callable[P, StreamCall[E]],
-) -> Callable[Concatenate[AsyncClient, P], AsyncEventStream[E]]:
-    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncEventStream[E]:
-        return AsyncEventStream(self, procedure(*args, **kwargs))
-
-    return dressed(method, procedure, "AsyncEventStream[{}]")
-
-
-def _operated(
-    procedure: Callable[P, Procedure[OperationStatus[R]]],
-) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, AsyncOperation[R]]]:
-    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncOperation[R]:
-        return AsyncOperation(self, await self._run(procedure(*args, **kwargs)))
-
-    return dressed(method, procedure, "AsyncOperation")
-
-
-def _writes(
-    procedure: Callable[P, Exchange[Acknowledgement]],
-) -> Callable[Concatenate[AsyncClient, P], AsyncWrites]:
-    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncWrites:
-        return AsyncWrites(self, procedure(*args, **kwargs))
-
-    return dressed(method, procedure, "AsyncWrites")
-
-
-def _encodings(
-    procedure: Callable[P, Exchange[Encodings]],
-) -> Callable[Concatenate[AsyncClient, P], AsyncEncodingStream]:
-    def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncEncodingStream:
-        return AsyncEncodingStream(self, procedure(*args, **kwargs))
-
-    return dressed(method, procedure, "AsyncEncodingStream")
-
-
-class AsyncClient:
+class AsyncClient(Methods, Connection):
     """A connection to a tieback server, for asyncio: `Client` with the same methods, to be awaited.
 
     Streams and pages are asynchronous iterators, not awaited. The channel is of the first call's event loop.
     """
 
+    _is_async = True
+
     def __init__(self, server: str | None = None, **options: Any) -> None:
-        options.setdefault("token", default_token())
-        self._session = CallSession(server_address(server), Options(**options))
+        super().__init__(server, **options)
         self._opened: AsyncioChannels | None = None
-
-    encode = _unary(procedures.encode)
-    encode_stream = _encodings(procedures.encode_stream)
-    fuse = _unary(procedures.fuse)
-    rerank = _unary(procedures.rerank)
-    split = _unary(procedures.split)
-    create_collection = _unary(procedures.create_collection)
-    update_collection = _unary(procedures.update_collection)
-    get_collection = _unary(procedures.get_collection)
-    collections = _pages(procedures.collections)
-    delete_collection = _unary(procedures.delete_collection)
-    record_source = _unary(procedures.record_source)
-    delete_source = _unary(procedures.delete_source)
-    snapshot = _unary(procedures.snapshot)
-    snapshots = _pages(procedures.snapshots)
-    restore = _unary(procedures.restore)
-    delete_snapshot = _unary(procedures.delete_snapshot)
-    export_snapshot = _unary(procedures.export_snapshot)
-    import_snapshot = _unary(procedures.import_snapshot)
-    usage = _unary(procedures.usage)
-    upsert = _writes(procedures.upsert)
-    delete = _unary(procedures.delete)
-    get = _unary(procedures.get)
-    original = _unary(procedures.original)
-    items = _pages(procedures.items)
-    search = _unary(procedures.search)
-    ingest = _writes(procedures.ingest)
-    reindex = _operated(procedures.reindex)
-    plan_upgrade = _operated(procedures.plan_upgrade)
-    upgrade = _operated(procedures.upgrade)
-    pause_upgrade = _unary(procedures.pause_upgrade)
-    resume_upgrade = _operated(procedures.resume_upgrade)
-    rollback_upgrade = _unary(procedures.rollback_upgrade)
-    finish_upgrade = _unary(procedures.finish_upgrade)
-    upgrade_report = _unary(procedures.upgrade_report)
-    operation = _operated(procedures.operation)
-    operations = _pages(procedures.operations)
-    wait_operation = _unary(procedures.wait_operation)
-    cancel_operation = _unary(procedures.cancel_operation)
-    delete_operation = _unary(procedures.delete_operation)
-    fit_head = _operated(procedures.fit_head)
-    predict = _unary(procedures.predict)
-    heads = _unary(procedures.heads)
-    head = _unary(procedures.head)
-    delete_head = _unary(procedures.delete_head)
-    put_demonstration = _unary(procedures.put_demonstration)
-    demonstrations = _unary(procedures.demonstrations)
-    delete_demonstration = _unary(procedures.delete_demonstration)
-    retrieve = _unary(procedures.retrieve)
-    answer = _stream(procedures.answer)
-    generate = _stream(procedures.generate)
-    check = _unary(procedures.check)
-    check_all = _unary(procedures.check_all)
-    recognise = _unary(procedures.recognise)
-    spaces = _unary(procedures.spaces)
-    space = _unary(procedures.space)
-    models = _unary(procedures.models)
-    rerankers = _unary(procedures.rerankers)
-    recognisers = _unary(procedures.recognisers)
-    checkers = _unary(procedures.checkers)
-    methods = _unary(procedures.methods)
-    server_info = _unary(procedures.server_info)
-    endpoints = _unary(procedures.endpoints)
-    health = _unary(procedures.health)
-
-    @property
-    def server(self) -> str:
-        """The address."""
-        return self._session.address
-
-    @property
-    def options(self) -> Options:
-        """The settings."""
-        return self._session.options
-
-    @property
-    def retries(self) -> int:
-        """How many times a call of this client was sent again."""
-        return self._session.retries
 
     async def close(self) -> None:
         """Ends the connection and all calls that run."""
@@ -367,9 +227,6 @@ class AsyncClient:
         except grpc.RpcError:
             return attempts.info()
         return attempts.info(await running.initial_metadata(), await running.trailing_metadata())
-
-    def _timeout(self, asked: float | None) -> float | None:
-        return self._session.options.timeout if asked is None else asked
 
 
 def _behind(error: Any) -> Any:

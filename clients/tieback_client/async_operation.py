@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Generic
 
-from tieback_client import procedures
 from tieback_client.operation import WAIT, result_of, too_late
 from tieback_client.operations import OperationStatus, R
 
@@ -28,7 +27,7 @@ class AsyncOperation(Generic[R]):
 
     async def progress(self) -> OperationStatus[R]:
         """Asks how far it is."""
-        return self._heard(await self._client._run(procedures.operation(self.id)))
+        return self._heard((await self._client.operation(self.id)).status)
 
     async def follow(self, every: float = 0.5) -> AsyncIterator[OperationStatus[R]]:
         """How far it is, about every so many seconds, and how it ended."""

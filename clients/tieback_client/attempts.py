@@ -23,7 +23,7 @@ from tieback_client.errors import (
     Unauthenticated,
     Unavailable,
 )
-from tieback_client.options import Options
+from tieback_client.options import Options, default_token, server_address
 from tieback_client.reports import CallInfo
 from tieback_client.rpc import RPCS, ContractRpc, Procedure, UnaryCall
 from tieback_client.status import REQUEST_ID_KEY, from_rpc_error, readable
@@ -110,6 +110,32 @@ class CallSession:
                 "send fewer or smaller contents at once",
                 reason="MESSAGE_TOO_LARGE",
             )
+
+
+class Connection:
+    """What both clients know of a connection."""
+
+    def __init__(self, server: str | None = None, **options: Any) -> None:
+        options.setdefault("token", default_token())
+        self._session = CallSession(server_address(server), Options(**options))
+
+    @property
+    def server(self) -> str:
+        """The address."""
+        return self._session.address
+
+    @property
+    def options(self) -> Options:
+        """The settings."""
+        return self._session.options
+
+    @property
+    def retries(self) -> int:
+        """How many times a call of this client was sent again."""
+        return self._session.retries
+
+    def _timeout(self, asked: float | None) -> float | None:
+        return self._session.options.timeout if asked is None else asked
 
 
 class Attempts:

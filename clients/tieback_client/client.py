@@ -6,82 +6,27 @@ import queue
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
 
-from tieback_client import procedures
-from tieback_client.attempts import ALWAYS_TAKEN, Attempts, CallSession
+from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Connection
 from tieback_client.channels import BlockingChannels
-from tieback_client.encodings import Encodings
 from tieback_client.errors import InternalError, TiebackError
-from tieback_client.events import AnswerEvent
-from tieback_client.exchange import BROKEN, Exchange, SendWindow
+from tieback_client.exchange import BROKEN, SendWindow
 from tieback_client.lines import Line
-from tieback_client.operation import Operation
-from tieback_client.operations import OperationStatus
-from tieback_client.options import Options, default_token, server_address
 from tieback_client.paging import Pages
+from tieback_client.procedures import Methods
 from tieback_client.reports import CallInfo
 from tieback_client.rpc import ContractRpc, Procedure, Reply, StreamCall, UnaryCall
-from tieback_client.streams import EncodingStream, EventStream, Writes
-from tieback_client.surface import dressed
-from tieback_client.writes import Acknowledgement
+from tieback_client.streams import EventStream
 
-P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-E = TypeVar("E", bound=AnswerEvent)
 
 
-def _unary(procedure: Callable[P, Procedure[T]]) -> Callable[Concatenate[Client, P], T]:
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._run(procedure(*args, **kwargs))
-
-    return dressed(method, procedure, "{}")
-
-
-def _pages(procedure: Callable[P, Pages[T]]) -> Callable[Concatenate[Client, P], Iterator[T]]:
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-        return self._all(procedure(*args, **kwargs))
-
-    return dressed(method, procedure, "Iterator[{}]")
-
-
-def _stream(procedure: Callable[P, StreamCall[E]]) -> Callable[Concatenate[Client, P], EventStream[E]]:
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> EventStream[E]:
-        return EventStream(self, procedure(*args, **kwargs))
-
-    return dressed(method, procedure, "EventStream[{}]")
-
-
-def _operated(
-    procedure: Callable[P, Procedure[OperationStatus[R]]],
-) -> Callable[Concatenate[Client, P], Operation[R]]:
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Operation[R]:
-        return Operation(self, self._run(procedure(*args, **kwargs)))
-
-    return dressed(method, procedure, "Operation")
-
-
-def _writes(procedure: Callable[P, Exchange[Acknowledgement]]) -> Callable[Concatenate[Client, P], Writes]:
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Writes:
-        return Writes(self, procedure(*args, **kwargs))
-
-    return dressed(method, procedure, "Writes")
-
-
-def _encodings(
-    procedure: Callable[P, Exchange[Encodings]],
-) -> Callable[Concatenate[Client, P], EncodingStream]:
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> EncodingStream:
-        return EncodingStream(self, procedure(*args, **kwargs))
-
-    return dressed(method, procedure, "EncodingStream")
-
-
-class Client:
+class Client(Methods, Connection):
     """A connection to a tieback server, for code that blocks. Safe to share between threads.
 
     `server` is an address ("localhost:50051", "dns:///host:port", "unix:/path"); left out, that of
@@ -90,89 +35,11 @@ class Client:
     Nothing is sent before the first call; `close()`, or leaving the `with`, ends what is running.
     """
 
+    _is_async = False
+
     def __init__(self, server: str | None = None, **options: Any) -> None:
-        options.setdefault("token", default_token())
-        self._session = CallSession(server_address(server), Options(**options))
+        super().__init__(server, **options)
         self._channels = BlockingChannels(self._session)
-
-    encode = _unary(procedures.encode)
-    encode_stream = _encodings(procedures.encode_stream)
-    fuse = _unary(procedures.fuse)
-    rerank = _unary(procedures.rerank)
-    split = _unary(procedures.split)
-    create_collection = _unary(procedures.create_collection)
-    update_collection = _unary(procedures.update_collection)
-    get_collection = _unary(procedures.get_collection)
-    collections = _pages(procedures.collections)
-    delete_collection = _unary(procedures.delete_collection)
-    record_source = _unary(procedures.record_source)
-    delete_source = _unary(procedures.delete_source)
-    snapshot = _unary(procedures.snapshot)
-    snapshots = _pages(procedures.snapshots)
-    restore = _unary(procedures.restore)
-    delete_snapshot = _unary(procedures.delete_snapshot)
-    export_snapshot = _unary(procedures.export_snapshot)
-    import_snapshot = _unary(procedures.import_snapshot)
-    usage = _unary(procedures.usage)
-    upsert = _writes(procedures.upsert)
-    delete = _unary(procedures.delete)
-    get = _unary(procedures.get)
-    original = _unary(procedures.original)
-    items = _pages(procedures.items)
-    search = _unary(procedures.search)
-    ingest = _writes(procedures.ingest)
-    reindex = _operated(procedures.reindex)
-    plan_upgrade = _operated(procedures.plan_upgrade)
-    upgrade = _operated(procedures.upgrade)
-    pause_upgrade = _unary(procedures.pause_upgrade)
-    resume_upgrade = _operated(procedures.resume_upgrade)
-    rollback_upgrade = _unary(procedures.rollback_upgrade)
-    finish_upgrade = _unary(procedures.finish_upgrade)
-    upgrade_report = _unary(procedures.upgrade_report)
-    operation = _operated(procedures.operation)
-    operations = _pages(procedures.operations)
-    wait_operation = _unary(procedures.wait_operation)
-    cancel_operation = _unary(procedures.cancel_operation)
-    delete_operation = _unary(procedures.delete_operation)
-    fit_head = _operated(procedures.fit_head)
-    predict = _unary(procedures.predict)
-    heads = _unary(procedures.heads)
-    head = _unary(procedures.head)
-    delete_head = _unary(procedures.delete_head)
-    put_demonstration = _unary(procedures.put_demonstration)
-    demonstrations = _unary(procedures.demonstrations)
-    delete_demonstration = _unary(procedures.delete_demonstration)
-    retrieve = _unary(procedures.retrieve)
-    answer = _stream(procedures.answer)
-    generate = _stream(procedures.generate)
-    check = _unary(procedures.check)
-    check_all = _unary(procedures.check_all)
-    recognise = _unary(procedures.recognise)
-    spaces = _unary(procedures.spaces)
-    space = _unary(procedures.space)
-    models = _unary(procedures.models)
-    rerankers = _unary(procedures.rerankers)
-    recognisers = _unary(procedures.recognisers)
-    checkers = _unary(procedures.checkers)
-    methods = _unary(procedures.methods)
-    server_info = _unary(procedures.server_info)
-    endpoints = _unary(procedures.endpoints)
-    health = _unary(procedures.health)
-
-    @property
-    def server(self) -> str:
-        """The address."""
-        return self._session.address
-
-    @property
-    def options(self) -> Options:
-        """The settings."""
-        return self._session.options
-
-    @property
-    def retries(self) -> int:
-        """How many times a call of this client was sent again."""
-        return self._session.retries
 
     def close(self) -> None:
         """Ends the connection and all calls that run."""
@@ -354,6 +221,3 @@ class Client:
         except grpc.RpcError:
             return attempts.info()
         return attempts.info(running.initial_metadata(), running.trailing_metadata())
-
-    def _timeout(self, asked: float | None) -> float | None:
-        return self._session.options.timeout if asked is None else asked

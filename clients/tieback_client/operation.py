@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Generic
 
-from tieback_client import procedures
 from tieback_client.errors import DeadlineExceeded, InternalError
 from tieback_client.operations import OperationStatus, R
 
@@ -31,7 +30,7 @@ class Operation(Generic[R]):
 
     def progress(self) -> OperationStatus[R]:
         """Asks how far it is."""
-        return self._heard(self._client._run(procedures.operation(self.id)))
+        return self._heard(self._client.operation(self.id).status)
 
     def follow(self, every: float = 0.5) -> Iterator[OperationStatus[R]]:
         """How far it is, about every so many seconds, and how it ended."""

@@ -20,6 +20,7 @@ from tieback_client.exchange import Exchange, write_result
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult
 from tieback_client.rpc import RPCS, Procedure, StreamCall, UnaryCall
+from tieback_client.surface import events, unary, writes
 from tieback_client.token_vectors import TokenVectorsLike, write_token_vectors
 from tieback_client.writes import Acknowledgement
 from tieback_client.writing import LongTexts
@@ -237,3 +238,12 @@ def _retrieval(
 def _query_part(value: ContentLike | tuple[ContentLike, float], field: FieldPath) -> answer_pb2.QueryPart:
     content, weight = value if isinstance(value, tuple) else (value, None)
     return answer_pb2.QueryPart(content=writing.content(content, field), weight=weight)
+
+
+class AnsweringMethods:
+    """The methods of both clients."""
+
+    ingest = writes(ingest)
+    retrieve = unary(retrieve)
+    answer = events(answer)
+    generate = events(generate)

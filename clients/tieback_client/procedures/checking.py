@@ -18,6 +18,7 @@ from tieback_client.events import MethodLike
 from tieback_client.procedures.answering import retrieve
 from tieback_client.reports import CallInfo
 from tieback_client.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.surface import unary
 
 LIMIT = 4
 """Passages of a collection for each claim."""
@@ -175,3 +176,10 @@ def _merged(text: str, evidence: Sequence[Evidence], checks: Checks) -> Checked:
             whole.verdicts[number] = replace(verdict, claim_id=number, nearest=nearest)
     whole.supported_share = supported_share(whole.verdicts.values())
     return whole
+
+
+class CheckingMethods:
+    """The methods of both clients."""
+
+    check = unary(check)
+    check_all = unary(check_all)

@@ -9,6 +9,7 @@ from tieback_contract.field_path import at
 from tieback_client import texts
 from tieback_client.codec import CODEC, writing
 from tieback_client.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.surface import unary
 
 
 def put_demonstration(
@@ -39,3 +40,11 @@ def delete_demonstration(id: str, *, timeout: float | None = None) -> Procedure[
 
 _demonstration = writing(Demonstration, demonstration_pb2.Demonstration)
 _stored = CODEC.reader(StoredDemonstration, demonstration_pb2.StoredDemonstration.DESCRIPTOR)
+
+
+class DemonstrationsMethods:
+    """The methods of both clients."""
+
+    put_demonstration = unary(put_demonstration)
+    demonstrations = unary(demonstrations)
+    delete_demonstration = unary(delete_demonstration)

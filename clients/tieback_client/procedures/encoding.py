@@ -23,6 +23,7 @@ from tieback_client.reports import CallInfo
 from tieback_client.reranking import RerankFailure, RerankResult
 from tieback_client.results import FusedBatch
 from tieback_client.rpc import RPCS, Procedure, Reply, UnaryCall
+from tieback_client.surface import encodings, unary
 from tieback_client.writing import CachePolicy
 
 
@@ -329,3 +330,12 @@ def _source(value: ContentLike | MultiVector, field: FieldPath) -> reranker_pb2.
     if isinstance(value, MultiVector):
         return reranker_pb2.RerankSource(multi_vector=writing.multi_vector(value, field["multi_vector"]))
     return reranker_pb2.RerankSource(content=writing.content(value, field["content"]))
+
+
+class EncodingMethods:
+    """The methods of both clients."""
+
+    encode = unary(encode)
+    encode_stream = encodings(encode_stream)
+    fuse = unary(fuse)
+    rerank = unary(rerank)

@@ -17,6 +17,7 @@ from tieback_client.events import MethodLike
 from tieback_client.heads import Predictions
 from tieback_client.operations import OperationStatus, read_status
 from tieback_client.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.surface import operated, unary
 
 Examples: TypeAlias = Mapping[str, Sequence[ContentLike]] | Iterable[tuple[ContentLike, str]]
 """Contents by the name of their class, or contents with it."""
@@ -124,3 +125,13 @@ def _examples(examples: Examples, field: str) -> list[classifier_pb2.HeadExample
             )
         )
     return found
+
+
+class HeadsMethods:
+    """The methods of both clients."""
+
+    fit_head = operated(fit_head)
+    predict = unary(predict)
+    heads = unary(heads)
+    head = unary(head)
+    delete_head = unary(delete_head)

@@ -24,6 +24,7 @@ from tieback_client.paging import Page, Pages
 from tieback_client.reports import CallInfo
 from tieback_client.results import SearchResult
 from tieback_client.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.surface import pages, unary, writes
 from tieback_client.tenants import Usage
 from tieback_client.token_vectors import TokenVectorsLike, write_token_vectors
 from tieback_client.writes import Acknowledgement
@@ -307,3 +308,22 @@ def search(
         found.expected_recall if found.HasField("expected_recall") else None,
         found.expected_us / reading.MICROSECONDS if found.HasField("expected_us") else None,
     )
+
+
+class IndexMethods:
+    """The methods of both clients."""
+
+    create_collection = unary(create_collection)
+    update_collection = unary(update_collection)
+    get_collection = unary(get_collection)
+    collections = pages(collections)
+    delete_collection = unary(delete_collection)
+    usage = unary(usage)
+    record_source = unary(record_source)
+    delete_source = unary(delete_source)
+    upsert = writes(upsert)
+    delete = unary(delete)
+    get = unary(get)
+    original = unary(original)
+    items = pages(items)
+    search = unary(search)

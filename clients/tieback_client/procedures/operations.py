@@ -15,6 +15,7 @@ from tieback_client.events import MethodLike
 from tieback_client.operations import OperationStatus, name_of, read_status
 from tieback_client.paging import Page, Pages
 from tieback_client.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.surface import operated, pages, unary
 from tieback_client.upgrades import JudgedQuery, UpgradePlan
 from tieback_client.writes import ReindexResult
 
@@ -130,3 +131,15 @@ def delete_operation(id: str, *, timeout: float | None = None) -> Procedure[None
     """Has the server forget an operation that has ended. `InvalidArgument` where it has not."""
     request = operations_proto_pb2.DeleteOperationRequest(name=name_of(id))
     yield UnaryCall(RPCS["DeleteOperation"], request, timeout)
+
+
+class OperationsMethods:
+    """The methods of both clients."""
+
+    reindex = operated(reindex)
+    plan_upgrade = operated(plan_upgrade)
+    operation = operated(operation)
+    operations = pages(operations)
+    wait_operation = unary(wait_operation)
+    cancel_operation = unary(cancel_operation)
+    delete_operation = unary(delete_operation)

@@ -14,6 +14,7 @@ from tieback_client.content import ContentLike
 from tieback_client.errors import TiebackError
 from tieback_client.recognition import RecognisedBatch
 from tieback_client.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.surface import unary
 
 
 def recognise(
@@ -47,3 +48,9 @@ def recognise(
         for one in reply.message.results
     ]
     return RecognisedBatch(outcomes, reading.timing(reply.message.timing), reply.info)
+
+
+class RecognitionMethods:
+    """The methods of both clients."""
+
+    recognise = unary(recognise)

@@ -10,6 +10,7 @@ from tieback_client.catalog import Health, Method, Model, ServerInfo, Space
 from tieback_client.endpoints import Endpoints
 from tieback_client.endpoints import endpoints as listed
 from tieback_client.rpc import HEALTH_CHECK, RPCS, Procedure, UnaryCall
+from tieback_client.surface import unary
 
 
 def spaces(*, timeout: float | None = None) -> Procedure[list[Space]]:
@@ -81,3 +82,18 @@ def health(service: str = "", *, timeout: float | None = None) -> Procedure[Heal
     reply = yield UnaryCall(HEALTH_CHECK, wrappers_pb2.StringValue(value=service), timeout)
     number = reply.message.value
     return reading_server.HEALTH[number] if number < len(reading_server.HEALTH) else Health.UNKNOWN
+
+
+class ServerMethods:
+    """The methods of both clients."""
+
+    spaces = unary(spaces)
+    space = unary(space)
+    models = unary(models)
+    rerankers = unary(rerankers)
+    recognisers = unary(recognisers)
+    checkers = unary(checkers)
+    methods = unary(methods)
+    server_info = unary(server_info)
+    endpoints = unary(endpoints)
+    health = unary(health)

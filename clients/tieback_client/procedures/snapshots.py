@@ -13,6 +13,7 @@ from tieback_client.documents import Collection
 from tieback_client.errors import InternalError
 from tieback_client.paging import Page, Pages
 from tieback_client.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.surface import pages, unary
 
 _PART_BYTES = 2 * 1024 * 1024
 
@@ -114,3 +115,14 @@ def import_snapshot(
             if not following:
                 return reading.snapshot(reply.message.snapshot)
             offset, data = offset + len(data), following
+
+
+class SnapshotsMethods:
+    """The methods of both clients."""
+
+    snapshot = unary(snapshot)
+    snapshots = pages(snapshots)
+    restore = unary(restore)
+    delete_snapshot = unary(delete_snapshot)
+    export_snapshot = unary(export_snapshot)
+    import_snapshot = unary(import_snapshot)

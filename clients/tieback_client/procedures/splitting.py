@@ -7,6 +7,7 @@ from tieback.v1 import encoder_pb2
 from tieback_client import writing
 from tieback_client.rpc import RPCS, Procedure, UnaryCall
 from tieback_client.status import from_status
+from tieback_client.surface import unary
 from tieback_client.text_pieces import TextPiece
 
 
@@ -41,3 +42,9 @@ def split(
         )
         for piece in result.pieces.pieces
     ]
+
+
+class SplittingMethods:
+    """The methods of both clients."""
+
+    split = unary(split)

@@ -9,6 +9,7 @@ from tieback_client.documents import Collection
 from tieback_client.moves import UpgradeResult
 from tieback_client.operations import OperationStatus, read_status
 from tieback_client.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.surface import operated, unary
 
 
 def upgrade(
@@ -72,3 +73,14 @@ def finish_upgrade(
     request = operation_pb2.FinishUpgradeRequest(collection=collection, drop_missing=drop_missing)
     reply = yield UnaryCall(RPCS["FinishUpgrade"], request, timeout)
     return reading.collection(reply.message.collection)
+
+
+class UpgradesMethods:
+    """The methods of both clients."""
+
+    upgrade = operated(upgrade)
+    pause_upgrade = unary(pause_upgrade)
+    resume_upgrade = operated(resume_upgrade)
+    rollback_upgrade = unary(rollback_upgrade)
+    upgrade_report = unary(upgrade_report)
+    finish_upgrade = unary(finish_upgrade)
