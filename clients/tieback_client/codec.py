@@ -105,6 +105,11 @@ def _fill_method(message: Any, method: MethodLike) -> None:
         raise InvalidArgument.at("parameters", refusal) from None
 
 
+def _stored_text(message: Any) -> str | None:
+    """Content of a stored section: its text; None for a picture or a sound, whose bytes are not sent."""
+    return message.text if message.WhichOneof("kind") == "text" else None
+
+
 CODEC.converter(Vector, tensors.read_vector, _fill_vector)
 CODEC.converter(MultiVector, tensors.read_multi_vector, _fill_multi_vector)
 CODEC.converter(SparseVector, tensors.read_sparse, _fill_sparse)
@@ -112,3 +117,4 @@ CODEC.converter(Locator, tensors.read_locator, _fill_locator)
 CODEC.converter("tieback.v1.TextSpan", tensors.read_span, _fill_span)
 CODEC.converter("tieback.v1.Method", parameters.read_method, _fill_method)
 CODEC.converter("tieback.v1.MetadataValue", fact)
+CODEC.converter("tieback.v1.Section.content", _stored_text)

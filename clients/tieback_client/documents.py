@@ -14,7 +14,7 @@ from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.recognition import Segment
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector
-from tieback_contract.wire import wire
+from tieback_contract.wire import ABSENT, wire
 
 from tieback_client.content import ContentLike
 
@@ -31,17 +31,17 @@ class Section:
     """Its heading for people, after those above it, with " › " between."""
     uri: str = ""
     """Where the original can be found; stored and returned, never fetched."""
-    vector: Vector | None = None
+    vector: Vector | None = field(default=None, metadata=wire(ABSENT))
     """For `upsert`: its vector, in the collection's space. `ingest` computes it."""
-    search_text: str = ""
+    search_text: str = field(default="", metadata=wire(ABSENT))
     """For `upsert`: words to find it by where it is no text; a text is found by its own."""
-    modality: Modality | None = None
+    modality: Modality | None = field(default=None, metadata=wire(ABSENT))
     """For `upsert`: its modality, if the content is a vector."""
     segments: Sequence[Segment] = ()
     """Of a stored picture or sound, and for `upsert`: where parts of its words (`search_text`) are in it."""
-    regions: MultiVector | None = None
+    regions: MultiVector | None = field(default=None, metadata=wire(ABSENT))
     """For `upsert`, of a picture: vectors of its regions, at most 64, beside `vector`, that of the whole."""
-    tokens: MultiVector | None = None
+    tokens: MultiVector | None = field(default=None, metadata=wire(ABSENT))
     """For `upsert`, of a text: the vectors of its tokens, where the collection keeps them, before pooling."""
     span: tuple[int, int] | None = None
     """Of a text: which bytes of the original, as UTF-8, it is, exactly; None where that is not known, or

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tieback.v1 import content_pb2, encoder_pb2, index_pb2, report_pb2, router_pb2, vector_pb2
 from tieback_contract.collections import Snapshot, Source
 from tieback_contract.encodings import Encoding
 from tieback_contract.fusion import Fused
-from tieback_contract.modality import Modality
-from tieback_contract.recognition import RecognisedText, Segment
+from tieback_contract.recognition import RecognisedText
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import SpaceRef
 
@@ -22,7 +22,6 @@ from tieback_client.status import from_status
 
 MICROSECONDS = 1_000_000
 
-
 space_ref = CODEC.reader(SpaceRef, vector_pb2.SpaceRef.DESCRIPTOR)
 timing = CODEC.reader(Timing, report_pb2.Timing.DESCRIPTOR)
 cost = CODEC.reader(Cost, report_pb2.Cost.DESCRIPTOR)
@@ -32,14 +31,7 @@ recognised = CODEC.reader(RecognisedText, content_pb2.RecognisedText.DESCRIPTOR)
 collection = CODEC.reader(Collection, index_pb2.Collection.DESCRIPTOR)
 source = CODEC.reader(Source, index_pb2.Source.DESCRIPTOR)
 snapshot = CODEC.reader(Snapshot, index_pb2.Snapshot.DESCRIPTOR)
-segment = CODEC.reader(Segment, content_pb2.Segment.DESCRIPTOR)
-# In the order of the contract, whose zero is "not given".
-_MODALITIES: tuple[Modality | None, ...] = (None, *Modality)
-
-
-def modality(number: int) -> Modality | None:
-    """A modality; None if it is not given."""
-    return value_of(_MODALITIES, number, None)
+_section = CODEC.reader(Section, content_pb2.Section.DESCRIPTOR)
 
 
 def error(status: Any, info: CallInfo) -> TiebackError:
@@ -48,36 +40,18 @@ def error(status: Any, info: CallInfo) -> TiebackError:
     return from_status(status, metadata=known)
 
 
-def item(message: Any) -> Item:
-    """A stored item: texts with their content, pictures and sounds without."""
-    parts = [
-        Section(
-            content=one.content.text if one.content.WhichOneof("kind") == "text" else None,
-            id=one.id,
-            title=one.title,
-            uri=one.uri,
-            span=known_span(one),
-            continues=one.continues,
-            segments=[segment(part) for part in one.segments],
-        )
-        for one in message.sections
-    ]
-    return Item(message.id, parts, message.title, facts(message.metadata))
-
-
-def known_span(message: Any) -> tuple[int, int] | None:
-    """Bytes of the original that a text is; None where they are not known."""
-    return (message.span.begin_byte, message.span.end_byte) if message.HasField("span") else None
-
-
-def span(message: Any) -> tuple[int, int]:
-    """Bytes of a text."""
-    return (message.begin_byte, message.end_byte)
-
-
 T = TypeVar("T")
 
 
-def value_of(known: tuple[T, ...], number: int, otherwise: T) -> T:
-    """The value of an enum's number; a number that a newer server made up is the fallback."""
-    return known[number] if 0 <= number < len(known) else otherwise
+def outcomes(messages: Any, read: Callable[[Any], T], info: CallInfo) -> list[T | TiebackError]:
+    """What `read` makes of the results of a batch, and the errors in the places of others."""
+    found: list[T | TiebackError] = []
+    for one in messages:
+        name = one.WhichOneof("outcome")
+        found.append(read(getattr(one, name)) if name not in ("error", None) else error(one.error, info))
+    return found
+
+
+def item(message: Any) -> Item:
+    """A stored item: texts with their content, pictures and sounds without."""
+    return Item(message.id, list(map(_section, message.sections)), message.title, facts(message.metadata))

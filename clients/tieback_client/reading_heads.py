@@ -20,12 +20,7 @@ _prediction = CODEC.reader(Prediction, classifier_pb2.Prediction.DESCRIPTOR)
 def predictions(message: Any, info: CallInfo) -> Predictions:
     """One outcome per content."""
     return Predictions(
-        [
-            _prediction(one.prediction)
-            if one.WhichOneof("outcome") == "prediction"
-            else reading.error(one.error, info)
-            for one in message.results
-        ],
+        reading.outcomes(message.results, _prediction, info),
         message.version,
         reading.timing(message.timing),
         info,

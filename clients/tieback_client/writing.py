@@ -21,7 +21,7 @@ from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import NO_OPTIONS, Granularity, QueryKeywords, QueryOptions
 from tieback_contract.tensors import DTYPE_NUMBERS, fill_array
-from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector
+from tieback_contract.vectors import DType, MultiVector, SpaceRef, Vector
 
 from tieback_client.codec import CODEC, checked_array, writing
 from tieback_client.content import (
@@ -63,7 +63,6 @@ vector = writing(Vector, vector_pb2.Vector)
 multi_vector = writing(MultiVector, vector_pb2.MultiVector)
 fuse_part = writing(FusePart, router_pb2.FusePart)
 _ignored = writing(IgnoredDimensions, router_pb2.IgnoredDimensions)
-sparse = writing(SparseVector, vector_pb2.SparseVector)
 _method = writing(MethodChoice, report_pb2.Method)
 _query_options = writing(QueryOptions, query_pb2.QueryOptions)
 

@@ -193,12 +193,7 @@ def fuse(
         per_region=per_region,
     )
     reply = yield UnaryCall(RPCS["Fuse"], request, timeout)
-    outcomes = [
-        reading.fused(one.fused)
-        if one.WhichOneof("outcome") == "fused"
-        else reading.error(one.error, reply.info)
-        for one in reply.message.results
-    ]
+    outcomes = reading.outcomes(reply.message.results, reading.fused, reply.info)
     return FusedBatch(outcomes, reading.timing(reply.message.timing), reply.info)
 
 

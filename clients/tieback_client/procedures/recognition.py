@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from tieback.v1 import recognition_pb2
 from tieback_contract.field_path import at
 from tieback_contract.method_choice import MethodLike
-from tieback_contract.recognition import RecognisedText
 
 from tieback_client import reading, writing
 from tieback_client.content import ContentLike
-from tieback_client.errors import TiebackError
 from tieback_client.recognition import RecognisedBatch
 from tieback_client.rpc import RPCS, Procedure, UnaryCall
 from tieback_client.surface import unary
@@ -41,12 +39,7 @@ def recognise(
         contents=messages, model=model, fusion=writing.method(fusion, at("fusion"))
     )
     reply = yield UnaryCall(RPCS["Recognise"], request, timeout)
-    outcomes: list[RecognisedText | TiebackError] = [
-        reading.error(one.error, reply.info)
-        if one.WhichOneof("outcome") == "error"
-        else reading.recognised(one.recognised)
-        for one in reply.message.results
-    ]
+    outcomes = reading.outcomes(reply.message.results, reading.recognised, reply.info)
     return RecognisedBatch(outcomes, reading.timing(reply.message.timing), reply.info)
 
 
