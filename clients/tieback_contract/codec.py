@@ -307,7 +307,7 @@ class MessageCodec:
             return f"[{read.format(value='x')} for x in xs] if (xs := {place}) else []", element
         if one.form == "map":
             if read == "{value}":
-                return f"dict({place})", ""
+                return f"dict({place})" + (" or None" if one.optional else ""), ""
             return f"{{k: {read.format(value='x')} for k, x in {place}.items()}}", element
         value = read.format(value=place)
         if one.has_presence and (one.optional or not one.is_message):
