@@ -272,6 +272,7 @@ SAMPLES: dict[str, list[Any]] = {
             highlights=3,
             condition="colour",
             every_copy=True,
+            min_scores={"search": 0.25},
         ),
         retrieval("books", [QueryPart(TEXT)]),
     ],

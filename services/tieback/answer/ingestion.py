@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import ROOT, FieldPath, at
@@ -42,6 +43,22 @@ from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
 from tieback.core.types.reindexing import PendingItem, ReindexedItem
 from tieback.ports import EncoderPort, IndexPort
 from tieback.token_spaces import TokenSpace
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """The writing of the items of one call."""
+
+    into: CollectionSpace
+    tokens: TokenSpace | None
+    """The space of the tokens' vectors, where the collection keeps some."""
+    split: Split
+    truncation: Truncation
+    watch: Stopwatch
+    deadline: Deadline
+    write: Callable[[Sequence[IndexedItem]], Awaitable[UpsertReply]]
+    beside: Callable[..., Awaitable[Sequence[IndexedItem]]] | None
+    """Adds vectors of the space that the collection is being moved to."""
 
 
 class Ingestion:
@@ -100,11 +117,10 @@ class Ingestion:
         truncation = Truncation.REFUSE if long_texts is LongTexts.REFUSE else Truncation.END
         write = functools.partial(self._write, collection, codec, token_vectors)
         beside = None if following is None else functools.partial(with_following, self, following, tokens)
+        writing = _Writing(into, tokens, split, truncation, watch, deadline, write, beside)
         results: list[IngestResult] = []
         for group in groups_of(drafts, by_tokens=tokens is not None):
-            await self._store(
-                *(write, beside, into, tokens, split, group, watch, truncation, before_writing, deadline)
-            )
+            await self._store(writing, group, before_writing)
             before_writing = None
             for number, own in enumerate(group, len(results)):
                 results.append(_result(split, number, own))
@@ -113,21 +129,15 @@ class Ingestion:
 
     async def _store(
         self,
-        write: Callable[[Sequence[IndexedItem]], Awaitable[UpsertReply]],
-        beside: Callable[..., Awaitable[Sequence[IndexedItem]]] | None,
-        into: CollectionSpace,
-        tokens: TokenSpace | None,
-        split: Split,
+        writing: _Writing,
         group: Sequence[Sequence[Draft]],
-        watch: Stopwatch,
-        truncation: Truncation,
         before_writing: Callable[[], Awaitable[None]] | None,
-        deadline: Deadline,
     ) -> None:
         """Encodes the sections of some items and writes the items that are whole, in one durable step."""
+        into, split, watch, deadline = writing.into, writing.split, writing.watch, writing.deadline
         errors = split.errors
         drafts = [draft for own in group for draft in own]
-        await self._encode(into, tokens, drafts, errors, watch, truncation, deadline)
+        await self._encode(into, writing.tokens, drafts, errors, watch, writing.truncation, deadline)
         good = [draft for draft in drafts if draft.item not in errors]
         await self._recognition.read(good, errors, watch, hop(deadline))
         good = [draft for draft in good if draft.item not in errors]
@@ -145,11 +155,11 @@ class Ingestion:
             return
         deadline.check("writing the items")
         indexed: Sequence[IndexedItem] = list(whole.values())
-        if beside is not None:
+        if writing.beside is not None:
             with watch.stage("second"):
-                indexed = await beside([split.items[number] for number in whole], indexed, deadline)
+                indexed = await writing.beside([split.items[number] for number in whole], indexed, deadline)
         with watch.stage("upsert"):
-            written = await once_there_is_room(lambda: write(indexed), deadline)
+            written = await once_there_is_room(lambda: writing.write(indexed), deadline)
         for number, error in zip(whole, written.results, strict=True):
             if error is not None:
                 errors[number] = _at(number, split.places[number], error)
