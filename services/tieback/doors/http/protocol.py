@@ -36,7 +36,7 @@ class _HeadersTooLarge(Exception):  # noqa: N818 - it tells the parser to stop
 def protocol(limits: ConnectionLimits) -> type[asyncio.Protocol]:
     """The class of connections under these limits, which uvicorn makes one of for each."""
 
-    class Connection(HttpToolsProtocol):
+    class HttpConnection(HttpToolsProtocol):
         """One connection."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's
@@ -128,4 +128,4 @@ def protocol(limits: ConnectionLimits) -> type[asyncio.Protocol]:
                 if timer is not None:
                     timer.cancel()
 
-    return Connection
+    return HttpConnection
