@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from google.protobuf.descriptor_pool import Default
+from google.protobuf.message_factory import GetMessageClass
 from tieback.core import errors
 from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota, TenantUsage
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -30,21 +32,6 @@ from tieback.core.types.retrieval import QueryPart, RetrieveReply
 from tieback.core.types.search import Reached, SearchReply
 from tieback.serving import conversions
 from tieback.serving.conversions.codec import reading, writing
-from tieback.v1 import (
-    answer_pb2,
-    content_pb2,
-    encoder_pb2,
-    evidence_pb2,
-    generator_pb2,
-    grounding_pb2,
-    index_pb2,
-    query_pb2,
-    recognition_pb2,
-    report_pb2,
-    reranker_pb2,
-    router_pb2,
-    vector_pb2,
-)
 from tieback_contract.alignment import Alignment, Reranked
 from tieback_contract.answers import (
     Abstention,
@@ -370,44 +357,13 @@ SAMPLES: dict[str, list[Any]] = {
 SAMPLES["answer_event"] = [*SAMPLES["retrieve_reply"], *SAMPLES["event"]]
 
 
-# Of the values that have no functions of their own in the server: the codec's.
-MESSAGES: dict[str, Any] = {
-    "alignment": reranker_pb2.Alignment,
-    "box": vector_pb2.Box,
-    "candidate": reranker_pb2.RerankCandidate,
-    "check": grounding_pb2.GroundingCheck,
-    "collection": index_pb2.Collection,
-    "collection_source": index_pb2.Source,
-    "cost": report_pb2.Cost,
-    "decision": generator_pb2.Decision,
-    "encoding": encoder_pb2.Encoding,
-    "evidence": evidence_pb2.Evidence,
-    "explanation": router_pb2.RoutingExplanation,
-    "following": index_pb2.FollowingVectors,
-    "fuse_reply": router_pb2.FuseResponse,
-    "grounding": generator_pb2.Grounding,
-    "hit": index_pb2.Hit,
-    "indexed_section": index_pb2.IndexedSection,
-    "ingest_result": answer_pb2.IngestResult,
-    "item": content_pb2.Item,
-    "locator": vector_pb2.Locator,
-    "mixture": answer_pb2.Mixture,
-    "multi_vector": vector_pb2.MultiVector,
-    "plan": answer_pb2.RetrievalPlan,
-    "query_options": query_pb2.QueryOptions,
-    "recognise_reply": recognition_pb2.RecogniseResponse,
-    "recognised": content_pb2.RecognisedText,
-    "retrieval": answer_pb2.RetrieveRequest,
-    "retrieve_reply": answer_pb2.RetrieveResponse,
-    "routing": router_pb2.Routing,
-    "sampling": generator_pb2.SamplingParameters,
-    "snapshot": index_pb2.Snapshot,
-    "sparse": vector_pb2.SparseVector,
-    "split_reply": encoder_pb2.SplitTextsResponse,
-    "stage_scores": index_pb2.StageScores,
-    "token_vectors": index_pb2.TokenVectors,
-    "vector": vector_pb2.Vector,
-}
+# Of the values that have no functions of their own in the server, where the message has another name.
+MESSAGES = {"collection": "Collection", "split_reply": "SplitTextsResponse"}
+
+
+def _message(name: str, kind: type) -> Any:
+    found = MESSAGES.get(name, kind.__name__.replace("Reply", "Response"))
+    return GetMessageClass(Default().FindMessageTypeByName(f"tieback.v1.{found}"))
 
 
 def functions() -> dict[str, Any]:
@@ -417,10 +373,11 @@ def functions() -> dict[str, Any]:
         found.update(
             {name: value for name, value in vars(loaded).items() if name.startswith(("read_", "write_"))}
         )
-    for name, message in MESSAGES.items():
-        kind = type(SAMPLES[name][0])
-        found.setdefault(f"read_{name}", reading(kind, message))
-        found.setdefault(f"write_{name}", writing(kind, message))
+    for name, (one, *_) in SAMPLES.items():
+        if f"read_{name}" not in found or f"write_{name}" not in found:
+            message = _message(name, type(one))
+            found[f"read_{name}"] = reading(type(one), message)
+            found[f"write_{name}"] = writing(type(one), message)
     return found
 
 
