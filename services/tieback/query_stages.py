@@ -486,9 +486,11 @@ def check_values(asked: QueryOptions, path: FieldPath, models: Models) -> None:
     for name, value in asked.chosen().items():
         one = _OPTIONS[name]
         if one.family:
-            _check_method(one.family, value, path[one.name], models)
-        elif fault := one.fault(value):
-            raise InvalidInput(fault, field=path[one.name])
+            # To leave a stage out is right in every family but that of what is merged.
+            if not value.is_none or value.parameters or one.family == rank_fusions.name:
+                _check_method(one.family, value, path[name], models)
+        elif one.range is not None and (fault := one.fault(value)):
+            raise InvalidInput(fault, field=path[name])
 
 
 def _check_method(family: str, value: MethodChoice, path: FieldPath, models: Models) -> None:

@@ -97,5 +97,8 @@ async def _timed(stage: Stage, step: Step, state: Retrieving) -> None:
     if not stage.shown:
         await step.run(state)
         return
-    with state.watch.going_on(stage.shown) as state.stage:
+    timed = state.stage = state.watch.begun(stage.shown)
+    try:
         await step.run(state)
+    finally:
+        state.watch.ended(timed)

@@ -33,18 +33,15 @@ class Stopwatch:
         finally:
             stage.seconds = self.elapsed() - stage.begin
 
-    @contextmanager
-    def going_on(self, name: str) -> Iterator[Stage]:
-        """Times a step as a part of the one before, where that has its name."""
+    def begun(self, name: str) -> Stage:
+        """A step that begins now, or goes on where the one before has its name."""
         if not self._stages or self._stages[-1].name != name:
-            with self.stage(name) as stage:
-                yield stage
-            return
-        stage = self._stages[-1]
-        try:
-            yield stage
-        finally:
-            stage.seconds = self.elapsed() - stage.begin
+            self._stages.append(Stage(name, self.elapsed(), 0.0))
+        return self._stages[-1]
+
+    def ended(self, stage: Stage) -> None:
+        """Ends a step now."""
+        stage.seconds = self.elapsed() - stage.begin
 
     def add_parts(self, whole: Stage, timing: Timing) -> None:
         """The steps of the hop that a stage has just been, as parts of it.
