@@ -1,10 +1,11 @@
-"""The table of the stages of a query in docs/retrieval.md, by the list of `query_stages.py`."""
+"""The table of the stages of a query in docs/retrieval.md, by the list of `query_stages/stages.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tieback.query_stages import BY_NAME, STAGES, Rule, Stage
+from tieback.query_stages.stage import Rule, Stage
+from tieback.query_stages.stages import BY_NAME, STAGES
 
 
 def stages_table() -> str:

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from tieback_contract import parameters, tensors
 from tieback_contract.arrays import Array
-from tieback_contract.codec import MessageCodec, WritingChecks
+from tieback_contract.codec import MessageCodec
+from tieback_contract.codec_runtime import WritingChecks
 from tieback_contract.converters import with_converters
 from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.locators import Locator, Locators

@@ -15,46 +15,32 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING
-from typing import Any, NamedTuple, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
-from tieback_contract.field_path import FieldPath, at
+from tieback_contract.codec_runtime import (
+    Check,
+    Converter,
+    Fill,
+    LenientNumbers,
+    Outcomes,
+    Read,
+    StrictNumbers,
+    Unknown,
+    WritingChecks,
+    choices,
+    each_alone,
+    is_needed,
+    is_text,
+    located,
+    misplaced,
+    parts,
+)
+from tieback_contract.field_path import at
 from tieback_contract.shapes import FieldShape, members, part_name, shapes
 from tieback_contract.wire import ABSENT
 
 T = TypeVar("T")
 M = TypeVar("M")
-Read = Callable[..., Any]
-Fill = Callable[[Any, Any], None]
-Check = Callable[[Any], None]
-Unknown = Callable[[type[enum.Enum], int], Any]
-_STRING = 9  # of google.protobuf.descriptor.FieldDescriptor.TYPE_*
-
-
-class Converter(NamedTuple):
-    """Functions for what is not one to one."""
-
-    read: Read
-    """Makes the value of a message; of a repeated field, of all its messages."""
-    fill: Fill | None
-    """Writes a value into an empty message, or into an empty repeated field."""
-
-
-class WritingChecks(NamedTuple):
-    """Checks of what a codec writes, which says where in the value something was refused."""
-
-    refused: type[Exception]
-    """Errors by which texts and converters refuse, with a method `within` that puts a path before theirs."""
-    text: Callable[[str], str]
-    """Gives back a text that may be sent."""
-
-
-class Outcomes(NamedTuple):
-    """Results of a batch: a message with a choice of a result, and of the status of an error."""
-
-    error: type[Exception]
-    """Errors that stand in place of a result; the converter of google.rpc.Status reads and writes them."""
-    alone: Callable[[], Any]
-    """Context in which a result is written; its `error` is what went wrong, else None."""
 
 
 class MessageCodec:
@@ -85,7 +71,7 @@ class MessageCodec:
         self._namespace: dict[str, Any] = {"FAULT": refused, "located": located, "misplaced": misplaced}
         if outcomes is not None:
             self._namespace |= {"ERROR": outcomes.error, "ALONE": outcomes.alone}
-            self._namespace["each_alone"] = functools.partial(_each_alone, outcomes.alone)
+            self._namespace["each_alone"] = functools.partial(each_alone, outcomes.alone)
         if writing is not None:
             self._namespace |= {"REFUSED": writing.refused, "text": writing.text}
 
@@ -141,12 +127,12 @@ class MessageCodec:
         """
         (group,) = descriptor.oneofs
         lines = [f'name = whole.WhichOneof("{group.name}")']
-        for kind, (name, part) in _choices(kinds, descriptor).items():
+        for kind, (name, part) in choices(kinds, descriptor).items():
             # What reads the choice stands here as a whole: texts come one by one, and a call more is felt.
             found = shapes(kind, part)
             _, body = self._read_body(kind, found)
             if self._unknown is None:
-                body = [*map(self._passed_over, filter(_is_needed, found)), *body]
+                body = [*map(self._passed_over, filter(is_needed, found)), *body]
             lines += [f'if name == "{name}":', f"    m = whole.{name}", *(f"    {line}" for line in body)]
         name = f"choice_{len(self._namespace)}"
         self._compiled(name, "whole, *_", [*lines, "return None"], descriptor)
@@ -162,7 +148,7 @@ class MessageCodec:
         """The function that makes a message of the choice that a value is."""
         fillers: dict[type, tuple[str, Fill]] = {
             kind: (name, self.filler(kind, part))
-            for kind, (name, part) in _choices(kinds, message.DESCRIPTOR).items()
+            for kind, (name, part) in choices(kinds, message.DESCRIPTOR).items()
         }
 
         def write(value: Any) -> Any:
@@ -273,7 +259,7 @@ class MessageCodec:
             body[-1] = body[-1].replace("made =", "return", 1)
         else:
             body.append("return made")
-        body = [*_parts(found), *body]
+        body = [*parts(found), *body]
         if any("has(" in line for line in body):
             body.insert(0, "has = m.HasField")
         return keywords, body
@@ -323,21 +309,21 @@ class MessageCodec:
         known: dict[int, Any] = dict(members(one.kind, one.descriptor.enum_type))
         if self._unknown is None:
             known[0] = one.unknown
-            return _Lenient(one.unknown, known)
+            return LenientNumbers(one.unknown, known)
         if one.default is not MISSING and one.form == "one":
             known[0] = one.default
-        return _Strict(one.kind, self._unknown, known)
+        return StrictNumbers(one.kind, self._unknown, known)
 
     def _fill_body(self, found: list[FieldShape]) -> list[str]:
         """The lines that write the value `v` into the empty message `m`."""
         body: list[str] = []
         # A part that is there is written though all of it is zero, so one assignment is made in any case.
         sure = next((one for one in found if one.place != ABSENT and self._is_plain(one)), None)
-        if self._writing is not None and sure is not None and _is_text(sure):
+        if self._writing is not None and sure is not None and is_text(sure):
             sure = None
         if sure is None:
             body.append("m.SetInParent()")
-        for line in _parts(found):
+        for line in parts(found):
             part = line.partition(" ")[0]
             # A part whose fields know unset from zero is there where one of them is.
             if not all(one.has_presence for one in found if one.part and part_name(one.part) == part):
@@ -346,7 +332,7 @@ class MessageCodec:
         steps: list[tuple[str, str, bool]] = []
         for one in found:
             if one.place != ABSENT:
-                if self._writing is not None and (one.is_message or _is_text(one)):
+                if self._writing is not None and (one.is_message or is_text(one)):
                     body.append(f"step = {len(steps)}")
                     steps.append((one.place, one.form, one.is_message))
                 body += self._assignment(one, always=one is sure)
@@ -363,7 +349,7 @@ class MessageCodec:
 
     def _assignment(self, one: FieldShape, *, always: bool) -> list[str]:
         value, place = f"v.{one.name}", one.source
-        if self._writing is not None and _is_text(one) and one.form != "map":
+        if self._writing is not None and is_text(one) and one.form != "map":
             if one.form == "list":
                 return [f"for k, x in enumerate({value}): {place}.append(text(x))"]
             return [f"if (x := {value}) {'is not None' if one.optional else ''}: {place} = text(x)"]
@@ -401,89 +387,3 @@ class MessageCodec:
         written = "max(0, round(x * 1000000))" if one.microseconds else "x"
         test = "is not None" if one.has_presence else ""
         return [f"if (x := {value}) {test}: {place} = {written}"]
-
-
-def _is_text(one: FieldShape) -> bool:
-    return not one.is_message and one.descriptor.type == _STRING
-
-
-def _is_needed(one: FieldShape) -> bool:
-    """True of an enum that nothing stands in for."""
-    return one.is_enum and one.form == "one" and one.default is MISSING and one.unknown is None
-
-
-def _choices(kinds: Iterable[type], descriptor: Any) -> dict[type, tuple[str, Any]]:
-    """The field and the message of each type among a message's choices."""
-    (group,) = descriptor.oneofs
-    named = {one.message_type.name: (one.name, one.message_type) for one in group.fields}
-    return {kind: named[kind.__name__] for kind in kinds}
-
-
-def _parts(found: list[FieldShape]) -> list[str]:
-    """The lines that name the parts of a message which fields are in."""
-    parts = dict.fromkeys(one.part for one in found if one.part)
-    return [f"{part_name(part)} = m.{part}" for part in parts]
-
-
-class _Lenient(dict[int, Any]):
-    """The members of an enum by number; others are the default."""
-
-    def __init__(self, default: Any, known: dict[int, Any]) -> None:
-        super().__init__(known)
-        self._default = default
-
-    def __missing__(self, number: int) -> Any:
-        return self._default
-
-
-class _Strict(dict[int, Any]):
-    """The members of an enum by number; `unknown` decides about others."""
-
-    def __init__(self, kind: type[enum.Enum], unknown: Unknown, known: dict[int, Any]) -> None:
-        super().__init__(known)
-        self._kind, self._unknown = kind, unknown
-
-    def __missing__(self, number: int) -> Any:
-        return self._unknown(self._kind, number)
-
-
-def _each_alone(alone: Callable[[], Any], read: Read, messages: Iterable[Any]) -> list[Any]:
-    """What `read` makes of each message; the error of one that cannot be read stands in its place."""
-    found: list[Any] = []
-    for message in messages:
-        with alone() as item:
-            found.append(read(message))
-        if item.error is not None:
-            found.append(item.error)
-    return found
-
-
-def located(error: Any, message: Any, step: tuple[str, str, str], functions: dict[str, Any]) -> Exception:
-    """The error with the path from the message: of a list or a map the element is read again that was
-    refused.
-    """
-    place, form, element = step
-    path = at(*place.split("."))
-    if form != "one" and element:
-        values = functools.reduce(getattr, place.split("."), message)
-        for key, value in values.items() if form == "map" else enumerate(values):
-            try:
-                functions[element](value)
-            except type(error):
-                path = path.key(str(key)) if form == "map" else path[key]
-                break
-    told: Exception = error.within(FieldPath(path.steps))
-    return told
-
-
-def misplaced(error: Any, message: Any, step: tuple[str, str, bool], key: Any) -> Exception:
-    """The error with the path from the value whose writing it refused: a list has what was written before."""
-    place, form, is_message = step
-    path = at(*place.split("."))
-    if form == "map":
-        path = path.key(str(key))
-    elif form == "list":
-        written = functools.reduce(getattr, place.split("."), message)
-        path = path[len(written) - 1 if is_message else key]
-    told: Exception = error.within(FieldPath(path.steps))
-    return told

@@ -13,7 +13,8 @@ from support.requests import answered, retrieval
 from tieback.answer.plan import DEFAULT_PLAN, check_known, checked_plan, with_plan
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.retrieval import QueryPart, RetrieveReply
-from tieback.query_stages import NO_MODELS, Models, check_plan
+from tieback.query_stages.checks import check_plan
+from tieback.query_stages.stage import NO_MODELS, Models
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import Granularity, QueryOptions

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 from support.each import each
 from support.small_library import small_library
-from tieback.query_stages import SEARCH, STAGES
+from tieback.query_stages.stage import SEARCH
+from tieback.query_stages.stages import STAGES
 from tieback.v1 import annotations_pb2, query_pb2
 from tieback_client import Client, Granularity, InvalidArgument, MethodChoice, QueryOptions
 from tieback_client.cli import app

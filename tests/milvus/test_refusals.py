@@ -9,7 +9,8 @@ from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.types.signals import NAMES
 from tieback.milvus import MilvusIndex
 from tieback.milvus.refusals import NOT_OFFERED, OF_COLLECTIONS, REASON
-from tieback.query_stages import BY_NAME, path_of
+from tieback.query_stages.checks import path_of
+from tieback.query_stages.stages import BY_NAME
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity, QueryOptions

@@ -85,9 +85,8 @@ def failure(reply: RerankReply) -> TiebackError:
 async def test_the_candidate_that_answers_the_query_comes_first(reranker: Reranker, method: str) -> None:
     texts = candidates("rockets fly to the moon", "a cup of hot coffee", "coffee beans")
 
-    reply = await reranker.rerank(
-        RerankRequest(text("cup of coffee"), texts, method=MethodChoice(method)), NO_CALL
-    )
+    request = RerankRequest(text("cup of coffee"), texts, method=MethodChoice(method))
+    reply = await reranker.rerank(request, NO_CALL)
 
     assert reply.results[0].id == "c1"
     assert reply.results[0].first_rank == 1
@@ -98,9 +97,8 @@ async def test_the_candidate_that_answers_the_query_comes_first(reranker: Rerank
 
 
 async def test_equal_candidates_keep_the_order_of_the_first_ranking(reranker: Reranker) -> None:
-    reply = await reranker.rerank(
-        RerankRequest(text("coffee"), candidates("tea", "coffee", "coffee", "coffee")), NO_CALL
-    )
+    request = RerankRequest(text("coffee"), candidates("tea", "coffee", "coffee", "coffee"))
+    reply = await reranker.rerank(request, NO_CALL)
 
     assert [result.id for result in reply.results] == ["c1", "c2", "c3", "c0"]
 
@@ -155,9 +153,8 @@ async def test_a_fusion_merges_the_first_ranking_with_the_new_one(reranker: Rera
 
 
 async def test_a_limit_cuts_the_end_off(reranker: Reranker) -> None:
-    reply = await reranker.rerank(
-        RerankRequest(text("coffee"), candidates("tea", "coffee", "cup"), limit=1), NO_CALL
-    )
+    request = RerankRequest(text("coffee"), candidates("tea", "coffee", "cup"), limit=1)
+    reply = await reranker.rerank(request, NO_CALL)
 
     assert [result.id for result in reply.results] == ["c1"]
 
@@ -306,7 +303,6 @@ async def test_where_all_candidates_fail_each_says_why_and_the_query_is_still_lo
 ) -> None:
     unread = InvalidInput("set content or multi_vector", field=at("candidates", 1, "source"))
     bad = [RerankCandidate("a", text(" ")), RerankCandidate("b", unread)]
-
     request = RerankRequest(text("coffee"), bad)
     fused = replace(request, explain=True, rank_fusion=MethodChoice("standard_scores"))
     for one in (request, fused):
@@ -339,9 +335,8 @@ async def test_an_empty_query_is_refused(reranker: Reranker) -> None:
 
 
 async def test_a_score_that_is_no_number_is_its_candidates_failure(reranker: Reranker) -> None:
-    reply = await reranker.rerank(
-        RerankRequest(text("tea"), candidates("a", "b", scores=[0, math.nan])), NO_CALL
-    )
+    request = RerankRequest(text("tea"), candidates("a", "b", scores=[0, math.nan]))
+    reply = await reranker.rerank(request, NO_CALL)
 
     assert str(failure(reply).field) == "candidates[1].score"
     assert [one.id for one in reply.results] == ["c0"]

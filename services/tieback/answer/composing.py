@@ -22,7 +22,7 @@ from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.retrieval import QueryPart
 from tieback.models.learned.query_composition import LearnedComposition, rows_of
 from tieback.ports import EncoderPort
-from tieback.query_stages import OPTIONS
+from tieback.query_stages.stage import OPTIONS
 
 POLICY = "composition"
 PARTS = {Modality.IMAGE, Modality.TEXT}

@@ -75,13 +75,8 @@ class Ingestion:
         *,
         keeps_originals: bool = False,
     ) -> None:
-        self._encoder = encoder
-        self._spaces = spaces
-        self._splitting = splitting
-        self._index = index
-        self._limits = limits
-        self._recognition = recognition
-        self._keeps = keeps_originals
+        self._encoder, self._spaces, self._splitting, self._index = encoder, spaces, splitting, index
+        self._limits, self._recognition, self._keeps = limits, recognition, keeps_originals
 
     async def ingest(
         self,
@@ -97,9 +92,8 @@ class Ingestion:
     ) -> IngestReply:
         """One result per item. A space that is down fails the call: what is stored is never degraded."""
         principal = PRINCIPAL.get()
-        principal.require(
-            AccessLevel.WRITE, principal.find(collection)
-        )  # the index asks too, after all the work
+        # The index asks too, after all the work.
+        principal.require(AccessLevel.WRITE, principal.find(collection))
         watch = Stopwatch()
         self._check(items)
         into, kept, following = await self._spaces.to_write(collection, space, codec, token_vectors)

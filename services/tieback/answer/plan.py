@@ -21,7 +21,8 @@ from tieback.core.types.fusion import Routing
 from tieback.core.types.retrieval import RetrieveRequest
 from tieback.methods import reranking
 from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION
-from tieback.query_stages import OPTIONS, RETRIEVE, Asked, Models, check, check_values, filled
+from tieback.query_stages.checks import check, check_values, filled
+from tieback.query_stages.stage import OPTIONS, RETRIEVE, Asked, Models
 
 NO_RERANKING = MethodChoice(reranking.NO_RERANKING)
 """Keeps the search's order."""

@@ -1,4 +1,4 @@
-"""A query of any modality becomes hits, by the stages of `query_stages.py`."""
+"""A query of any modality becomes hits, by the stages of `query_stages/stages.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tieback.answer.stopwatch import Stopwatch, hop, seconds_of
 from tieback.core.call import Call
 from tieback.core.errors import DeadlineExceeded, Overloaded, SpaceMismatch, Unavailable
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
-from tieback.query_stages import Stage
+from tieback.query_stages.stage import Stage
 
 ENCODE_SHARE = 0.5
 """Of the time that is left, so much may go by until the spaces that have not answered are given up, unless a

@@ -36,7 +36,8 @@ from tieback.methods.codecs import with_defaults
 from tieback.methods.imputation import imputations
 from tieback.methods.routing import routings
 from tieback.ports import DEFAULT_ROUTING
-from tieback.query_stages import Models, check_plan
+from tieback.query_stages.checks import check_plan
+from tieback.query_stages.stage import Models
 
 T = TypeVar("T")
 

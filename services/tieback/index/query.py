@@ -27,7 +27,8 @@ from tieback.methods.query_expansion import Expansion, configured
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.vector_search import AS_KEPT, Reach, vector_searches
 from tieback.ports import DEFAULT_RANK_FUSION, SEARCH_TEXT_BYTES
-from tieback.query_stages import OPTIONS, SEARCH, Asked, check
+from tieback.query_stages.checks import check
+from tieback.query_stages.stage import OPTIONS, SEARCH, Asked
 
 HITS, MOST_HITS = 10, 1000
 

@@ -13,7 +13,9 @@ from tieback_contract.token_vectors import TokenVectors
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.types.search import SearchRequest
 from tieback.index.query import asked
-from tieback.query_stages import BY_NAME, OPTIONS, PLAN, Asked, check_offered
+from tieback.query_stages.checks import check_offered
+from tieback.query_stages.stage import OPTIONS, PLAN, Asked
+from tieback.query_stages.stages import BY_NAME
 
 REASON = "NOT_IN_MILVUS"
 

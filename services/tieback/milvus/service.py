@@ -53,7 +53,8 @@ from tieback.milvus.items import Items
 from tieback.milvus.reading import Reader
 from tieback.milvus.unsupported import NoMoves, NoOriginals, NoReindexing, NoSnapshots
 from tieback.ports import DEFAULT_ROUTING
-from tieback.query_stages import Models, check_plan
+from tieback.query_stages.checks import check_plan
+from tieback.query_stages.stage import Models
 
 DEFAULT_LIMITS = Limits()
 _CALLS_AT_ONCE = 16
@@ -332,7 +333,7 @@ class MilvusIndex(NoReindexing):
             passing = self._reader.passing(known, parse(filter), call.deadline)
             for item in self._items.listed(known, after, passing, call.deadline):
                 check("the next items")
-                if not page.take(item if not without_sections else replace(item, sections=[])):
+                if not page.take(replace(item, sections=[]) if without_sections else item):
                     break
             token = self._page_tokens().issue(page.items[-1].id, *scope) if page.more else ""
             return page.items, token
@@ -379,8 +380,7 @@ class MilvusIndex(NoReindexing):
         return quotas.Stored(len(own), sum(one.items for one in heads), sum(one.bytes for one in heads))
 
     def _page_tokens(self) -> PageTokens:
-        if self._tokens is None:
-            self._tokens = PageTokens(self._catalog.page_key())
+        self._tokens = self._tokens or PageTokens(self._catalog.page_key())
         return self._tokens
 
     async def _run(

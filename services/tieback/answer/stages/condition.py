@@ -20,7 +20,7 @@ from tieback.core.order import best_first
 from tieback.core.types.fusion import Role
 from tieback.core.types.retrieval import QueryPart
 from tieback.models.learned.conditional_space import ConditionalSpace
-from tieback.query_stages import OPTIONS
+from tieback.query_stages.stage import OPTIONS
 
 
 class Conditions:

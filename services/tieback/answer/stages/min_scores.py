@@ -11,7 +11,7 @@ from tieback.answer.stages.relevance import dropped
 from tieback.answer.stages.state import Retrieving
 from tieback.answer.stages.step import Step
 from tieback.core.errors import InvalidInput
-from tieback.query_stages import OPTIONS
+from tieback.query_stages.stage import OPTIONS
 
 _SCORES: Mapping[str, Callable[[RetrievedHit], float | None]] = {
     "search": lambda one: one.search_score,

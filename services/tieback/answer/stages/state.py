@@ -25,7 +25,7 @@ from tieback.core.types.rerank import RerankCandidate, RerankSource
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback.core.types.search import SearchReply, StageScores
 from tieback.ports import EncoderPort, IndexPort, RerankerPort
-from tieback.query_stages import Models
+from tieback.query_stages.stage import Models
 from tieback.token_spaces import TokenSpace
 
 if TYPE_CHECKING:

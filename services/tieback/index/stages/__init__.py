@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 
 from tieback.index.stages.step import Step
-from tieback.query_stages import SEARCH, Stage, run_by
+from tieback.query_stages.checks import run_by
+from tieback.query_stages.stage import SEARCH, Stage
 
 PIPELINE: tuple[tuple[Stage, Step], ...] = tuple(
     (stage, import_module(f"{__name__}.{stage.run}").STEP) for stage in run_by(SEARCH)

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 from tieback_contract import converters, parameters, tensors
 from tieback_contract.arrays import Array, Box
-from tieback_contract.codec import MessageCodec, Outcomes
+from tieback_contract.codec import MessageCodec
+from tieback_contract.codec_runtime import Outcomes
 from tieback_contract.encodings import Encoding, EncodingSource, Reduction
 from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.hits import Hit
