@@ -199,8 +199,7 @@ class MilvusIndex(NoReindexing):
             after = self._page_tokens().read(page_token, *scope) if page_token else ""
             names = sorted(name for name in self._catalog.visible() if name > after)
             token = self._page_tokens().issue(names[size - 1], *scope) if len(names) > size else ""
-            found = [self._catalog.find(name) for name in names[:size]]
-            return [self._described(known) for known in found], token
+            return [self._described(self._catalog.find(name)) for name in names[:size]], token
 
         return await self._run(page)
 
@@ -375,9 +374,9 @@ class MilvusIndex(NoReindexing):
         )
 
     def _stored(self, owner: str) -> quotas.Stored:
-        own = [known for key, known in self._catalog.all(anew=True).items() if key.owner == owner]
-        heads = [self._reader.head(known) for known in own]
-        return quotas.Stored(len(own), sum(one.items for one in heads), sum(one.bytes for one in heads))
+        known = self._catalog.all(anew=True)
+        heads = [self._reader.head(known[key]) for key in known if key.owner == owner]
+        return quotas.Stored(len(heads), sum(one.items for one in heads), sum(one.bytes for one in heads))
 
     def _page_tokens(self) -> PageTokens:
         self._tokens = self._tokens or PageTokens(self._catalog.page_key())
