@@ -208,7 +208,11 @@ class Memory:
         """The ids of the items of a source."""
         field = Field(INDEXED_FROM, metadata=True)
         named = self.facts.mask(field, lambda column, size: column.equal(source, size), self._used)
-        return self._items.ids_at(np.flatnonzero(named & self._living[: self._used]))
+        return self.item_ids(named & self._living[: self._used])
+
+    def item_ids(self, sections: Array) -> list[str]:
+        """The ids of the items of the sections of a mask, each once."""
+        return self._items.ids_at(np.flatnonzero(sections))
 
     def scan(self, tree: Filter | None, check: Check) -> Scans:
         """What has to be known beforehand to answer a filter. Holds the lock itself, for moments.

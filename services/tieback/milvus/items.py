@@ -154,7 +154,7 @@ class Items:
     def ids(self, known: Known, passing: str) -> list[str]:
         """The ids of items whose first section passes the expression."""
         filter_ = together("ordinal == 0", passing)
-        rows = self._pages(known, filter_, ("pk", "body"), NO_DEADLINE)
+        rows = self.rows(known, filter_, ("pk", "body"), NO_DEADLINE)
         return [row["body"]["item"] for row in rows]
 
     def _replace(self, known: Known, numbers: NumberStore, before: _Written, rows: Sequence[Row]) -> None:
@@ -178,10 +178,10 @@ class Items:
         self, known: Known, keys: Sequence[str], fields: Sequence[str], deadline: Deadline
     ) -> Iterator[Row]:
         names = ", ".join(f'"{key}"' for key in keys)
-        return self._pages(known, f"item in [{names}]", fields, deadline)
+        return self.rows(known, f"item in [{names}]", fields, deadline)
 
-    def _pages(self, known: Known, passing: str, fields: Sequence[str], deadline: Deadline) -> Iterator[Row]:
-        """All rows that pass, in the order of their keys."""
+    def rows(self, known: Known, passing: str, fields: Sequence[str], deadline: Deadline) -> Iterator[Row]:
+        """All rows that pass an expression, in the order of their keys. `fields` has "pk"."""
         last = ""
         while True:
             rows = self._milvus.call(

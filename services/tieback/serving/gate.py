@@ -55,6 +55,8 @@ def bound(of: FieldDescriptor, limits: Limits) -> Bound:
     own = _own(limits).get(of.full_name)
     if own is not None:
         return own
+    if of.name == "filter" and of.full_name.startswith("tieback.v1."):
+        return Bound(1, limits.filter_bytes)
     size = limits.name_bytes if of.type == FieldDescriptor.TYPE_STRING else limits.message_bytes
     if not of.is_repeated:
         return Bound(1, size)
@@ -69,7 +71,6 @@ def _own(limits: Limits) -> dict[str, Bound]:
     # Of contents and sections, one that is too long is an error of that one, and found when it is read.
     content = Bound(1, limits.message_bytes)
     text = Bound(1, limits.text_bytes)
-    filter_ = Bound(1, limits.filter_bytes)
     return {
         "tieback.v1.Content.text": content,
         "tieback.v1.IndexedSection.text": content,
@@ -92,9 +93,6 @@ def _own(limits: Limits) -> dict[str, Bound]:
         "tei.v1.RerankRequest.query": text,
         "tei.v1.RerankStreamRequest.query": text,
         "tei.v1.RerankStreamRequest.text": text,
-        "tieback.v1.ListItemsRequest.filter": filter_,
-        "tieback.v1.RetrieveRequest.filter": filter_,
-        "tieback.v1.SearchRequest.filter": filter_,
         "tieback.v1.RetrieveRequest.query": Bound(limits.query_parts),
         "tieback.v1.Item.sections": Bound(limits.sections),
         "tieback.v1.IndexedItem.sections": Bound(limits.sections),
