@@ -185,6 +185,12 @@ class IndexPort(Protocol):
         """
         ...
 
+    async def count_items(
+        self, collection: str, *, filter: str = "", call: Call = NO_CALL
+    ) -> tuple[int, int]:
+        """The numbers of items with a section that passes, and of sections that pass."""
+        ...
+
     async def search(self, request: SearchRequest, call: Call = NO_CALL) -> SearchReply:
         """The nearest sections, best first."""
         ...

@@ -64,6 +64,7 @@ async def test_an_unknown_collection_is_not_found_and_the_choices_are_named(inde
         index.delete_items("dosc", ["a"]),
         index.get_item("dosc", "a"),
         index.list_items("dosc"),
+        index.count_items("dosc"),
         searched(index, "dosc", vector=vector(1, 0, 0, 0)),
     ):
         with pytest.raises(NotFound, match="did you mean 'docs'") as caught:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section
-from tieback.core.errors import InvalidInput
+from tieback.core.call import Call
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, InvalidInput
 from tieback.index import Index
 from tieback_contract.modality import Modality
 
@@ -36,6 +38,27 @@ async def test_a_filtered_listing_holds_items_with_a_section_that_passes(ten: In
     assert await pages(ten, page_size=3, filter="even = true") == [["i0", "i2", "i4"], ["i6", "i8"]]
     assert await pages(ten, filter="modality = image") == [["z"]]
     assert await pages(ten, filter="NOT even AND even") == [[]]
+
+
+async def test_items_and_sections_are_counted_all_or_those_that_pass_a_filter(ten: Index) -> None:
+    await ten.upsert(
+        "docs", [item("z", section(axis(0)), section(axis(1), modality=Modality.IMAGE), even=True)]
+    )
+    await ten.delete_items("docs", ["i3"])
+
+    filters = ("", "even = true", "modality = image", "even = false AND modality = image")
+    assert [await ten.count_items("docs", filter=one) for one in filters] == [
+        (10, 11),
+        (6, 7),
+        (1, 1),
+        (0, 0),
+    ]
+    for bad in ("even =", "odd = true", "even = 1"):
+        with pytest.raises(InvalidInput) as caught:
+            await ten.count_items("docs", filter=bad)
+        assert str(caught.value.field) == "filter"
+    with pytest.raises(DeadlineExceeded):
+        await ten.count_items("docs", filter="even = true", call=Call(Deadline.after(0)))
 
 
 async def test_items_without_sections_are_those_with_them_and_large_ones_fit_a_page(index: Index) -> None:

@@ -25,6 +25,7 @@ READS: dict[str, Asked] = {
     "get": lambda index, name: index.get_collection(name),
     "get item": lambda index, name: index.get_item(name, "a"),
     "list items": lambda index, name: index.list_items(name),
+    "count items": lambda index, name: index.count_items(name),
     "search": lambda index, name: searched(index, name, vector=vector(1, 0, 0, 0)),
 }
 WRITES: dict[str, Asked] = {

@@ -77,6 +77,7 @@ def test_a_folder_is_indexed_searched_and_described_by_the_command_line(
     assert "2 files indexed" in run("index", str(tmp_path / "notes"), "--collection", "notes")
     assert "storm.txt" in run("search", "rope and boat", "--collection", "notes", "--limit", "1")
     assert "2 unchanged" in run("index", str(tmp_path / "notes"), "--collection", "notes")
+    assert run("collections", "count", "notes", "--filter", "indexed_from = notes") == "2 items, 2 sections\n"
     (tmp_path / "notes/storm.txt").unlink()
     run("index", str(tmp_path / "notes"), "--collection", "notes", "--prune")
     assert "storm.txt" not in run("search", "rope and boat", "--collection", "notes")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from support.each import each
 from support.local_platform import Running, served_locally
 from support.tenants import write_tokens
@@ -14,6 +16,7 @@ from tieback.v1 import answer_pb2, index_pb2, operation_pb2
 from tieback_client import (
     Access,
     Client,
+    InvalidArgument,
     Item,
     NotFound,
     PermissionDenied,
@@ -25,6 +28,7 @@ from tieback_client import (
     TiebackError,
     Unauthenticated,
 )
+from tieback_client.cli import app
 
 SPACE = "all-minilm-l6-v2"
 HANDBOOK = [
@@ -46,6 +50,7 @@ CASES: dict[str, Asked] = {
     "GetItem": lambda client, name: client.get(name, "tides"),
     "GetOriginal": lambda client, name: client.original(name, "tides", "1"),
     "ListItems": lambda client, name: list(client.items(name)),
+    "CountItems": lambda client, name: client.count(name),
     "StartReindex": lambda client, name: client.reindex(name, space="wordllama-256"),
     "PlanUpgrade": lambda client, name: client.plan_upgrade(name, space="wordllama-256"),
     "StartUpgrade": lambda client, name: client.upgrade(name, space="wordllama-256"),
@@ -166,21 +171,30 @@ def test_a_shared_collection_is_listed_searched_and_answered_with_and_not_writte
     assert (
         acme.answer("globex/handbook", "What makes the tides?", sampling=BRIEF).collect().finish is not None
     )
-    for write in (
-        *(
-            "UpsertItems",
-            "DeleteItems",
-            "DeleteCollection",
-            "UpdateCollection",
-            "RecordSource",
-            "DeleteSource",
-        ),
-        "CreateSnapshot",
-    ):
+    writes = (
+        "UpsertItems DeleteItems DeleteCollection UpdateCollection RecordSource DeleteSource CreateSnapshot"
+    )
+    for write in writes.split():
         error = error_of(lambda: CASES[write](acme, "globex/handbook"))  # noqa: B023 - called at once
         assert isinstance(error, PermissionDenied), write
         assert "is shared with 'acme' for read" in error.message
     assert isinstance(error_of(lambda: acme.ingest("globex/handbook", HANDBOOK).collect()), PermissionDenied)
+
+
+def test_a_tenant_counts_its_own_items_and_those_shared_with_it(
+    platform: Running, as_: Callable[[str], Client]
+) -> None:
+    globex = as_("globex-admin")
+    env = {"TIEBACK_SERVER": platform.address, "TIEBACK_TOKEN": "acme-read"}
+    command = ["collections", "count", "globex/handbook", "--json", "--filter", 'item_id = "tides"']
+
+    printed = CliRunner().invoke(app.tieback, command, env=env).output
+    error = error_of(lambda: globex.count("secret", filter="item_id ="))
+
+    assert (globex.count("secret"), json.loads(printed)) == ((2, 2), {"items": 1, "sections": 1})
+    assert isinstance(error, InvalidArgument)
+    assert error.field == "filter"
+    assert error_of(lambda: globex.count("secrets")).choices == ("handbook", "secret")
 
 
 def test_what_a_role_does_not_allow_is_denied_and_the_role_that_is_needed_is_named(

@@ -1,4 +1,4 @@
-"""`tieback collections`: list, show, set, delete; `original.py` and `removal.py` have one command each."""
+"""`tieback collections`, but for the commands of `original.py` and `removal.py`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tieback_client.documents import Collection, Item, Section
 
 @click.group(cls=ListByDefault)
 def collections() -> None:
-    """List, show, set and delete collections.
+    """List, count, show, set and delete collections.
 
     Without a command, lists them.
     """
@@ -83,6 +83,19 @@ def items(client: Client, output: Output, name: str, filter: str) -> None:
     output.table(
         ["item", "sections", "title"], ([one.id, _count(one), one.title] for one in found), right=(1,)
     )
+
+
+@collections.command("count", cls=Command)
+@click.argument("name")
+@click.option("--filter", default="", metavar="EXPRESSION", help="Only items that match.")
+@connected
+def count(client: Client, output: Output, name: str, filter: str) -> None:
+    """Count the items and sections of a collection."""
+    items, sections = client.count(name, filter=filter)
+    if output.json:
+        output.document({"items": items, "sections": sections})
+    else:
+        output.show(f"{items} items, {sections} sections")
 
 
 @collections.command("show", cls=Command)

@@ -245,6 +245,16 @@ def items(
     return Pages(fetch)
 
 
+def count(collection: str, *, filter: str = "", timeout: float | None = None) -> Procedure[tuple[int, int]]:
+    """Counts the items with a section that matches, and the sections that match; without `filter`, all.
+
+    `InvalidArgument`, with the place of the fault, for a filter that cannot be read.
+    """
+    request = index_pb2.CountItemsRequest(collection=collection, filter=filter)
+    reply = yield UnaryCall(RPCS["CountItems"], request, timeout)
+    return reply.message.item_count, reply.message.section_count
+
+
 def search(
     collection: str,
     *,
@@ -326,4 +336,5 @@ class IndexMethods:
     get = unary(get)
     original = unary(original)
     items = pages(items)
+    count = unary(count)
     search = unary(search)

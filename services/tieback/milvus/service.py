@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -338,6 +339,25 @@ class MilvusIndex(NoReindexing):
             return page.items, token
 
         return await self._run(listed, collection, call.deadline)
+
+    async def count_items(
+        self, collection: str, *, filter: str = "", call: Call = NO_CALL
+    ) -> tuple[int, int]:
+        """See `IndexPort`. Milvus does not count items: with a filter, the keys of all sections are read."""
+
+        def count(check: Check) -> tuple[int, int]:
+            known = self._catalog.find(collection, deadline=call.deadline)
+            passing = self._reader.passing(known, parse(filter), call.deadline)
+            if not passing:
+                head = self._reader.head(known, call.deadline)
+                return head.items, head.sections
+            items: Counter[str] = Counter()
+            for row in self._items.rows(known, passing, ("pk", "item"), call.deadline):
+                check("the next sections")
+                items[row["item"]] += 1
+            return len(items), items.total()
+
+        return await self._run(count, collection, call.deadline)
 
     async def search(self, request: SearchRequest, call: Call = NO_CALL) -> SearchReply:
         """See `IndexPort`. Scores are those of the embedded store."""

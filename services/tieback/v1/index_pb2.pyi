@@ -318,6 +318,22 @@ class ListItemsResponse(_message.Message):
     next_page_token: str
     def __init__(self, items: _Optional[_Iterable[_Union[_content_pb2.Item, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class CountItemsRequest(_message.Message):
+    __slots__ = ("collection", "filter")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    filter: str
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[str] = ...) -> None: ...
+
+class CountItemsResponse(_message.Message):
+    __slots__ = ("item_count", "section_count")
+    ITEM_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SECTION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    item_count: int
+    section_count: int
+    def __init__(self, item_count: _Optional[int] = ..., section_count: _Optional[int] = ...) -> None: ...
+
 class RecordSourceRequest(_message.Message):
     __slots__ = ("collection", "source", "moved")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]

@@ -85,6 +85,11 @@ class IndexServiceStub(object):
                 request_serializer=tieback_dot_v1_dot_index__pb2.ListItemsRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_index__pb2.ListItemsResponse.FromString,
                 _registered_method=True)
+        self.CountItems = channel.unary_unary(
+                '/tieback.v1.IndexService/CountItems',
+                request_serializer=tieback_dot_v1_dot_index__pb2.CountItemsRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.CountItemsResponse.FromString,
+                _registered_method=True)
         self.RecordSource = channel.unary_unary(
                 '/tieback.v1.IndexService/RecordSource',
                 request_serializer=tieback_dot_v1_dot_index__pb2.RecordSourceRequest.SerializeToString,
@@ -209,6 +214,13 @@ class IndexServiceServicer(object):
 
     def ListItems(self, request, context):
         """Lists items by id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountItems(self, request, context):
+        """Counts the items that ListItems lists.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -346,6 +358,11 @@ def add_IndexServiceServicer_to_server(servicer, server):
                     servicer.ListItems,
                     request_deserializer=tieback_dot_v1_dot_index__pb2.ListItemsRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_index__pb2.ListItemsResponse.SerializeToString,
+            ),
+            'CountItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountItems,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.CountItemsRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.CountItemsResponse.SerializeToString,
             ),
             'RecordSource': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordSource,
@@ -669,6 +686,33 @@ class IndexService(object):
             '/tieback.v1.IndexService/ListItems',
             tieback_dot_v1_dot_index__pb2.ListItemsRequest.SerializeToString,
             tieback_dot_v1_dot_index__pb2.ListItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/CountItems',
+            tieback_dot_v1_dot_index__pb2.CountItemsRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.CountItemsResponse.FromString,
             options,
             channel_credentials,
             insecure,
