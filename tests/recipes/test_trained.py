@@ -35,7 +35,7 @@ import numpy as np
 from pydantic import Field
 
 from tieback.artifacts import Kind
-from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.texts import read_texts, text_files
 
 MAKES = "a table of words"
@@ -48,7 +48,7 @@ def count(texts, *, letters=1):
 
 @recipes.method
 def counting(
-    run: Run, *, letters: Annotated[int, Field(ge=1)] = 3, kinds: tuple[int, ...] = (1, 2)
+    run: TrainingRun, *, letters: Annotated[int, Field(ge=1)] = 3, kinds: tuple[int, ...] = (1, 2)
 ) -> Learned:
     """Counts."""
     files = text_files(run.data)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from tieback.answer import PipelineParts
 from tieback.catalog.card import EncoderCard, RecogniserCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
 from tieback.core.family import Family
@@ -28,7 +27,6 @@ from tieback.ports import (
 from tieback.serving import context
 from tieback.serving.bound import rollout_of
 from tieback.serving.plan import Plan
-from tieback.serving.servicers.catalog import Offered
 from tieback.serving.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -191,7 +189,7 @@ def build_answerer(
     settings: Settings, plan: Plan, ports: Ports, retired: RetiredSpaces | None = None
 ) -> Answerer:
     """The pipeline over the other services. `retired` loads spaces that are no longer served."""
-    from tieback.answer import Answerer
+    from tieback.answer import Answerer, PipelineParts
     from tieback.models.learned.conditional_space import ConditionalSpace
     from tieback.models.learned.query_composition import LearnedComposition
     from tieback.models.learned.ranker import TrainedRanker
@@ -238,7 +236,7 @@ def public_servicers(
     """
     from tieback.answer.plan import DEFAULT_PLAN
     from tieback.serving.servicers.answer import answer_servicer
-    from tieback.serving.servicers.catalog import CatalogServicer, JointSpace
+    from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, Offered
 
     catalog = CatalogServicer(
         Offered(

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import Card
-from tieback.generator import GeneratorParts
 from tieback.serving import assembly, checker_service, rpcs, targets
 from tieback.serving.observed import observed
 from tieback.serving.plan import Plan
@@ -182,7 +181,7 @@ async def _grounding(context: ServiceContext) -> None:
 
 
 async def _generator(context: ServiceContext) -> None:
-    from tieback.generator import Generator
+    from tieback.generator import Generator, GeneratorParts
     from tieback.models.learned.soft_context import SoftContext
 
     settings, card = context.settings, context.plan.generator
