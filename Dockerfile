@@ -57,7 +57,7 @@ RUN groupadd --gid 10001 tieback \
  && ln -s /opt/tieback/bin/ray /opt/tieback/bin/tieback /usr/local/bin/
 COPY --from=serving /opt/tieback /opt/tieback
 COPY --from=weights --chown=10001:10001 /models /models
-# The last four are what `tieback serve` gives a Ray cluster of its own (serving/cluster.py); one that somebody
+# The last four are what `tieback serve` gives a Ray cluster of its own (serving/processes/cluster.py); one that somebody
 # else starts, as KubeRay does, has them from here.
 ENV PATH=/opt/tieback/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -70,7 +70,7 @@ ENV PATH=/opt/tieback/bin:$PATH \
     OMP_NUM_THREADS=1 \
     TOKENIZERS_PARALLELISM=false \
     MALLOC_ARENA_MAX=2 \
-    RAY_preload_python_modules=tieback.serving.lean_serve
+    RAY_preload_python_modules=tieback.serving.processes.lean_serve
 USER 10001:10001
 WORKDIR /home/tieback
 VOLUME ["/data"]

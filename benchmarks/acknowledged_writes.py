@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from tieback_client import Client, Item, NotFound, Section, SpaceRef, TiebackError, Vector
-from tieback_client.writing_items import sections
+from tieback_client.messages.writing_items import sections
 
 SPACE = SpaceRef("by-hand", "r1", "f1")
 WIDTH = 8

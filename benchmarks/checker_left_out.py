@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from tieback.operations.upgrade_measures import MeasuredRecall
+from tieback.operations.upgrades.measures import MeasuredRecall
 
 from benchmarks.classification import auc, balanced_accuracy, mean, share
 from benchmarks.left_out import LEAST_ROWS, Source, claim_mean, left_out, most_balanced, precise

@@ -25,8 +25,8 @@ from PIL import Image as Picture
 from PIL import ImageDraw
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
-from tieback.recipes.photo_views import photo_files, read_photo
 from tieback.recipes.train import train
+from tieback.recipes.train.photo_views import photo_files, read_photo
 from tieback_client import Client, Image, Item
 
 from benchmarks.binding.measures import paired

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from tieback.artifacts import Artifact
 from tieback.core.errors import ArtifactError
-from tieback.core.sentences import sentences
+from tieback.core.text.sentences import sentences
 from tieback.models.learned.soft_context import SOFT_CONTEXT
-from tieback.recipes.trained._demonstrated import FORMS
+from tieback.recipes.train.demonstrated import FORMS
 from tieback_client import AnswerStyle, Client, Demonstration, Grounding, SamplingParameters
 from tieback_client.evaluation import is_right
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.core.sentences import sentences
+from tieback.core.text.sentences import sentences
 from tieback_client import Client, Item, Section
 
 from benchmarks.binding.measures import paired

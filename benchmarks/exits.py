@@ -25,15 +25,15 @@ from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
 from tieback.core.types.encoding import EncodePlan
-from tieback.encoder.output import cut
+from tieback.encoder.shaping import cut
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.models.transformer_text import TransformerTextModel
-from tieback.recipes.layered_encoder import CONFIG, NOT_TAKEN, TOKENIZER, WEIGHTS
+from tieback.models.text.transformer_text import TransformerTextModel
+from tieback.recipes.adapt.cards import write_card
+from tieback.recipes.adapt.layered_encoder import CONFIG, NOT_TAKEN, TOKENIZER, WEIGHTS
 from tieback.recipes.pull import pull
 from tieback.recipes.train import train
 from tieback.recipes.trained import describe
-from tieback.recipes.written_card import write_card
 from tieback.serving.commands.train import assigned
 from tieback_contract.arrays import Array
 

@@ -28,16 +28,15 @@ from tieback.catalog.catalog import Catalog
 from tieback.catalog.merge import Merge
 from tieback.methods.merging import Weights, merge
 from tieback.models.adapters import Adapters
-from tieback.models.manifest import Manifest, model
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import Hardware, Session
 from tieback.models.store import ServedModel, Store
-from tieback.models.transformer_text import GRAPH, TOKENIZER, padded
-from tieback.recipes.adapted_graph import write_adapters
-from tieback.recipes.encoded_texts import encoded_texts
-from tieback.recipes.expert_router import learn_router
-from tieback.recipes.export_merged import write_with
-from tieback.recipes.graph_edits import load_graph
+from tieback.models.store.manifest import Manifest, model
+from tieback.models.text.transformer_text import GRAPH, TOKENIZER, padded
+from tieback.recipes.export.merged import write_with
+from tieback.recipes.graphs.adapters import write_adapters
+from tieback.recipes.graphs.edits import load_graph
+from tieback.recipes.graphs.expert_router import encoded_texts, learn_router
 from tieback_contract.arrays import Array
 
 from benchmarks.data_folder import add_data, data_of

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.core.follow_up import names, standalone
-from tieback.core.terms import function_words, terms_of, words_of
+from tieback.core.text.questions import names, standalone
+from tieback.core.text.terms import function_words, terms_of, words_of
 from tieback_client import Client, Item
-from tieback_contract.conversation import ChatMessage, ChatRole
+from tieback_contract.generation import ChatMessage, ChatRole
 
 from benchmarks.binding.measures import paired
 from benchmarks.pipeline.judged import rows

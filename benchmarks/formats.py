@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 from tieback.catalog.catalog import Catalog
-from tieback.index.codec_choice import codec_of, vectors_of
-from tieback.index.readwrite import ReadWriteLock
+from tieback.index.memory.locking import ReadWriteLock
 from tieback.index.vectors import StoredVectors, one_thread
+from tieback.index.vectors.codec_choice import codec_of, vectors_of
 from tieback.methods.codecs import codecs, with_defaults
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.encoding import encode_texts
+from tieback.recipes.train.encoding import encode_texts
 from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice

@@ -16,15 +16,15 @@ from typing import Any
 import torch
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import CausalLanguageModel
-from tieback.generator.engine import READ_TOKENS
-from tieback.generator.prompting import messages, plain_request
-from tieback.models.decoder import Decoder
-from tieback.models.language_model import GRAPH, load_language_model
+from tieback.generator.writing.engine import READ_TOKENS
+from tieback.generator.writing.prompting import messages, plain_request
+from tieback.models.language.decoder import Decoder
+from tieback.models.language.model import GRAPH, load_language_model
 from tieback.models.store import Store
-from tieback.recipes.export_causal_language_model import read_weights
-from tieback.recipes.language_model_drift import torch_model
-from tieback.recipes.llama_graph import write_graph
-from tieback.recipes.llama_weights import recoded
+from tieback.recipes.export.causal_language_model import read_weights
+from tieback.recipes.networks.llama_drift import torch_model
+from tieback.recipes.networks.llama_graph import write_graph
+from tieback.recipes.networks.llama_weights import recoded
 
 from benchmarks.generation_speed import read
 from benchmarks.report import Report

@@ -26,9 +26,9 @@ from tieback.core.tenant import TENANT
 from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
-from tieback.generator.engine import READ_TOKENS
-from tieback.generator.prompting import messages, plain_request
-from tieback.models.language_model import LanguageModel, load_language_model
+from tieback.generator.writing.engine import READ_TOKENS
+from tieback.generator.writing.prompting import messages, plain_request
+from tieback.models.language.model import LanguageModel, load_language_model
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback_contract.answers import AnswerStyle, Finish, TextDelta

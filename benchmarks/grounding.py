@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.operations.upgrade_measures import MeasuredRecall
+from tieback.operations.upgrades.measures import MeasuredRecall
 from tieback_client import Check, Checked, Client, VerdictLabel
 from tieback_contract.method_choice import MethodLike
 

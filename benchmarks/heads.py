@@ -38,7 +38,7 @@ from tieback.methods.projection import unit_rows
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.encoding import encode
+from tieback.recipes.train.encoding import encode
 from tieback_contract.modality import Modality
 
 from benchmarks.data_folder import add_data, data_of

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tieback.answer.ranked import RERANKING
+from tieback.answer.stages.order import RERANKING
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
@@ -39,9 +39,9 @@ from tieback.methods.reranking import rerankings
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.photo_views import pasted, photo_files, read_photo
 from tieback.recipes.pull import pull
 from tieback.recipes.train import train
+from tieback.recipes.train.photo_views import pasted, photo_files, read_photo
 from tieback.recipes.trained import describe
 from tieback.serving.commands.train import assigned
 from tieback.training.ranks import ranks

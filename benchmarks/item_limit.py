@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from tieback_client import Client, Item
-from tieback_client.results import RetrievalResult
+from tieback_client.values.results import RetrievalResult
 
 from benchmarks.binding.measures import paired
 from benchmarks.data_folder import add_data, data_of

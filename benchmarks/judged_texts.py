@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.models.encoder_model import Prepared
-from tieback.models.transformer_text import TransformerTextModel
+from tieback.models.text.transformer_text import TransformerTextModel
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tieback.core.sentences import sentences
+from tieback.core.text.sentences import sentences
 from tieback.grounding.languages import is_foreign
 from tieback_client.files import read_document
 

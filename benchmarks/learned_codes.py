@@ -26,7 +26,7 @@ from tieback.methods.projection import unit_rows
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.encoding import encode_texts
+from tieback.recipes.train.encoding import encode_texts
 from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice

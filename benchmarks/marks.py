@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tieback.grounding.spanned_words import spanned_words
+from tieback.grounding.differences import spanned_words
 from tieback_client import Check, Checked, Client
 from tieback_contract.arrays import Span
 

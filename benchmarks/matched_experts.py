@@ -22,12 +22,17 @@ from tieback.core.types.encoding import Truncation
 from tieback.methods.merging import Activations, Weights, merge
 from tieback.models.session import Session
 from tieback.models.store import Store
-from tieback.models.tokenization import TextTokenizer
-from tieback.models.transformer_text import GRAPH, TOKENIZER
-from tieback.recipes.export_merged import MOST_TOKENS, measured, write_with
-from tieback.recipes.graph_edits import load_graph
-from tieback.recipes.graph_modules import by_layers, by_tensors, layer_names, weights_of
-from tieback.recipes.layer_activations import activations_of
+from tieback.models.text.tokenization import TextTokenizer
+from tieback.models.text.transformer_text import GRAPH, TOKENIZER
+from tieback.recipes.export.merged import MOST_TOKENS, measured, write_with
+from tieback.recipes.graphs.edits import load_graph
+from tieback.recipes.graphs.layer_activations import (
+    activations_of,
+    by_layers,
+    by_tensors,
+    layer_names,
+    weights_of,
+)
 from tieback_contract.arrays import Array
 
 from benchmarks.data_folder import add_data, data_of

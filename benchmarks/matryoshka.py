@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
-from tieback.encoder.output import cut
+from tieback.encoder.shaping import cut
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.encoder_head import MATRIX
-from tieback.recipes.encoding import encode_texts
+from tieback.recipes.adapt.encoder_head import MATRIX
 from tieback.recipes.pull import pull
 from tieback.recipes.train import train
+from tieback.recipes.train.encoding import encode_texts
 from tieback.recipes.trained import describe
 from tieback.serving.commands.train import assigned
 from tieback.training.step_cache import StepCache

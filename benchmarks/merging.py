@@ -33,11 +33,11 @@ from tieback.core.types.encoding import Truncation
 from tieback.methods.merging import SPLIT, Weights, merge, mergings
 from tieback.models.session import Session
 from tieback.models.store import Store
-from tieback.models.tokenization import TextTokenizer
-from tieback.models.transformer_text import GRAPH, TOKENIZER
-from tieback.recipes.export_merged import measured, write_with
-from tieback.recipes.graph_edits import load_graph
-from tieback.recipes.graph_modules import weights_of
+from tieback.models.text.tokenization import TextTokenizer
+from tieback.models.text.transformer_text import GRAPH, TOKENIZER
+from tieback.recipes.export.merged import measured, write_with
+from tieback.recipes.graphs.edits import load_graph
+from tieback.recipes.graphs.layer_activations import weights_of
 from tieback.recipes.pull import pull
 from tieback.recipes.train import train
 

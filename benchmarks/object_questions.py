@@ -30,8 +30,7 @@ from typing import Any
 import numpy as np
 from tieback.catalog.catalog import Catalog
 from tieback.core.call import NO_CALL
-from tieback.core.types.content import Content
-from tieback.core.types.recognition import RecogniseRequest
+from tieback.core.types.content import Content, RecogniseRequest
 from tieback.models.loading import load_recogniser
 from tieback.models.store import Store
 from tieback.recogniser import Recogniser

@@ -30,7 +30,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.loading import load_encoder
 from tieback.models.store import ServedModel, Store
-from tieback.models.transformer_text import GRAPH, GRAPHS, TransformerTextModel
+from tieback.models.text.transformer_text import GRAPH, GRAPHS, TransformerTextModel
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.judged_texts import (

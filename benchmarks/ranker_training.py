@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.core.sentences import sentences
+from tieback.core.text.sentences import sentences
 from tieback.models.store import Store
 from tieback.recipes.train import train
 from tieback.serving.commands.judged_queries import Judgement, candidates_of

@@ -24,10 +24,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from tieback.catalog.catalog import Catalog
 from tieback.core.call import NO_CALL
-from tieback.core.types.content import Content
-from tieback.core.types.recognition import RecogniseRequest
-from tieback.models.image_decoding import size_of
+from tieback.core.types.content import Content, RecogniseRequest
 from tieback.models.loading import load_recogniser
+from tieback.models.pictures.decoding import size_of
 from tieback.models.store import Store
 from tieback.recogniser import Recogniser
 from tieback_contract.limits import Limits

@@ -30,15 +30,14 @@ import soundfile
 from tieback.catalog.card import GeneratorCard, RecogniserCard
 from tieback.catalog.catalog import Catalog
 from tieback.methods.recognition_fusion import NO_FUSION, recognition_fusions
-from tieback.models.character_alternatives import Alternatives, CharacterAlternatives
-from tieback.models.language_model import load_language_model
-from tieback.models.language_reading import LanguagePartner
+from tieback.models.language.model import load_language_model
+from tieback.models.language.reading import LanguagePartner
 from tieback.models.loading import load_recogniser
+from tieback.models.pictures.text_recogniser import Alternatives, CharacterAlternatives
 from tieback.models.recognition_search import search
-from tieback.models.resampling import resample
-from tieback.models.speech_recogniser import PROMPT, SpeechRecogniserModel
+from tieback.models.sounds.decoding import resample
+from tieback.models.sounds.speech_recogniser import PROMPT, Manner, SpeechRecogniserModel
 from tieback.models.store import Store
-from tieback.models.transcription import Manner
 from tieback_contract.arrays import Array
 
 from benchmarks.data_folder import add_data, data_of

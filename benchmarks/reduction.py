@@ -32,9 +32,9 @@ from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST, MeasuredRatio, Tok
 from tieback.core.types.encoding import EncodePlan
 from tieback.methods.token_reduction import token_reductions
 from tieback.models.encoder_model import Prepared
-from tieback.models.manifest import Manifest, kind_of
 from tieback.models.store import ServedModel, Store
-from tieback.models.transformer_text import TransformerTextModel
+from tieback.models.store.manifest import Manifest, kind_of
+from tieback.models.text.transformer_text import TransformerTextModel
 from tieback_contract.encodings import Reduction
 
 from benchmarks.data_folder import add_data, data_of
@@ -171,7 +171,7 @@ def _seconds(model: TransformerTextModel, batch: Sequence[Prepared], plan: Encod
 @contextmanager
 def _exported(card: EncoderCard, store: Store, **changes: Any) -> Iterator[TransformerTextModel]:
     """The model as it would be with these changes of its card."""
-    from tieback.recipes.export_transformer_text import export
+    from tieback.recipes.export.transformer_text import export
 
     made = card.model_copy(update=changes)
     with tempfile.TemporaryDirectory() as folder:

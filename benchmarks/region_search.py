@@ -19,8 +19,8 @@ import faiss
 import numpy as np
 from tieback.core.types.content import Item, Section
 from tieback.index.filters import parse
-from tieback.index.memory import Memory
-from tieback.index.records import Put, Record, Regions
+from tieback.index.memory.collection import Memory
+from tieback.index.store.records import Put, Record, Regions
 from tieback.index.vectors import one_thread
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit

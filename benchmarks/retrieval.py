@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.core.types.signals import NAMES
-from tieback.recipes.judged_candidates import JudgedQuestion, dcg, first_stage, learned, scores
+from tieback.core.types.search import NAMES
+from tieback.recipes.train.judged_candidates import JudgedQuestion, dcg, first_stage, learned, scores
 from tieback.recipes.trained.ranker import SIGNALS_READ
 from tieback_client import Client
-from tieback_client.results import RetrievalResult
+from tieback_client.values.results import RetrievalResult
 
 from benchmarks.binding.measures import paired
 from benchmarks.pipeline.asking import contents

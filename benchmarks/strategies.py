@@ -29,12 +29,12 @@ from tieback.core.deadline import NO_DEADLINE
 from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
-from tieback.generator.judged import read_evidence
-from tieback.generator.judging import Judges
-from tieback.generator.prompting import EXCERPT_SENTENCES, plain_request
+from tieback.generator.evidence.answerability import Judges
+from tieback.generator.evidence.reading import read_evidence
+from tieback.generator.writing.prompting import EXCERPT_SENTENCES, plain_request
 from tieback.grounding import PassageReader
 from tieback.methods.decoding import PLAIN, Step, decodings, streams_of
-from tieback.models.language_model import LanguageModel, load_language_model
+from tieback.models.language.model import LanguageModel, load_language_model
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback_client.evaluation import is_right

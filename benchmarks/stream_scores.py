@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tieback.generator.engine import READ_TOKENS
-from tieback.generator.prompting import messages
-from tieback.generator.strategy_streams import StrategyStreams
+from tieback.generator.writing import StrategyStreams
+from tieback.generator.writing.engine import READ_TOKENS
+from tieback.generator.writing.prompting import messages
 from tieback.methods.decoding import EXCLUDED, PromptRequest, Step, Stream
-from tieback.models.language_model import LanguageModel
+from tieback.models.language.model import LanguageModel
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import ROOT
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.answer.ranked import ranked
+from tieback.answer.stages.order import ranked
 from tieback.catalog.catalog import Catalog
 from tieback.core.call import NO_CALL
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -30,7 +30,7 @@ from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.core.types.search import SearchRequest
 from tieback.index import Index
-from tieback.index.token_rows import TokenCoding, TokenRows
+from tieback.index.vectors.token_rows import TokenCoding, TokenRows
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store

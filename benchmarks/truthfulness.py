@@ -28,10 +28,9 @@ from pathlib import Path
 import numpy as np
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
-from tieback.generator.engine import READ_TOKENS
-from tieback.generator.prompting import messages, plain_request
-from tieback.generator.strategy_streams import StrategyStreams
-from tieback.generator.writing import AnswerWriter
+from tieback.generator.writing import AnswerWriter, StrategyStreams
+from tieback.generator.writing.engine import READ_TOKENS
+from tieback.generator.writing.prompting import messages, plain_request
 from tieback.methods.decoding import (
     PLAIN,
     Step,
@@ -41,7 +40,7 @@ from tieback.methods.decoding import (
     streams_of,
     truthful,
 )
-from tieback.models.language_model import LanguageModel, load_language_model
+from tieback.models.language.model import LanguageModel, load_language_model
 from tieback.models.store import Store
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import ROOT

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tieback.operations.upgrade_worth import SHARES
+from tieback.operations.upgrades.worth import SHARES
 
 from benchmarks.report import Report
 

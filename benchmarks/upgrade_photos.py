@@ -23,18 +23,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback.answer.moving.upgrading import word_numbers
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.content import Content
-from tieback.core.types.upgrading import Anchors
-from tieback.core.word_numbers import words_of
+from tieback.core.types.moving import Anchors
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.operations.alike_texts import alike
 from tieback.operations.kinds.plan_upgrade import ITEMS
-from tieback.operations.upgrade_worth import SHARES
-from tieback.recipes.encoding import encode
-from tieback.recipes.photo_views import photo_files
+from tieback.operations.upgrades.measures import alike
+from tieback.operations.upgrades.worth import SHARES
+from tieback.recipes.train.encoding import encode
+from tieback.recipes.train.photo_views import photo_files
 from tieback.recipes.trained.dolg import dolg
 from tieback.training.step_cache import StepCache
 from tieback_contract.modality import Modality
@@ -141,7 +141,7 @@ def by_captions(data: Path) -> Photos:
     """One in `ASKING` asks, and is what parts of one in `ASKING` of the others are pasted into."""
     said: dict[str, list[str]] = json.loads((data / "captions" / "captions.json").read_text())
     asking, files = [*said][::ASKING], [file for n, file in enumerate(said) if n % ASKING]
-    words = np.stack([words_of(" ".join(said[file])) for file in (*files, *asking)])
+    words = np.stack([word_numbers(" ".join(said[file])) for file in (*files, *asking)])
     # All that ask are one item, so that they are not alike to each other.
     items = np.minimum(np.arange(len(said)), len(files))
     near = alike(words, items, range(len(files), len(said)))

@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tieback.answer.upgrading import halves
+from tieback.answer.moving.upgrading import halves, word_numbers
 from tieback.core.state import State
-from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked
-from tieback.core.word_numbers import words_of
+from tieback.core.types.moving import WITH_HALVES, Anchors, Asked
 from tieback.methods import compatibility
 from tieback.methods.compatibility import compatibilities, translates
 from tieback.models.store import Store
 from tieback.operations.kinds.plan_upgrade import POLICIES
-from tieback.operations.upgrade_comparison import Comparison, compare, led_scores, translated_scores
-from tieback.operations.upgrade_measures import split, trial
-from tieback.operations.upgrade_worth import SHARES, Measured, Sides, Trial
+from tieback.operations.upgrades.comparison import Comparison, compare, led_scores, translated_scores
+from tieback.operations.upgrades.measures import split, trial
+from tieback.operations.upgrades.worth import SHARES, Measured, Sides, Trial
 from tieback.training.step_cache import StepCache
 
 from benchmarks.claims.orthogonal_alignment import encoded
@@ -84,7 +83,7 @@ class Encoded(Vectors):
             for place, one in zip(self.sample, parts, strict=True)
             for piece in one or (texts[place], texts[place])
         ]
-        self.words = np.stack([words_of(texts[place]) for place in self.sample])
+        self.words = np.stack([word_numbers(texts[place]) for place in self.sample])
         questions = [one.words for one in judged.questions]
         super().__init__(encoded(space, texts, say), encoded(space, questions, say))
         self.pieces = encoded(space, pieces, say)

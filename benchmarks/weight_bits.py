@@ -26,8 +26,8 @@ import numpy as np
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import CausalLanguageModel
-from tieback.models.decoder import READ_TOKENS, Decoder
-from tieback.models.language_model import GRAPH
+from tieback.models.language.decoder import READ_TOKENS, Decoder
+from tieback.models.language.model import GRAPH
 from tieback.models.store import Store
 
 from benchmarks.peers.llama_cpp import LlamaCpp, loaded
@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
-    from tieback.recipes.export_causal_language_model import export
-    from tieback.recipes.llama_weights import Bits
+    from tieback.recipes.export.causal_language_model import export
+    from tieback.recipes.networks.llama_weights import Bits
 
     card = next(one for one in Catalog.load().generators() if options.model in ("", one.name))
     assert isinstance(card, GeneratorCard)

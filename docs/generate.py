@@ -19,15 +19,15 @@ from recipes_page import recipes_page
 from stages_table import stages_table
 from tieback.core.types.load import Load
 from tieback.encoder import AdapterState
-from tieback.encoder.disk_cache import DiskState
-from tieback.encoder.encoding_cache import CacheState
-from tieback.index.size import IndexSize
-from tieback.serving.directory import Directory
+from tieback.encoder.cache.disk import DiskState
+from tieback.encoder.cache.encodings import CacheState
+from tieback.index.quotas import IndexSize
 from tieback.serving.mesh import Mesh
-from tieback.serving.scrape import join
-from tieback.serving.setting_groups import setting_groups
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.metrics.scrape import join
+from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
+from tieback.serving.settings.groups import setting_groups
 
 DOCS = Path(__file__).parent
 

@@ -13,7 +13,7 @@ from typing import Any
 import papers
 from tieback.core.family import SUMMARY, Family
 from tieback.methods import families
-from tieback.serving.contract import METHOD_FIELDS, MethodField
+from tieback.serving.requests.contract import METHOD_FIELDS, MethodField
 
 HEAD = "<!-- Written by scripts/docs from the code. Do not edit. -->"
 

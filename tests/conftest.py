@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 from support.local_platform import Running, served_locally
-from tieback.serving import heap
+from tieback.serving.processes.server import keep_what_is_there
 from tieback.serving.settings import Settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -24,7 +24,7 @@ def local_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
     """A whole platform in this process, with the real models."""
     store = tmp_path_factory.mktemp("platform") / "store"
     with served_locally(Settings(store=store, port=0, metrics_port=0, drain_seconds=1)) as running:
-        heap.keep_what_is_there()  # as in a process that only serves
+        keep_what_is_there()  # as in a process that only serves
         yield running
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import TiebackError
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.models.store import Store
-from tieback.recipes.binding_report.artifact import folder_of
+from tieback.serving.commands.bind_report import folder_of
 
 from benchmarks.binding import (
     captions,

@@ -11,11 +11,10 @@ from typing import Any
 from tieback.artifacts import HEADER, stored
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.models.default_binding import DefaultBinding
-from tieback.models.joint_space_artifact import JointSpaceArtifact
-from tieback.models.store import Store
+from tieback.models.joint.artifact import JointSpaceArtifact
+from tieback.models.store import DefaultBinding, Store
 from tieback.recipes.binding import BindingOptions, bind
-from tieback.recipes.binding_report.artifact import folder_of
+from tieback.serving.commands.bind_report import folder_of
 
 from benchmarks.corpus import LIBRARY
 

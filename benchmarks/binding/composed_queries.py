@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from tieback.core.types.fusion import Role
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
 from tieback_contract.fusion import FusePart
 

@@ -12,7 +12,7 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import FuseRequest
 from tieback.models.encoder_model import EncoderModel, Prepared
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
 from tieback_contract.fusion import FusePart
 from tieback_contract.limits import Limits

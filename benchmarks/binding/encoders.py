@@ -14,13 +14,13 @@ from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.methods.bridging import bridges
-from tieback.models.class_name_bridge import ClassNameBridge, load_bridges
 from tieback.models.encoder_model import EncoderModel, RawEncoding
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
+from tieback.models.joint.bridges import ClassNameBridge, load_bridges
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.bind import encode_names
-from tieback.recipes.encoding import encode
+from tieback.recipes.class_name_bridges import encode_names
+from tieback.recipes.train.encoding import encode
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from tieback.core.errors import TiebackError
 from tieback.core.types.fusion import Role, Routing
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

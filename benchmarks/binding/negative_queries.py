@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from tieback.core.types.fusion import Role
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
 
 from benchmarks.binding.data import Bools

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from tieback.joint.projecting import read
-from tieback.joint.scoring import score, similarities
+from tieback.joint.retrieval import score, similarities
 from tieback.joint.space import Joint
 from tieback.methods.projection import unit_rows
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from tieback.catalog.card import EncoderCard
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.binding import BindingOptions, Replacement, bind, replace_component
-from tieback.recipes.encoding import encode
+from tieback.recipes.train.encoding import encode
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
 
 from benchmarks.binding.encoders import Encoders

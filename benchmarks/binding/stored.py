@@ -13,7 +13,7 @@ from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.search import SearchRequest
 from tieback.encoder import Encoder
 from tieback.index import Index
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.reranker import Reranker
 from tieback.router import Router
 from tieback_contract.arrays import Array

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tieback.joint.projecting import read
 from tieback.joint.space import Joint
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
 

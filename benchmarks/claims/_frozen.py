@@ -15,7 +15,7 @@ import torch
 from tieback.catalog.catalog import Catalog
 from tieback.methods.layer_pooling import Reads
 from tieback.models.store import Store
-from tieback.recipes.layer_states import LayerStates, backbone_of, read_states, token_numbers
+from tieback.recipes.adapt.layer_states import LayerStates, backbone_of, read_states, token_numbers
 from tieback.training.loop import Plan, batch, train
 from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array

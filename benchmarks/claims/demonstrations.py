@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 from tieback.methods.context_compression import aim
-from tieback.recipes.trained import _soft_reading
-from tieback.recipes.trained._soft_reading import Bridge, Choices, FrozenReader, Reading
+from tieback.recipes.train import soft_reading
+from tieback.recipes.train.soft_reading import Bridge, Choices, FrozenReader, Reading
 from tieback.training.loop import Plan
 from tieback_contract.arrays import Array
 
@@ -78,7 +78,7 @@ def measured(seed: int) -> dict[str, float]:
     texts = [token for shown, _ in made[:ROWS] for one in shown for token in one[PATCHES:]]
     states = np.concatenate([one.vectors for one in readings[:ROWS]])
     bridge = Bridge(aim.start(states, reader.embeddings[texts].numpy()), aim.projected)
-    _soft_reading.learn_reading(
+    soft_reading.learn_reading(
         reader, bridge, readings[:ROWS], [], Choices(BATCH, teacher=0.0),
         Plan(STEPS, RATE, weight_decay=0.0, look_every=STEPS, seed=seed),
         checkpoint=None, trained_on="", progress=lambda *_: None,

@@ -29,8 +29,8 @@ from tieback.index import Index
 from tieback.methods.reranking import rerankings
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.loading import load_encoder
-from tieback.serving.assembly import open_store
 from tieback.serving.plan import Plan
+from tieback.serving.plan.assembly import open_store
 from tieback.serving.settings import Settings
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits

@@ -15,7 +15,7 @@ import numpy as np
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.routing import routings
 from tieback.methods.routing._network import scores
-from tieback.recipes.train_router import Labelled, Pairs, train_router
+from tieback.recipes.fitting.router_training import Labelled, Pairs, train_router
 from tieback_contract.arrays import Array
 
 from benchmarks.claims import claim

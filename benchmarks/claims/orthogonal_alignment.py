@@ -27,17 +27,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tieback.answer.upgrading import halves
+from tieback.answer.moving.upgrading import halves
 from tieback.catalog.catalog import Catalog
 from tieback.core.state import State
-from tieback.core.types.upgrading import Anchors
+from tieback.core.types.moving import Anchors
 from tieback.methods import compatibility
 from tieback.methods.compatibility import compatibilities, shared
 from tieback.methods.projection import unit_rows
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.operations.upgrade_measures import Parts, measured
-from tieback.recipes.encoding import encode_texts
+from tieback.operations.upgrades.measures import Parts, measured
+from tieback.recipes.train.encoding import encode_texts
 from tieback.training.step_cache import StepCache
 from torch import Tensor, nn
 from torch.nn import functional

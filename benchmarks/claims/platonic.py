@@ -29,8 +29,8 @@ from tieback.catalog.catalog import Catalog
 from tieback.methods.projection import affine, cca_affine, subspace, unit_rows
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.bind import encode_names
 from tieback.recipes.binding.participants import participants
+from tieback.recipes.class_name_bridges import encode_names
 
 from benchmarks import corpus, data_folder
 from benchmarks.claims import claim

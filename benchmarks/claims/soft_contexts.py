@@ -20,9 +20,9 @@ from tieback.catalog.catalog import Catalog
 from tieback.methods.context_compression import xrag
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.trained import _soft_reading
-from tieback.recipes.trained._claim_pairs import encoded
-from tieback.recipes.trained._soft_reading import Bridge, Choices, FrozenReader, Reading
+from tieback.recipes.reading.claim_pairs import encoded
+from tieback.recipes.train import soft_reading
+from tieback.recipes.train.soft_reading import Bridge, Choices, FrozenReader, Reading
 from tieback.training.loop import Plan
 from tieback_contract.arrays import Array
 
@@ -95,12 +95,12 @@ def measured(seed: int) -> dict[str, float]:
     with torch.no_grad():
         logits = reader.logits(whole, bridge)[0].numpy()
     taught = [replace(one, taught=row[None]) for one, row in zip(readings, logits, strict=True)]
-    targets = _soft_reading.token_means(reader.embeddings, documents[:DOCUMENTS])
+    targets = soft_reading.token_means(reader.embeddings, documents[:DOCUMENTS])
     start = Plan(START_STEPS, RATE, weight_decay=0.0, look_every=START_STEPS, seed=seed)
-    _soft_reading.learn_start(
+    soft_reading.learn_start(
         bridge, vectors[:DOCUMENTS], targets, start, size=BATCH, progress=lambda *_: None
     )
-    _soft_reading.learn_reading(
+    soft_reading.learn_reading(
         reader, bridge, taught[: each * DOCUMENTS], [], Choices(BATCH, TEACHER),
         Plan(STEPS, RATE, weight_decay=0.0, look_every=STEPS, seed=seed),
         checkpoint=None, trained_on="", progress=lambda *_: None,

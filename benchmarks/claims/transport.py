@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from tieback.methods.reranking import SUMMARY, rerankings
-from tieback.models.normalization import unit_rows
+from tieback.models.encoder_model import unit_rows
 from tieback_contract.arrays import Array
 
 from benchmarks.claims import claim

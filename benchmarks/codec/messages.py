@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from tieback.core.types.encoding import EncodeReply
 from tieback.core.types.search import SearchReply
+from tieback.serving.conversions.codec import read_timing, write_timing
 from tieback.serving.conversions.contents import read_encode_reply, write_encode_reply
 from tieback.serving.conversions.generations import read_event, write_event
-from tieback.serving.conversions.reports import read_timing, write_timing
 from tieback.serving.conversions.searches import read_search_reply, write_search_reply
-from tieback_client import reading, reading_events, reading_hits
+from tieback_client import reading_events
+from tieback_client.messages import reading, reading_hits
 from tieback_client.reports import CallInfo
 from tieback_contract.answers import Finish, FinishReason, GenerationEvent, TextDelta
 from tieback_contract.claims import Citation, NotCheckedReason, Verdict, VerdictLabel

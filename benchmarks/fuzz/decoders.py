@@ -23,10 +23,10 @@ from tieback.catalog.options import PointCloud
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.models.audio_decoding import samples_of, weight_of
-from tieback.models.image_decoding import central_square, decoded_bytes
+from tieback.models.pictures.decoding import central_square, decoded_bytes
 from tieback.models.point_cloud import PointCloudModel
-from tieback_client.clouds import cloud_of
+from tieback.models.sounds.decoding import samples_of, weight_of
+from tieback_client.values.clouds import cloud_of
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality

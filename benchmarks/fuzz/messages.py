@@ -22,11 +22,11 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from tieback.core.errors import TiebackError
 from tieback.serving import conversions
-from tieback.serving.contract import METHODS
 from tieback.serving.conversions import codec
-from tieback.serving.gate import Gate, bound
-from tieback.serving.reading import Reader
-from tieback.serving.wire import fields, read_text
+from tieback.serving.requests.contract import METHODS
+from tieback.serving.requests.limits import Gate, bound
+from tieback.serving.requests.parsing import Reader
+from tieback.serving.requests.wire import fields, read_text
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.limits import Limits
 

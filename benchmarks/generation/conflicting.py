@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tieback.core.sentences import sentences
+from tieback.core.text.sentences import sentences
 from tieback_client import Answer, AnswerStyle, Client, Grounding
 from tieback_client.evaluation import is_right
 

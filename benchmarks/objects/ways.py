@@ -11,14 +11,14 @@ from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import CausalLanguageModel, LabelRecogniser
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.models.chat_template import Message
-from tieback.models.decoder import SoftTokens
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.label_recogniser import ImageLabelsModel, label_table, scores_of_views
-from tieback.models.language_model import LanguageModel, load_language_model
+from tieback.models.language.chat_template import Message
+from tieback.models.language.decoder import SoftTokens
+from tieback.models.language.model import LanguageModel, load_language_model
 from tieback.models.loading import load_encoder, load_recogniser
 from tieback.models.store import Store
-from tieback.recipes.export_causal_language_model import read_weights
+from tieback.recipes.export.causal_language_model import read_weights
 from tieback_client import Image, Item, Section
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits

@@ -15,7 +15,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.types.encoding import Truncation
 from tieback.models.session import Session
 from tieback.models.store import Store
-from tieback.models.tokenization import TextTokenizer
+from tieback.models.text.tokenization import TextTokenizer
 
 from benchmarks.load.target import Target
 from benchmarks.peers.peer import Peer

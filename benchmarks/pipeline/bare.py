@@ -17,16 +17,16 @@ from typing import Any
 
 import faiss
 import numpy as np
-from tieback.answer.headings import headed, titles
+from tieback.answer.ingesting.headings import headed, titles
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import Role
-from tieback.index.reading import TableReader
+from tieback.index.store.reading import TableReader
 from tieback.index.words import Words, analysed_sections
 from tieback.models.encoder_model import EncoderModel, Prepared
 from tieback.models.loading import load_encoder
-from tieback.serving.assembly import open_store
 from tieback.serving.plan import Plan
+from tieback.serving.plan.assembly import open_store
 from tieback.serving.settings import Settings
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits

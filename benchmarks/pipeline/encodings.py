@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from tieback.answer.headings import headed, titles
+from tieback.answer.ingesting.headings import headed, titles
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.models.encoder_model import EncoderModel, RawEncoding

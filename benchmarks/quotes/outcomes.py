@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tieback_client import Answer, AnswerStyle, Client, Grounding
 from tieback_client.shown import Level
-from tieback_client.shown.levels import level_of
+from tieback_client.shown.marks import level_of
 
 from benchmarks.quotes.asked import Asked, Span
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from tieback.operations.upgrade_measures import MeasuredRecall
+from tieback.operations.upgrades.measures import MeasuredRecall
 from tieback_client.shown import Level
 
 from benchmarks.classification import auc, mean

@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tieback.serving.deployments import APPLICATION
-from tieback.serving.serve_config import IMPORT_PATH
+from tieback.serving.processes.deployments import APPLICATION, IMPORT_PATH
 
 from benchmarks.ports import free_port
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.core.displayed import as_displayed
-from tieback.core.passage_units import in_bytes
+from tieback.core.text.passage_units import in_bytes
+from tieback.core.text.visible import as_displayed
 from tieback.grounding.conflicts import LONGEST, MOST, NEAR
 from tieback.grounding.differences import difference
 from tieback.methods.grounding import Statement, words_of

@@ -11,10 +11,10 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from tieback.core.displayed import as_displayed
-from tieback.core.passage_units import in_bytes
-from tieback.generator import quoting
-from tieback.generator.evidence import ReadEvidence
+from tieback.core.text.passage_units import in_bytes
+from tieback.core.text.visible import as_displayed
+from tieback.generator.evidence import quotes
+from tieback.generator.evidence.passages import ReadEvidence
 from tieback.methods.answerability import Judgement
 from tieback.methods.answerability.question_alignment import alignment
 from tieback.methods.grounding import Passage
@@ -32,7 +32,7 @@ ENDS = 2000
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "_states": lambda _: True,
-    "_told_once": lambda _, places: list(places)[: quoting.MOST_QUOTES],
+    "_told_once": lambda _, places: list(places)[: quotes.MOST_QUOTES],
 }
 """Replacements of the filters that are left out."""
 
@@ -51,12 +51,12 @@ def measured(report: Report, folder: Path, networks: Networks, most: int) -> Non
     """Rows by what is left out and source: how many first quotes, and how many of all, are right."""
     every = list(asked_of(folder / "answerable" / "dev_domains.jsonl", most))
     read = [_read(one, networks) for one in every]
-    chosen = {"nothing": [quoting.best(one) for one in read]}
+    chosen = {"nothing": [quotes.best(one) for one in read]}
     for name in (*FILTERS, "all"):
         with ExitStack() as left_out:
             for one in FILTERS if name == "all" else (name,):
-                left_out.enter_context(patch.object(quoting, one, FILTERS[one]))
-            chosen[name] = [quoting.best(one) for one in read]
+                left_out.enter_context(patch.object(quotes, one, FILTERS[one]))
+            chosen[name] = [quotes.best(one) for one in read]
     report.table("quotes, one filter left out", list(_rows(every, read, chosen)))
 
 

@@ -20,8 +20,8 @@ from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.search import SearchRequest
 from tieback.index import Index
 from tieback.index.collection import OpenCollection
-from tieback.index.records import Put, Record, to_rows
-from tieback.index.store import Store
+from tieback.index.store.folder import Store
+from tieback.index.store.records import Put, Record, to_rows
 from tieback.index.validation import check_items
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits

@@ -14,9 +14,9 @@ from typing import Any
 
 import faiss as _faiss
 import numpy as np
-from tieback.index.codec_choice import vectors_of
-from tieback.index.readwrite import ReadWriteLock
+from tieback.index.memory.locking import ReadWriteLock
 from tieback.index.vectors import one_thread
+from tieback.index.vectors.codec_choice import vectors_of
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice
 

@@ -11,7 +11,7 @@ import numpy as np
 from tieback.catalog.catalog import Catalog
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.encoding import encode_texts
+from tieback.recipes.train.encoding import encode_texts
 from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
 

@@ -21,7 +21,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import ImageClassifier
 from tieback.core.types.content import Content
-from tieback.models.image_decoding import central_square
+from tieback.models.pictures.decoding import central_square
 from tieback.models.store import Store
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality

@@ -19,12 +19,12 @@ from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Overloaded
 from tieback.core.types.encoding import EncodeRequest, SplitTextsRequest
-from tieback.serving import failures
-from tieback.serving.screening import METHOD, SPACE_KEY
-from tieback.serving.server import GrpcServer
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.server import GrpcServer
+from tieback.serving.requests import failures
+from tieback.serving.requests.rejection import METHOD, SPACE_KEY
 from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2
 
 SPACE = "full"

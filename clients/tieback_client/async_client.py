@@ -9,16 +9,16 @@ from typing import Any, Self, TypeVar, cast
 import grpc
 from google.protobuf.message import Message
 
-from tieback_client.async_streams import AsyncEventStream, items_of
-from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Connection
-from tieback_client.channels import AsyncioChannels
 from tieback_client.errors import Details, InternalError, TiebackError, Unavailable
-from tieback_client.exchange import BROKEN, SendWindow
-from tieback_client.lines import Line
 from tieback_client.procedures import Methods
 from tieback_client.reports import CallInfo
-from tieback_client.rpc import ContractRpc, Procedure, Reply, StreamCall, UnaryCall
-from tieback_client.status import REQUEST_ID_KEY, readable
+from tieback_client.transport.async_streams import AsyncEventStream, items_of
+from tieback_client.transport.attempts import ALWAYS_TAKEN, Attempts, Connection
+from tieback_client.transport.channels import AsyncioChannels
+from tieback_client.transport.exchange import BROKEN, SendWindow
+from tieback_client.transport.replicas import Line
+from tieback_client.transport.rpc import ContractRpc, Procedure, Reply, StreamCall, UnaryCall
+from tieback_client.transport.status import REQUEST_ID_KEY, readable
 
 R = TypeVar("R")
 T = TypeVar("T")

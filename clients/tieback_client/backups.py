@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tieback_client.client import Client
-from tieback_client.documents import Collection
 from tieback_client.errors import FailedPrecondition
+from tieback_client.values.documents import Collection
 
 DESCRIPTION = "backup.json"
 _NAME = re.compile(r"\d{8}T\d{6}Z")

@@ -11,16 +11,16 @@ from typing import Any, Self, TypeVar, cast
 import grpc
 from google.protobuf.message import Message
 
-from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Connection
-from tieback_client.channels import BlockingChannels
 from tieback_client.errors import InternalError, TiebackError
-from tieback_client.exchange import BROKEN, SendWindow
-from tieback_client.lines import Line
-from tieback_client.paging import Pages
 from tieback_client.procedures import Methods
 from tieback_client.reports import CallInfo
-from tieback_client.rpc import ContractRpc, Procedure, Reply, StreamCall, UnaryCall
-from tieback_client.streams import EventStream
+from tieback_client.transport.attempts import ALWAYS_TAKEN, Attempts, Connection
+from tieback_client.transport.channels import BlockingChannels
+from tieback_client.transport.exchange import BROKEN, SendWindow
+from tieback_client.transport.paging import Pages
+from tieback_client.transport.replicas import Line
+from tieback_client.transport.rpc import ContractRpc, Procedure, Reply, StreamCall, UnaryCall
+from tieback_client.transport.streams import EventStream
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -21,7 +21,8 @@
     └── InternalError          a fault of the server
 
 What is wrong on this side (an unreadable file, a lone surrogate, a message over the server's limit) raises
-`InvalidArgument` before anything is sent. `tieback_client.status` makes these from what a server sends.
+`InvalidArgument` before anything is sent. `tieback_client.transport.status` makes these from what a server
+sends.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ import numpy as np
 from tieback_contract.answers import TextDelta
 
 from tieback_client.errors import InvalidArgument, TiebackError
-from tieback_client.events import AnswerEvent, RetrievalEvent
 from tieback_client.reports import CallInfo
+from tieback_client.values.events import AnswerEvent, RetrievalEvent
 
 _KINDS: Mapping[type, str] = {RetrievalEvent: "retrieval", TextDelta: "text"}
 

@@ -1,6 +1,5 @@
 """The names of the package, as `tieback_client` shows them: what a user imports."""
 
-from tieback_contract.alignment import AlignedPair, Alignment, Reranked
 from tieback_contract.answers import (
     Abstention,
     AbstentionReason,
@@ -33,20 +32,36 @@ from tieback_contract.claims import (
     VerdictLabel,
 )
 from tieback_contract.collections import Moving, Snapshot, Source
-from tieback_contract.conversation import ChatMessage, ChatRole
-from tieback_contract.demonstrations import Demonstration, StoredDemonstration
 from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Label, Reduction, Truncated
 from tieback_contract.fusion import Fused, FusePart, IgnoredDimensions, RoutingExplanation
-from tieback_contract.generation import Evidence, Grounding, SamplingParameters
-from tieback_contract.heads import Head
-from tieback_contract.hits import FoundPiece, Hit, Mixture, RetrievedHit, SameText, SignalShare, StageScore
+from tieback_contract.generation import (
+    ChatMessage,
+    ChatRole,
+    Demonstration,
+    Evidence,
+    Grounding,
+    SamplingParameters,
+    StoredDemonstration,
+)
+from tieback_contract.heads import Head, Prediction
+from tieback_contract.hits import (
+    AlignedPair,
+    Alignment,
+    FoundPiece,
+    Hit,
+    Mixture,
+    Reranked,
+    RetrievedHit,
+    SameText,
+    SignalShare,
+    StageScore,
+)
 from tieback_contract.limits import Limits
 from tieback_contract.locators import Locator, LocatorKind, Locators
 from tieback_contract.metadata import INDEXED_FROM
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.operations import OperationState
-from tieback_contract.predictions import Prediction
 from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 from tieback_contract.reports import Cost, Dropped, DroppedSection, Stage, Timing
 from tieback_contract.server import Endpoint, ServiceState
@@ -54,15 +69,7 @@ from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 
 from tieback_client.async_client import AsyncClient
-from tieback_client.async_operation import AsyncOperation
-from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
-from tieback_client.catalog import Drift, Health, Method, Model, ServerInfo, Space
-from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
-from tieback_client.content import Audio, Features, Image, Points, Text, TokenIds
-from tieback_client.documents import Collection, Item, Section
-from tieback_client.encodings import Encodings
-from tieback_client.endpoints import Endpoints
 from tieback_client.errors import (
     AlreadyExists,
     Cancelled,
@@ -85,20 +92,28 @@ from tieback_client.errors import (
     Unavailable,
     Unimplemented,
 )
-from tieback_client.events import Answer, CheckedText, RetrievalEvent
-from tieback_client.heads import Predictions
-from tieback_client.moves import UpgradeResult
-from tieback_client.operation import Operation
-from tieback_client.operations import OperationStatus
-from tieback_client.options import Hedging, Options, Retry, client_version
 from tieback_client.procedures.encoding import Candidate
 from tieback_client.reports import CallInfo
-from tieback_client.reranking import RerankFailure, RerankResult
-from tieback_client.results import FusedBatch, RetrievalResult, SearchResult
-from tieback_client.streams import EncodingStream, EventStream, Writes
-from tieback_client.text_pieces import TextPiece
-from tieback_client.token_vectors import TokenVectorsLike
-from tieback_client.upgrades import (
+from tieback_client.transport.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
+from tieback_client.transport.operation import AsyncOperation, Operation
+from tieback_client.transport.options import Hedging, Options, Retry, client_version
+from tieback_client.transport.replicas import Endpoints
+from tieback_client.transport.streams import EncodingStream, EventStream, Writes
+from tieback_client.values.catalog import Drift, Health, Method, Model, ServerInfo, Space
+from tieback_client.values.content import Audio, Features, Image, Points, Text, TokenIds
+from tieback_client.values.documents import Collection, Item, Section, TokenVectorsLike
+from tieback_client.values.encodings import Encodings, TextPiece
+from tieback_client.values.events import Answer, Check, Checked, CheckedText, Checks, RetrievalEvent
+from tieback_client.values.heads import Predictions
+from tieback_client.values.operations import OperationStatus
+from tieback_client.values.results import (
+    FusedBatch,
+    RerankFailure,
+    RerankResult,
+    RetrievalResult,
+    SearchResult,
+)
+from tieback_client.values.upgrades import (
     CompatibilityCell,
     CompatibilityMatrix,
     JudgedQuery,
@@ -108,12 +123,13 @@ from tieback_client.upgrades import (
     UpgradeAdvice,
     UpgradePlan,
     UpgradePoint,
+    UpgradeResult,
     UpgradeWorth,
 )
-from tieback_client.writes import Acknowledgement, ReindexResult, WriteReport, WriteResult
+from tieback_client.values.writes import Acknowledgement, ReindexResult, WriteReport, WriteResult
 
 __version__ = client_version()
-from tieback_client.tenants import Access, Quota, Usage
+from tieback_client.values.catalog import Access, Quota, Usage
 
 __all__ = [
     "INDEXED_FROM",

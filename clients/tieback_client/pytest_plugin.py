@@ -100,7 +100,7 @@ class AssertGrounded:
         """
         __tracebackhide__ = True
         from tieback_client.errors import Unavailable
-        from tieback_client.shown.shortfall import shortfall
+        from tieback_client.shown.checked import shortfall
 
         chosen = dict(self._options) | options
         if evidence:  # passages that are given are asked before the marker's collection

@@ -9,10 +9,10 @@ from tieback.v1 import evidence_pb2, generator_pb2
 from tieback_contract.answers import GenerationEvent
 from tieback_contract.claims import Citation, Claim, Conflict, Verdict
 
-from tieback_client.codec import CODEC
-from tieback_client.events import AnswerEvent, RetrievalEvent
-from tieback_client.reading_hits import retrieval
+from tieback_client.messages.reading_hits import retrieval
 from tieback_client.reports import CallInfo
+from tieback_client.transport.codec import CODEC
+from tieback_client.values.events import AnswerEvent, RetrievalEvent
 
 claim = CODEC.reader(Claim, evidence_pb2.Claim.DESCRIPTOR)
 citation = CODEC.reader(Citation, evidence_pb2.Citation.DESCRIPTOR)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from tieback_contract.claims import Citation, Claim, Conflict, Repaired, Verdict
 from tieback_contract.reports import Timing
-from tieback_contract.wire import read_as
+from tieback_contract.shapes import read_as
 
 
 class AnswerStyle(enum.StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tieback_contract.arrays import Box, Span, TimeRange
-from tieback_contract.wire import read_as, wire
+from tieback_contract.shapes import read_as, wire
 
 
 class VerdictLabel(enum.StrEnum):

@@ -36,8 +36,7 @@ from tieback_contract.codec_runtime import (
     parts,
 )
 from tieback_contract.field_path import at
-from tieback_contract.shapes import FieldShape, members, part_name, shapes
-from tieback_contract.wire import ABSENT
+from tieback_contract.shapes import ABSENT, FieldShape, members, part_name, shapes
 
 T = TypeVar("T")
 M = TypeVar("M")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tieback_contract.shapes import wire
 from tieback_contract.vectors import SpaceRef
-from tieback_contract.wire import wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tieback_contract import parameters, tensors
+from tieback_contract import method_choice, tensors
 from tieback_contract.answers import AnswerAction
 from tieback_contract.codec import MessageCodec
 from tieback_contract.encodings import Truncated
@@ -24,8 +24,8 @@ def with_converters(codec: MessageCodec) -> MessageCodec:
     codec.converter("tieback.v1.TextSpan", tensors.read_span, tensors.fill_span)
     codec.converter("tieback.v1.Box", tensors.read_box, tensors.fill_box)
     codec.converter("tieback.v1.TimeRange", tensors.read_time, tensors.fill_time)
-    codec.converter("tieback.v1.Method", parameters.read_method, parameters.fill_method)
-    codec.converter("google.protobuf.Struct", parameters.read_parameters, parameters.fill_parameters)
+    codec.converter("tieback.v1.Method", method_choice.read_method, method_choice.fill_method)
+    codec.converter("google.protobuf.Struct", method_choice.read_parameters, method_choice.fill_parameters)
     codec.converter("google.protobuf.Timestamp", read_moment, fill_moment)
     codec.list_converter("tieback.v1.SpaceWeight", tensors.read_weights, tensors.fill_weights)
     codec.list_converter("tieback.v1.Truncated", read_truncated, _fill_truncated)

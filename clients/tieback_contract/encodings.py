@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieback_contract.modality import Modality
+from tieback_contract.shapes import wire
 from tieback_contract.vectors import MultiVector, SpaceRef, SparseVector, Vector
-from tieback_contract.wire import wire
 
 
 class EncodingSource(enum.StrEnum):

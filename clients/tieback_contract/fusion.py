@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from tieback_contract.encodings import Encoding, Label
 from tieback_contract.modality import Modality
+from tieback_contract.shapes import wire
 from tieback_contract.vectors import MultiVector, Vector
-from tieback_contract.wire import wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from tieback_contract.answers import Repair
@@ -12,10 +13,57 @@ from tieback_contract.arrays import Box
 from tieback_contract.method_choice import MethodChoice, MethodLike
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
-from tieback_contract.wire import wire
+from tieback_contract.shapes import wire
 
 PLAIN_DECODING = MethodChoice("plain")
 """The strategy where none is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A question that is answered, with what it is answered from."""
+
+    id: str
+    """Names it: 1 to 63 lower-case letters, digits and hyphens, a letter first."""
+    passage: str
+    """Source of the answer: a text, or the words of a picture. It is read once, and stands in no prompt."""
+    question: str
+    """The question."""
+    answer: str
+    """Its answer, as answers are to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDemonstration:
+    """A demonstration that is kept."""
+
+    demonstration: Demonstration
+    """What was put."""
+    tokens: int
+    """Its virtual tokens: as many as its question and answer have."""
+    passage_tokens: int
+    """The tokens of its passage, which no prompt has."""
+    created: datetime | None = field(default=None, metadata=wire("create_time"))
+    """When it was put."""
+
+
+class ChatRole(enum.StrEnum):
+    """Whose a message is."""
+
+    USER = "user"
+    """Of whoever asks."""
+    ASSISTANT = "assistant"
+    """An earlier answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """An earlier message of a conversation."""
+
+    role: ChatRole
+    """Whose it is."""
+    text: str
+    """The text that was said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tieback_contract.encodings import Label
+from tieback_contract.shapes import wire
 from tieback_contract.vectors import SpaceRef
-from tieback_contract.wire import wire
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Classes of a content."""
+
+    labels: Sequence[Label]
+    """The likeliest classes, best first."""
+    memory_share: float | None = None
+    """Weight of the memory beside what was learned, 0 to 1; None for a method without a memory."""
+
+    @property
+    def label(self) -> str:
+        """The name of the likeliest class."""
+        return self.labels[0].name
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from tieback_contract.alignment import Alignment
-from tieback_contract.arrays import Box, Span
+from tieback_contract.arrays import Array, Box, Span
+from tieback_contract.locators import Locator
 from tieback_contract.metadata import Metadata
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
+from tieback_contract.shapes import ABSENT, wire
 from tieback_contract.vectors import MultiVector, Vector
-from tieback_contract.wire import ABSENT, wire
 
 
 class ReadIn(enum.StrEnum):
@@ -163,6 +163,46 @@ class SignalShare:
     """Its value."""
     contribution: float
     """Part that it adds to the hit's score, or takes away."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedPair:
+    """Two matching parts of the query and the candidate."""
+
+    query: Locator
+    """The part of the query."""
+    candidate: Locator
+    """The part of the candidate."""
+    similarity: float
+    """Their cosine similarity."""
+    weight: float
+    """Weight of the pair in the score."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """Alignment of a query and a candidate, which explains its score."""
+
+    pairs: Sequence[AlignedPair]
+    """The strongest pairs, best first."""
+    plan: Array | None = None
+    """For optimal transport: the whole plan, `[query rows, candidate rows]`, summing to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """A candidate with its new place."""
+
+    id: str
+    """The candidate's id."""
+    score: float
+    """What the results are ordered by, higher is better."""
+    rerank_score: float
+    """The reranking method's own score."""
+    first_rank: int
+    """Its place in the first ranking, from 0."""
+    alignment: Alignment | None = None
+    """Why, where asked for."""
 
 
 @dataclass(frozen=True, slots=True)

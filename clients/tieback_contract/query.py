@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args, get_or
 
 from tieback_contract.method_choice import MethodChoice, MethodLike
 from tieback_contract.modality import Modality
-from tieback_contract.wire import wire
+from tieback_contract.shapes import wire
 
 
 class Granularity(enum.StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tieback_contract.wire import wire
+from tieback_contract.shapes import wire
 
 
 class DroppedSection(NamedTuple):

@@ -6,7 +6,7 @@ that wait and the rate at which this replica has been getting through them.
 
 A full queue is no tenant's alone: one that has less waiting than an equal share of the limit is let in all
 the same, up to that share. So who fills the queue is refused, and who comes by now and then is not.
-Work in bulk (`tieback.core.bulk`) fills `BULK_SHARE` of the limit at most: the rest is for calls that
+Work in bulk (`tieback.core.call`) fills `BULK_SHARE` of the limit at most: the rest is for calls that
 somebody waits for.
 
     with admission.admit(tokens, items=len(texts)) as ticket:   # Overloaded, InvalidInput
@@ -26,7 +26,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, TypeVar
 
-from tieback.core.bulk import IN_BULK
+from tieback.core.call import IN_BULK
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.tenant import TENANT

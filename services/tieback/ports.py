@@ -14,8 +14,7 @@ from typing import Protocol
 
 from tieback_contract.answers import GenerationEvent
 from tieback_contract.collections import Source
-from tieback_contract.demonstrations import Demonstration, StoredDemonstration
-from tieback_contract.generation import Grounding, SamplingParameters
+from tieback_contract.generation import Demonstration, Grounding, SamplingParameters, StoredDemonstration
 from tieback_contract.heads import Head
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -28,15 +27,12 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import TenantUsage
 from tieback.core.types.collection import IndexedItem, StoredCollection, UpsertReply
-from tieback.core.types.content import Content, Item
-from tieback.core.types.demonstrations import PutReply
+from tieback.core.types.content import Content, Item, RecogniseReply, RecogniseRequest
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
 from tieback.core.types.fusion import FuseReply, FuseRequest, Routing
-from tieback.core.types.generation import GenerateRequest
-from tieback.core.types.grounding import CheckGroundingRequest, CheckReply
+from tieback.core.types.generation import CheckGroundingRequest, CheckReply, GenerateRequest, PutReply
 from tieback.core.types.heads import PredictReply, PredictRequest
 from tieback.core.types.ingestion import IngestReply, LongTexts
-from tieback.core.types.recognition import RecogniseReply, RecogniseRequest
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.core.types.retrieval import AnswerEvent, AnswerRequest, RetrieveReply, RetrieveRequest

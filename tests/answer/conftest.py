@@ -18,7 +18,7 @@ from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
 from tieback.index import Index
-from tieback.models.class_name_bridge import ClassNameBridge
+from tieback.models.joint.bridges import ClassNameBridge
 from tieback.models.learned.ranker import TrainedRanker, shipped
 from tieback.reranker import Reranker
 from tieback.router import Component, Router

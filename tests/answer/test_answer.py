@@ -12,7 +12,7 @@ from tieback.core.errors import DeadlineExceeded, InvalidInput, Unsupported
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion, TextDelta
-from tieback_contract.conversation import ChatMessage, ChatRole
+from tieback_contract.generation import ChatMessage, ChatRole
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import QueryOptions

@@ -7,13 +7,12 @@ from answer.conftest import Platform
 from support.explained import stages_of
 from support.queries import words
 from support.requests import answered, retrieval
-from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.evidence import evidence_of
+from tieback.answer.stages.order import ranked_documents, sections_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
-from tieback_contract.alignment import Reranked
-from tieback_contract.hits import Hit
+from tieback_contract.hits import Hit, Reranked
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity

@@ -7,7 +7,7 @@ from support.each import each
 from support.present import present
 from support.queries import words
 from support.requests import retrieval
-from tieback.answer.headings import LONGEST_HEADING, headed, titles_of
+from tieback.answer.ingesting.headings import LONGEST_HEADING, headed, titles_of
 from tieback.core.types.content import Content, Item, Section
 from tieback_contract.hits import RetrievedHit
 from tieback_contract.modality import Modality

@@ -9,11 +9,11 @@ from support.growth import growth
 from support.present import present
 from support.queries import words
 from support.requests import retrieval
-from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
-from tieback.answer.encoding import JointInputs, SpaceEncoders
-from tieback.answer.ingestion import Ingestion
-from tieback.answer.recognition import Recognition
-from tieback.answer.splitting import Splitting
+from tieback.answer.ingesting.items import Ingestion
+from tieback.answer.ingesting.recognition import Recognition
+from tieback.answer.ingesting.splitting import Splitting
+from tieback.answer.spaces.collections import CollectionSpace, CollectionSpaces
+from tieback.answer.spaces.encoding import JointInputs, SpaceEncoders
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
 from tieback.core.types.collection import IndexedItem, UpsertReply

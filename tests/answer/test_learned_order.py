@@ -7,11 +7,11 @@ import pytest
 from answer.conftest import Platform
 from support.queries import photo, words
 from support.requests import retrieval
-from tieback.answer.learned_order import learned_order
+from tieback.answer.stages.rank import learned_order
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.retrieval import RetrieveRequest
-from tieback.core.types.signals import NAMES
+from tieback.core.types.search import NAMES
 from tieback.models.learned.ranker import TrainedRanker
 from tieback_contract.hits import Hit
 from tieback_contract.method_choice import MethodChoice

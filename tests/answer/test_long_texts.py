@@ -10,12 +10,12 @@ from answer.conftest import Platform
 from support.present import present
 from support.queries import words
 from support.requests import answered, retrieval
-from tieback.answer import drafts
-from tieback.answer.splitting import Splitting
+from tieback.answer.ingesting import drafts
+from tieback.answer.ingesting.splitting import Splitting
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
-from tieback.core.pieces import pieces
+from tieback.core.text.pieces import pieces
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import SplitPiece, SplitReply, SplitTextsRequest
 from tieback.core.types.ingestion import IngestResult

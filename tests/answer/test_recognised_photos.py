@@ -16,8 +16,7 @@ from tieback.answer.evidence import evidence_of
 from tieback.core.call import Call
 from tieback.core.errors import InvalidInput
 from tieback.core.recognised import region_of
-from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.recognition import RecogniseReply, RecogniseRequest
+from tieback.core.types.content import Content, Item, RecogniseReply, RecogniseRequest, Section
 from tieback.recogniser import Recogniser
 from tieback_contract.hits import RetrievedHit
 from tieback_contract.modality import Modality

@@ -26,7 +26,7 @@ from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.projection import fit
 from tieback.models.encoder_model import Prepared, RawEncoding
-from tieback.models.joint_space_artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
+from tieback.models.joint.artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
 from tieback.reranker import Reranker
 from tieback.router import Router
 from tieback_contract.method_choice import MethodChoice

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tieback.artifacts import HEADER, FileSet, Kind, described, faults
-from tieback.artifacts.kind import signed
+from tieback.artifacts.artifact import signed
 from tieback.core.errors import AlteredArtifact, ArtifactError, MissingArtifact, OtherKind, OtherSchema
 
 GRAPHS = Kind("graphs", "graph folder", 2, "export it again")

@@ -13,7 +13,7 @@ from PIL import Image
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.methods.projection import fit
-from tieback.models.joint_space_artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
+from tieback.models.joint.artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
 from tieback.models.store import Store
 from tieback_contract.modality import Modality
 

@@ -13,7 +13,7 @@ import torch
 from support.bag_of_words import BagOfWords, card
 from support.present import present
 from tieback.methods.projection import unit_rows
-from tieback.recipes.layer_states import LayerStates
+from tieback.recipes.adapt.layer_states import LayerStates
 from tieback.training.loop import Plan
 
 from benchmarks import claims

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.small_language_model import build
-from tieback.models.decoder import Decoder
+from tieback.models.language.decoder import Decoder
 from tieback.models.store import Store
-from tieback.recipes.language_model_drift import torch_model
-from tieback.recipes.llama_files import read_transformers
-from tieback.recipes.llama_graph import write_graph
-from tieback.recipes.llama_weights import recoded
+from tieback.recipes.networks.llama_drift import torch_model
+from tieback.recipes.networks.llama_files import read_transformers
+from tieback.recipes.networks.llama_graph import write_graph
+from tieback.recipes.networks.llama_weights import recoded
 
 from benchmarks.generation_parity import by_graph, by_torch
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from support import small_language_model
 from support.present import present
-from tieback.generator.prompting import plain_request
+from tieback.generator.writing.prompting import plain_request
 from tieback.methods.decoding import PLAIN, Stream, amateur
-from tieback.models.language_model import LanguageModel, load_language_model
+from tieback.models.language.model import LanguageModel, load_language_model
 from tieback.models.store import Store
 
 from benchmarks.__main__ import main

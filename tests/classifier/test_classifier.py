@@ -12,8 +12,7 @@ import pytest
 from support.acting import begun
 from tieback.artifacts import Artifact
 from tieback.classifier import Classifier, service
-from tieback.classifier.records import head_of
-from tieback.classifier.store import HEAD, KEPT, HeadKey, HeadStore
+from tieback.classifier.store import HEAD, KEPT, HeadKey, HeadStore, head_of
 from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import (
@@ -30,11 +29,10 @@ from tieback.core.types.content import Content
 from tieback.core.types.heads import NO_METHOD, Example, HeadRequest, PredictRequest
 from tieback.core.types.operation import Json
 from tieback_contract.arrays import Array
-from tieback_contract.heads import Head
+from tieback_contract.heads import Head, Prediction
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
-from tieback_contract.predictions import Prediction
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tieback.v1 import answer_pb2, content_pb2
-from tieback_client.exchange import BATCH_SECTIONS, BATCH_TEXT_BYTES, Exchange, SendWindow
-from tieback_client.rpc import RPCS
+from tieback_client.transport.exchange import BATCH_SECTIONS, BATCH_TEXT_BYTES, Exchange, SendWindow
+from tieback_client.transport.rpc import RPCS
 
 
 def window_of_items() -> SendWindow[None]:

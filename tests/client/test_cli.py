@@ -18,7 +18,7 @@ from support.each import each
 from support.present import present
 from support.terminal import in_a_terminal
 from tieback_client import Client
-from tieback_client.cli import app, connection, leading_options
+from tieback_client.cli import app, connection
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,8 @@ def test_the_options_that_may_stand_before_a_command_are_those_that_all_share() 
     options = {one.name: one for one in command.params if isinstance(one, click.Option)}
     shared = [options[name] for name in connection.SHARED]
 
-    assert {one.opts[0] for one in shared if one.is_flag} == leading_options.FLAGS
-    assert {one.opts[0] for one in shared if not one.is_flag} == leading_options.WITH_VALUE
+    assert {one.opts[0] for one in shared if one.is_flag} == app.FLAGS
+    assert {one.opts[0] for one in shared if not one.is_flag} == app.WITH_VALUE
 
 
 def test_the_list_of_commands_cuts_no_description_short() -> None:

@@ -29,8 +29,8 @@ from tieback_client import (
     Verdict,
     VerdictLabel,
 )
-from tieback_client.cli.ask import ending, without_strategy
-from tieback_client.cli.showing import answered, listed
+from tieback_client.cli.query.ask import ending, without_strategy
+from tieback_client.cli.query.showing import answered, listed
 from tieback_client.shown import LEVELS, Level
 from tieback_contract.query import NO_OPTIONS
 

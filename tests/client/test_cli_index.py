@@ -12,7 +12,7 @@ from support.canned.describing import MESSAGE_BYTES
 from support.command_line import Run, documents
 from support.present import present
 from tieback_client import Client, SpaceRef
-from tieback_client.writing_items import sections
+from tieback_client.messages.writing_items import sections
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.token_vectors import TokenVectors
 

@@ -20,9 +20,9 @@ from tieback_client import (
     SameText,
     Timing,
 )
-from tieback_client.cli.search import hit, snippet
-from tieback_client.places import cited_uri, place_of
+from tieback_client.cli.query.search import hit, snippet
 from tieback_client.shown.excerpts import SNIPPET
+from tieback_client.shown.places import cited_uri, place_of
 from tieback_contract.query import NO_OPTIONS
 
 QUOTED = Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE)

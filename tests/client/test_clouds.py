@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback_client import InvalidArgument, Points
-from tieback_client.clouds import cloud_of
-from tieback_client.content import content_of, modality_of_path
+from tieback_client.values.clouds import cloud_of
+from tieback_client.values.content import content_of, modality_of_path
 from tieback_contract.modality import Modality
 
 CLOUD = np.array([[0, 0, 0], [1, 0.5, -2], [3, 4, 5]], np.float32)

@@ -18,7 +18,7 @@ from tieback_contract.field_path import at
 from tieback_contract.hits import Hit, StageScore
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Stage, Timing
-from tieback_contract.wire import wire
+from tieback_contract.shapes import wire
 
 
 def refusing(kind: type[enum.Enum], number: int) -> object:

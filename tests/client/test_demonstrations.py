@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.command_line import Run
 from tieback_client import AsyncClient, Client, Demonstration, Grounding, InvalidArgument, NotFound, Repair
-from tieback_client.writing_generation import grounding
+from tieback_client.messages.writing_generation import grounding
 
 OWLS = Demonstration("owls", "Owls fly at night.", "When do owls fly?", "At night.")
 

@@ -15,10 +15,8 @@ from support.canned.log import Log
 from support.canned.serving import serve
 from tieback.v1 import answer_pb2, encoder_pb2, encoder_pb2_grpc, index_pb2
 from tieback_client import AsyncClient, Client, Item, Retry, Unavailable
-from tieback_client.endpoints import Endpoints
-from tieback_client.lines import LineReplica
-from tieback_client.replicas import Replicas, service_of
-from tieback_client.rpc import RPCS
+from tieback_client.transport.replicas import Endpoints, LineReplica, Replicas, service_of
+from tieback_client.transport.rpc import RPCS
 from tieback_contract.server import Endpoint
 
 NOWHERE = "localhost:1"

@@ -30,7 +30,7 @@ from tieback_client import (
     Text,
     Vector,
 )
-from tieback_client.content import content_of
+from tieback_client.values.content import content_of
 
 SPACE = SpaceRef("tiny", "r1", "f1")
 TEXTS = ["a", "bb", "cccc"]

@@ -12,7 +12,7 @@ from support.canned import failing
 from support.canned.failing import retry_after, status
 from support.each import each
 from tieback.core import errors as server_errors
-from tieback.serving import failures
+from tieback.serving.requests import failures
 from tieback_client import (
     AsyncClient,
     Client,
@@ -33,7 +33,7 @@ from tieback_client import (
     Unimplemented,
 )
 from tieback_client.jsonable import jsonable
-from tieback_client.status import BY_CODE, from_status
+from tieback_client.transport.status import BY_CODE, from_status
 
 
 def test_something_unknown_is_not_found_and_the_choices_are_named(client: Client) -> None:

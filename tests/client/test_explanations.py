@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tieback_client import AlignedPair, Alignment, Hit, Locator, LocatorKind, Modality, RetrievedHit
-from tieback_client.cli.search import hit
+from tieback_client.cli.query.search import hit
 
 UPPER_LEFT = Locator(LocatorKind.BOX, (0.0, 0.0, 0.5, 0.5))
 CENTRE = Locator(LocatorKind.BOX, (0.25, 0.25, 0.5, 0.5))

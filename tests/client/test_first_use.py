@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from support.each import each
 from tieback_client import Client, InvalidArgument, Item, Unavailable
 from tieback_client.cli import app
-from tieback_client.cli.index_run import Run
-from tieback_client.cli.search import hit, without_relevance
+from tieback_client.cli.index.run import Run
+from tieback_client.cli.query.search import hit, without_relevance
 
 Command = Callable[..., Result]
 

@@ -10,9 +10,9 @@ from tieback_client import (
     Client,
     Hedging,
 )
-from tieback_client.attempts import CallSession
-from tieback_client.options import Options
-from tieback_client.rpc import RPCS
+from tieback_client.transport.attempts import CallSession
+from tieback_client.transport.options import Options
+from tieback_client.transport.rpc import RPCS
 
 
 def test_a_slow_read_is_asked_twice_where_hedging_is_on(served: Any) -> None:

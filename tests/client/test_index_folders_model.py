@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from support.small_library import small_library
 from tieback_client import Client
 from tieback_client.cli import app
-from tieback_client.writing_items import sections
+from tieback_client.messages.writing_items import sections
 
 FOLDERS = ["docs", "a/docs", "b/docs", "a", "a/docs/old", "b/docs/docs", "a-docs"]
 FILES = ["x.txt", "y.txt", "z.md"]

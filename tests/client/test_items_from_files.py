@@ -11,8 +11,8 @@ from PIL import Image as Picture
 from support.each import each
 from support.present import present
 from tieback_client import Audio, Image, InvalidArgument, Item, Points, Section
-from tieback_client.long_texts import LONGEST
-from tieback_client.writing_items import sections
+from tieback_client.messages.writing_items import sections
+from tieback_client.values.documents import LONGEST
 
 
 def test_a_short_text_is_one_section_with_its_place_in_itself() -> None:

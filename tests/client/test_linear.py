@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.adversarial import seconds
-from tieback_client.cli.search import snippet
+from tieback_client.cli.query.search import snippet
 
 
 def test_a_snippet_of_a_long_text_that_is_one_word_over_and_over_is_found_at_once() -> None:

@@ -24,7 +24,7 @@ from tieback_client import (
     UpgradePlan,
 )
 from tieback_client.cli import app
-from tieback_client.cli.following import duration
+from tieback_client.cli.collections.following import duration
 
 
 def run(served: Any, *words: str) -> Result:

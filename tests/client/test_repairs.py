@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.each import each
 from tieback_client import Answer, Repaired, VerdictLabel
-from tieback_client.cli.showing import repaired
+from tieback_client.cli.query.showing import repaired
 
 NO = VerdictLabel.UNSUPPORTED
 

@@ -22,12 +22,12 @@ from tieback_client import (
     TiebackError,
     Unavailable,
     VerdictLabel,
-    attempts,
 )
-from tieback_client.attempts import Attempts, CallSession
 from tieback_client.errors import Details
-from tieback_client.options import Options
-from tieback_client.rpc import RPCS, rpc_of
+from tieback_client.transport import attempts
+from tieback_client.transport.attempts import Attempts, CallSession
+from tieback_client.transport.options import Options
+from tieback_client.transport.rpc import RPCS, rpc_of
 
 DOWN = 1.5
 

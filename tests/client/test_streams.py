@@ -35,7 +35,7 @@ from tieback_client import (
     Verdict,
     VerdictLabel,
 )
-from tieback_client.writing_items import sections
+from tieback_client.messages.writing_items import sections
 
 SPACE = SpaceRef("tiny", "r1", "f1")
 

@@ -15,7 +15,7 @@ from support.present import present
 from tieback.v1 import catalog_pb2
 from tieback_client import AsyncClient, Client, Limits, TiebackError, errors
 from tieback_client.procedures import Methods
-from tieback_client.rpc import RPCS
+from tieback_client.transport.rpc import RPCS
 
 PACKAGE: Any = tieback_client  # its names are found when they are asked for
 PUBLIC: list[str] = PACKAGE.__all__

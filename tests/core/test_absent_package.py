@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from tieback.core.absent_package import without
+from tieback.core.imports import without
 
 
 def test_a_package_is_not_found_inside_and_is_found_after(
@@ -26,7 +26,7 @@ def test_a_package_is_not_found_inside_and_is_found_after(
     del sys.modules["a_package_of_this_test"]
 
 
-@pytest.mark.parametrize("module", ["tieback.index", "tieback.serving.lean_serve"])
+@pytest.mark.parametrize("module", ["tieback.index", "tieback.serving.processes.lean_serve"])
 def test_neither_the_index_nor_ray_serve_loads_pandas(module: str) -> None:
     program = f"import sys, {module}; sys.exit('pandas' in sys.modules)"
 
@@ -35,7 +35,8 @@ def test_neither_the_index_nor_ray_serve_loads_pandas(module: str) -> None:
 
 def test_a_process_that_encodes_nothing_loads_no_models() -> None:
     program = (
-        "import sys, tieback.serving.lean_serve, tieback.serving.replica, tieback.serving.gateway;"
+        "import sys, tieback.serving.processes.lean_serve, tieback.serving.processes.replica;"
+        "import tieback.serving.processes.gateway;"
         "sys.exit(str({'onnxruntime', 'faiss', 'lancedb', 'pandas'} & set(sys.modules)))"
     )
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from tieback.core.deferred_package import defer
+from tieback.core.imports import defer
 
 NAME = "a_slow_package_of_this_test"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.each import each
-from tieback.core.displayed import as_displayed
+from tieback.core.text.visible import as_displayed
 
 SENTENCE = "The harbour of Alder was opened in 1250."
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from tieback.core.follow_up import names, standalone
-from tieback_contract.conversation import ChatMessage, ChatRole
+from tieback.core.text.questions import names, standalone
+from tieback_contract.generation import ChatMessage, ChatRole
 
 
 def talk(*texts: str) -> list[ChatMessage]:

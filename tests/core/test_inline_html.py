@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.each import each
-from tieback.core.inline_html import untagged
+from tieback.core.text.visible import untagged
 
 
 @each(

@@ -8,7 +8,7 @@ from functools import cached_property
 from support.each import each
 from tieback.core.language import Sentence, language
 from tieback.core.language.data import languages
-from tieback.core.terms import languages as stemmed
+from tieback.core.text.terms import languages as stemmed
 
 
 @each(

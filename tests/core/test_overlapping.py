@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
-from tieback.core.overlapping import Before, overlapped
+from tieback.core.together import Before, overlapped
 
 
 async def asked(*numbers: int) -> AsyncIterator[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.each import each
-from tieback.core.passage_units import units
+from tieback.core.text.passage_units import units
 
 RELEASE = """The release profile is for releases.
 

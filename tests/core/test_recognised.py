@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tieback.core.recognised import joined, moved, region_of, time_of, within
-from tieback.core.sentences import sentences
+from tieback.core.text.sentences import sentences
 from tieback_contract.locators import Locator, LocatorKind
 
 ABOVE, LEFT, RIGHT = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import resources
 
 from tieback import core
-from tieback.core.sentences import abbreviations, sentences
-from tieback.core.terms import languages
-from tieback.grounding.claims import ClaimFinder
+from tieback.core.text.sentences import abbreviations, sentences
+from tieback.core.text.terms import languages
+from tieback.grounding.claim_check import ClaimFinder
 
 ONE = {
     "german": [
@@ -98,7 +98,7 @@ def test_dots_before_a_word_in_lower_case_end_nothing() -> None:
 
 
 def test_every_language_with_function_words_has_abbreviations() -> None:
-    folder = resources.files(core) / "abbreviations"
+    folder = resources.files(core) / "text" / "abbreviations"
     named = {one.name.removesuffix(".txt") for one in folder.iterdir() if one.name.endswith(".txt")}
 
     assert named == set(languages())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieback.core.table_rows import rows
+from tieback.core.text.table_rows import rows
 
 TABLE = """| Variable | Default | Meaning |
 |:---|---:|---|

@@ -18,15 +18,15 @@ from support.deployment import ROOT, Overlay, alerts, dashboard, queries
 from support.installed import need
 from tieback.core.types.load import Load
 from tieback.encoder import AdapterState
-from tieback.encoder.encoding_cache import CacheState
-from tieback.index.size import IndexSize
-from tieback.serving.contract import METHODS
-from tieback.serving.directory import Directory
-from tieback.serving.grpc_doors import door_services
+from tieback.encoder.cache.encodings import CacheState
+from tieback.index.quotas import IndexSize
 from tieback.serving.mesh import Mesh
-from tieback.serving.scrape import join
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.metrics.scrape import join
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.doors import door_services
+from tieback.serving.requests.contract import METHODS
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 
 SUFFIXES = {
     "counter": ("_total",),

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from support.deployment import ROOT, Overlay
+from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 
 LABELS = {"app.kubernetes.io/part-of": "tieback", "app.kubernetes.io/component": "encoders"}
 

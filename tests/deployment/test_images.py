@@ -20,7 +20,7 @@ from support.deployment import ROOT
 from support.ports import free_port
 from support.small_server import small_server
 from support.tenants import write_tokens
-from tieback.serving.cluster import ENVIRONMENT
+from tieback.serving.processes.cluster import ENVIRONMENT
 from tieback_client.cli.app import COMMANDS
 
 CATALOG = ROOT / "services/tieback/catalog"
@@ -206,7 +206,11 @@ def test_the_wheel_that_the_image_installs_holds_what_a_server_reads(tmp_path: P
     cards = {f"tieback/catalog/cards/{card.name}" for card in (CATALOG / "cards").glob("*.yaml")}
     assert cards
     assert cards < names
-    assert {"tieback/v1/answer_pb2.py", "tieback/serving/deployments.py", "tieback_client/client.py"} < names
+    assert {
+        "tieback/v1/answer_pb2.py",
+        "tieback/serving/processes/deployments.py",
+        "tieback_client/client.py",
+    } < names
     library = ROOT / "examples/library"
     texts = {f"tieback/library/{one.relative_to(library)}" for one in library.rglob("*") if one.is_file()}
     assert texts

@@ -7,10 +7,10 @@ from typing import Any
 import yaml
 from ray.serve.schema import ServeDeploySchema
 from support.deployment import Overlay
-from tieback.serving import targets
+from tieback.serving.mesh import directory
 from tieback.serving.plan import Plan
-from tieback.serving.serve_config import serve_config
-from tieback.serving.services import SERVICES
+from tieback.serving.processes.deployments import serve_config
+from tieback.serving.processes.services import SERVICES
 from tieback.serving.settings import Settings
 
 PUBLIC, HTTP, HEALTH, METRICS = 50051, 8080, 50052, 9464
@@ -112,7 +112,9 @@ def test_no_port_has_the_name_that_kuberay_takes_for_itself(overlay: Overlay) ->
 
 
 def test_kubernetes_own_variables_do_not_become_settings(overlay: Overlay) -> None:
-    """A Service named tieback-metrics would set TIEBACK_METRICS_PORT to something like tcp://10.0.0.7:9464."""
+    """A Service named tieback-metrics would set TIEBACK_METRICS_PORT to something like
+    tcp://10.0.0.7:9464.
+    """
     assert all(pod["spec"]["enableServiceLinks"] is False for pod in overlay.pods.values())
 
 
@@ -203,7 +205,7 @@ def test_nothing_of_ours_runs_on_the_head(overlay: Overlay) -> None:
 
 def test_the_platform_pod_holds_a_rollout_beside_what_it_replaces(overlay: Overlay) -> None:
     plan = Plan(Settings())
-    deployments = len([targets.GATEWAY, *(one for each in SERVICES for one in each.own_deployments(plan))])
+    deployments = len([directory.GATEWAY, *(one for each in SERVICES for one in each.own_deployments(plan))])
     cores = float(overlay.groups["platform"]["rayStartParams"]["num-cpus"])
 
     assert 2 * deployments * float(overlay.settings["TIEBACK_REPLICA_CPUS"]) <= cores

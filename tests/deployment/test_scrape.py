@@ -27,15 +27,14 @@ from tieback.core.types.encoding import EncodeReply
 from tieback.core.types.fusion import FuseRequest
 from tieback.models.store import Store
 from tieback.router import Rollout, Router
-from tieback.serving import context as call_context
-from tieback.serving.contract import METHODS
-from tieback.serving.directory import Directory
-from tieback.serving.local import LocalServer
 from tieback.serving.mesh import Mesh, plaintext
-from tieback.serving.metrics_page import MetricsPage
-from tieback.serving.routing_watch import WINDOW as DRIFT_WINDOW
-from tieback.serving.routing_watch import RoutingWatch
-from tieback.serving.scrape import MetricsListener, Scraper
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.metrics.routing_watch import WINDOW as DRIFT_WINDOW
+from tieback.serving.metrics.routing_watch import RoutingWatch
+from tieback.serving.metrics.scrape import MetricsListener, MetricsPage, Scraper
+from tieback.serving.processes.local import LocalServer
+from tieback.serving.requests import context as call_context
+from tieback.serving.requests.contract import METHODS
 from tieback.serving.settings import Settings
 from tieback_client import Client, Item, NotFound, Overloaded, Section
 from tieback_contract.answers import AnswerStyle, Repair

@@ -15,10 +15,11 @@ import grpc
 import pytest
 import tieback
 from support.trace_collector import TraceCollector, trace_collector
-from tieback.serving import context, logs
-from tieback.serving.local import LocalServer
+from tieback.serving.metrics import logs
+from tieback.serving.metrics.tracing import trace_ids
+from tieback.serving.processes.local import LocalServer
+from tieback.serving.requests import context
 from tieback.serving.settings import Settings
-from tieback.serving.tracing import trace_ids
 from tieback.v1 import (
     answer_pb2,
     answer_pb2_grpc,

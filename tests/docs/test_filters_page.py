@@ -10,9 +10,9 @@ from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Item, Section
 from tieback.index.filters import parse
-from tieback.index.memory import Memory
-from tieback.index.metadata import check_metadata, from_json
-from tieback.index.records import Put, Record
+from tieback.index.memory.collection import Memory
+from tieback.index.store.metadata import check_metadata, from_json
+from tieback.index.store.records import Put, Record
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 

@@ -19,8 +19,8 @@ from benchmarks.report import reached, worse_end
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "methods.md").read_text(encoding="utf-8")
 PRODUCT = {
-    "tieback.serving.local.LocalServer": "a request",
-    "tieback.serving.server.GrpcServer": "a request",
+    "tieback.serving.processes.local.LocalServer": "a request",
+    "tieback.serving.processes.server.GrpcServer": "a request",
     "click.testing.CliRunner": "a command",
     "tieback.recipes.train.train": "a recipe",
     "tieback.recipes.binding.bind": "a recipe",

@@ -1,6 +1,6 @@
 """Doors name the items that hold the text of a hit."""
 
-from tieback.doors.http.answer_json import passages
+from tieback.doors.http.chat import passages
 from tieback.doors.mcp.results import passages_of
 from tieback_client import Hit, Modality, RetrievedHit, SameText
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tieback.admission import LONGEST_RETRY, RETRY_STEP, SHORTEST_RETRY, Admission, Ticket
-from tieback.core.bulk import in_bulk
+from tieback.core.call import in_bulk
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.tenant import TENANT

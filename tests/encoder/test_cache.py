@@ -20,8 +20,7 @@ from tieback.core.errors import Overloaded
 from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest, Truncation
 from tieback.encoder import CacheOptions, Encoder
-from tieback.encoder.cache import MemoryCache, bytes_of
-from tieback.encoder.computed import Computed
+from tieback.encoder.cache import Computed, MemoryCache, bytes_of
 from tieback_contract.encodings import Encoding, EncodingSource, Label
 from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators

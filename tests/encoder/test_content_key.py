@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.encoder.content_key import ContentKeys, size
+from tieback.encoder.cache.content_key import ContentKeys, size
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector, VectorKind

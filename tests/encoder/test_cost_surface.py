@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tieback.batching.calibration import measure
-from tieback.batching.cost_surface import BATCHES_KEPT, CostSurface
+from tieback.batching.cost_surface import BATCHES_KEPT, CostSurface, measure
 
 LENGTHS = [8, 32, 128]
 PROCESSOR = [[0.002, 0.003, 0.005, 0.009], [0.008, 0.015, 0.030], [0.032, 0.066]]  # seconds of 1, 2, 4, 8

@@ -26,7 +26,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import CacheOptions, Encoder
-from tieback.encoder.disk_cache import DiskCache
+from tieback.encoder.cache.disk import DiskCache
 from tieback_contract.encodings import Encoding, EncodingSource
 from tieback_contract.vectors import VectorKind
 
@@ -236,7 +236,7 @@ def test_a_file_that_may_not_grow_turns_the_cache_off_too(tmp_path: Path) -> Non
         from pathlib import Path
         sys.path[:0] = {sys.path!r}
         from support.cache_entries import entry, key
-        from tieback.encoder.disk_cache import DiskCache
+        from tieback.encoder.cache.disk import DiskCache
         logging.basicConfig(stream=sys.stdout)
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
         async def main():

@@ -18,7 +18,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, Concern, EncodePlan, EncodeRequest, Truncation
 from tieback.encoder import Encoder
-from tieback.encoder.content_key import ContentKeys
+from tieback.encoder.cache.content_key import ContentKeys
 from tieback.methods.conditional_projection import cross_attention
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.learned.conditional_space import ConditionalSpace

@@ -15,10 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.cache_entries import MEBIBYTE, SPACE, bytes_in, entry, key, same, written
-from tieback.encoder.computed import Computed
-from tieback.encoder.disk_cache import DiskCache
-from tieback.encoder.entry_database import Busy, EntryDatabase, remove
-from tieback.encoder.entry_format import Damaged, pack, unpack
+from tieback.encoder.cache import Computed
+from tieback.encoder.cache.database import Busy, Damaged, EntryDatabase, pack, remove, unpack
+from tieback.encoder.cache.disk import DiskCache
 from tieback_contract.encodings import Label
 from tieback_contract.locators import LocatorKind, Locators
 

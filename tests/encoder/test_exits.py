@@ -18,7 +18,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest
 from tieback.core.types.load import Load
 from tieback.encoder import Encoder
-from tieback.encoder.exits import chosen
+from tieback.encoder.worker import chosen
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback_contract.encodings import EncodingSource, Reduction
 

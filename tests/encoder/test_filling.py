@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tieback.batching.cost_surface import CostSurface
-from tieback.batching.filling import TOLERANCE, best_prefix, best_run
+from tieback.batching.selection import TOLERANCE, best_prefix, best_run
 
 COSTS = st.lists(st.integers(1, 300), min_size=1, max_size=60)
 BUDGETS = st.integers(1, 600)

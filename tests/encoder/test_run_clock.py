@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tieback.batching.run_clock import RunClock
+from tieback.batching.batcher import RunClock
 
 LOOKS = 200_000
 

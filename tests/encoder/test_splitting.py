@@ -20,13 +20,13 @@ from support.growth import growth
 from support.small_tokenizers import FAMILIES, LINES, text_tokenizer
 from support.sweep import sweep
 from tieback.catalog.card import EncoderCard
-from tieback.core import pieces as core_pieces
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
+from tieback.core.text import pieces as core_pieces
 from tieback.core.types.encoding import SplitPiece, SplitTextsRequest
 from tieback.encoder import Encoder
-from tieback.models.tokenization import TextTokenizer
+from tieback.models.text.tokenization import TextTokenizer
 from tieback.ports import TOO_MANY_PIECES
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
@@ -188,7 +188,7 @@ async def test_the_last_sentence_is_repeated_where_it_is_short_enough(family: st
 @given(text=st.text(min_size=1, max_size=300).filter(lambda text: text.strip() and "\0" not in text))
 @pytest.mark.parametrize("name", FAMILIES)
 def test_any_text_is_kept_whole(name: str, text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    from tieback.core.spans import ByteOffsets
+    from tieback.core.text.spans import ByteOffsets
     from tieback.encoder.splitting import _cut, _joined, _Progress
 
     folder = tmp_path_factory.mktemp("any")

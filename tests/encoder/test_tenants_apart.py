@@ -16,8 +16,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.tenant import Principal
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest
 from tieback.encoder import CacheOptions, Encoder
-from tieback.encoder.cache import MemoryCache, bytes_of
-from tieback.encoder.computed import Computed
+from tieback.encoder.cache import Computed, MemoryCache, bytes_of
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback_contract.encodings import EncodingSource
 from tieback_contract.locators import LocatorKind, Locators

@@ -14,7 +14,8 @@ import pytest
 from docutils.core import publish_string
 from support.each import each
 from tieback_client import InvalidArgument
-from tieback_client.files import Document, read_document, spreadsheet
+from tieback_client.files import Document, read_document
+from tieback_client.files.office import spreadsheet
 
 
 def workbook(**sheets: Sequence[Sequence[object]]) -> Any:

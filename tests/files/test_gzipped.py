@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tieback_client import InvalidArgument, Item
-from tieback_client.files import NotText, gzipped, read_document, reading
+from tieback_client.files import NotText, read_document, reading
+from tieback_client.files.packed import gzipped
 
 PAGE = b"# Locks\n\nA lock opens at noon.\n\n## Tides\n\nThe tide is high.\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.adversarial import seconds
 from tieback_client.files import Document, read_document
-from tieback_client.files.html_tree import MOST_TAGS, Tree
+from tieback_client.files.pages.html_tree import MOST_TAGS, Tree
 
 
 def page(source: str) -> Document:

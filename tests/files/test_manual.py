@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from tieback_client import FailedPrecondition, InvalidArgument
-from tieback_client.files import programs, read_document
+from tieback_client.files import read_document
+from tieback_client.files.texts import manual
 
 TOOLS = (("mandoc",), ("troff", "grotty", "tbl"))
 MAN = r""".\" A comment
@@ -101,7 +102,7 @@ def test_a_page_takes_no_other_file_in_and_has_no_time_without_end(
         evil = f".{request} {secret}".replace("{}", str(secret))
         assert "swordfish" not in read_document(f"{page}{evil}\nend\n".encode(), "x.1").text
 
-    monkeypatch.setattr(programs, "SECONDS", 0.3)
+    monkeypatch.setattr(manual, "SECONDS", 0.3)
     with pytest.raises(InvalidArgument, match="takes more than"):
         read_document(f"{page}.while 1 x\n".encode(), "x.1")
 

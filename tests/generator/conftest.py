@@ -17,7 +17,7 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
-from tieback.models.language_model import LanguageModel, load_language_model
+from tieback.models.language.model import LanguageModel, load_language_model
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback_contract.answers import Abstention, Finish, GenerationEvent, TextDelta

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from support.each import each
-from tieback.core.passage_units import in_bytes
-from tieback.generator.above import above
+from tieback.core.text.passage_units import in_bytes
+from tieback.generator.evidence.reading import above
 from tieback.methods.grounding import Passage
 
 TITLE = "Rust › Version 1.95 (2026-04-16) › Language"

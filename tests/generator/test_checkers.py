@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback.catalog.catalog import Catalog
-from tieback.core.sentences import sentences
+from tieback.core.text.sentences import sentences
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.methods.answerability.relevance import THRESHOLD, window_relevance

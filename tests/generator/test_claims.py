@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.each import each
-from tieback.core.sentences import sentences
-from tieback.generator.stopping import StopTexts
-from tieback.grounding.claims import ClaimFinder
+from tieback.core.text.sentences import sentences
+from tieback.generator.writing import StopTexts
+from tieback.grounding.claim_check import ClaimFinder
 from tieback_contract.claims import Claim
 
 

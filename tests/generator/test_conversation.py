@@ -5,8 +5,7 @@ from __future__ import annotations
 from generator.conftest import collect
 from support.small_language_model import CONTEXT
 from tieback.generator import Generator
-from tieback_contract.conversation import ChatMessage, ChatRole
-from tieback_contract.generation import SamplingParameters
+from tieback_contract.generation import ChatMessage, ChatRole, SamplingParameters
 
 
 async def test_a_local_model_reads_as_much_of_the_conversation_as_fits(small_generator: Generator) -> None:

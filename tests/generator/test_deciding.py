@@ -15,14 +15,14 @@ from tieback.core.state import State, check_state
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
 from tieback.generator.deciding import LEARNED, Deciders, state_of
-from tieback.generator.judged import read_evidence
-from tieback.generator.judging import Judges
+from tieback.generator.evidence.answerability import Judges
+from tieback.generator.evidence.reading import read_evidence
 from tieback.grounding import PassageReader
 from tieback.methods.answer_decision import ACTIONS, Found, decisions
 from tieback.methods.answer_decision.linear import SIGNALS, STATE, linear, signals_of
 from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Passage, Statement
-from tieback.models.language_model import LanguageModel
+from tieback.models.language.model import LanguageModel
 from tieback.models.learned.answer_decision import DECIDER
 from tieback_contract.answers import AbstentionReason, AnswerAction, AnswerStyle, Decision, FinishReason
 from tieback_contract.field_path import at

@@ -10,11 +10,10 @@ import pytest
 from support.each import each
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import StartupError
-from tieback.models.decoder import Decoder, SoftTokens
-from tieback.models.language_model import LanguageModel
-from tieback.models.row_caches import RowCaches
+from tieback.models.language.decoder import Decoder, RowCaches, SoftTokens
+from tieback.models.language.model import LanguageModel
 from tieback.models.store import Store
-from tieback.recipes.llama_weights import BLOCK, Quantized, held, quantize, recode
+from tieback.recipes.networks.llama_weights import BLOCK, Quantized, held, quantize, recode
 
 TOLERANCE = 1e-4
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.generator.sampling import Sampler, check
+from tieback.generator.writing.sampling import Sampler, check
 from tieback.methods.decoding import (
     PLAIN,
     Step,

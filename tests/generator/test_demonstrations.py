@@ -18,21 +18,25 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import Damaged, InvalidInput, NotFound, PermissionDenied, QuotaExceeded, Unsupported
 from tieback.core.tenant import AccessLevel, Principal, act_for
 from tieback.encoder import Encoder
-from tieback.generator import Generator, GeneratorParts, demonstrations
-from tieback.generator.prompting import demonstrated_beginning, demonstrated_messages, demonstration_texts
+from tieback.generator import Generator, GeneratorParts
+from tieback.generator.writing import demonstrations
+from tieback.generator.writing.prompting import (
+    demonstrated_beginning,
+    demonstrated_messages,
+    demonstration_texts,
+)
 from tieback.methods.context_compression.aim import start
-from tieback.models.decoder import SoftTokens
-from tieback.models.language_model import LanguageModel
+from tieback.models.language.decoder import SoftTokens
+from tieback.models.language.model import LanguageModel
 from tieback.models.learned.soft_context import SoftContext
-from tieback.serving import rpcs
-from tieback.serving.observed import observed
-from tieback.serving.server import GrpcServer
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.observed import observed
+from tieback.serving.processes.server import GrpcServer
+from tieback.serving.requests import rpcs
 from tieback.serving.servicers.of_port import servicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback_contract.answers import AnswerStyle
-from tieback_contract.demonstrations import Demonstration
-from tieback_contract.generation import Evidence, Grounding, SamplingParameters
+from tieback_contract.generation import Demonstration, Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
 EVIDENCE = [Evidence("the bridge is open on monday", "a")]

@@ -23,14 +23,12 @@ from tieback.core.tenant import Principal
 from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
-from tieback.generator.engine import Engine
-from tieback.generator.prompt_lookup import PromptLookup
-from tieback.generator.strategy_streams import StrategyStreams
-from tieback.generator.writing import AnswerWriter
+from tieback.generator.writing import AnswerWriter, StrategyStreams
+from tieback.generator.writing.engine import Engine
+from tieback.generator.writing.jobs import PromptLookup
 from tieback.methods.decoding import PLAIN, decodings, with_evidence
-from tieback.models.decoder import Decoder
-from tieback.models.language_model import LanguageModel, load_language_model
-from tieback.models.prefix_cache import BLOCK, PrefixCache
+from tieback.models.language.decoder import BLOCK, Decoder, PrefixCache
+from tieback.models.language.model import LanguageModel, load_language_model
 from tieback.models.store import Store
 from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice

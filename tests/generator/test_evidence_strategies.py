@@ -11,9 +11,9 @@ import pytest
 from generator.conftest import collect
 from support.each import each
 from tieback.generator import Generator
-from tieback.generator.prompting import plain_request
-from tieback.generator.sampling import Sampler
-from tieback.generator.strategy_streams import StrategyStreams
+from tieback.generator.writing import StrategyStreams
+from tieback.generator.writing.prompting import plain_request
+from tieback.generator.writing.sampling import Sampler
 from tieback.methods.decoding import (
     PLAIN,
     EvidenceTransform,

@@ -16,7 +16,7 @@ from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overlo
 from tieback.core.tenant import Principal, TenantQuota
 from tieback.core.types.generation import GenerateRequest
 from tieback.generator import Generator, GeneratorParts
-from tieback.models.language_model import LanguageModel
+from tieback.models.language.model import LanguageModel
 from tieback_contract.answers import AbstentionReason, FinishReason, TextDelta
 from tieback_contract.claims import Claim, Verdict, VerdictLabel
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters

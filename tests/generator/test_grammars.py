@@ -11,7 +11,7 @@ from generator.conftest import collect
 from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.generator import Generator
-from tieback.generator.grammar import MOST_BYTES, MOST_LINES
+from tieback.generator.writing.grammar import MOST_BYTES, MOST_LINES
 from tieback_contract.answers import FinishReason
 from tieback_contract.generation import GrammarKind, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from support.small_language_model import byte_tokenizer
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.models.chat_template import ChatTemplate, Message
-from tieback.models.detokenization import Detokenizer
-from tieback.models.language_model import LanguageModel, load_language_model
+from tieback.models.language.chat_template import ChatTemplate, Message
+from tieback.models.language.model import Detokenizer, LanguageModel, load_language_model
 from tieback.models.store import Store
 
 TOKENIZER = byte_tokenizer()

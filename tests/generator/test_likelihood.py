@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tieback.methods.decoding import log_probabilities
-from tieback.models.language_model import LanguageModel
-from tieback.models.likelihood import CLAIM_TOKENS, claim_likelihoods
+from tieback.models.language.model import CLAIM_TOKENS, LanguageModel, claim_likelihoods
 
 SAID = "The toll of the bridge at Olbia is two crowns."
 

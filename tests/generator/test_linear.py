@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from support.adversarial import SHAPES, seconds, text_of
 from support.sweep import sweep
 from tieback.answer.evidence import evidence_of
-from tieback.core.ordinals import is_ordinal
-from tieback.core.sentences import LONGEST, ends, sentences
-from tieback.core.sentences import _following as following_word
-from tieback.generator.stopping import StopTexts
-from tieback.grounding.claims import ClaimFinder
+from tieback.core.text.sentences import LONGEST, ends, is_ordinal, sentences
+from tieback.core.text.sentences import _following as following_word
+from tieback.generator.writing import StopTexts
+from tieback.grounding.claim_check import ClaimFinder
 from tieback.methods.answerability.relevance import window_relevance
 from tieback.methods.grounding import Passage, Statement, checkers, words_of
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from generator.conftest import collect
 from support.each import each
 from tieback.generator import Generator
-from tieback.generator.packing import MOST_SENTENCES, packed
-from tieback.generator.prompting import EXCERPT_SENTENCES
+from tieback.generator.writing.packing import MOST_SENTENCES, packed
+from tieback.generator.writing.prompting import EXCERPT_SENTENCES
 from tieback_contract.answers import AnswerStyle
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 

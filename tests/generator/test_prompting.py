@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.each import each
-from tieback.generator.prompting import EXAMPLES, messages, plain_request, quoted
+from tieback.generator.writing.prompting import EXAMPLES, messages, plain_request, quoted
 from tieback.methods.decoding import PromptForm, amateur, truthful, with_evidence, without_evidence
-from tieback.models.chat_template import Message
+from tieback.models.language.chat_template import Message
 
 PARTS = st.sampled_from(
     [

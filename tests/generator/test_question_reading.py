@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
 from tieback.core.state import State
-from tieback.generator.judging import Judges
+from tieback.generator.evidence.answerability import Judges
 from tieback.methods.answerability._candidates import MOST_READ
 from tieback.methods.grounding import Passage, Statement
 from tieback_contract.field_path import at

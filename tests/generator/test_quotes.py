@@ -9,12 +9,12 @@ import pytest
 from generator.conftest import collect
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.generator import Generator
-from tieback.generator.evidence import ReadEvidence
-from tieback.generator.quoting import quoted, without_unsure
+from tieback.generator.evidence.passages import ReadEvidence
+from tieback.generator.evidence.quotes import quoted, without_unsure
 from tieback.grounding import Checkers, ClaimCheck
 from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Passage, Statement
-from tieback.models.language_model import LanguageModel
+from tieback.models.language.model import LanguageModel
 from tieback_contract.answers import AbstentionReason, AnswerStyle, FinishReason
 from tieback_contract.claims import QuestionFit, Verdict, VerdictLabel
 from tieback_contract.field_path import at

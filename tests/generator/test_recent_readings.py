@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import copy_context
 
 from tieback.core.tenant import TENANT
-from tieback.generator.recent_readings import RecentReadings
+from tieback.generator.evidence.answerability import RecentReadings
 
 
 class Counting:

@@ -11,8 +11,7 @@ from generator.conftest import collect
 from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.generator import Generator
-from tieback.generator.repetition import RepetitionPenalty
-from tieback.generator.sampling import Sampler
+from tieback.generator.writing.sampling import RepetitionPenalty, Sampler
 from tieback_contract.answers import TextDelta, TokenScores
 from tieback_contract.generation import Grounding, SamplingParameters
 

@@ -13,9 +13,8 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
 from tieback.encoder import Encoder
 from tieback.generator import Generator
-from tieback.generator.checking_ahead import CheckingAhead
-from tieback.generator.showing import Repairs, Rewrites, as_written, no_rewrites
-from tieback.generator.writing_ahead import Written
+from tieback.generator.showing import CheckingAhead, Repairs, Rewrites, as_written, no_rewrites
+from tieback.generator.writing.slots import Written
 from tieback.grounding import Checkers, ClaimCheck, ClaimFinder, PassageReader
 from tieback.methods.grounding import Statement
 from tieback_contract.answers import Repair, TextDelta

@@ -14,7 +14,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
 from tieback.methods.context_compression.xrag import start
-from tieback.models.language_model import LanguageModel
+from tieback.models.language.model import LanguageModel
 from tieback.models.learned.soft_context import SoftContext
 from tieback_contract.answers import AnswerStyle, Repair
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters

@@ -13,7 +13,7 @@ from tieback.core.errors import NotFound
 from tieback.generator import Generator
 from tieback.methods import decoding as family
 from tieback.methods.decoding import decodings
-from tieback.models.language_model import LanguageModel
+from tieback.models.language.model import LanguageModel
 from tieback_contract.generation import Evidence, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 

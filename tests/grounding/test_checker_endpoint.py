@@ -19,9 +19,9 @@ from tieback.core.errors import (
     StartupError,
     TiebackError,
 )
-from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import CardChecker, EndpointReader
-from tieback.models.claim_endpoint import ClaimEndpointModel
+from tieback.models.language.claim_endpoint import ClaimEndpointModel
 from tieback_contract.claims import Verdict, VerdictLabel
 from tieback_contract.generation import Evidence
 from tieback_contract.limits import Limits

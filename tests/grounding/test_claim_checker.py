@@ -12,7 +12,7 @@ from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
 from tieback.core.recognised import joined
-from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback_contract.claims import VerdictLabel

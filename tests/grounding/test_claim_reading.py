@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
-from tieback.core.passage_units import in_bytes
 from tieback.core.state import State
+from tieback.core.text.passage_units import in_bytes
 from tieback.grounding import Checkers
 from tieback.methods.grounding import Finding, Passage, Statement, checkers
 from tieback.methods.grounding._features import FEATURES, HEARD

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from support.each import each
-from tieback.core.passage_units import in_bytes
+from tieback.core.text.passage_units import in_bytes
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.differences import difference
 from tieback.methods.grounding import Passage

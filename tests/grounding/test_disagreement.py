@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from support.each import each
 from tieback.core.call import NO_CALL
-from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.disagreement import Disagreements
 from tieback.methods.grounding import Passage, TokenMark

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from tieback.core.passage_units import in_bytes
-from tieback.grounding.evidence_windows import CutPassage, Window, windows
+from tieback.core.text.passage_units import in_bytes
+from tieback.grounding.card_checker import CutPassage, Window, windows
 from tieback_contract.arrays import Array
 
 FIRST, SECOND, THIRD = "Ein Käuzchen ruft.", "Es ist Nacht.", "Niemand hört es dort."

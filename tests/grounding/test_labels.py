@@ -9,7 +9,7 @@ import pytest
 from support.each import each
 from tieback.core.call import NO_CALL
 from tieback.core.recognised import joined, labelled, together
-from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.methods.grounding import Passage, PassageLabel
 from tieback.methods.grounding.labels import Presence, presence_of, windows_that_answer

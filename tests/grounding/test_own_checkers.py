@@ -23,13 +23,13 @@ from tieback.catalog.checker_card import CheckerCard
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
-from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.encoder import Encoder
 from tieback.grounding import Checkers, ClaimChecker, OwnChecker
 from tieback.grounding.card_checker import CardChecker
 from tieback.grounding.claim_reading import BatchedReader
-from tieback.models.claim_classifier import ClaimClassifierModel
 from tieback.models.store import Store
+from tieback.models.text.claim_classifier import ClaimClassifierModel
 from tieback_contract.claims import NotCheckedReason, VerdictLabel
 from tieback_contract.generation import Evidence
 from tieback_contract.limits import Limits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.each import each
 from tieback.core.call import NO_CALL
-from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.question_fit import answering, as_stated, fit_of
 from tieback_contract.claims import Claim, QuestionFit, Verdict, VerdictLabel

@@ -9,15 +9,15 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
 from tieback.core.state import check_state
-from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.encoder import Encoder
 from tieback.grounding import Checkers, ClaimChecker
 from tieback.methods.grounding._features import FEATURES
 from tieback.methods.grounding.claim_reading import STATE
 from tieback.models.learned.claim_reading import CLAIMS
 from tieback.models.loading import load_encoder
-from tieback.models.question_reader import GRAPH, load_question_reader
 from tieback.models.store import Store
+from tieback.models.text.question_reader import GRAPH, load_question_reader
 from tieback_contract.claims import VerdictLabel
 from tieback_contract.field_path import at
 from tieback_contract.generation import Evidence

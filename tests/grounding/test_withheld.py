@@ -7,7 +7,7 @@ import sys
 
 from support.each import each
 from tieback.core.call import NO_CALL
-from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
+from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.claim_check import LONGEST_CLAIM
 from tieback.grounding.languages import is_foreign

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from support.each import each
-from tieback.core.plain_numbers import has_number
+from tieback.core.language.tokens import has_number
 from tieback.methods.grounding import words_of
-from tieback.methods.grounding._rules import OTHERWISE, SAME, by_rule
-from tieback.methods.grounding._words import conflicts, lacking
+from tieback.methods.grounding._rules import OTHERWISE, SAME, by_rule, conflicts, lacking
 
 MOON = "The mean distance of the Moon is 238,855 miles."
 

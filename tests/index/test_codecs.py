@@ -16,10 +16,10 @@ from support.sections import SPACE, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull
 from tieback.core.types.collection import IndexedItem
 from tieback.index import Index
-from tieback.index.codec_choice import vectors_of
-from tieback.index.memory import Memory
-from tieback.index.records import Put, Record
+from tieback.index.memory.collection import Memory
 from tieback.index.served import ServedSpaces
+from tieback.index.store.records import Put, Record
+from tieback.index.vectors.codec_choice import vectors_of
 from tieback_contract.arrays import Array
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.hits import Hit

@@ -15,12 +15,12 @@ from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.reindexing import ReindexedItem
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
-from tieback.index.collapsing import MOST_PIECES
 from tieback.index.filters import parse
-from tieback.index.memory import Memory
+from tieback.index.memory.collection import Memory
+from tieback.index.memory.copies import MOST_PIECES
 from tieback.index.query import Query
-from tieback.index.records import Put, Record
-from tieback.index.search import search
+from tieback.index.query.search import search
+from tieback.index.store.records import Put, Record
 from tieback.methods.rank_fusion import rank_fusions
 from tieback_contract.hits import FoundPiece, Hit
 from tieback_contract.method_choice import MethodChoice

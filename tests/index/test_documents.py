@@ -13,11 +13,11 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
-from tieback.index.documents import SECTIONS
-from tieback.index.memory import Memory
+from tieback.index.memory.collection import Memory
 from tieback.index.query import Query
-from tieback.index.records import Put, Record, Remove
-from tieback.index.search import search
+from tieback.index.query.search import search
+from tieback.index.stages.documents import SECTIONS
+from tieback.index.store.records import Put, Record, Remove
 from tieback.methods.rank_fusion import rank_fusions
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.method_choice import MethodChoice

@@ -16,14 +16,14 @@ from tieback.core.tenant import CollectionKey
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
-from tieback.index.codec_choice import vectors_of
-from tieback.index.grouping import takes_several_rows
-from tieback.index.memory import Memory
+from tieback.index.memory.collection import Memory
 from tieback.index.query import checked
-from tieback.index.recorder import Recorder
-from tieback.index.records import Put, Record
-from tieback.index.search import search
-from tieback.index.store import Description
+from tieback.index.query.grouping import takes_several_rows
+from tieback.index.query.recorder import Recorder
+from tieback.index.query.search import search
+from tieback.index.store.folder import Description
+from tieback.index.store.records import Put, Record
+from tieback.index.vectors.codec_choice import vectors_of
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity

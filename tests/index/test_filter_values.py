@@ -14,12 +14,12 @@ from support.each import each
 from support.filtering import put, trees, waiting
 from tieback.core.dates import read_date
 from tieback.core.errors import InvalidInput
-from tieback.index.columns import Column, Value
 from tieback.index.filters import And, Comparison, Field, Filter, Not, Or, fields, parse
-from tieback.index.memory import Memory
-from tieback.index.metadata import scalars
-from tieback.index.records import Remove
-from tieback_client.cli.file_items import items_of
+from tieback.index.memory.collection import Memory
+from tieback.index.memory.columns import Column, Value
+from tieback.index.store.metadata import scalars
+from tieback.index.store.records import Remove
+from tieback_client.cli.index.file_items import items_of
 from tieback_contract.metadata import Scalar
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)

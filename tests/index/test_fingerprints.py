@@ -1,7 +1,7 @@
 """Rows find by their content what is kept of them."""
 
 import numpy as np
-from tieback.index.fingerprints import Fingerprints
+from tieback.index.vectors.learned_state import Fingerprints
 
 
 def test_equal_rows_are_given_each_once() -> None:

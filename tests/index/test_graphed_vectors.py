@@ -11,13 +11,13 @@ import pytest
 from safetensors.numpy import load_file
 from support.damaged_files import damage_file
 from tieback.core.errors import InvalidInput
-from tieback.index.codec_choice import vectors_of
-from tieback.index.graph import Efforts, Graph
-from tieback.index.graph_vectors import GraphVectors
-from tieback.index.graphed_vectors import GRAPH_FROM, GraphedVectors
-from tieback.index.growing import FLAT_UP_TO
-from tieback.index.learned_state import LISTS
-from tieback.index.readwrite import ReadWriteLock
+from tieback.index.memory.locking import ReadWriteLock
+from tieback.index.vectors.codec_choice import vectors_of
+from tieback.index.vectors.hnsw import Efforts, Graph
+from tieback.index.vectors.hnsw_store import GRAPH_FROM, GraphedVectors
+from tieback.index.vectors.hnsw_vectors import GraphVectors
+from tieback.index.vectors.ivf_store import FLAT_UP_TO
+from tieback.index.vectors.learned_state import LISTS
 from tieback.methods.vector_search import EVERY
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice

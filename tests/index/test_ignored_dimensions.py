@@ -13,8 +13,8 @@ from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.types.collection import IndexedSection
 from tieback.core.types.content import Section
 from tieback.index import Index
-from tieback.index.balance import as_of_reference
-from tieback.index.ranking import _of_the_best
+from tieback.index.query.balance import as_of_reference
+from tieback.index.query.ranking import _of_the_best
 from tieback_contract.arrays import Array
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.method_choice import MethodChoice

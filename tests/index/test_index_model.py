@@ -18,7 +18,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Item
 from tieback.index import Index
-from tieback.index.records import Record
+from tieback.index.store.records import Record
 from tieback.index.validation import check_items
 from tieback.index.writer import Written
 from tieback_contract.limits import Limits

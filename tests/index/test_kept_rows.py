@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from support.each import each
 from tieback.core.types.content import Content, Item, Section
-from tieback.index import kept_rows
-from tieback.index.memory import Memory
-from tieback.index.records import (
+from tieback.index.memory import kept_rows
+from tieback.index.memory.collection import Memory
+from tieback.index.store.records import (
     Change,
     Original,
     Put,
@@ -134,7 +134,7 @@ def test_after_any_commits_memory_has_what_was_written_last(seed: int) -> None:
 def test_a_table_whose_rows_are_in_any_order_is_read_as_it_was_written(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tieback.index.records._ROWS_AT_ONCE", 20)
+    monkeypatch.setattr("tieback.index.store.records._ROWS_AT_ONCE", 20)
     commits = list(history(seed))
     rows = pa.Table.from_batches([to_rows(changes, SCHEMA) for changes in commits])
     rows = rows.take(np.random.default_rng(seed).permutation(rows.num_rows))

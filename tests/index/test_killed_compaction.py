@@ -12,8 +12,9 @@ import pytest
 from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section
 from support.sweep import sweep
-from tieback.index import Index, versions
-from tieback.index.table import readable
+from tieback.index import Index
+from tieback.index.store import versions
+from tieback.index.store.table import readable
 
 # Compacts a collection, and kills itself with SIGKILL before or after the given call of the given step.
 KILLED = textwrap.dedent("""
@@ -119,7 +120,7 @@ async def test_a_clean_up_that_would_make_a_version_removes_nothing_of_the_ackno
     index = Index.open(store)
     opened = index._owned.to_write("docs")
 
-    monkeypatch.setattr("tieback.index.table._MOST_ROUNDS", 0)  # so that something is left to merge
+    monkeypatch.setattr("tieback.index.store.table._MOST_ROUNDS", 0)  # so that something is left to merge
     opened.writer._compact()
 
     assert "was put off: RuntimeError" in caplog.text

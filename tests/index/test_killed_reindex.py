@@ -22,7 +22,7 @@ KILLED = textwrap.dedent("""
     from support.killing import Killing
     from support.reindexing import NEW, WIDER, encode_again
     from support.sections import SPACE, WIDTH, item
-    from tieback.index import Index, durability, store
+    from tieback.index import Index; from tieback.index.store import table as durability, folder as store
 
     step, killing = sys.argv[2], Killing(int(sys.argv[3]))
 

@@ -16,9 +16,9 @@ from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section
 from support.sweep import sweep
 from tieback.index import Index
-from tieback.index.graphed_vectors import GraphedVectors
-from tieback.index.learned_state import LISTS
-from tieback.index.listed_vectors import ListedVectors
+from tieback.index.vectors.hnsw_store import GraphedVectors
+from tieback.index.vectors.learned_state import LISTS
+from tieback.index.vectors.listed import ListedVectors
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import Vector
 

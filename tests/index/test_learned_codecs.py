@@ -19,12 +19,12 @@ from tieback.core.errors import InvalidInput, StorageFull
 from tieback.core.state import State
 from tieback.core.types.collection import IndexedItem
 from tieback.index import Index
-from tieback.index.codec_choice import codec_of, vectors_of
-from tieback.index.durability import DiskLedger
-from tieback.index.learned_state import FOLDER
-from tieback.index.learned_vectors import LearnedVectors
-from tieback.index.memory import Memory
-from tieback.index.records import Put, Record, Remove
+from tieback.index.memory.collection import Memory
+from tieback.index.store.records import Put, Record, Remove
+from tieback.index.store.table import DiskLedger
+from tieback.index.vectors.codec_choice import codec_of, vectors_of
+from tieback.index.vectors.learned import LearnedVectors
+from tieback.index.vectors.learned_state import FOLDER
 from tieback.methods.codecs import LearnedCodec
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit

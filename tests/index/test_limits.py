@@ -18,7 +18,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull
 from tieback.core.types.collection import IndexedItem
 from tieback.index import Index
-from tieback.index.records import Put, Record
+from tieback.index.store.records import Put, Record
 from tieback.methods.imputation import imputations
 from tieback.methods.routing import routings
 from tieback_contract.limits import Limits

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.damaged_files import damage_file
-from tieback.index import listed_vectors, position_lists
-from tieback.index.codec_choice import vectors_of
-from tieback.index.learned_state import LISTS
-from tieback.index.listed_vectors import ListedVectors
-from tieback.index.readwrite import ReadWriteLock
+from tieback.index.memory.locking import ReadWriteLock
+from tieback.index.vectors import listed, position_lists
+from tieback.index.vectors.codec_choice import vectors_of
+from tieback.index.vectors.learned_state import LISTS
+from tieback.index.vectors.listed import ListedVectors
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice
 
@@ -127,7 +127,7 @@ def test_what_is_written_while_lists_are_made_is_found(
         assert let_go.wait(20)
         return found
 
-    monkeypatch.setattr(listed_vectors, "trained", held)
+    monkeypatch.setattr(listed, "trained", held)
     training = threading.Thread(target=made.train, args=(lock, lambda: living))
     training.start()
     assert begun.wait(20)

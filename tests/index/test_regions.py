@@ -19,11 +19,11 @@ from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Item, Section
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
-from tieback.index.growing import FLAT_UP_TO
-from tieback.index.memory import Memory
-from tieback.index.records import Put, Record, Regions, Remove
+from tieback.index.memory.collection import Memory
+from tieback.index.store.records import Put, Record, Regions, Remove
 from tieback.index.validation import MOST_REGIONS, check_items
 from tieback.index.vectors import FlatVectors, faiss
+from tieback.index.vectors.ivf_store import FLAT_UP_TO
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators

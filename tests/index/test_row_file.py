@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tieback.core.errors import StorageFull
-from tieback.index.row_file import RowFile
+from tieback.index.vectors.coded import RowFile
 
 COLUMNS = 3
 PUTS = st.lists(st.lists(st.integers(0, 2000), min_size=1, max_size=20, unique=True), max_size=10)

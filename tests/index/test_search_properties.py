@@ -14,12 +14,12 @@ from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.content import Content, Item, Section
 from tieback.index import Index
-from tieback.index.codec_choice import vectors_of
-from tieback.index.memory import Memory
+from tieback.index.memory.collection import Memory
 from tieback.index.query import Query, checked
-from tieback.index.records import Change, Put, Record, Remove
-from tieback.index.search import search
-from tieback.index.store import Description
+from tieback.index.query.search import search
+from tieback.index.store.folder import Description
+from tieback.index.store.records import Change, Put, Record, Remove
+from tieback.index.vectors.codec_choice import vectors_of
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit
 from tieback_contract.method_choice import MethodChoice

@@ -36,7 +36,7 @@ PART = 1000
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tieback.index.snapshot_transfer.PART_BYTES", PART)
+    monkeypatch.setattr("tieback.index.snapshots.transfer.PART_BYTES", PART)
 
 
 @pytest.fixture

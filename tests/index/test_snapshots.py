@@ -336,7 +336,7 @@ async def test_what_is_no_name_is_told_with_its_field(index: Index, name: str) -
 async def test_there_is_an_end_to_the_number_of_snapshots(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tieback.index.snapshot_catalog.MOST_SNAPSHOTS", 2)
+    monkeypatch.setattr("tieback.index.snapshots.catalog.MOST_SNAPSHOTS", 2)
     for name in ("a", "b"):
         await index.snapshots.create_snapshot("docs", name)
 

@@ -8,10 +8,10 @@ import pytest
 from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.index import Index
-from tieback.index.codec_choice import vectors_of
-from tieback.index.comparison import Comparison
-from tieback.index.memory import Memory
-from tieback.index.readwrite import ReadWriteLock
+from tieback.index.memory.collection import Memory
+from tieback.index.memory.locking import ReadWriteLock
+from tieback.index.query.comparison import Comparison
+from tieback.index.vectors.codec_choice import vectors_of
 from tieback.methods.rank_fusion import rank_fusions
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice

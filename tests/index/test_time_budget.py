@@ -11,10 +11,9 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.types.search import Reached
 from tieback.index import Index
-from tieback.index.expected_times import ExpectedTimes
-from tieback.index.measured_recall import BREADTHS
-from tieback.index.memory import Memory
-from tieback.index.searched import searched
+from tieback.index.memory.collection import Memory
+from tieback.index.query.comparison import searched
+from tieback.index.vectors.measured_recall import BREADTHS, ExpectedTimes
 from tieback.methods.vector_search import EVERY
 from tieback_contract.hits import ReadIn
 from tieback_contract.method_choice import MethodChoice

@@ -25,9 +25,9 @@ from tieback.core.tenant import PRINCIPAL, AccessLevel, Principal, TenantQuota
 from tieback.core.types.collection import IndexedSection
 from tieback.core.types.reindexing import PendingItem, ReindexedItem
 from tieback.index import Index
-from tieback.index.item_rows import ItemRows
-from tieback.index.records import Put, Record, schema, to_rows
-from tieback.index.token_rows import TokenCoding, TokenRows
+from tieback.index.memory.item_rows import ItemRows
+from tieback.index.store.records import Put, Record, schema, to_rows
+from tieback.index.vectors.token_rows import TokenCoding, TokenRows
 from tieback_contract.hits import Hit
 from tieback_contract.locators import LocatorKind
 from tieback_contract.method_choice import MethodChoice

@@ -15,11 +15,11 @@ from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.moving import StartedMove
 from tieback.core.types.reindexing import ReindexedItem
 from tieback.index import Index
-from tieback.index.memory import Memory
-from tieback.index.translated_vectors import TranslatedVectors
+from tieback.index.memory.collection import Memory
+from tieback.index.migration.translated_vectors import TranslatedVectors
 from tieback.methods import compatibility
 from tieback.methods.projection import unit_rows
-from tieback.models.compatible_transform import COMPATIBILITY, CompatibleTransform
+from tieback.models.joint.transforms import COMPATIBILITY, CompatibleTransform
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit, ReadIn
 from tieback_contract.modality import Modality

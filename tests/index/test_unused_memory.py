@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
-from tieback.index.unused_memory import give_back, large_buffers_given_back
+from tieback.index.memory.unused_memory import give_back, large_buffers_given_back
 
 
 def resident() -> int:

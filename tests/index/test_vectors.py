@@ -5,10 +5,10 @@ import pytest
 from support.filtering import waiting
 from support.held_training import held_training
 from support.sections import item
-from tieback.index.balance import standard_scores
 from tieback.index.filters import parse
-from tieback.index.memory import Memory
-from tieback.index.records import Put, Record, Remove
+from tieback.index.memory.collection import Memory
+from tieback.index.query.balance import standard_scores
+from tieback.index.store.records import Put, Record, Remove
 from tieback.index.vectors import FlatVectors, InvertedVectors
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality

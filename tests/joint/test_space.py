@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.measured_binding import NAMES, TEXTS, WIDTH, bound
-from tieback.joint.scoring import score, similarities
+from tieback.joint.retrieval import score, similarities
 from tieback.joint.space import Joint
 from tieback_contract.modality import Modality
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.each import each
 from tieback.core.types.load import Load
-from tieback.serving.autoscaling import Meter, Signal, WaitPolicy, autoscaling_config, wanted
+from tieback.serving.processes.autoscaling import Meter, Signal, WaitPolicy, autoscaling_config, wanted
 from tieback.serving.settings import Settings
 
 RATE = 10_000.0

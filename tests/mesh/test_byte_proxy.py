@@ -18,15 +18,15 @@ from support.counting_encoder import CountingServer, counting_server
 from support.each import each
 from support.small_server import SECRET, SmallServer, fuse_request, small_server
 from tieback.core.errors import InvalidInput
-from tieback.serving import failures
-from tieback.serving.byte_proxy import ByteProxy
-from tieback.serving.coalescing import Coalescer
-from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
-from tieback.serving.server import GrpcServer
+from tieback.serving.mesh.byte_proxy import ByteProxy
+from tieback.serving.mesh.coalescing import Coalescer
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.server import GrpcServer
+from tieback.serving.requests import failures
+from tieback.serving.requests.wire import read_text
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
-from tieback.serving.wire import read_text
 from tieback.v1 import (
     content_pb2,
     encoder_pb2,

@@ -15,12 +15,12 @@ from prometheus_client import CollectorRegistry
 from support.counting_encoder import CountingEncoder, counting_server
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Overloaded
-from tieback.serving import context
-from tieback.serving.byte_proxy import forwarded_error
-from tieback.serving.coalescing import BYTES, ITEMS, Coalescer, parted
-from tieback.serving.context import CallContext
-from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
+from tieback.serving.mesh.byte_proxy import forwarded_error
+from tieback.serving.mesh.coalescing import BYTES, ITEMS, Coalescer, parted
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.requests import context
+from tieback.serving.requests.context import CallContext
 from tieback.v1 import content_pb2, encoder_pb2, vector_pb2
 
 TARGET = "encoder:tiny"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ray.serve._private.build_app import build_app
-from tieback.serving import deployments
 from tieback.serving.plan import Plan
-from tieback.serving.services import targets_of
+from tieback.serving.processes import deployments
+from tieback.serving.processes.services import targets_of
 from tieback.serving.settings import Settings
 from tieback_contract.answers import AnswerStyle
 

@@ -10,9 +10,9 @@ from typing import Any
 import grpc
 from prometheus_client import CollectorRegistry
 from tieback.core.deadline import Deadline
-from tieback.serving.contract import METHODS
-from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.requests.contract import METHODS
 from tieback_client import Client, Health
 
 FUSE = METHODS["/tieback.v1.RouterService/Fuse"]

@@ -9,10 +9,10 @@ import grpc
 from prometheus_client import CollectorRegistry
 from support.small_server import SmallServer, fuse_request
 from tieback.core.types.load import Load
-from tieback.serving.directory import Directory
-from tieback.serving.gateway import direct_endpoints
-from tieback.serving.load_report import write_load
 from tieback.serving.mesh import Mesh
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.mesh.peers import write_load
+from tieback.serving.processes.gateway import direct_endpoints
 from tieback.serving.settings import Settings
 from tieback.v1 import router_pb2_grpc
 from tieback_contract.server import Endpoint

@@ -9,8 +9,8 @@ import pytest
 from support.certificates import Authority
 from support.small_server import SmallServer, channel, fuse_request, small_server
 from tieback.core.errors import StartupError
-from tieback.serving.credentials import server_credentials
-from tieback.serving.inner import channel_maker, inner_settings
+from tieback.serving.mesh.inner import channel_maker, inner_settings
+from tieback.serving.security.credentials import server_credentials
 from tieback.serving.settings import Settings
 from tieback.v1 import router_pb2, router_pb2_grpc
 

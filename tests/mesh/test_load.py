@@ -13,15 +13,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 from support.counting_encoder import CountingServer, counting_server
 from support.small_server import small_server
-from tieback.core.bulk import IN_BULK, in_bulk
+from tieback.core.call import IN_BULK, in_bulk
 from tieback.core.errors import Overloaded, RateExceeded
 from tieback.core.types.load import Load
-from tieback.serving import context
-from tieback.serving.contract import METHODS
-from tieback.serving.directory import Directory
-from tieback.serving.load_report import KEY, read_load, write_load
 from tieback.serving.mesh import Mesh
-from tieback.serving.peer import Peer, least_loaded
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.mesh.peers import KEY, Peer, least_loaded, read_load, write_load
+from tieback.serving.requests import context
+from tieback.serving.requests.contract import METHODS
 from tieback.v1 import content_pb2, encoder_pb2, router_pb2, router_pb2_grpc
 
 ENCODE = METHODS["/tieback.v1.EncoderService/Encode"]

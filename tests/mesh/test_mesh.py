@@ -23,13 +23,13 @@ from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
 from tieback.core.types.encoding import EncodeRequest
 from tieback.core.types.fusion import FuseRequest
 from tieback.core.types.generation import GenerateRequest
-from tieback.serving import rpcs, targets
-from tieback.serving.contract import METHODS, SERVICES
-from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
-from tieback.serving.remote import RemoteEncoder
-from tieback.serving.remote_index import remote_index
-from tieback.serving.remote_port import remote
+from tieback.serving.mesh import directory as targets
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.mesh.remote import RemoteEncoder
+from tieback.serving.mesh.remote_index import remote, remote_index
+from tieback.serving.requests import rpcs
+from tieback.serving.requests.contract import METHODS, SERVICES
 from tieback.v1 import generator_pb2, router_pb2
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.modality import Modality

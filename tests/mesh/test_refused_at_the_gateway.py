@@ -18,16 +18,16 @@ from tieback.admission import PRESSED_SECONDS
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
 from tieback.core.types.load import Load
-from tieback.serving.byte_proxy import ByteProxy
-from tieback.serving.coalescing import Coalescer
-from tieback.serving.directory import Directory
-from tieback.serving.failures import DETAILS_KEY
 from tieback.serving.mesh import Mesh
-from tieback.serving.peer import Peer
-from tieback.serving.screening import METHOD, SPACE_KEY
-from tieback.serving.server import GrpcServer
+from tieback.serving.mesh.byte_proxy import ByteProxy
+from tieback.serving.mesh.coalescing import Coalescer
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.mesh.peers import Peer
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.server import GrpcServer
+from tieback.serving.requests.failures import DETAILS_KEY
+from tieback.serving.requests.rejection import METHOD, SPACE_KEY
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2
 
 SERVICE = "tieback.v1.EncoderService"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
-from tieback.serving.directory import Directory
 from tieback.serving.mesh import plaintext
-from tieback.serving.scrape import MetricsListener, Scraper, join, machine_of_page
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.metrics.scrape import MetricsListener, Scraper, join, machine_of_page
+from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 
 
 def telemetry() -> Telemetry:

@@ -12,10 +12,9 @@ import yaml
 from click.testing import CliRunner, Result
 from tieback.serving.commands import serve as command
 from tieback.serving.commands.serve import serve
-from tieback.serving.deployments import application
-from tieback.serving.serve_config import IMPORT_PATH
-from tieback.serving.setting_groups import BEGINS, setting_groups
+from tieback.serving.processes.deployments import IMPORT_PATH, application
 from tieback.serving.settings import Settings
+from tieback.serving.settings.groups import BEGINS, setting_groups
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from support.small_server import fuse_request, small_server
 from tieback.core.deadline import Deadline
-from tieback.serving.contract import METHODS
-from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
+from tieback.serving.mesh.directory import Directory
+from tieback.serving.requests.contract import METHODS
 
 FUSE = METHODS["/tieback.v1.RouterService/Fuse"]
 SERVE = """

@@ -16,8 +16,8 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.family import Family
 from tieback.methods import families
 from tieback.methods.reranking import PASSES, rerankings
-from tieback.serving.assembly import request_families
-from tieback.serving.contract import METHOD_FIELDS, MethodField
+from tieback.serving.plan.assembly import request_families
+from tieback.serving.requests.contract import METHOD_FIELDS, MethodField
 
 FAMILIES = list(families().values())
 METHODS = [

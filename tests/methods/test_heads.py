@@ -19,8 +19,7 @@ from tieback.methods.heads import (
     predicted_without,
     probabilities,
 )
-from tieback.methods.heads._linear import _learned
-from tieback.methods.heads._minimum import minimum
+from tieback.methods.heads._linear import _learned, minimum
 from tieback.methods.heads.linear_svm import _loss as hinge
 from tieback.methods.heads.logistic import loss as log_loss
 from tieback.methods.projection import unit_rows

@@ -10,7 +10,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State
 from tieback.methods import map_pooling
 from tieback.methods.map_pooling import GRAPH, dolg, gem, map_poolings, part
-from tieback.models.image_classifier import REGIONS
+from tieback.models.pictures.classifier import REGIONS
 from tieback_contract.arrays import Array
 
 from benchmarks.claims import planted_objects

@@ -39,13 +39,13 @@ from tieback.methods.pooling import poolings
 from tieback.methods.projection import unit_rows
 from tieback.methods.token_reduction import GRAPH as REDUCTION_GRAPH
 from tieback.methods.token_reduction import merge_batch, token_reductions
-from tieback.models.bound_graph import ProjectionGraph
-from tieback.models.joint_space_artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
+from tieback.models.joint.artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
+from tieback.models.joint.graphs import ProjectionGraph
 from tieback.models.session import Session
-from tieback.recipes import export_router
-from tieback.recipes.torch_export import export_module
+from tieback.recipes.graphs import router
+from tieback.recipes.graphs.torch_export import export_module
 from tieback.reranker import Reranker
-from tieback.serving.assembly import request_families
+from tieback.serving.plan.assembly import request_families
 from tieback.serving.servicers.catalog import CatalogServicer, Offered
 from tieback.v1 import catalog_pb2
 from tieback_contract.claims import VerdictLabel
@@ -162,9 +162,9 @@ def export_projection(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bound = JointSpaceArtifact(
         (SpaceBlock(words, Modality.TEXT, 6), SpaceBlock(eyes, Modality.IMAGE, 5)), (fitted,)
     )
-    monkeypatch.setattr(export_router, "_is_large", lambda _projection: True)
+    monkeypatch.setattr(router, "_is_large", lambda _projection: True)
 
-    graphs = export_router.export_graphs(bound, {Modality.TEXT: ["words"]})
+    graphs = router.export_graphs(bound, {Modality.TEXT: ["words"]})
 
     assert agreement(bound, ProjectionGraph(graphs["projections.text"])) >= 1 - 1e-6
 

@@ -16,9 +16,9 @@ from tieback.core.errors import StartupError
 from tieback.index.served import ServedSpaces
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback.serving import milvus_index
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes import milvus_index
 from tieback.serving.settings import Settings, load_settings
-from tieback.serving.telemetry import Telemetry
 from tieback_client import Client, Health, InvalidArgument, Item, Section, Unavailable, Unimplemented
 from tieback_client.cli import app
 

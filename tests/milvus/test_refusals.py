@@ -6,7 +6,7 @@ from support.each import each
 from support.requests import searched
 from support.sections import SPACE, WIDTH, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, Unsupported
-from tieback.core.types.signals import NAMES
+from tieback.core.types.search import NAMES
 from tieback.milvus import MilvusIndex
 from tieback.milvus.refusals import NOT_OFFERED, OF_COLLECTIONS, REASON
 from tieback.query_stages.checks import path_of

@@ -25,10 +25,10 @@ from tieback.models.adapters import adapter_file
 from tieback.models.loading import load_encoder
 from tieback.models.session import Hardware, Session
 from tieback.models.store import Store
-from tieback.models.transformer_text import GRAPH, TransformerTextModel
-from tieback.recipes.export_merged import write_with
-from tieback.recipes.graph_edits import load_graph
-from tieback.recipes.graph_modules import weights_of
+from tieback.models.text.transformer_text import GRAPH, TransformerTextModel
+from tieback.recipes.export.merged import write_with
+from tieback.recipes.graphs.edits import load_graph
+from tieback.recipes.graphs.layer_activations import weights_of
 from tieback_contract.limits import Limits
 from tieback_contract.vectors import VectorKind
 

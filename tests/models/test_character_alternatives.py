@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from tieback.methods.recognition_fusion import recognition_fusions
-from tieback.models.character_alternatives import CharacterAlternatives, of_scores
+from tieback.models.pictures.text_recogniser import CharacterAlternatives, of_scores
 from tieback.models.recognition_search import search
 
 NONE = recognition_fusions.configure("none")

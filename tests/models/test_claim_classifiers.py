@@ -20,11 +20,11 @@ from support.own_checker import (
 )
 from support.small_tokenizers import FAMILIES
 from tieback.core.errors import StartupError
-from tieback.models.card_inputs import CardInputs
-from tieback.models.claim_classifier import ReadClaim
 from tieback.models.store import Store
-from tieback.recipes.architectures import CLASSIFIERS
-from tieback.recipes.own_model import FolderOptions, inspect
+from tieback.models.text.card_inputs import CardInputs
+from tieback.models.text.claim_classifier import ReadClaim
+from tieback.recipes.graphs.architectures import CLASSIFIERS
+from tieback.recipes.own.model import FolderOptions, inspect
 
 TWO = {"no": "unsupported", "yes": "supported"}
 SHORT = "the wren"

@@ -10,10 +10,10 @@ import pytest
 from tieback.artifacts import HEADER, PROVENANCE, STATE
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import AlteredArtifact, ArtifactError, MissingArtifact, OtherSchema
-from tieback.models import class_name_bridge as class_name_bindings
-from tieback.models.class_name_bridge import CLASS_NAMES, ClassNameBridge, load_bridges
+from tieback.models.joint import bridges as class_name_bindings
+from tieback.models.joint.bridges import CLASS_NAMES, ClassNameBridge, load_bridges
 from tieback.models.store import Store
-from tieback.recipes.bind import bind_class_names
+from tieback.recipes.class_name_bridges import bind_class_names
 from tieback_contract.vectors import SpaceRef
 
 

@@ -11,11 +11,11 @@ import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.models.chat_template import Message
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.language_model import load_language_model
+from tieback.models.language.chat_template import Message
+from tieback.models.language.model import load_language_model
 from tieback.models.store import Store
-from tieback.models.tokenization import TextTokenizer, TokenizedText
+from tieback.models.text.tokenization import TextTokenizer, TokenizedText
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors

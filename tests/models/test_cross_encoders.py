@@ -20,8 +20,8 @@ from support.own_reranker import (
 )
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.store import Store
-from tieback.recipes.architectures import BACKBONES
-from tieback.recipes.own_model import FolderOptions, inspect
+from tieback.recipes.graphs.architectures import BACKBONES
+from tieback.recipes.own.model import FolderOptions, inspect
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.session import Hardware
 from tieback.models.store import Store
-from tieback.models.transformer_text import in_steps, padded
+from tieback.models.text.transformer_text import in_steps, padded
 from tieback.recipes.pull import pull
 from tieback_contract.arrays import Array
 

@@ -21,9 +21,9 @@ from support.sections import item, section
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.encoder.precomputed import accept
+from tieback.encoder.shaping import accept
 from tieback.index import Index
-from tieback.models.picture_fitting import PictureFitting
+from tieback.models.pictures.fitting import PictureFitting
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector

@@ -13,11 +13,11 @@ from gguf import GGMLQuantizationType as Kind
 from models.test_gguf import TOKENS, written
 from models.test_own_generators import save
 from numpy.typing import NDArray
-from tieback.models.decoder import Decoder
-from tieback.recipes.language_model_drift import measure
-from tieback.recipes.llama_files import read_gguf
-from tieback.recipes.llama_graph import write_graph
-from tieback.recipes.llama_weights import BLOCK, LlamaWeights, Quantized, quantize, recode, recoded
+from tieback.models.language.decoder import Decoder
+from tieback.recipes.networks.llama_drift import measure
+from tieback.recipes.networks.llama_files import read_gguf
+from tieback.recipes.networks.llama_graph import write_graph
+from tieback.recipes.networks.llama_weights import BLOCK, LlamaWeights, Quantized, quantize, recode, recoded
 
 WIDE: dict[str, Any] = {
     "hidden_size": 256,

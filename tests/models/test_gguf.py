@@ -16,17 +16,17 @@ from support.each import each
 from support.small_language_model import CHAT_TEMPLATE, CONTEXT, CONTROL
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import StartupError
-from tieback.recipes.export_causal_language_model import export
-from tieback.recipes.gguf_tokenizer import CONTROL as CONTROL_TYPE
-from tieback.recipes.gguf_tokenizer import tokenizer_of
-from tieback.recipes.llama_files import (
+from tieback.recipes.export.causal_language_model import export
+from tieback.recipes.networks.gguf_tokenizer import CONTROL as CONTROL_TYPE
+from tieback.recipes.networks.gguf_tokenizer import tokenizer_of
+from tieback.recipes.networks.llama_files import (
     GGUF_ARCHITECTURES,
     GGUF_NAMES,
     GGUF_OPTIONAL,
     read_gguf,
     read_transformers,
 )
-from tieback.recipes.llama_weights import STATE_NAMES, to_state
+from tieback.recipes.networks.llama_weights import STATE_NAMES, to_state
 from tokenizers import pre_tokenizers
 from transformers import PreTrainedModel, Qwen2Tokenizer
 

@@ -13,12 +13,12 @@ from models.test_own_generators import save
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import StartupError
-from tieback.models.chat_template import Message
-from tieback.models.language_model import LanguageModel, load_language_model
+from tieback.models.language.chat_template import Message
+from tieback.models.language.model import LanguageModel, load_language_model
 from tieback.models.store import Store
-from tieback.recipes.export_causal_language_model import export
-from tieback.recipes.gguf_tokenizer import tokenizer_of
-from tieback.recipes.own_model import FolderOptions, inspect
+from tieback.recipes.export.causal_language_model import export
+from tieback.recipes.networks.gguf_tokenizer import tokenizer_of
+from tieback.recipes.own.model import FolderOptions, inspect
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -17,7 +17,7 @@ from PIL import Image
 from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
-from tieback.models.image_decoding import central_square, decoded_bytes
+from tieback.models.pictures.decoding import central_square, decoded_bytes
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality

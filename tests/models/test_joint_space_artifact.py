@@ -11,7 +11,7 @@ import pytest
 from tieback.artifacts import HEADER, STATE
 from tieback.artifacts.packed_arrays import LARGE, rounded
 from tieback.core.errors import AlteredArtifact, OtherSchema, OtherWeights, StartupError
-from tieback.models.joint_space_artifact import (
+from tieback.models.joint.artifact import (
     BINDING,
     BoundImputation,
     BoundProjection,

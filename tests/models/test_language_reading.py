@@ -11,8 +11,8 @@ from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.methods.recognition_fusion import Reading
 from tieback.methods.recognition_fusion.gfd import log_probability
-from tieback.models.language_model import LanguageModel, load_language_model
-from tieback.models.language_reading import LanguageReader, vocabulary_of
+from tieback.models.language.model import LanguageModel, load_language_model
+from tieback.models.language.reading import LanguageReader, vocabulary_of
 from tieback.models.store import Store
 
 

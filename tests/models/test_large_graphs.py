@@ -11,8 +11,8 @@ from support.own_encoder import TEXTS, card_for, encodings, served, write_folder
 from support.present import present
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes import external_data
-from tieback.recipes.torch_export import export_module
+from tieback.recipes.graphs import external_data
+from tieback.recipes.graphs.torch_export import export_module
 
 SMALL = 2_000  # bytes; the small encoder has 8 KB
 PRECISIONS = {"precisions": {"int8": {"smallest_cosine": 0.5}, "float16": {"smallest_cosine": 0.9}}}

@@ -20,9 +20,9 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.staged_session import StagedSession
-from tieback.models.transformer_text import TransformerTextModel, padded
-from tieback.recipes.architectures import BACKBONES
+from tieback.models.session import StagedSession
+from tieback.models.text.transformer_text import TransformerTextModel, padded
+from tieback.recipes.graphs.architectures import BACKBONES
 from tieback_contract.encodings import EncodingSource
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality

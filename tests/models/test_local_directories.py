@@ -28,7 +28,7 @@ from tieback.catalog import own_directory
 from tieback.catalog.catalog import read_card
 from tieback.catalog.source import short_hash
 from tieback.core.errors import StartupError
-from tieback.recipes.architectures import BACKBONES
+from tieback.recipes.graphs.architectures import BACKBONES
 
 ROOT = Path(__file__).parents[2]
 

@@ -128,7 +128,7 @@ def test_a_server_without_pytorch_makes_a_merged_model_when_it_loads_it(cards: P
         "import sys; sys.modules['torch'] = None\n"
         "from tieback.catalog.catalog import Catalog\n"
         "from tieback.models.store import Store\n"
-        "from tieback.serving.assembly import load_models\n"
+        "from tieback.serving.plan.assembly import load_models\n"
         "from tieback.serving.settings import Settings\n"
         "from pathlib import Path\n"
         "settings = Settings(models=Path(sys.argv[1]), cards=Path(sys.argv[2]))\n"

@@ -19,7 +19,7 @@ from support.small_binding import binding
 from tieback.artifacts import STATE
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
-from tieback.models.class_name_bridge import ClassNameBridge
+from tieback.models.joint.bridges import ClassNameBridge
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.serving.commands.models import models

@@ -17,8 +17,8 @@ from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.core.types.rerank import RerankCandidate, RerankRequest, RerankSource
 from tieback.encoder import Encoder
 from tieback.methods.reranking import rerankings
-from tieback.models.audio_decoding import samples_of
 from tieback.models.encoder_model import EncoderModel
+from tieback.models.sounds.decoding import samples_of
 from tieback.reranker import Reranker
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding

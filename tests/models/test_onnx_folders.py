@@ -15,8 +15,8 @@ from support.own_folders import POOLS, WIDTH, assert_serves, own_vectors, save_s
 from support.present import present
 from tieback.catalog import own_directory
 from tieback.core.errors import StartupError
-from tieback.recipes import external_data
-from tieback.recipes.torch_export import export_module
+from tieback.recipes.graphs import external_data
+from tieback.recipes.graphs.torch_export import export_module
 
 IDS, MASK, TYPES = "input_ids", "attention_mask", "token_type_ids"
 

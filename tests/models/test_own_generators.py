@@ -16,16 +16,16 @@ from support.own_encoder import write_folder
 from support.small_language_model import CHAT_TEMPLATE, CONTEXT, byte_tokenizer
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import StartupError
-from tieback.models.chat_template import Message
-from tieback.models.decoder import Decoder, SoftTokens
-from tieback.models.language_model import GRAPH, load_language_model
+from tieback.models.language.chat_template import Message
+from tieback.models.language.decoder import Decoder, SoftTokens
+from tieback.models.language.model import GRAPH, load_language_model
 from tieback.models.store import Store
-from tieback.recipes import llama_graph
-from tieback.recipes.export_causal_language_model import export
-from tieback.recipes.llama_files import ARCHITECTURES, read_transformers
-from tieback.recipes.llama_graph import write_graph
-from tieback.recipes.llama_weights import Bits, LlamaWeights, Plain, recode, recoded, to_state
-from tieback.recipes.own_model import FolderOptions, inspect
+from tieback.recipes.export.causal_language_model import export
+from tieback.recipes.networks import llama_graph
+from tieback.recipes.networks.llama_files import ARCHITECTURES, read_transformers
+from tieback.recipes.networks.llama_graph import write_graph
+from tieback.recipes.networks.llama_weights import Bits, LlamaWeights, Plain, recode, recoded, to_state
+from tieback.recipes.own.model import FolderOptions, inspect
 from tieback.serving.commands.models import models
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings

@@ -28,8 +28,8 @@ from support.own_encoder import (
 from support.present import present
 from tieback.core.errors import StartupError
 from tieback.models.store import Store
+from tieback.recipes.graphs.torch_export import export_module
 from tieback.recipes.pull import pull
-from tieback.recipes.torch_export import export_module
 from tokenizers import Tokenizer
 
 
@@ -195,7 +195,7 @@ def test_without_torch_the_weights_wait_and_the_way_out_is_said(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card, store, observer = card_for(folder), Store(tmp_path / "store"), Silent()
-    monkeypatch.delitem(sys.modules, "tieback.recipes.export_transformer_text", raising=False)
+    monkeypatch.delitem(sys.modules, "tieback.recipes.export.transformer_text", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
 
     waiting = pull([card], [card], store, observer)

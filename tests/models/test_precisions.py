@@ -21,8 +21,8 @@ from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.session import Hardware, Session
 from tieback.models.store import Store
+from tieback.recipes.graphs.quantise import quantise
 from tieback.recipes.pull import pull
-from tieback.recipes.quantise import quantise
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tieback.models.chat_template import ChatTemplate, Message
-from tieback.models.leading_space import LeadingSpace
-from tieback.recipes.published_template import template_of_folder
+from tieback.models.language.chat_template import ChatTemplate, Message
+from tieback.models.language.model import LeadingSpace
+from tieback.recipes.export.causal_language_model import template_of_folder
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 TEMPLATE = "{{ bos_token }}{% for one in messages %}[INST] {{ one['content'] }} [/INST]{% endfor %}"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tieback.artifacts import Artifact
 from tieback.core.errors import AlteredArtifact, ArtifactError
-from tieback.core.types.signals import NAMES, SIGNALS
+from tieback.core.types.search import NAMES, SIGNALS
 from tieback.models.learned.ranker import RANKER, TrainedRanker, shipped
 
 

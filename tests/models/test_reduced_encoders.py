@@ -21,11 +21,11 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.transformer_text import TransformerTextModel
-from tieback.recipes.architectures import REDUCIBLE
-from tieback.serving.observed import observed
+from tieback.models.text.transformer_text import TransformerTextModel
+from tieback.recipes.graphs.architectures import REDUCIBLE
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.observed import observed
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback_contract.encodings import EncodingSource, Reduction
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality

@@ -14,7 +14,7 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel, RawEncoding
-from tieback.models.image_classifier import REGIONS, ImageClassifierModel
+from tieback.models.pictures.classifier import REGIONS, ImageClassifierModel
 from tieback_contract.encodings import Encoding
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality

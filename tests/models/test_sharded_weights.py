@@ -20,7 +20,7 @@ from support.own_folders import save_dual_encoder, save_sentence_model, tower_ca
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.core.errors import StartupError
-from tieback.recipes.checkpoint import Checkpoint
+from tieback.recipes.graphs.checkpoint import Checkpoint
 from tieback.serving.commands.models import models
 
 INDEX = "model.safetensors.index.json"

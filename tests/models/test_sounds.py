@@ -12,8 +12,7 @@ import soundfile
 from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
-from tieback.models.audio_decoding import samples_of
-from tieback.models.resampling import resample
+from tieback.models.sounds.decoding import resample, samples_of
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality

@@ -15,8 +15,8 @@ from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.models.encoder_model import EncoderModel, NamesTerms, RawEncoding
-from tieback.models.sparse_text import TOKENS_AT_ONCE
 from tieback.models.store import Store
+from tieback.models.text.sparse_text import TOKENS_AT_ONCE
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind

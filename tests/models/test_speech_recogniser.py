@@ -20,11 +20,11 @@ from tieback.core.types.content import Content
 from tieback.methods.recognition_fusion import recognition_fusions
 from tieback.models.loading import load_recogniser
 from tieback.models.recognition_search import search
-from tieback.models.resampling import resample
-from tieback.models.speech_decoder import SECONDS_PER_MARK, TOKENIZER, Vocabulary
-from tieback.models.speech_recogniser import SpeechRecogniserModel
+from tieback.models.sounds.decoding import resample
+from tieback.models.sounds.speech_decoder import SECONDS_PER_MARK, TOKENIZER, Vocabulary
+from tieback.models.sounds.speech_recogniser import SpeechRecogniserModel
 from tieback.models.store import Store
-from tieback.recipes.ctranslate2_file import CTranslate2File
+from tieback.recipes.networks.ctranslate2_file import CTranslate2File
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind
@@ -275,7 +275,7 @@ def test_a_tokenizer_without_the_marks_tokens_is_refused(
 def test_weights_that_are_no_whisper_decoder_are_refused(
     variables: dict[str, Array], change: dict[str, Array | None], said: str
 ) -> None:
-    from tieback.recipes import whisper_decoder
+    from tieback.recipes.networks import whisper_decoder
 
     changed = {name: value for name, value in (variables | change).items() if value is not None}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from tieback.catalog.catalog import Catalog
-from tieback.generator.judging import LEARNED, WITHOUT_STATE, Judges
+from tieback.generator.evidence.answerability import LEARNED, WITHOUT_STATE, Judges
 from tieback.methods.answerability.question_alignment import threshold_of
 from tieback.models.learned.answerability import JUDGE
 from tieback.models.learned.question_reading import READER
-from tieback.models.question_reader import GRAPH, load_question_reader
 from tieback.models.store import Store
+from tieback.models.text.question_reader import GRAPH, load_question_reader
 
 SPACE = "all-minilm-l6-v2"
 READING, ALIGNMENT = LEARNED

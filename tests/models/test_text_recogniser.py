@@ -14,10 +14,10 @@ from tieback.core.recognised import region_of
 from tieback.core.types.content import Content
 from tieback.methods.recognition_fusion import Reading, recognition_fusions
 from tieback.models.loading import load_recogniser
-from tieback.models.recogniser_model import Fusing, FusingRecogniserModel, RecogniserModel
+from tieback.models.pictures.text_recogniser import decoded
+from tieback.models.pictures.written_lines import in_reading_order, written_lines
+from tieback.models.recognition_search import Fusing, FusingRecogniserModel, RecogniserModel
 from tieback.models.store import Store
-from tieback.models.text_recogniser import decoded
-from tieback.models.written_lines import in_reading_order, written_lines
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import RecognisedText

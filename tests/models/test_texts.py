@@ -11,14 +11,13 @@ import pytest
 from support.each import each
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
-from tieback.core.spans import ByteOffsets
 from tieback.core.tenant import TENANT
+from tieback.core.text.spans import ByteOffsets
 from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import Truncation
 from tieback.models.content import read_text
-from tieback.models.recent_encodings import RecentEncodings
 from tieback.models.store import Store
-from tieback.models.tokenization import TextTokenizer
+from tieback.models.text.tokenization import RecentEncodings, TextTokenizer
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector

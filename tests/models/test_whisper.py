@@ -19,12 +19,12 @@ from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
-from tieback.models.audio_encoder import AudioEncoderModel
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.log_mel_frames import LogMelFrames
-from tieback.models.resampling import resample
+from tieback.models.sounds.decoding import resample
+from tieback.models.sounds.encoder import AudioEncoderModel
+from tieback.models.sounds.log_mel import LogMelFrames
 from tieback.models.store import Store
-from tieback.recipes.ctranslate2_file import CTranslate2File
+from tieback.recipes.networks.ctranslate2_file import CTranslate2File
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
 from tieback_contract.limits import Limits
@@ -158,7 +158,7 @@ def variables(catalog: Catalog, store: Store) -> dict[str, Array]:
 
 def test_states_are_those_of_the_published_network(variables: dict[str, Array]) -> None:
     import torch
-    from tieback.recipes import whisper_encoder
+    from tieback.recipes.networks import whisper_encoder
 
     states = 60  # of the 1500: the published network takes windows of one length, so it is made for shorter
     ours = whisper_encoder.load(variables).double()
@@ -231,7 +231,7 @@ def published_network(variables: dict[str, Array], states: int) -> Any:
 def test_weights_that_are_no_whisper_encoder_are_refused(
     variables: dict[str, Array], change: dict[str, Array | None], said: str
 ) -> None:
-    from tieback.recipes import whisper_encoder
+    from tieback.recipes.networks import whisper_encoder
 
     changed = {name: value for name, value in (variables | change).items() if value is not None}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from tieback.core.word_numbers import MOST_WORDS, words_of
-from tieback.operations.alike_texts import ALIKE, alike
+from tieback.answer.moving.upgrading import MOST_WORDS, word_numbers
+from tieback.operations.upgrades.measures import ALIKE, alike
 from tieback_contract.arrays import Array
 
 
 def numbered(*texts: str) -> Array:
-    return np.stack([words_of(text) for text in texts])
+    return np.stack([word_numbers(text) for text in texts])
 
 
 TIDES = [
@@ -54,9 +54,9 @@ def test_at_most_ten_are_named_and_only_those_that_ask() -> None:
 
 
 def test_words_are_numbered_whatever_their_case_and_only_so_many() -> None:
-    assert words_of("Tide tide TIDE of").tolist() == words_of("tide").tolist()
-    assert np.count_nonzero(words_of("tide of")) == 1, "short words are left out"
-    assert np.count_nonzero(words_of(" ".join(f"word{n}" for n in range(MOST_WORDS + 9)))) == MOST_WORDS
+    assert word_numbers("Tide tide TIDE of").tolist() == word_numbers("tide").tolist()
+    assert np.count_nonzero(word_numbers("tide of")) == 1, "short words are left out"
+    assert np.count_nonzero(word_numbers(" ".join(f"word{n}" for n in range(MOST_WORDS + 9)))) == MOST_WORDS
 
 
 def test_where_there_are_no_texts_nothing_is_alike() -> None:

@@ -17,7 +17,7 @@ import pytest
 from tieback.core.errors import InvalidInput, TiebackError, Unsupported
 from tieback.methods import compatibility
 from tieback.methods.projection import unit_rows
-from tieback.operations import fitting
+from tieback.operations.upgrades import fitting
 
 QUICK: dict[str, Any] = {"extra": 2, "hidden": 4, "steps": 100, "batch": 16}
 LONG = QUICK | {"steps": 20_000, "patience": 0}
@@ -75,7 +75,7 @@ import asyncio, sys
 from pathlib import Path
 import numpy as np
 from tieback.methods.projection import unit_rows
-from tieback.operations import fitting
+from tieback.operations.upgrades import fitting
 
 async def main(folder):
     draw = np.random.default_rng(0)
@@ -111,4 +111,4 @@ def test_a_server_without_pytorch_says_what_to_install(monkeypatch: pytest.Monke
 def _children() -> list[psutil.Process]:
     """The processes that fit, of this one."""
     alive = [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
-    return [one for one in alive if "tieback.operations.fitting" in one.cmdline()]
+    return [one for one in alive if "tieback.operations.upgrades.fitting" in one.cmdline()]

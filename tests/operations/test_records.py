@@ -11,8 +11,8 @@ from tieback.core import errors
 from tieback.core.error_record import read_error, write_error
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, Overloaded, TiebackError
 from tieback.core.types.operation import OperationRecord
-from tieback.operations.records import read_operation, write_operation
-from tieback.serving import failures
+from tieback.operations.journal import read_operation, write_operation
+from tieback.serving.requests import failures
 from tieback_contract.operations import OperationState
 
 SAMPLES = {

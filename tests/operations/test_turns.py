@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tieback.core.types.operation import OperationRecord
-from tieback.operations.turns import Turns
+from tieback.operations.run import Turns
 from tieback_contract.operations import OperationState
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tieback.core.types.upgrading import Anchors
+from tieback.core.types.moving import Anchors
 from tieback.methods.projection import unit_rows
-from tieback.operations.upgrade_measures import MeasuredRecall, Parts, mapped, measured, split
-from tieback.operations.upgrade_work import Work
+from tieback.operations.upgrades.measures import MeasuredRecall, Parts, mapped, measured, split
+from tieback.operations.upgrades.work import Work
 
 ROWS = unit_rows(np.random.default_rng(0).normal(size=(40, 6)))
 

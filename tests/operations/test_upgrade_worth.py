@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from support.each import each
-from tieback.core.types.upgrading import Anchors, Asked
+from tieback.core.types.moving import Anchors, Asked
 from tieback.methods import compatibility
 from tieback.methods.projection import unit_rows
-from tieback.operations.upgrade_advice import Advice, advised
-from tieback.operations.upgrade_comparison import Tried, compare
-from tieback.operations.upgrade_measures import split, trial
-from tieback.operations.upgrade_worth import SHARES, Measured, Sides, Trial, Worth
+from tieback.operations.upgrades.comparison import Tried, compare
+from tieback.operations.upgrades.measures import split, trial
+from tieback.operations.upgrades.worth import SHARES, Advice, Measured, Sides, Trial, Worth, advised
 
 DRAW = np.random.default_rng(0)
 WIDTH, ITEMS = 12, 400

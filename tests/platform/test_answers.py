@@ -12,7 +12,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback.serving.settings import Settings
 from tieback_client import Cancelled, Client, DeadlineExceeded, Item, Section
-from tieback_client.events import Answer
+from tieback_client.values.events import Answer
 from tieback_contract.answers import Abstention, AnswerStyle, Finish, Repair, TextDelta
 from tieback_contract.claims import Citation, Claim, Verdict
 from tieback_contract.generation import Grounding, SamplingParameters

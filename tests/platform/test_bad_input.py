@@ -10,7 +10,7 @@ import pytest
 from support.bad_requests import INVALID, TEXT_SPACE, bad_item, encode, fails, space_ref, text, vector
 from support.each import each
 from support.statuses import Failure
-from tieback.serving.failures import from_status
+from tieback.serving.requests.failures import from_status
 from tieback.v1 import (
     answer_pb2,
     answer_pb2_grpc,

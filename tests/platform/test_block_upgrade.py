@@ -36,9 +36,9 @@ import asyncio, json, sys
 from pathlib import Path
 from support.colours import png
 from support.killing import Killing
-from tieback.answer import moving
-from tieback.index.generations import Generations
-from tieback.serving.local import LocalServer
+from tieback.answer.moving import collections as moving
+from tieback.index.migration.generations import Generations
+from tieback.serving.processes.local import LocalServer
 from tieback.serving.settings import Settings
 from tieback_client import AsyncClient, Image, Item
 

@@ -29,7 +29,7 @@ from tieback.serving.commands.models import models
 from tieback.serving.settings import Settings
 from tieback_client import Client, Image, Item, RetrievalResult, Section, TiebackError
 from tieback_client.cli import app
-from tieback_client.writing_items import sections
+from tieback_client.messages.writing_items import sections
 
 SHADES = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250)}
 

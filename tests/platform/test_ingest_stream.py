@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.small_library import small_library
 from tieback_client import Client, Item
-from tieback_client.writing_items import sections
+from tieback_client.messages.writing_items import sections
 
 
 def test_of_items_with_one_id_in_a_stream_the_last_is_kept(tmp_path: Path) -> None:

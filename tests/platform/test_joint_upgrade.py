@@ -16,7 +16,7 @@ from support.small_spaces import write_words
 from support.word_spaces import SEA, word_spaces
 from support.word_spaces import WORDS as VOCABULARY
 from tieback.catalog.own_directory import directory_hashes
-from tieback.models.joint_space_artifact import BoundProjection, SpaceBlock
+from tieback.models.joint.artifact import BoundProjection, SpaceBlock
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback_client import Client, Item

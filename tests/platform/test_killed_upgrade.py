@@ -28,7 +28,7 @@ PROGRAM = """
 import asyncio, json, sys
 from pathlib import Path
 from support.killing import Killing
-from tieback.serving.local import LocalServer
+from tieback.serving.processes.local import LocalServer
 from tieback.serving.settings import Settings
 from tieback_client import AsyncClient, Item
 

@@ -12,7 +12,7 @@ import pytest
 from support.present import present
 from tieback.v1 import encoder_pb2, encoder_pb2_grpc
 from tieback_client import Client, InvalidArgument, Item, NotFound, Section
-from tieback_client.writing_items import sections as sections_of
+from tieback_client.messages.writing_items import sections as sections_of
 
 ROOT = Path(__file__).parents[2]
 WINDOWS = {"all-minilm-l6-v2": 254, "paraphrase-minilm-l3-v2": 126, "wordllama-256": 8192}

@@ -17,12 +17,12 @@ from support.small_spaces import write_words
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.content import Content
 from tieback.methods.projection import fit, unit_rows
-from tieback.models.joint_space_artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
+from tieback.models.joint.artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
-from tieback.recipes.encoding import encode
 from tieback.recipes.pull import pull
-from tieback.serving.local import LocalServer
+from tieback.recipes.train.encoding import encode
+from tieback.serving.processes.local import LocalServer
 from tieback.serving.settings import Settings
 from tieback.training.solids import SOLIDS, cloud
 from tieback_client import Client, Image, InvalidArgument, Item, Points

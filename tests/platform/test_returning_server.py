@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from support.bag_of_words import BagOfWords, card
 from tieback.encoder import Encoder
-from tieback.serving.server import GrpcServer
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.server import GrpcServer
 from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback_client import AsyncClient, Client, Retry, Unavailable
 
 TEXTS, SPACE = ["owl"], "bag-of-words"

@@ -16,10 +16,10 @@ from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, Unavailable
 from tieback.core.types.encoding import CachePolicy, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
-from tieback.serving.server import GrpcServer
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.server import GrpcServer
 from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2, encoder_pb2_grpc, vector_pb2
 from tieback_client import AsyncClient
 from tieback_contract.encodings import Encoding

@@ -13,7 +13,7 @@ from support.local_platform import served_locally
 from support.own_encoder import Silent
 from support.small_spaces import write_words
 from tieback.artifacts import Artifact
-from tieback.models.compatible_transform import COMPATIBILITY
+from tieback.models.joint.transforms import COMPATIBILITY
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings

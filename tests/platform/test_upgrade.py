@@ -21,7 +21,7 @@ from support.local_platform import Running, served_locally
 from support.revised_spaces import WORDS, settings_of, texts, write_spaces
 from tieback.artifacts import Artifact
 from tieback.methods.compatibility import compatibilities, shared
-from tieback.models.compatible_transform import COMPATIBILITY
+from tieback.models.joint.transforms import COMPATIBILITY
 from tieback_client import (
     AlreadyExists,
     AsyncClient,
@@ -119,7 +119,7 @@ def test_an_upgrade_learns_a_transform_and_says_what_it_is_worth(
 def test_policies_that_need_no_pytorch_are_compared_where_none_is_named(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tieback.operations.fitting.importlib.util.find_spec", lambda *_: None)
+    monkeypatch.setattr("tieback.operations.upgrades.fitting.importlib.util.find_spec", lambda *_: None)
 
     result = client.plan_upgrade("texts", space="words-b").result(timeout=60)
 
@@ -271,7 +271,7 @@ def test_a_small_collection_and_labels_that_nobody_has_are_refused(client: Clien
 def test_a_server_without_pytorch_refuses_and_says_what_to_install(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tieback.operations.fitting.importlib.util.find_spec", lambda *_: None)
+    monkeypatch.setattr("tieback.operations.upgrades.fitting.importlib.util.find_spec", lambda *_: None)
 
     with pytest.raises(Unimplemented, match="install the extra 'train'"):
         client.plan_upgrade("texts", space="words-b", policy=QUICK)
@@ -312,7 +312,7 @@ def test_an_upgrade_ends_with_its_collection(client: Client, folder: Path) -> No
 PROGRAM = """
 import asyncio, json, sys
 from pathlib import Path
-from tieback.serving.local import LocalServer
+from tieback.serving.processes.local import LocalServer
 from tieback.serving.settings import Settings
 from tieback_client import AsyncClient
 from tieback_client.jsonable import jsonable

@@ -12,7 +12,7 @@ import pytest
 from support.present import present
 from support.running_platform import Platform
 from support.statuses import trailing
-from tieback.serving.contract import SERVICES
+from tieback.serving.requests.contract import SERVICES
 from tieback.v1 import (
     encoder_pb2,
     encoder_pb2_grpc,

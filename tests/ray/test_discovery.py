@@ -1,4 +1,4 @@
-"""What `tieback.serving.discovery` rests on in Ray Serve. Where this fails, Ray has moved."""
+"""What `tieback.serving.mesh.discovery` rests on in Ray Serve. Where this fails, Ray has moved."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_router_is_told_of_the_replicas_that_run() -> None:
 def test_a_replica_carries_what_it_published() -> None:
     from ray.serve._private.constants import RECORD_REPLICA_METADATA_METHOD
     from ray.serve.request_router import RunningReplica
-    from tieback.serving.deployments import Gateway, Replica
+    from tieback.serving.processes.deployments import Gateway, Replica
 
     assert isinstance(inspect.getattr_static(RunningReplica, "replica_metadata"), property)
     assert hasattr(Replica, RECORD_REPLICA_METADATA_METHOD)
@@ -51,8 +51,8 @@ async def test_the_router_writes_what_replicas_published_into_the_directory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from ray.serve.request_router import RequestRouter
-    from tieback.serving.directory import DIRECTORY, Replica
-    from tieback.serving.discovery import DirectoryRouter
+    from tieback.serving.mesh.directory import DIRECTORY, Replica
+    from tieback.serving.mesh.discovery import DirectoryRouter
 
     monkeypatch.setattr(RequestRouter, "update_replicas", lambda self, replicas: None)
     router: Any = DirectoryRouter.__new__(DirectoryRouter)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 from support.running_platform import Platform
-from tieback.serving.refusals import COUNTED_SECONDS
+from tieback.serving.requests.rejection import COUNTED_SECONDS
 from tieback_client import AsyncClient, DeadlineExceeded, Overloaded
 
 pytestmark = pytest.mark.ray

@@ -18,11 +18,11 @@ pytestmark = pytest.mark.ray
 SPACE = "paraphrase-minilm-l3-v2"  # the lightest one that a queue forms in front of
 SERVICE = f"encoder:{SPACE}"
 QUICK = """
-from tieback.serving.cluster import Cluster
+from tieback.serving.processes.cluster import Cluster
 deploy = Cluster.deploy
 
 def quickly(*arguments):
-    from tieback.serving import autoscaling
+    from tieback.serving.processes import autoscaling
     autoscaling.TARGET_WAIT, autoscaling.UP_SECONDS, autoscaling.DOWN_SECONDS = 0.2, 1.0, 2.0
     deploy(*arguments)
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from support.asked_birds import World
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.models.language_model import load_language_model
+from tieback.models.language.model import load_language_model
 from tieback.models.learned import ServedModels
 from tieback.models.learned.soft_context import SoftContext
+from tieback.recipes.reading.made_questions import Asked
 from tieback.recipes.train import TrainingOutcome
-from tieback.recipes.trained._demonstrated import FORMS, WAYS, episodes
-from tieback.recipes.trained._made_questions import Asked
-from tieback.serving.artifacts import ServedArtifacts
+from tieback.recipes.train.demonstrated import FORMS, WAYS, episodes
+from tieback.serving.plan.artifacts import ServedArtifacts
 
 pytestmark = pytest.mark.all
 

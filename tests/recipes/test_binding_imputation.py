@@ -17,7 +17,7 @@ from tieback.joint.retrieval import losses as losses_of
 from tieback.joint.space import Joint
 from tieback.methods.imputation import imputations
 from tieback.methods.projection import unit_rows
-from tieback.models.joint_space_artifact import BoundImputation, JointSpaceArtifact
+from tieback.models.joint.artifact import BoundImputation, JointSpaceArtifact
 from tieback.router import Router
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding

@@ -10,16 +10,16 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tieback.core.errors import StartupError
 from tieback.joint.projecting import project_inputs
-from tieback.joint.ranking import chance, interval, places
+from tieback.joint.retrieval import chance, interval, places
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
-from tieback.models.joint_space_artifact import BoundProjection
+from tieback.models.joint.artifact import BoundProjection
 from tieback.models.session import Session
+from tieback.recipes.binding.dual_encoders import pseudo_pairs
 from tieback.recipes.class_prototypes import last_linear
 from tieback.recipes.fitting.routers import weight_ranges
 from tieback.training.class_texts import captions
-from tieback.training.corpus import read_corpus
-from tieback.training.pseudo_pairs import pseudo_pairs
+from tieback.training.data.corpus import read_corpus
 from tieback.training.splits import split
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality

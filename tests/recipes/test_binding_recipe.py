@@ -25,18 +25,17 @@ from tieback.artifacts import STATE, stored
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import NotFound, StartupError
 from tieback.joint.projecting import project_inputs
-from tieback.joint.ranking import places
+from tieback.joint.retrieval import places
 from tieback.methods.imputation import imputations
 from tieback.methods.projection import unit_rows
-from tieback.models.default_binding import DefaultBinding
-from tieback.models.joint_space_artifact import BINDING, JointSpaceArtifact
-from tieback.models.store import Store
-from tieback.recipes.bind_default import TEXTS, bind_default, library
+from tieback.models.joint.artifact import BINDING, JointSpaceArtifact
+from tieback.models.store import DefaultBinding, Store
 from tieback.recipes.binding.bind import BindingOutcome
+from tieback.recipes.default_binding import TEXTS, bind_default, library
 from tieback.recipes.fitting.projections import WORTH, Anchors, ProjectionFitter
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
-from tieback.training.corpus import read_corpus
+from tieback.training.data.corpus import read_corpus
 from tieback.training.step_cache import StepCache
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef

@@ -18,13 +18,12 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
 from tieback.methods.projection import fit
-from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
+from tieback.models.joint.artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
 from tieback.models.store import Store
 from tieback.recipes.binding_report import neighbours, sections
-from tieback.recipes.binding_report.claims import claims_of
 from tieback.recipes.binding_report.neighbours import Found, Question, search_photos, thumbnail
-from tieback.recipes.binding_report.page import page
-from tieback.reports.claims import read_claims
+from tieback.recipes.binding_report.page import claims_of, page
+from tieback.reports.parts import read_claims
 from tieback.serving.commands.bind_report import report
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing.soft import softmax
-from tieback.recipes.fitting.block_priors import block_priors, scores_for
+from tieback.recipes.fitting.fixed_weights import block_priors, scores_for
 from tieback_contract.arrays import Array
 
 PAIRS, WIDTH = 300, 16

@@ -12,20 +12,20 @@ from support import small_language_model
 from support.small_reading import claims, small_reading, written
 from support.small_training import SmallTraining
 from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.methods.grounding._chosen import bounds
 from tieback.methods.grounding._features import FEATURES, HEARD
-from tieback.methods.grounding._verdicts import bounds
 from tieback.models.learned import kind_in
 from tieback.models.learned.claim_reading import CLAIMS
-from tieback.models.question_reader import GRAPH, load_question_reader
-from tieback.recipes.train import REPORT, TrainingOutcome
-from tieback.recipes.trained._claim_pairs import Pair, read_pairs
-from tieback.recipes.trained._claim_weights import (
+from tieback.models.text.question_reader import GRAPH, load_question_reader
+from tieback.recipes.reading.claim_pairs import Pair, read_pairs
+from tieback.recipes.reading.claim_weights import (
     left_out,
     likelihoods,
     measured,
     weights_and_bounds,
     weights_of_likelihood,
 )
+from tieback.recipes.train import REPORT, TrainingOutcome
 
 QUICK: dict[str, Any] = {
     "space": "own", "steps": 4, "tokens": 64, "made": 20, "unseen": ["towns"],

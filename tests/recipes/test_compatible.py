@@ -23,11 +23,7 @@ from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.recipes.train import TrainingOutcome, train
-from tieback.training.compatibility_matrix import (
-    average_accuracy,
-    average_compatibility,
-    compatibility_matrix,
-)
+from tieback.training.ranks import average_accuracy, average_compatibility, compatibility_matrix
 
 pytestmark = pytest.mark.all
 

@@ -22,10 +22,10 @@ from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
-from tieback.recipes.dense_sparse_graph import DENSE_SPARSE
+from tieback.recipes.adapt.dense_sparse import DENSE_SPARSE
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, TrainingOutcome
-from tieback.recipes.trained._word_head import joined, sketched, sparse_view
+from tieback.recipes.train.word_head import joined, sketched, sparse_view
 from tieback_contract.vectors import VectorKind
 
 pytestmark = pytest.mark.all

@@ -28,15 +28,15 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.methods.map_pooling import dolg, gem, map_poolings, part
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.image_classifier import REGIONS
-from tieback.models.image_regions import ImageRegionsModel, View
 from tieback.models.loading import load_encoder
+from tieback.models.pictures.classifier import REGIONS
+from tieback.models.pictures.regions import ImageRegionsModel, View
 from tieback.models.store import Store
-from tieback.recipes.export_image_classifier import load_network
-from tieback.recipes.map_pooling_head import MAP_POOLING, adapt, weights_of
-from tieback.recipes.photo_views import read_photo
+from tieback.recipes.adapt.map_pooling import MAP_POOLING, adapt, weights_of
+from tieback.recipes.export.image_classifier import load_network
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, TrainingOutcome
+from tieback.recipes.train.photo_views import read_photo
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind

@@ -24,7 +24,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.methods.projection import unit_rows
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.recipes.binding.anchoring import seen_by_both
 from tieback.recipes.binding.bind import BindingOutcome
 from tieback.recipes.binding.dual_encoders import Shared

@@ -15,10 +15,10 @@ from tieback.core.errors import StartupError
 from tieback.core.types.fusion import FuseRequest, Role
 from tieback.joint.graphs import agreement
 from tieback.methods.projection import FIT, GRAPH, affine, fit, projections, unit_rows
-from tieback.models.bound_graph import ProjectionGraph, RouterGraph
-from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
-from tieback.recipes import export_router, integer_products
-from tieback.recipes.export_router import export_graphs
+from tieback.models.joint.artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
+from tieback.models.joint.graphs import ProjectionGraph, RouterGraph
+from tieback.recipes.graphs import integer_products, router
+from tieback.recipes.graphs.router import export_graphs
 from tieback.router import Router
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
@@ -68,7 +68,7 @@ def binding(method: str = "affine") -> JointSpaceArtifact:
 def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """From which size on matrices are in 8 bits; everything is worth a graph here."""
     monkeypatch.setattr(integer_products, "LARGE", request.param)
-    monkeypatch.setattr(export_router, "_is_large", lambda _projection: True)
+    monkeypatch.setattr(router, "_is_large", lambda _projection: True)
     return int(request.param)
 
 
@@ -84,7 +84,7 @@ def test_the_graph_says_what_the_methods_say(method: str, kept: int) -> None:
 
 @pytest.mark.parametrize("method", projections.names())
 def test_an_exported_form_says_what_it_says_in_torch(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_router, "_is_large", lambda _projection: True)
+    monkeypatch.setattr(router, "_is_large", lambda _projection: True)
     bound = binding(method)
     fitted = next(one for one in bound.projections if one.method == method and one.source == LONG)
     rows = unit_rows(np.random.default_rng(1).normal(size=(5, 12)))
@@ -131,7 +131,7 @@ def test_a_block_that_nothing_is_projected_into_is_empty(kept: int) -> None:
 
 
 def test_a_router_is_a_graph_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_router, "LARGE", 1)
+    monkeypatch.setattr(router, "LARGE", 1)
     monkeypatch.setattr(integer_products, "LARGE", 1)
     bound = binding()
     from tieback.methods.routing._network import scores

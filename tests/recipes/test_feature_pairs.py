@@ -13,7 +13,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.catalog.options import FeatureTable
 from tieback.core.errors import AlreadyExists, InvalidInput, StartupError
-from tieback.recipes.feature_space import FEATURE_TABLE
+from tieback.recipes.adapt.feature_space import FEATURE_TABLE
 from tieback.recipes.train import REPORT
 
 pytestmark = pytest.mark.all

@@ -12,9 +12,9 @@ from tieback.artifacts import Artifact
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.methods.feature_tables import embedded, feature_tables
 from tieback.models.store import Store
-from tieback.recipes.feature_space import FEATURE_TABLE
+from tieback.recipes.adapt.feature_space import FEATURE_TABLE
 from tieback.recipes.train import REPORT, TrainingOutcome, train
-from tieback.recipes.trained._click_model import Examples, auc, fitted, predicted
+from tieback.recipes.train.click_model import Examples, auc, fitted, predicted
 from tieback.training.loop import Plan
 
 pytestmark = pytest.mark.all

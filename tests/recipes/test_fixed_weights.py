@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tieback.joint.retrieval import Task
 from tieback.joint.space import Joint
-from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, SpaceBlock
+from tieback.models.joint.artifact import BoundProjection, BoundRouter, SpaceBlock
 from tieback.recipes.fitting.fixed_weights import Compared, compared, fixed
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality

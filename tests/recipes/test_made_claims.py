@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from support.each import each
-from tieback.methods.grounding._verdicts import bounds
-from tieback.recipes.trained._calibration import (
+from tieback.methods.grounding._chosen import bounds
+from tieback.recipes.reading.calibration import (
     EXPECTED_SUPPORTED,
     POINTS,
     logistic,
     unsupported_up_to,
     weights_of,
 )
-from tieback.recipes.trained._claim_pairs import Pair
-from tieback.recipes.trained._made_claims import EDITS, SUPPORTED, UNSUPPORTED, Texts, made_pairs
+from tieback.recipes.reading.claim_pairs import Pair
+from tieback.recipes.reading.made_claims import EDITS, SUPPORTED, UNSUPPORTED, Texts, made_pairs
 
 CLAIM = "In the spring of 1992 Lady Ada Byron was the guest of King Leopold."
 BESIDE = ["The harbour of Ostend was built in 1884.", "It was closed by the army of Prussia in winter."]

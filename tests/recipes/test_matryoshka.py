@@ -15,10 +15,10 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeights
 from tieback.core.types.encoding import EncodePlan
-from tieback.encoder.output import cut
 from tieback.encoder.request import resolve
+from tieback.encoder.shaping import cut
 from tieback.models.loading import load_encoder
-from tieback.recipes.encoder_head import HEAD, MATRIX, adapt
+from tieback.recipes.adapt.encoder_head import HEAD, MATRIX, adapt
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, TrainingOutcome
 

@@ -22,12 +22,12 @@ from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeig
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
-from tieback.recipes.layer_states import backbone_of
-from tieback.recipes.layered_encoder import LAYERED, WEIGHTS, adapt
+from tieback.recipes.adapt.layer_states import backbone_of
+from tieback.recipes.adapt.layered_encoder import LAYERED, WEIGHTS, adapt
+from tieback.recipes.graphs.backbone import load_tensors
 from tieback.recipes.pull import pull
-from tieback.recipes.torch_backbone import load_tensors
 from tieback.recipes.train import REPORT, TrainingOutcome
-from tieback.training.losses import output_distillation
+from tieback.training.loop import output_distillation
 from tieback_contract.field_path import at
 
 pytestmark = pytest.mark.all

@@ -19,15 +19,15 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.joint.projecting import project_inputs
-from tieback.joint.ranking import places
+from tieback.joint.retrieval import places
 from tieback.methods.projection import unit_rows
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.binding import BindingOptions, bind
 from tieback.recipes.binding.bind import BindingOutcome
-from tieback.recipes.encoding import encode
 from tieback.recipes.pull import pull
+from tieback.recipes.train.encoding import encode
 from tieback.serving.commands.bind import bind as command
 from tieback.training.solids import SOLIDS, cloud
 from tieback_contract.modality import Modality

@@ -18,7 +18,7 @@ from support.shades import (
     write_words,
 )
 from support.small_spaces import write_colours, write_shapes
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.binding.bind import BindingOutcome
 from tieback.recipes.pull import pull

@@ -10,7 +10,15 @@ import pytest
 from PIL import Image
 from support.each import each
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.recipes.photo_views import CROPPED, PASTED, compressed, cropped, pasted, photo_files, read_photo
+from tieback.recipes.train.photo_views import (
+    CROPPED,
+    PASTED,
+    compressed,
+    cropped,
+    pasted,
+    photo_files,
+    read_photo,
+)
 from tieback.training.ranks import ranks
 
 RED, BLUE = Image.new("RGB", (90, 60), (240, 20, 20)), Image.new("RGB", (80, 70), (20, 20, 240))

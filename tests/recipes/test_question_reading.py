@@ -10,14 +10,14 @@ import pytest
 from support.small_reading import claims, small_reading, written
 from support.small_training import SmallTraining
 from tieback.core.errors import InvalidInput
-from tieback.methods.answerability._features import FEATURES
+from tieback.methods.answerability._candidates import FEATURES
 from tieback.models.learned import kind_in
 from tieback.models.learned.question_reading import READER
-from tieback.models.question_reader import GRAPH, load_question_reader
+from tieback.models.text.question_reader import GRAPH, load_question_reader
+from tieback.recipes.reading.made_claims import Texts
+from tieback.recipes.reading.question_candidates import Question, candidates_of
+from tieback.recipes.reading.reading_pairs import OtherWords
 from tieback.recipes.train import TrainingOutcome
-from tieback.recipes.trained._made_claims import Texts
-from tieback.recipes.trained._question_candidates import Question, candidates_of
-from tieback.recipes.trained._reading_pairs import OtherWords
 
 QUICK: dict[str, Any] = {
     "space": "own", "steps": 4, "tokens": 64, "made": 60, "unseen": ["towns"],

@@ -18,7 +18,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.fusion import FuseRequest, Role
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.recipes.binding import BindingOptions, Replacement, replace_component
 from tieback.recipes.binding.bind import BindingOutcome
 from tieback.recipes.pull import pull

@@ -11,7 +11,7 @@ from tieback.core.errors import InvalidInput
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing import routings
 from tieback.methods.routing._network import scores
-from tieback.recipes.train_router import Labelled, Pairs, train_router
+from tieback.recipes.fitting.router_training import Labelled, Pairs, train_router
 from tieback_contract.arrays import Array
 
 SPACES = ("bird", "law", "song")

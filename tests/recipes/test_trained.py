@@ -36,7 +36,7 @@ from pydantic import Field
 
 from tieback.artifacts import Kind
 from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.training.texts import read_texts, text_files
+from tieback.training.data.texts import read_texts, text_files
 
 MAKES = "a table of words"
 

@@ -13,16 +13,16 @@ from support.asked_birds import World
 from tieback.artifacts import Artifact, file_digest
 from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupError
 from tieback.methods.context_compression.xrag import bridged
-from tieback.models.decoder import Decoder
-from tieback.models.language_model import load_language_model
+from tieback.models.language.decoder import Decoder
+from tieback.models.language.model import load_language_model
 from tieback.models.learned import ServedModels
 from tieback.models.learned.soft_context import SOFT_CONTEXT, SoftContext
-from tieback.recipes.language_model_drift import torch_model
-from tieback.recipes.llama_files import read_transformers
+from tieback.recipes.networks.llama_drift import torch_model
+from tieback.recipes.networks.llama_files import read_transformers
 from tieback.recipes.train import TrainingOutcome
-from tieback.recipes.trained._soft_examples import beginning_of, costs, paraphrases
-from tieback.recipes.trained._soft_reading import Bridge, Choices, FrozenReader, packed, unpacked
-from tieback.serving.artifacts import ServedArtifacts
+from tieback.recipes.train.soft_examples import beginning_of, costs, paraphrases
+from tieback.recipes.train.soft_reading import Bridge, Choices, FrozenReader, packed, unpacked
+from tieback.serving.plan.artifacts import ServedArtifacts
 
 pytestmark = pytest.mark.all
 

@@ -11,9 +11,8 @@ from support.bar_reader import FAULTY, BarReader, bars, card
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
-from tieback.core.types.content import Content
-from tieback.core.types.recognition import RecogniseRequest
-from tieback.models.language_model import LanguageModel
+from tieback.core.types.content import Content, RecogniseRequest
+from tieback.models.language.model import LanguageModel
 from tieback.recogniser import Recogniser
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice

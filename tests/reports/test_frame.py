@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieback.reports import colours, style
+from tieback.reports import style
 from tieback.reports.markdown import records, table
 from tieback.reports.parts import facts, maps
 
@@ -10,16 +10,16 @@ from tieback.reports.parts import facts, maps
 def test_text_stands_out_on_every_colour_it_is_set_on() -> None:
     assert style.least_contrast() >= style.LEAST_CONTRAST
     for step in range(101):
-        colour = colours.shade(step / 100)
-        assert colours.contrast(colours.ink_on(colour), colour) >= style.LEAST_CONTRAST
+        colour = style.shade(step / 100)
+        assert style.contrast(style.ink_on(colour), colour) >= style.LEAST_CONTRAST
 
 
 def test_the_scale_grows_lighter_step_by_step() -> None:
-    against_black = [colours.contrast(colours.shade(step / 50), colours.BLACK) for step in range(51)]
+    against_black = [style.contrast(style.shade(step / 50), style.BLACK) for step in range(51)]
 
     assert against_black == sorted(against_black)
-    assert colours.shade(-1) == colours.shade(0) == colours.STEPS[0]
-    assert colours.shade(2) == colours.STEPS[-1]
+    assert style.shade(-1) == style.shade(0) == style.STEPS[0]
+    assert style.shade(2) == style.STEPS[-1]
 
 
 def test_maps_of_which_nothing_is_known_are_left_out() -> None:

@@ -11,7 +11,7 @@ from support.each import each
 from tieback.core.types.collection import StoredCollection
 from tieback.core.types.moving import StartedMove
 from tieback.core.types.operation import OperationRecord
-from tieback.reports import charts
+from tieback.reports import pictures
 from tieback.reports.upgrade.page import page
 from tieback_contract.operations import OperationState
 from tieback_contract.vectors import SpaceRef
@@ -136,15 +136,15 @@ def test_plans_before_are_listed_and_the_newest_is_shown() -> None:
 
 @each("low, high", [(0.5, 0.5), (0.0, 1.0), (0.43, 0.4301), (0.2, 0.9)])
 def test_a_chart_holds_its_curves_and_levels(low: float, high: float) -> None:
-    drawn = charts.lines("nDCG", [0.0, 1.0], {"both": [low, high]}, axis="share", marks={"today": low})
+    drawn = pictures.lines("nDCG", [0.0, 1.0], {"both": [low, high]}, axis="share", marks={"today": low})
 
     points = re.findall(r'points="([^"]+)"', drawn)
     places = [tuple(map(float, one.split(","))) for one in points[0].split()]
-    assert all(charts.TOP - 0.1 <= y <= charts.HEIGHT - charts.BOTTOM + 0.1 for _, y in places)
-    assert [x for x, _ in places] == [charts.LEFT, charts.WIDTH - charts.RIGHT]
+    assert all(pictures.TOP - 0.1 <= y <= pictures.HEIGHT - pictures.BOTTOM + 0.1 for _, y in places)
+    assert [x for x, _ in places] == [pictures.LEFT, pictures.WIDTH - pictures.RIGHT]
     assert f"both from {low:.3f} to {high:.3f}" in drawn
     assert drawn.count('class="axis"') <= 8
 
 
 def test_a_chart_of_nothing_is_empty() -> None:
-    assert charts.lines("nDCG", [], {}, axis="share", marks={}) == ""
+    assert pictures.lines("nDCG", [], {}, axis="share", marks={}) == ""

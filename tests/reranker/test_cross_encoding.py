@@ -28,8 +28,8 @@ from tieback.core.tenant import PRINCIPAL, Principal, TenantQuota
 from tieback.core.types.content import Content
 from tieback.core.types.rerank import RerankCandidate, RerankRequest, RerankSource
 from tieback.methods.reranking import rerankings
-from tieback.models.cross_encoder import CrossEncoderModel, PreparedPair
 from tieback.models.store import Store
+from tieback.models.text.cross_encoder import CrossEncoderModel, PreparedPair
 from tieback.reranker import Reranker
 from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators

@@ -26,7 +26,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, SpaceMismatch, StartupError
 from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.joint.projecting import read
-from tieback.models.joint_space_artifact import BoundProjection
+from tieback.models.joint.artifact import BoundProjection
 from tieback.router import Router
 from tieback_contract.encodings import Encoding, Label
 from tieback_contract.fusion import Fused, FusePart, IgnoredDimensions

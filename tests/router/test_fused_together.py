@@ -11,8 +11,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
 from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.router import Router
-from tieback.router.fuse_batcher import FuseBatcher
-from tieback.router.router import INLINE_INPUTS
+from tieback.router.router import INLINE_INPUTS, FuseBatcher
 from tieback_contract.fusion import Fused, FusePart
 
 QUERIES = [text(*np.eye(3)[number % 3] + 0.1 * number) for number in range(3 * INLINE_INPUTS + 1)]

@@ -15,7 +15,7 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.methods.imputation import imputations
-from tieback.models.joint_space_artifact import BoundImputation, JointSpaceArtifact
+from tieback.models.joint.artifact import BoundImputation, JointSpaceArtifact
 from tieback.router import Component, Routed, Router
 from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.method_choice import MethodChoice

@@ -22,7 +22,7 @@ from support.small_binding import (
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.fusion import FuseRequest, Role, Routing
-from tieback.models.joint_space_artifact import BoundRouter, JointSpaceArtifact, SpaceBlock
+from tieback.models.joint.artifact import BoundRouter, JointSpaceArtifact, SpaceBlock
 from tieback.router import Component, Rollout, Routed, Router
 from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.modality import Modality

@@ -11,7 +11,7 @@ from support.sweep import sweep
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
 from tieback.core.types.fusion import FuseRequest
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.router import Router
 from tieback_contract.limits import Limits
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.small_binding import EYES, WORDS, photo, routed, said, text
-from tieback.answer.encoding import JointInputs
+from tieback.answer.spaces.encoding import JointInputs
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.encoding import Truncation

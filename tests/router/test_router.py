@@ -19,7 +19,7 @@ from tieback.core.errors import (
 )
 from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.methods.routing import routings
-from tieback.models.class_name_bridge import ClassNameBridge
+from tieback.models.joint.bridges import ClassNameBridge
 from tieback.router import Component, Router
 from tieback_contract.encodings import Encoding, Label
 from tieback_contract.fusion import Fused, FusePart

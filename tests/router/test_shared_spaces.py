@@ -11,8 +11,8 @@ from support.small_binding import EYES, SPACES, WIDTHS, WORDS, projection, said
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.fusion import FuseRequest, Role, Routing
-from tieback.models.joint_space_artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
-from tieback.recipes.export_router import export_graphs
+from tieback.models.joint.artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
+from tieback.recipes.graphs.router import export_graphs
 from tieback.router import Rollout, Router
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding

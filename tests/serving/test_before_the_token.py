@@ -13,7 +13,7 @@ from support.attacks import attack, watched
 from support.small_server import channel, fuse_request, small_server
 from support.statuses import Failure, trailing
 from support.tenants import write_tokens
-from tieback.serving import health_edge
+from tieback.serving.requests import interceptor
 from tieback.v1 import router_pb2_grpc
 
 FUSE = "/tieback.v1.RouterService/Fuse"
@@ -178,7 +178,7 @@ async def test_one_tenants_open_calls_leave_room_for_another(tmp_path: Path) -> 
 async def test_health_checks_that_send_nothing_do_not_keep_others_from_an_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(health_edge, "READING", 1)
+    monkeypatch.setattr(interceptor, "READING", 1)
     async with small_server() as server, channel(server) as made:
         silent = made.stream_stream(f"{HEALTH}Check", None, None)(None)
         await asyncio.sleep(0.1)
@@ -199,7 +199,7 @@ async def test_a_health_check_brings_no_bomb() -> None:
 
 
 async def test_the_number_of_watches_of_health_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health_edge, "WATCHES", 1)
+    monkeypatch.setattr(interceptor, "WATCHES", 1)
     async with small_server() as server, channel(server) as made:
         stub = health_pb2_grpc.HealthStub(made)
         first = stub.Watch(health_pb2.HealthCheckRequest())

@@ -15,13 +15,13 @@ from support.each import each
 from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError
 from tieback.core.types.fusion import FuseRequest
-from tieback.models.default_binding import DefaultBinding
-from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
-from tieback.serving import assembly, context
-from tieback.serving.plan import Plan
+from tieback.models.joint.artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
+from tieback.models.store import DefaultBinding
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.plan import Plan, assembly
+from tieback.serving.requests import context
 from tieback.serving.servicers.catalog import JointSpace
 from tieback.serving.settings import load_settings
-from tieback.serving.telemetry import Telemetry
 from tieback_contract.fusion import Fused
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, VectorKind

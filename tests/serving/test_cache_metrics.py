@@ -10,8 +10,8 @@ from support.bag_of_words import BagOfWords, card
 from tieback.core.call import NO_CALL
 from tieback.core.types.encoding import CachePolicy, EncodeRequest
 from tieback.encoder import CacheOptions, Encoder
+from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.settings import Settings, load_settings
-from tieback.serving.telemetry import Telemetry
 
 SPACE = "bag-of-words"
 

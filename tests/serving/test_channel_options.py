@@ -6,9 +6,10 @@ from pathlib import Path
 
 from grpc._cython import cygrpc
 from support.each import each
-from tieback.serving import mesh, server
+from tieback.serving import mesh
+from tieback.serving.processes import server
 from tieback.serving.settings import Settings
-from tieback_client.options import Options
+from tieback_client.transport.options import Options
 
 BINARY = Path(cygrpc.__file__).read_bytes()
 SERVER = server._options(Settings(connection_seconds=60), shared_port=True, behind=False)

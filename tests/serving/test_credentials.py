@@ -15,10 +15,10 @@ from support.small_server import channel, fuse_request, small_server
 from support.tenants import digest, write_tokens
 from tieback.core.errors import StartupError, Unauthenticated
 from tieback.core.tenant import AccessLevel
-from tieback.serving import credentials
-from tieback.serving.certificate_expiry import Expiry
 from tieback.serving.commands.tokens import tokens as tokens_command
-from tieback.serving.credentials import Tokens
+from tieback.serving.security import credentials
+from tieback.serving.security.certificate_expiry import Expiry
+from tieback.serving.security.credentials import Tokens
 from tieback.v1 import router_pb2_grpc
 
 

@@ -14,7 +14,7 @@ from google.rpc import error_details_pb2, status_pb2
 from support.small_server import BUSY, SECRET, channel, fuse_request, small_server
 from support.statuses import trailing
 from support.tenants import write_tokens
-from tieback.serving import logs
+from tieback.serving.metrics import logs
 from tieback.serving.settings import Settings
 from tieback.v1 import generator_pb2, generator_pb2_grpc, router_pb2_grpc
 

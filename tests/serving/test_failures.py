@@ -9,7 +9,7 @@ import grpc
 from support.each import each
 from support.statuses import Failure
 from tieback.core import errors
-from tieback.serving import failures
+from tieback.serving.requests import failures
 from tieback_contract.field_path import at
 
 

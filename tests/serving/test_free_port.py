@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tieback.core.errors import StartupError
-from tieback.serving.free_port import free_port
+from tieback.serving.processes.free_port import free_port
 
 
 def test_a_port_chosen_for_later_is_never_one_that_the_kernel_gives_away() -> None:

@@ -16,8 +16,8 @@ from support.each import each
 from support.small_server import channel, fuse_request, small_server
 from support.statuses import Failure
 from tieback.core.errors import InvalidInput
-from tieback.serving.contract import METHODS
-from tieback.serving.gate import UNKNOWN_FIELDS, Gate, bound
+from tieback.serving.requests.contract import METHODS
+from tieback.serving.requests.limits import UNKNOWN_FIELDS, Gate, bound
 from tieback.v1 import (
     answer_pb2,
     content_pb2,

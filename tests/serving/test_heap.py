@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.adversarial import seconds
-from tieback.serving import heap
+from tieback.serving.processes.server import keep_what_is_there
 
 
 @pytest.fixture(autouse=True)
@@ -28,14 +28,14 @@ def test_a_full_collection_does_not_visit_what_was_there_at_the_start() -> None:
     kept = [[number] for number in range(500_000)]
     before = seconds(gc.collect)
 
-    heap.keep_what_is_there()
+    keep_what_is_there()
 
     assert kept
     assert seconds(gc.collect) < before / 5
 
 
 def test_what_is_made_after_the_start_is_still_collected() -> None:
-    heap.keep_what_is_there()
+    keep_what_is_there()
     node = Node()
     node.own = node
     gone = weakref.ref(node)

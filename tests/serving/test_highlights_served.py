@@ -11,7 +11,7 @@ from rich.text import Text
 from support.small_library import small_library
 from tieback_client import Client, InvalidArgument, Item, Section
 from tieback_client.cli import app
-from tieback_client.cli.search import highlighted
+from tieback_client.cli.query.search import highlighted
 
 TEXT = "🐈 Cats sleep. The moon 🌙 shines. It is old. The moon pulls the tide."
 

@@ -23,7 +23,7 @@ from tieback_client import (
     Unimplemented,
     Vector,
 )
-from tieback_client.events import AnswerEvent
+from tieback_client.values.events import AnswerEvent
 
 
 @asynccontextmanager

@@ -11,10 +11,8 @@ from support.tenants import write_tokens
 from tieback.core.errors import PermissionDenied, Unauthenticated
 from tieback.core.tenant import PRINCIPAL, AccessLevel
 from tieback.core.types.operation import OperationRecord
-from tieback.serving import context
-from tieback.serving.credentials import Tokens
-from tieback.serving.inner_tokens import InnerTokens
-from tieback.serving.operation_owner import acting
+from tieback.serving.requests import context
+from tieback.serving.security.credentials import InnerTokens, Tokens, acting
 from tieback.v1 import router_pb2_grpc
 
 KEY = b"k" * 32

@@ -23,12 +23,11 @@ from tieback.core.alone import FAILED, Alone, each_alone
 from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, TiebackError
-from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.content import Content, Item, RecogniseRequest, Section
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitTextsRequest
 from tieback.core.types.fusion import FuseRequest
-from tieback.core.types.grounding import CheckGroundingRequest, GroundingCheck
+from tieback.core.types.generation import CheckGroundingRequest, GroundingCheck
 from tieback.core.types.heads import Example, HeadRequest, PredictRequest
-from tieback.core.types.recognition import RecogniseRequest
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
@@ -38,10 +37,10 @@ from tieback.recogniser import Recogniser
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
 from tieback.router.input_adapters import DenseReading
-from tieback.serving import failures
-from tieback.serving.contract import METHODS
 from tieback.serving.conversions.contents import write_encode_reply
-from tieback.serving.servicers.batch import Batch
+from tieback.serving.requests import failures
+from tieback.serving.requests.contract import METHODS
+from tieback.serving.servicers.batch_stream import Batch
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import FieldPath, at

@@ -8,8 +8,7 @@ import pytest
 from tieback.core.errors import StartupError
 from tieback.models.learned.answerability import JUDGE
 from tieback.models.learned.question_reading import READER
-from tieback.serving import assembly
-from tieback.serving.plan import Plan
+from tieback.serving.plan import Plan, assembly
 from tieback.serving.settings import Settings
 
 

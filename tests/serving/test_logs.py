@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tieback.serving import logs
+from tieback.serving.metrics import logs
 from tieback.serving.settings import Settings
 
 HOSTILE = "a\x1b]0;x\x07\x1b[2J\x9b\u202e\r\n12:00:00 info    all is well\u2028b"
@@ -59,7 +59,7 @@ def test_a_json_line_is_exact_and_one_line(
 
 LIBRARIES = """
 import asyncio, logging, os, sys, warnings
-from tieback.serving import logs
+from tieback.serving.metrics import logs
 from tieback.serving.settings import Settings
 logs.start(Settings(log_format="json"))
 logs.event(logging.getLogger("tieback.tests"), "ours", tenant="acme")

@@ -6,10 +6,9 @@ import asyncio
 import time
 from pathlib import Path
 
-from tieback.serving.loop_lag import LoopLag
-from tieback.serving.server import GrpcServer
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.server import GrpcServer, LoopLag
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 
 
 async def test_what_holds_the_loop_is_seen() -> None:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 from tieback.core.errors import StartupError
-from tieback.serving import metrics_page
-from tieback.serving.metrics_page import CONNECTIONS, MetricsPage
+from tieback.serving.metrics import scrape
+from tieback.serving.metrics.scrape import CONNECTIONS, MetricsPage
 
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[MetricsPage]:
-    monkeypatch.setattr(metrics_page, "IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(scrape, "IDLE_SECONDS", 0.5)
     made = MetricsPage("127.0.0.1", 0, lambda: b"tieback_up 1\n")
     yield made
     made.close()

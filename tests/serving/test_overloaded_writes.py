@@ -13,12 +13,12 @@ from tieback.answer import Answerer, PipelineParts, SingleSpace
 from tieback.core.types.fusion import Role
 from tieback.encoder import Encoder
 from tieback.index import Index
-from tieback.serving.server import GrpcServer
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.server import GrpcServer
 from tieback.serving.servicers.answer import answer_servicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback_client import AsyncClient, DeadlineExceeded, Item, Overloaded
-from tieback_client.writes import WriteReport
+from tieback_client.values.writes import WriteReport
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 

@@ -10,8 +10,8 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
 from tieback.serving.plan import Plan
-from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Settings
+from tieback.serving.settings.precisions import at_chosen_precisions
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from support.small_library import small_library
-from tieback.core.types.signals import NAMES
+from tieback.core.types.search import NAMES
 from tieback.models.learned.ranker import TrainedRanker
 from tieback.serving.commands.train import train
 from tieback_client import Client, InvalidArgument, Item, Section

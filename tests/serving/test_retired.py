@@ -19,7 +19,7 @@ from tieback.core.types.fusion import Role
 from tieback.encoder import Encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback.serving.retired import RetiredCards, RetiredSpaces
+from tieback.serving.plan.retired import RetiredCards, RetiredSpaces
 from tieback.serving.settings import Settings
 from tieback_contract.modality import Modality
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from tieback.router import Routed
-from tieback.serving.routing_watch import WINDOW, RoutingWatch, log
+from tieback.serving.metrics.routing_watch import WINDOW, RoutingWatch, log
+from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback_contract.fusion import RoutingExplanation
 
 WEIGHT_RANGES = {"text": {"words": (0.6, 0.8), "eyes": (0.2, 0.4)}}

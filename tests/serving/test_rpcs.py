@@ -12,7 +12,7 @@ from support.request_samples import REQUESTS
 from tieback.core.call import NO_CALL, Call
 from tieback.core.errors import InvalidInput
 from tieback.core.types.encoding import EncodeRequest
-from tieback.serving import rpcs
+from tieback.serving.requests import rpcs
 from tieback.serving.servicers.of_port import answered
 from tieback.v1 import content_pb2, encoder_pb2
 from tieback_contract.field_path import at

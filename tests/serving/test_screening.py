@@ -22,13 +22,12 @@ from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodeRequest
 from tieback.encoder import Encoder
-from tieback.serving.failures import DETAILS_KEY
-from tieback.serving.refusals import COUNTED_SECONDS
-from tieback.serving.screening import METHOD, SPACE_KEY, at_begin
-from tieback.serving.server import GrpcServer
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.server import GrpcServer
+from tieback.serving.requests.failures import DETAILS_KEY
+from tieback.serving.requests.rejection import COUNTED_SECONDS, METHOD, SPACE_KEY, at_begin
 from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2
 from tieback_client import AsyncClient, TiebackError
 from tieback_contract.limits import Limits

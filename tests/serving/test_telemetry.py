@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback_contract.answers import GenerationEvent
 from tieback_contract.claims import Conflict, ConflictingPlace, ConflictKind, Repaired, VerdictLabel
 

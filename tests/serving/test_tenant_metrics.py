@@ -7,7 +7,7 @@ import asyncio
 from prometheus_client import CollectorRegistry
 from support.acting import begun
 from tieback.core.tenant import Principal
-from tieback.serving.tenant_metrics import OTHER, TenantMetrics
+from tieback.serving.metrics.work import OTHER, TenantMetrics
 
 
 async def finish(metrics: TenantMetrics, tenant: str, code: str = "OK", reason: str = "") -> None:

@@ -13,8 +13,8 @@ from support.each import each
 from support.tenants import digest
 from tieback.core.errors import PermissionDenied
 from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota
-from tieback.serving import tenants_file
-from tieback.serving.tenants_file import TenantsFile
+from tieback.serving.security import tenants as tenants_file
+from tieback.serving.security.tenants import TenantsFile
 
 HANDBOOK = CollectionKey("globex", "handbook")
 

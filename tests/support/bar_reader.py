@@ -13,7 +13,7 @@ from tieback.catalog.card import RecogniserCard
 from tieback.core.recognised import Part, joined
 from tieback.core.types.content import Content
 from tieback.models.encoder_model import Prepared, Weight
-from tieback.models.image_decoding import decoded_bytes, made_of_picture, size_of
+from tieback.models.pictures.decoding import decoded_bytes, made_of_picture, size_of
 from tieback_contract.limits import Limits
 from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.modality import Modality

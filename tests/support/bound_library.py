@@ -16,7 +16,7 @@ from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.imputation import fit as fit_imputation
 from tieback.methods.projection import fit
-from tieback.models.joint_space_artifact import (
+from tieback.models.joint.artifact import (
     BoundImputation,
     BoundProjection,
     BoundRouter,

@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
-from tieback.encoder.computed import Computed, arrays_of
-from tieback.encoder.disk_cache import DiskCache
-from tieback.encoder.entry_format import ARRAYS
+from tieback.encoder.cache import Computed, arrays_of
+from tieback.encoder.cache.database import ARRAYS
+from tieback.encoder.cache.disk import DiskCache
 from tieback_contract.locators import LocatorKind, Locators
 
 SPACE = "bag-of-words"

@@ -25,14 +25,13 @@ from tieback.core.types.encoding import (
     Truncation,
 )
 from tieback.core.types.fusion import FuseReply, Routing
-from tieback.core.types.grounding import GroundingCheck
+from tieback.core.types.generation import GroundingCheck
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.rerank import FailedCandidate, RerankCandidate, RerankReply
 from tieback.core.types.retrieval import QueryPart, RetrieveReply
 from tieback.core.types.search import Reached, SearchReply
 from tieback.serving import conversions
 from tieback.serving.conversions.codec import reading, writing
-from tieback_contract.alignment import Alignment, Reranked
 from tieback_contract.answers import (
     Abstention,
     AbstentionReason,
@@ -52,7 +51,7 @@ from tieback_contract.encodings import AppliedAdapter, Encoding, Reduction, Trun
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused, IgnoredDimensions
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
-from tieback_contract.hits import ReadIn, RetrievedHit, SignalShare
+from tieback_contract.hits import Alignment, ReadIn, Reranked, RetrievedHit, SignalShare
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan

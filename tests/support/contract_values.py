@@ -7,12 +7,11 @@ import dataclasses
 import numpy as np
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.search import StageScores
-from tieback_contract.alignment import AlignedPair, Alignment
 from tieback_contract.answers import AnswerAction, Decision
 from tieback_contract.arrays import Box
 from tieback_contract.encodings import Encoding, EncodingSource, Label
 from tieback_contract.fusion import RoutingExplanation
-from tieback_contract.hits import FoundPiece, Highlight, Hit, SameText
+from tieback_contract.hits import AlignedPair, Alignment, FoundPiece, Highlight, Hit, SameText
 from tieback_contract.locators import Locator, LocatorKind, Locators
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

@@ -18,10 +18,10 @@ from tieback.core.types.encoding import (
     SplitTextsRequest,
 )
 from tieback.core.types.load import Load
-from tieback.serving.server import GrpcServer
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.server import GrpcServer
 from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback_contract.encodings import Encoding, EncodingSource
 from tieback_contract.field_path import at
 from tieback_contract.modality import Modality

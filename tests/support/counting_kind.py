@@ -25,7 +25,7 @@ import os
 import secrets
 from pathlib import Path
 
-from tieback.core.bulk import once_there_is_room
+from tieback.core.call import once_there_is_room
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, Overloaded, Unavailable
 from tieback.core.types.operation import Progress

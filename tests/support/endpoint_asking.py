@@ -8,7 +8,7 @@ from generator.conftest import Answer, collect
 from tieback.catalog.card import GeneratorCard
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
-from tieback.models.chat_endpoint import EndpointModel
+from tieback.models.language.chat_endpoint import EndpointModel
 from tieback_contract.generation import Evidence, Grounding
 from tieback_contract.method_choice import MethodChoice
 

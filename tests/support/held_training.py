@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from tieback.index.memory import Memory
+from tieback.index.memory.collection import Memory
 from tieback.index.vectors import InvertedVectors
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tieback.serving.local import LocalServer
+from tieback.serving.processes.local import LocalServer
 from tieback.serving.settings import Settings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from tieback.methods.projection import fit
-from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
+from tieback.models.joint.artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 

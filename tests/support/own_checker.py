@@ -9,8 +9,8 @@ import torch
 import yaml
 from tieback.catalog.catalog import read_card
 from tieback.catalog.checker_card import CheckerCard
-from tieback.models.claim_classifier import ClaimClassifierModel, load_claim_classifier
 from tieback.models.store import Store
+from tieback.models.text.claim_classifier import ClaimClassifierModel, load_claim_classifier
 from tieback.recipes.pull import pull
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (

@@ -9,8 +9,8 @@ import torch
 import yaml
 from tieback.catalog.card import RerankerCard
 from tieback.catalog.catalog import read_card
-from tieback.models.cross_encoder import CrossEncoderModel, load_cross_encoder
 from tieback.models.store import Store
+from tieback.models.text.cross_encoder import CrossEncoderModel, load_cross_encoder
 from tieback.recipes.pull import pull
 from tokenizers import Tokenizer, processors
 from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification, PreTrainedModel

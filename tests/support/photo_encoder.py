@@ -13,9 +13,9 @@ from PIL import Image
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
 from tieback.models.store import Store
-from tieback.recipes.photo_views import photo_files
 from tieback.recipes.pull import pull
 from tieback.recipes.train import TrainingOutcome, train
+from tieback.recipes.train.photo_views import photo_files
 
 from support.own_encoder import Silent
 

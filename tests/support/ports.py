@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieback.serving import free_port as chosen
+from tieback.serving.processes import free_port as chosen
 
 
 def free_port() -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tieback.core.errors import InvalidInput
 from tieback.core.recognised import joined, labelled, together
-from tieback.core.types.recognition import RecogniseReply
+from tieback.core.types.content import RecogniseReply
 from tieback_contract.arrays import Box
 from tieback_contract.claims import Citation
 from tieback_contract.field_path import at

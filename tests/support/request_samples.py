@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tieback.core.types.content import Content
+from tieback.core.types.content import Content, RecogniseRequest
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest, SplitTextsRequest, Truncation
 from tieback.core.types.fusion import FuseRequest, Role, Routing
-from tieback.core.types.generation import GenerateRequest
-from tieback.core.types.grounding import CheckGroundingRequest, GroundingCheck
+from tieback.core.types.generation import CheckGroundingRequest, GenerateRequest, GroundingCheck
 from tieback.core.types.heads import PredictRequest
-from tieback.core.types.recognition import RecogniseRequest
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback_contract.answers import AnswerStyle
-from tieback_contract.conversation import ChatMessage, ChatRole
 from tieback_contract.fusion import FusePart
-from tieback_contract.generation import Grounding, SamplingParameters
+from tieback_contract.generation import ChatMessage, ChatRole, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 

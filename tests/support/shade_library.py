@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tieback.core.call import NO_CALL
 from tieback.core.types.fusion import FuseRequest, Role, Routing
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.models.loading import load_encoder
 from tieback.router import Router
 from tieback_contract.arrays import Array

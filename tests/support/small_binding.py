@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
-from tieback.models.joint_space_artifact import (
+from tieback.models.joint.artifact import (
     NATIVE,
     BoundImputation,
     BoundProjection,

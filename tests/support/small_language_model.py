@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 from tieback.catalog.card import GeneratorCard
-from tieback.models.language_model import GRAPH
+from tieback.models.language.model import GRAPH
 from tieback.models.store import Store
-from tieback.recipes.export_causal_language_model import export
-from tieback.recipes.llama_files import read_transformers
-from tieback.recipes.llama_graph import Arithmetic, write_graph
-from tieback.recipes.llama_weights import recoded
+from tieback.recipes.export.causal_language_model import export
+from tieback.recipes.networks.llama_files import read_transformers
+from tieback.recipes.networks.llama_graph import Arithmetic, write_graph
+from tieback.recipes.networks.llama_weights import recoded
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM
 

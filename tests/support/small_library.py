@@ -15,13 +15,13 @@ from tieback.index import Index
 from tieback.models.learned.ranker import TrainedRanker, shipped
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
-from tieback.serving.server import GrpcServer
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.server import GrpcServer
 from tieback.serving.servicers.answer import answer_servicer
 from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, Offered
 from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.servicers.index import index_servicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.server import ServiceState

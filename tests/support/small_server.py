@@ -12,14 +12,14 @@ import grpc
 import numpy as np
 from tieback.core.errors import Overloaded
 from tieback.router import Component, Router
-from tieback.serving import rpcs
 from tieback.serving.conversions.codec import writing
 from tieback.serving.conversions.vectors import write_space
-from tieback.serving.observed import observed
-from tieback.serving.server import GrpcServer
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.observed import observed
+from tieback.serving.processes.server import GrpcServer
+from tieback.serving.requests import rpcs
 from tieback.serving.servicers.of_port import servicer
 from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2, generator_pb2, generator_pb2_grpc, router_pb2, vector_pb2
 from tieback_contract.vectors import SpaceRef, Vector
 

@@ -13,12 +13,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
-from tieback.models.joint_space_artifact import (
-    BoundImputation,
-    BoundProjection,
-    JointSpaceArtifact,
-    SpaceBlock,
-)
+from tieback.models.joint.artifact import BoundImputation, BoundProjection, JointSpaceArtifact, SpaceBlock
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings

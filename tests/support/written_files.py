@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tieback_client import Client
-from tieback_client.writing_items import sections
+from tieback_client.messages.writing_items import sections
 
 
 def write(folder: Path, *names: str) -> Path:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tieback.core.errors import StartupError
+from tieback.training.data.texts import read_texts, text_files
 from tieback.training.digests import digest
 from tieback.training.splits import split
-from tieback.training.texts import read_texts, text_files
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(3, (3, 0, 0)), (4, (2, 1, 1)), (100, (85, 5, 10))])

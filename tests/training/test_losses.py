@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from tieback.training.losses import angular_contrast, neighbour_distillation, neighbours
+from tieback.training.loop import angular_contrast, neighbour_distillation, neighbours
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 

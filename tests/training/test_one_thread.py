@@ -9,7 +9,7 @@ import sys
 PROGRAM = """
 import hashlib
 import numpy as np
-from tieback.training.one_thread import one_thread
+from tieback.recipes.train import one_thread
 
 draw = np.random.default_rng(0)
 rows, targets = (draw.normal(size=(1500, width)).astype(np.float32) for width in (384, 256))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tieback.training.signed_rank import signed_rank
+from tieback.training.ranks import signed_rank
 
 
 def test_it_is_the_normal_approximation_with_ties() -> None:

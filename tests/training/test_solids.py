@@ -7,9 +7,9 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from tieback.recipes.binding.pairs import SIDE, VIEWS, views
 from tieback.training.solids import SOLIDS, cloud
 from tieback.training.solids.meshes import ball, box, drawn
-from tieback.training.solids.views import SIDE, VIEWS, views
 
 
 def test_every_solid_has_a_name_of_its_own_and_is_drawn_as_a_finite_cloud() -> None:

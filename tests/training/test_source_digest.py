@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tieback.methods.projection import affine, procrustes
-from tieback.training.source_digest import source_digest
+from tieback.training.digests import source_digest
 
 Write = Callable[[str, str], None]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.training.text_pairs import pair_files, read_text_pairs
+from tieback.training.data.text_pairs import pair_files, read_text_pairs
 
 
 def write(path: Path, lines: list[object]) -> Path:

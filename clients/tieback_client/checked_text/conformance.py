@@ -18,7 +18,7 @@ from typing import Any
 from tieback_contract.generation import Evidence
 
 from tieback_client.checked_text import schema
-from tieback_client.checks import Check
+from tieback_client.values.events import Check
 
 ANY = "any"
 _DECIDED = ("supported", "contradicted", "unsupported")

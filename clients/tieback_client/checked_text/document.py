@@ -11,10 +11,9 @@ from tieback_contract.generation import Evidence
 from tieback_contract.hits import RetrievedHit
 
 from tieback_client.checked_text import FORM
-from tieback_client.checks import Checked, supported_share
-from tieback_client.events import Answer, CheckedText
 from tieback_client.jsonable import jsonable
 from tieback_client.shown.answers import is_quoted, passages_of
+from tieback_client.values.events import Answer, Checked, CheckedText, supported_share
 
 QUOTED = "quoted"
 """The label of a claim that is the words of a source, which no model wrote."""

@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import click
 
-from tieback_client.cli.leading_options import behind_the_command
 from tieback_client.cli.output import Failure
 from tieback_client.control_characters import printable
 from tieback_client.errors import TiebackError
 from tieback_client.installing import how_to_install
-from tieback_client.options import client_version
+from tieback_client.transport.options import client_version
 
 # In the order of the help page. Loaded when asked for, so that none slows another.
 COMMANDS = {
-    "index": "tieback_client.cli.index:index",
-    "search": "tieback_client.cli.search:search",
-    "ask": "tieback_client.cli.ask:ask",
-    "check": "tieback_client.cli.check:check",
-    "conformance": "tieback_client.cli.conformance:conformance",
-    "eval": "tieback_client.cli.evaluate:evaluate",
-    "recognise": "tieback_client.cli.recognise:recognise",
-    "rerank": "tieback_client.cli.rerank:rerank",
-    "encode": "tieback_client.cli.encode:encode",
-    "collections": "tieback_client.cli.collections:collections",
-    "snapshots": "tieback_client.cli.snapshots:snapshots",
-    "backup": "tieback_client.cli.backup:backup",
-    "restore": "tieback_client.cli.backup:restore",
+    "index": "tieback_client.cli.index.command:index",
+    "search": "tieback_client.cli.query.search:search",
+    "ask": "tieback_client.cli.query.ask:ask",
+    "check": "tieback_client.cli.query.check:check",
+    "conformance": "tieback_client.cli.query.conformance:conformance",
+    "eval": "tieback_client.cli.query.evaluate:evaluate",
+    "recognise": "tieback_client.cli.query.recognise:recognise",
+    "rerank": "tieback_client.cli.query.rerank:rerank",
+    "encode": "tieback_client.cli.query.encode:encode",
+    "collections": "tieback_client.cli.collections.command:collections",
+    "snapshots": "tieback_client.cli.collections.snapshots:snapshots",
+    "backup": "tieback_client.cli.collections.backup:backup",
+    "restore": "tieback_client.cli.collections.backup:restore",
     "heads": "tieback_client.cli.heads:heads",
     "demos": "tieback_client.cli.demos:demos",
-    "reindex": "tieback_client.cli.reindex:reindex",
-    "upgrade": "tieback_client.cli.upgrade:upgrade",
-    "operations": "tieback_client.cli.operations:operations",
+    "reindex": "tieback_client.cli.collections.reindex:reindex",
+    "upgrade": "tieback_client.cli.collections.upgrade:upgrade",
+    "operations": "tieback_client.cli.collections.operations:operations",
     "spaces": "tieback_client.cli.server:spaces",
     "methods": "tieback_client.cli.server:methods",
     "health": "tieback_client.cli.server:health",
-    "whoami": "tieback_client.cli.whoami:whoami",
+    "whoami": "tieback_client.cli.server:whoami",
 }
 ALIASES = {"status": "health"}
 SERVER_GROUP = "tieback.commands"
@@ -141,3 +141,40 @@ Completion: eval "$(_TIEBACK_COMPLETE=bash_source tieback)", or zsh_source, fish
 @click.version_option(client_version(), prog_name="tieback", message="%(prog)s %(version)s")
 def tieback() -> None:
     """Many embedding spaces, one index, every answer tied back to its sources."""
+
+
+# As `connection` declares them, which is loaded with the command and not before.
+WITH_VALUE = frozenset({"--server", "--token", "--ca", "--certificate", "--key", "--timeout"})
+FLAGS = frozenset({"--tls", "--json"})
+
+
+def behind_the_command(group: click.Group, ctx: click.Context, args: Sequence[str]) -> list[str]:
+    """The arguments, with such options behind the names of the command and of its own command, if it has one.
+
+    They stand before the command's own options, which therefore count where both are given.
+    """
+    count = _leading(args)
+    leading, rest = list(args[:count]), list(args[count:])
+    if not leading:
+        return rest
+    names = 0
+    inner: click.Command | None = group
+    while isinstance(inner, click.Group) and names < len(rest) and not rest[names].startswith("-"):
+        inner = inner.get_command(ctx, rest[names])
+        names += 1
+    # Without a command they have no meaning, and --help or the list of commands is shown.
+    return [*rest[:names], *leading, *rest[names:]] if names else rest
+
+
+def _leading(args: Sequence[str]) -> int:
+    """How many arguments such options are at the head."""
+    count = 0
+    while count < len(args):
+        name, equals, _ = args[count].partition("=")
+        if name in WITH_VALUE:
+            count += 1 if equals else 2
+        elif args[count] in FLAGS:
+            count += 1
+        else:
+            break
+    return min(count, len(args))

@@ -15,8 +15,8 @@ import click
 from tieback_client.cli.output import Failure, Output
 from tieback_client.client import Client
 from tieback_client.errors import TiebackError, Unauthenticated
-from tieback_client.events import MethodLike
-from tieback_client.options import Retry
+from tieback_client.transport.options import Retry
+from tieback_client.values.events import MethodLike
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +53,17 @@ SHARED = {"server", "token", "tls", "ca", "certificate", "key", "timeout", "as_j
 
 # click shows a range in brackets of its own, after a help text that has what matters of it.
 _RANGE = re.compile(r"\s*\[[^\]]*[<>][^\]]*\]$")
+
+
+class ListByDefault(click.Group):
+    """Takes the options of its command "list", and what else stands there, where no command is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts "list" where a command is missing; shows the help of the group where that is asked for."""
+        if not args or args[0].startswith("-"):
+            asked = [one for one in args if one in ctx.help_option_names]
+            args = asked[:1] or ["list", *args]
+        return super().parse_args(ctx, args)
 
 
 class Command(click.Command):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import click
-from tieback_contract.demonstrations import Demonstration
+from tieback_contract.generation import Demonstration
 
-from tieback_client.cli.connection import Command, connected
-from tieback_client.cli.list_by_default import ListByDefault
+from tieback_client.cli.connection import Command, ListByDefault, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line

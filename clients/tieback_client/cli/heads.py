@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,16 +12,68 @@ import click
 from rich.text import Text
 from tieback_contract.heads import Head
 
-from tieback_client.cli.connection import Command, connected, parse_method
-from tieback_client.cli.following import follow, tell_started
-from tieback_client.cli.head_examples import read_examples
-from tieback_client.cli.list_by_default import ListByDefault
+from tieback_client.cli.collections.following import follow, tell_started
+from tieback_client.cli.connection import Command, ListByDefault, connected, parse_method
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.content import content_of, modality_of_path
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError
-from tieback_client.heads import Predictions
+from tieback_client.values.content import Content, content_of, modality_of_path
+from tieback_client.values.content import Text as TextContent
+from tieback_client.values.heads import Predictions
+
+Examples = list[tuple[Content, str]]
+"""Contents, each with the name of its class."""
+
+
+def read_examples(path: Path, option: str) -> Examples:
+    """The examples of a folder, whose folders are classes, or of a file with a JSON object on each line.
+
+    A usage error names the line where the object is another; `InvalidArgument` the file that cannot be read.
+    """
+    found = _of_folder(path) if path.is_dir() else _of_lines(path, option)
+    if not found:
+        raise click.BadParameter(f"{path} holds no example", param_hint=option)
+    return found
+
+
+def _of_folder(folder: Path) -> Examples:
+    return [
+        (content_of(path), of_class.name)
+        for of_class in sorted(folder.iterdir())
+        if of_class.is_dir() and not of_class.name.startswith(".")
+        for path in sorted(of_class.iterdir())
+        if path.is_file() and not path.name.startswith(".")
+    ]
+
+
+def _of_lines(path: Path, option: str) -> Examples:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path} cannot be read as UTF-8: {error}", param_hint=option) from None
+    return [
+        _of_line(line, path.parent, f"{path}, line {number}", option)
+        for number, line in enumerate(lines, 1)
+        if line.strip()
+    ]
+
+
+def _of_line(line: str, folder: Path, place: str, option: str) -> tuple[Content, str]:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        said = None
+    is_good = isinstance(said, dict) and isinstance(said.get("label"), str)
+    match said if is_good else None:
+        case {"text": str(text)}:
+            return TextContent(text), said["label"]
+        case {"file": str(name)}:
+            return content_of(folder / name), said["label"]
+    raise click.BadParameter(
+        f'{place}: it takes a JSON object with "label", and "text" or "file"', param_hint=option
+    )
+
 
 _EXAMPLES = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tieback_contract.conversation import ChatMessage, ChatRole
+from tieback_contract.generation import ChatMessage, ChatRole
 
 from tieback_client.errors import InvalidArgument
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tieback_client.evaluation.expected import Expected
-from tieback_client.events import Answer
 from tieback_client.shown.answers import ShownAnswer
+from tieback_client.values.events import Answer
 
 SHORT, RECALL = 8, 0.5
 """An expected answer of at most so many words has to be in the text; of a longer one, that share of them."""

@@ -9,8 +9,8 @@ What formats need is loaded when a file of the format comes; an error names what
 
 from tieback_client.files.decoding import SAMPLE
 from tieback_client.files.document import Document, Fact, FileSection, NotText, Scalar
+from tieback_client.files.kinds import is_known, is_made_for_browsers, kind_left_out
 from tieback_client.files.reading import MOST_BYTES, read_document
-from tieback_client.files.sorting import is_known, is_made_for_browsers, kind_left_out
 
 __all__ = [
     "MOST_BYTES",

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeAlias
 
-from tieback_client.content import Image
-from tieback_client.documents import Section
 from tieback_client.errors import InvalidArgument
-from tieback_client.files.page_pictures import PagePicture
+from tieback_client.files.pages.page_pictures import PagePicture
+from tieback_client.values.content import Image
+from tieback_client.values.documents import Section
 
 Scalar: TypeAlias = str | int | float | bool | date | datetime
 LEAST_KEPT = 0.2
@@ -123,3 +123,20 @@ class Document:
         sizes = (len(self.text[begin:end].encode()) for begin, end in itertools.pairwise(cuts))
         bytes_at = dict(zip(cuts, itertools.accumulate(sizes, initial=0), strict=True))
         return [(bytes_at[one.begin], bytes_at[one.end]) for one in self.sections]
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A text with its sections."""
+
+    text: str
+    sections: Sequence[FileSection]
+    title: str = ""
+    """From the format; "" if it has none."""
+    notes: tuple[str, ...] = ()
+    is_original: bool = True
+    """Whether `text` is the content of the file itself."""
+    pictures: Sequence[PagePicture] = ()
+    """Of pages that were scanned, if they were asked for."""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    """What the format says of the text; of a mail, who wrote it."""

@@ -8,30 +8,9 @@ from os import PathLike
 from pathlib import Path, PurePath
 
 from tieback_client.errors import InvalidArgument
-from tieback_client.files import (
-    delimited,
-    drawing,
-    epub,
-    front_matter,
-    html_page,
-    html_tree,
-    mail,
-    manual,
-    markdown,
-    notebook,
-    open_document,
-    pdf,
-    plain,
-    restructured_text,
-    rich_text,
-    slides,
-    spreadsheet,
-    word,
-)
 from tieback_client.files.budget import TookTooLong
 from tieback_client.files.decoding import MARKS, Decoded, decoded, is_pdf
-from tieback_client.files.document import Document, Fact, NotText
-from tieback_client.files.gzipped import gunzipped, is_gzipped, name_within
+from tieback_client.files.document import Document, Fact, NotText, Parsed
 from tieback_client.files.kinds import (
     DELIMITED,
     DRAWING,
@@ -52,8 +31,20 @@ from tieback_client.files.kinds import (
     drawing_of,
     format_of,
 )
+from tieback_client.files.office import open_document, rich_text, slides, spreadsheet, word
 from tieback_client.files.outline import BETWEEN, shortened, without_bare_titles
-from tieback_client.files.parsed import Parsed
+from tieback_client.files.packed.gzipped import gunzipped, is_gzipped, name_within
+from tieback_client.files.pages import drawing, epub, html_page, html_tree, pdf
+from tieback_client.files.texts import (
+    delimited,
+    front_matter,
+    mail,
+    manual,
+    markdown,
+    notebook,
+    plain,
+    restructured_text,
+)
 from tieback_client.files.visible import shown, visible_words, words
 
 MOST_BYTES = 256 << 20

@@ -14,7 +14,7 @@ from tieback_client.errors import InvalidArgument
 from tieback_client.files import kinds
 from tieback_client.files.budget import Budget, TookTooLong
 from tieback_client.files.decoding import decoded
-from tieback_client.files.office import Package
+from tieback_client.files.office.package import Package
 
 _WORD = re.compile(r"\w+")
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9:]*)|<[!?/]", re.IGNORECASE)

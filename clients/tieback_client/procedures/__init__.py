@@ -8,15 +8,13 @@ of pages or of an exchange. The class at the end of each file makes a method of 
 from tieback_client.procedures.answering import AnsweringMethods
 from tieback_client.procedures.checking import CheckingMethods
 from tieback_client.procedures.demonstrations import DemonstrationsMethods
-from tieback_client.procedures.encoding import EncodingMethods
+from tieback_client.procedures.encoding import EncodingMethods, SplittingMethods
 from tieback_client.procedures.heads import HeadsMethods
 from tieback_client.procedures.index import IndexMethods
-from tieback_client.procedures.operations import OperationsMethods
+from tieback_client.procedures.operations import OperationsMethods, UpgradesMethods
 from tieback_client.procedures.recognition import RecognitionMethods
 from tieback_client.procedures.server import ServerMethods
 from tieback_client.procedures.snapshots import SnapshotsMethods
-from tieback_client.procedures.splitting import SplittingMethods
-from tieback_client.procedures.upgrades import UpgradesMethods
 
 
 class Methods(

@@ -7,23 +7,22 @@ from typing import TypeAlias, Unpack
 
 from tieback.v1 import answer_pb2, generator_pb2
 from tieback_contract.answers import AnswerStyle, GenerationEvent
-from tieback_contract.conversation import ChatMessage
 from tieback_contract.field_path import FieldPath, at
-from tieback_contract.generation import Evidence, Grounding, SamplingParameters
+from tieback_contract.generation import ChatMessage, Evidence, Grounding, SamplingParameters
 from tieback_contract.query import QueryKeywords
 
-from tieback_client import reading, reading_events, reading_hits, writing, writing_generation, writing_items
-from tieback_client.content import ContentLike
-from tieback_client.documents import Item
-from tieback_client.events import AnswerEvent, MethodLike, Weights
-from tieback_client.exchange import Exchange, write_result
+from tieback_client import reading_events
+from tieback_client.messages import reading, reading_hits, writing, writing_generation, writing_items
+from tieback_client.messages.writing import LongTexts
 from tieback_client.reports import CallInfo
-from tieback_client.results import RetrievalResult
-from tieback_client.rpc import RPCS, Procedure, StreamCall, UnaryCall
-from tieback_client.surface import events, unary, writes
-from tieback_client.token_vectors import TokenVectorsLike, write_token_vectors
-from tieback_client.writes import Acknowledgement
-from tieback_client.writing import LongTexts
+from tieback_client.transport.exchange import Exchange, write_result
+from tieback_client.transport.rpc import RPCS, Procedure, StreamCall, UnaryCall
+from tieback_client.transport.surface import events, unary, writes
+from tieback_client.values.content import ContentLike
+from tieback_client.values.documents import Item, TokenVectorsLike, write_token_vectors
+from tieback_client.values.events import AnswerEvent, MethodLike, Weights
+from tieback_client.values.results import RetrievalResult
+from tieback_client.values.writes import Acknowledgement
 
 QueryLike: TypeAlias = ContentLike | Sequence[ContentLike | tuple[ContentLike, float]]
 """One content, or several that belong together, each alone or with how much it counts."""

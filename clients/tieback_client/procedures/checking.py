@@ -11,14 +11,14 @@ from tieback_contract.generation import Evidence
 from tieback_contract.hits import RetrievedHit
 from tieback_contract.modality import Modality
 
-from tieback_client import reading, reading_events, writing, writing_generation
-from tieback_client.checks import Check, Checked, Checks, supported_share
+from tieback_client import reading_events
 from tieback_client.errors import InvalidArgument, TiebackError
-from tieback_client.events import MethodLike
+from tieback_client.messages import reading, writing, writing_generation
 from tieback_client.procedures.answering import retrieve
 from tieback_client.reports import CallInfo
-from tieback_client.rpc import RPCS, Procedure, UnaryCall
-from tieback_client.surface import unary
+from tieback_client.transport.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.transport.surface import unary
+from tieback_client.values.events import Check, Checked, Checks, MethodLike, supported_share
 
 LIMIT = 4
 """Passages of a collection for each claim."""

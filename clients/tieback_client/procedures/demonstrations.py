@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tieback.v1 import demonstration_pb2
-from tieback_contract.demonstrations import Demonstration, StoredDemonstration
 from tieback_contract.field_path import at
+from tieback_contract.generation import Demonstration, StoredDemonstration
 
-from tieback_client import texts
-from tieback_client.codec import CODEC, writing
-from tieback_client.rpc import RPCS, Procedure, UnaryCall
-from tieback_client.surface import unary
+from tieback_client.transport.codec import CODEC, writing
+from tieback_client.transport.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.transport.surface import unary
+from tieback_client.values import content
 
 
 def put_demonstration(
@@ -34,7 +34,7 @@ def demonstrations(*, timeout: float | None = None) -> Procedure[list[StoredDemo
 
 def delete_demonstration(id: str, *, timeout: float | None = None) -> Procedure[None]:
     """Removes a demonstration. `NotFound`, with the choices, where there is none."""
-    request = demonstration_pb2.DeleteDemonstrationRequest(id=texts.text(id, at("id")))
+    request = demonstration_pb2.DeleteDemonstrationRequest(id=content.text(id, at("id")))
     yield UnaryCall(RPCS["DeleteDemonstration"], request, timeout)
 
 

@@ -13,18 +13,18 @@ from tieback_contract.field_path import FieldPath, at
 from tieback_contract.fusion import FusePart
 from tieback_contract.vectors import DType, MultiVector
 
-from tieback_client import reading, reading_hits, writing
-from tieback_client.content import ContentLike
-from tieback_client.encodings import Encodings
 from tieback_client.errors import InternalError, InvalidArgument
-from tieback_client.events import MethodLike, Weights
-from tieback_client.exchange import BATCH_BYTES, Exchange
+from tieback_client.messages import reading, reading_hits, writing
+from tieback_client.messages.writing import CachePolicy
 from tieback_client.reports import CallInfo
-from tieback_client.reranking import RerankFailure, RerankResult
-from tieback_client.results import FusedBatch
-from tieback_client.rpc import RPCS, Procedure, Reply, UnaryCall
-from tieback_client.surface import encodings, unary
-from tieback_client.writing import CachePolicy
+from tieback_client.transport.exchange import BATCH_BYTES, Exchange
+from tieback_client.transport.rpc import RPCS, Procedure, Reply, UnaryCall
+from tieback_client.transport.status import from_status
+from tieback_client.transport.surface import encodings, unary
+from tieback_client.values.content import ContentLike
+from tieback_client.values.encodings import Encodings, TextPiece
+from tieback_client.values.events import MethodLike, Weights
+from tieback_client.values.results import FusedBatch, RerankFailure, RerankResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,3 +334,42 @@ class EncodingMethods:
     encode_stream = encodings(encode_stream)
     fuse = unary(fuse)
     rerank = unary(rerank)
+
+
+def split(
+    text: str,
+    *,
+    space: str,
+    max_tokens: int = 0,
+    overlap: float | None = None,
+    timeout: float | None = None,
+) -> Procedure[list[TextPiece]]:
+    """Cuts a text so that a text space reads every piece to its end; `ingest` does it by itself.
+
+    Pieces end at the ends of sentences where they can, and have at most `max_tokens`, 0 for as many as the
+    space reads. The last sentence of one is repeated at the beginning of the next where it takes at most the
+    share `overlap` of that, 0 to 0.5; None for the server's default. Together the pieces hold all of the
+    text. A text that is short enough is one piece.
+    """
+    request = encoder_pb2.SplitTextsRequest(
+        space=space, texts=[writing.text(text, "text")], max_tokens=max_tokens, overlap=overlap
+    )
+    reply = yield UnaryCall(RPCS["SplitTexts"], request, timeout)
+    (result,) = reply.message.results
+    if result.WhichOneof("outcome") == "error":
+        raise from_status(result.error)
+    data = text.encode()
+    return [
+        TextPiece(
+            data[piece.span.begin_byte : piece.span.end_byte].decode(),
+            (piece.span.begin_byte, piece.span.end_byte),
+            piece.token_count,
+        )
+        for piece in result.pieces.pieces
+    ]
+
+
+class SplittingMethods:
+    """The methods of both clients."""
+
+    split = unary(split)

@@ -10,14 +10,14 @@ from tieback.v1 import classifier_pb2
 from tieback_contract.field_path import at
 from tieback_contract.heads import Head
 
-from tieback_client import reading_heads, writing
-from tieback_client.content import ContentLike
 from tieback_client.errors import InvalidArgument
-from tieback_client.events import MethodLike
-from tieback_client.heads import Predictions
-from tieback_client.operations import OperationStatus, read_status
-from tieback_client.rpc import RPCS, Procedure, UnaryCall
-from tieback_client.surface import operated, unary
+from tieback_client.messages import reading, writing
+from tieback_client.transport.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.transport.surface import operated, unary
+from tieback_client.values.content import ContentLike
+from tieback_client.values.events import MethodLike
+from tieback_client.values.heads import Predictions
+from tieback_client.values.operations import OperationStatus, read_status
 
 Examples: TypeAlias = Mapping[str, Sequence[ContentLike]] | Iterable[tuple[ContentLike, str]]
 """Contents by the name of their class, or contents with it."""
@@ -76,13 +76,13 @@ def predict(
         top=_number(top, "top"),
     )
     reply = yield UnaryCall(RPCS["Predict"], request, timeout)
-    return reading_heads.predictions(reply.message, reply.info)
+    return reading.predictions(reply.message, reply.info)
 
 
 def heads(*, timeout: float | None = None) -> Procedure[list[Head]]:
     """The heads of this tenant by name, the last version of each, without the names of their classes."""
     reply = yield UnaryCall(RPCS["ListHeads"], classifier_pb2.ListHeadsRequest(), timeout)
-    return [reading_heads.head(one) for one in reply.message.heads]
+    return [reading.head(one) for one in reply.message.heads]
 
 
 def head(name: str, *, version: int = 0, timeout: float | None = None) -> Procedure[Head]:
@@ -91,7 +91,7 @@ def head(name: str, *, version: int = 0, timeout: float | None = None) -> Proced
         name=writing.text(name, "name"), version=_number(version, "version")
     )
     reply = yield UnaryCall(RPCS["GetHead"], request, timeout)
-    return reading_heads.head(reply.message.head)
+    return reading.head(reply.message.head)
 
 
 def delete_head(name: str, *, timeout: float | None = None) -> Procedure[None]:

@@ -13,21 +13,19 @@ from tieback_contract.modality import Modality
 from tieback_contract.query import NO_OPTIONS, QueryKeywords, QueryOptions
 from tieback_contract.vectors import SpaceRef, Vector, VectorKind
 
-from tieback_client import reading, reading_content, reading_hits, reading_server, writing, writing_items
-from tieback_client.catalog import Space
-from tieback_client.content import Content
-from tieback_client.documents import Collection, Item
 from tieback_client.errors import InvalidArgument
-from tieback_client.events import MethodLike, Weights
-from tieback_client.exchange import Exchange, write_result
-from tieback_client.paging import Page, Pages
+from tieback_client.messages import reading, reading_hits, reading_server, writing, writing_items
 from tieback_client.reports import CallInfo
-from tieback_client.results import SearchResult
-from tieback_client.rpc import RPCS, Procedure, UnaryCall
-from tieback_client.surface import pages, unary, writes
-from tieback_client.tenants import Usage
-from tieback_client.token_vectors import TokenVectorsLike, write_token_vectors
-from tieback_client.writes import Acknowledgement
+from tieback_client.transport.exchange import Exchange, write_result
+from tieback_client.transport.paging import Page, Pages
+from tieback_client.transport.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.transport.surface import pages, unary, writes
+from tieback_client.values.catalog import Space, Usage
+from tieback_client.values.content import Content
+from tieback_client.values.documents import Collection, Item, TokenVectorsLike, write_token_vectors
+from tieback_client.values.events import MethodLike, Weights
+from tieback_client.values.results import SearchResult
+from tieback_client.values.writes import Acknowledgement
 
 
 def create_collection(
@@ -215,7 +213,7 @@ def original(collection: str, item: str, section: str, *, timeout: float | None 
     """
     request = index_pb2.GetOriginalRequest(collection=collection, item_id=item, section_id=section)
     reply = yield UnaryCall(RPCS["GetOriginal"], request, timeout)
-    return reading_content.content(reply.message.content)
+    return reading.content(reply.message.content)
 
 
 def items(

@@ -8,11 +8,11 @@ from tieback.v1 import recognition_pb2
 from tieback_contract.field_path import at
 from tieback_contract.method_choice import MethodLike
 
-from tieback_client import reading, writing
-from tieback_client.content import ContentLike
-from tieback_client.recognition import RecognisedBatch
-from tieback_client.rpc import RPCS, Procedure, UnaryCall
-from tieback_client.surface import unary
+from tieback_client.messages import reading, writing
+from tieback_client.transport.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.transport.surface import unary
+from tieback_client.values.content import ContentLike
+from tieback_client.values.results import RecognisedBatch
 
 
 def recognise(

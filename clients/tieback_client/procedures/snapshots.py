@@ -8,12 +8,12 @@ from pathlib import Path
 from tieback.v1 import index_pb2
 from tieback_contract.collections import Snapshot
 
-from tieback_client import reading, writing
-from tieback_client.documents import Collection
 from tieback_client.errors import InternalError
-from tieback_client.paging import Page, Pages
-from tieback_client.rpc import RPCS, Procedure, UnaryCall
-from tieback_client.surface import pages, unary
+from tieback_client.messages import reading, writing
+from tieback_client.transport.paging import Page, Pages
+from tieback_client.transport.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.transport.surface import pages, unary
+from tieback_client.values.documents import Collection
 
 _PART_BYTES = 2 * 1024 * 1024
 

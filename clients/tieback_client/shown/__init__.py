@@ -17,10 +17,9 @@ SDK show this and decide nothing themselves.
 
 from tieback_client.shown.answers import ShownAnswer, ShownAs, ShownClaim, ShownPart, ShownRepair
 from tieback_client.shown.checked import ShownChecked, ShownCheckedClaim
-from tieback_client.shown.conflicts import ShownConflict
+from tieback_client.shown.disagreements import ShownConflict
 from tieback_client.shown.excerpts import Run
-from tieback_client.shown.levels import LEVELS, Level
-from tieback_client.shown.marks import MARKS, Mark
+from tieback_client.shown.marks import LEVELS, MARKS, Level, Mark
 from tieback_client.shown.passages import ShownPassage
 
 __all__ = [

@@ -16,14 +16,11 @@ from tieback_contract.claims import Citation, Claim, QuestionFit, Repaired
 from tieback_contract.hits import RetrievedHit
 
 from tieback_client.control_characters import in_a_line, printable
-from tieback_client.events import Answer
-from tieback_client.shown.conflicts import ShownConflict, of_conflict
-from tieback_client.shown.disagreements import difference_of, runs_of
-from tieback_client.shown.excerpts import Run
-from tieback_client.shown.levels import LEVELS, OTHER_LANGUAGE, Level, level_of
-from tieback_client.shown.marks import MARKS, legend, mark_of
+from tieback_client.shown.disagreements import ShownConflict, difference_of, of_conflict, runs_of
+from tieback_client.shown.excerpts import Run, readable, stands_in_code
+from tieback_client.shown.marks import LEVELS, MARKS, OTHER_LANGUAGE, Level, legend, level_of, mark_of
 from tieback_client.shown.passages import ShownPassage, of_hit, of_quote
-from tieback_client.shown.quotes import readable, stands_in_code
+from tieback_client.values.events import Answer
 
 PASSAGES = 3
 """Passages that are shown where none is cited."""

@@ -10,8 +10,8 @@ from tieback_contract.generation import Evidence
 from tieback_contract.hits import Hit
 
 from tieback_client.control_characters import in_a_line
-from tieback_client.places import MODALITIES, cited_uri, mark_of, media_place, section_of
 from tieback_client.shown.excerpts import Run, marked
+from tieback_client.shown.places import MODALITIES, cited_uri, mark_of, media_place, section_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The pipeline: encode, fuse, index or search, rerank, generate."""
 
 from tieback.answer.answerer import Answerer, PipelineParts
-from tieback.answer.collection_spaces import JointPipeline, RetiredSpaces, default_of
-from tieback.answer.encoding import JointInputs
-from tieback.answer.single_space import SingleSpace
+from tieback.answer.spaces.collections import JointPipeline, RetiredSpaces, default_of
+from tieback.answer.spaces.encoding import JointInputs
+from tieback.answer.spaces.single_space import SingleSpace
 
 __all__ = [
     "Answerer",

@@ -16,37 +16,36 @@ from tieback_contract.reports import Timing
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
-from tieback.answer.collection_spaces import (
+from tieback.answer.composing import Composing
+from tieback.answer.evidence import evidence_of
+from tieback.answer.ingesting.items import Ingestion
+from tieback.answer.ingesting.recognition import Recognition
+from tieback.answer.ingesting.splitting import Splitting
+from tieback.answer.moving.collections import MovingCollections
+from tieback.answer.moving.reindexing import Reindexing
+from tieback.answer.moving.upgrading import Upgrading
+from tieback.answer.plan import ANSWER_PLAN
+from tieback.answer.query_words import with_words, words_of
+from tieback.answer.retrieval import ENCODE_SHARE, Retriever
+from tieback.answer.spaces.collections import (
     CollectionSpace,
     CollectionSpaces,
     Joint,
     JointPipeline,
     RetiredSpaces,
 )
-from tieback.answer.composing import Composing
-from tieback.answer.degradation import Losses
-from tieback.answer.embedding import TOGETHER, Embedding
-from tieback.answer.encoding import JointInputs, Spaces
-from tieback.answer.evidence import evidence_of
-from tieback.answer.ingestion import Ingestion
-from tieback.answer.learned_order import Ranker
-from tieback.answer.moving import MovingCollections
-from tieback.answer.plan import ANSWER_PLAN
-from tieback.answer.query_words import with_words, words_of
-from tieback.answer.recognition import Recognition
-from tieback.answer.reindexing import Reindexing
-from tieback.answer.rerank_times import RerankTimes
-from tieback.answer.retrieval import ENCODE_SHARE, Retriever
-from tieback.answer.single_space import SingleSpace
-from tieback.answer.splitting import Splitting
+from tieback.answer.spaces.embedding import TOGETHER, Embedding
+from tieback.answer.spaces.encoding import JointInputs, Losses, Spaces
+from tieback.answer.spaces.single_space import SingleSpace
 from tieback.answer.stages.condition import Conditions
+from tieback.answer.stages.rank import Ranker
+from tieback.answer.stages.rerank import RerankTimes
 from tieback.answer.stages.state import Server
 from tieback.answer.stopwatch import Stopwatch, hop, share
-from tieback.answer.upgrading import Upgrading
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
-from tieback.core.follow_up import standalone
+from tieback.core.text.questions import standalone
 from tieback.core.types.content import Item
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.ingestion import IngestReply, LongTexts

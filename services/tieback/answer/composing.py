@@ -11,12 +11,12 @@ from tieback_contract.fusion import Fused, RoutingExplanation
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector, VectorKind
 
-from tieback.answer.cut_off import cut_off
+from tieback.answer.spaces.encoding import cut_off
 from tieback.answer.stopwatch import Stopwatch, hop
-from tieback.core.all_or_none import all_or_none
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
+from tieback.core.together import all_or_none
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.retrieval import QueryPart

@@ -10,10 +10,9 @@ from tieback_contract.generation import Evidence
 from tieback_contract.hits import Hit, RetrievedHit
 from tieback_contract.modality import Modality
 
-from tieback.answer.headings import titles
-from tieback.core.heading_path import BETWEEN
-from tieback.core.passage_units import units
+from tieback.answer.ingesting.headings import titles
 from tieback.core.recognised import within
+from tieback.core.text.passage_units import BETWEEN, units
 from tieback.grounding.named import identifiers, says
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from tieback.answer.collection_spaces import CollectionSpace
+from tieback.answer.spaces.collections import CollectionSpace
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.types.collection import FollowingVectors, IndexedItem

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.arrays import WHOLE
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.limits import Limits
@@ -14,18 +15,17 @@ from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity, RetrievalPlan
 from tieback_contract.vectors import MultiVector
 
-from tieback.answer.collection_spaces import CollectionSpace
 from tieback.answer.plan import NO_RERANKING, PICTURE_RERANKING, reranked_candidates
-from tieback.answer.single_space import SingleSpace
+from tieback.answer.spaces.collections import CollectionSpace
+from tieback.answer.spaces.single_space import SingleSpace
 from tieback.answer.stopwatch import Stopwatch, hop
-from tieback.core.boxes import WHOLE
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import FuseRequest, Role
 from tieback.core.types.retrieval import QueryPart, RetrieveRequest
-from tieback.models.image_decoding import size_of
+from tieback.models.pictures.decoding import size_of
 
 SMALLEST_SIDE = 8
 """Pixels. A region has half of that."""

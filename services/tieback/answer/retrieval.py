@@ -6,8 +6,8 @@ import asyncio
 
 from tieback_contract.query import NO_OPTIONS, RetrievalPlan
 
-from tieback.answer.degradation import LATE, reason_of
 from tieback.answer.plan import DEFAULT_PLAN, check_known, checked_plan, with_plan
+from tieback.answer.spaces.encoding import LATE, reason_of
 from tieback.answer.stages import PIPELINE
 from tieback.answer.stages.state import Retrieving, Server
 from tieback.answer.stages.step import Step

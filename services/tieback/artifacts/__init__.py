@@ -7,9 +7,20 @@ the version of what it holds, and how to make it again. What the arrays and fact
 module alone.
 """
 
-from tieback.artifacts.artifact import PROVENANCE, STATE, Artifact, check_weights, stored
-from tieback.artifacts.file_set import FileSet, StoredFile, described, faults, file_digest
-from tieback.artifacts.kind import HEADER, Kind
+from tieback.artifacts.artifact import (
+    HEADER,
+    PROVENANCE,
+    STATE,
+    Artifact,
+    FileSet,
+    Kind,
+    StoredFile,
+    check_weights,
+    described,
+    faults,
+    file_digest,
+    stored,
+)
 
 __all__ = [
     "HEADER",

@@ -16,7 +16,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,88 @@ from safetensors.numpy import load, save
 from tieback_contract.arrays import Array
 from tieback_contract.vectors import SpaceRef
 
-from tieback.artifacts.kind import HEADER, Kind, sha256, signed, unsigned
 from tieback.artifacts.packed_arrays import Packed, pack
-from tieback.core.durable_files import sync_path, write_through
-from tieback.core.errors import ArtifactError, OtherWeights
+from tieback.core.durable_files import sync_path, write_durably, write_through
+from tieback.core.errors import (
+    AlteredArtifact,
+    ArtifactError,
+    MissingArtifact,
+    OtherKind,
+    OtherSchema,
+    OtherWeights,
+)
+
+HEADER = "artifact.json"
+"""The file that describes what a folder holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of artifact: its `name` in files, what it is `called` in messages, the version of its content.
+
+    `schema` rises with each change of what arrays and facts mean. `remedy` is how to make one again.
+    """
+
+    name: str
+    called: str
+    schema: int
+    remedy: str
+
+    def check(self, folder: Path, said: Mapping[str, Any]) -> None:
+        """OtherKind or OtherSchema where the header is not what this release reads by this kind."""
+        if said["kind"] != self.name:
+            raise OtherKind(f"{folder} is no {self.called}: its kind is {said['kind']!r}; {self.remedy}")
+        if said["schema"] > self.schema:
+            raise OtherSchema(
+                f"the {self.called} {folder} has the schema version {said['schema']}, and this release reads "
+                f"{self.schema}: install the release that wrote it, or {self.remedy}"
+            )
+        if said["schema"] < self.schema:
+            raise OtherSchema(
+                f"the {self.called} {folder} has the schema version {said['schema']} of an earlier release, "
+                f"and this one reads {self.schema}; {self.remedy}"
+            )
+
+    def read(self, folder: Path, name: str) -> bytes:
+        """A file of the artifact; MissingArtifact where it is not there."""
+        try:
+            return (folder / name).read_bytes()
+        except OSError as error:
+            raise MissingArtifact(
+                f"there is no {self.called} at {folder}: {name}: {error.strerror}; {self.remedy}"
+            ) from error
+
+    def altered(self, folder: Path, fault: str) -> AlteredArtifact:
+        """The error for a file that is not what was written."""
+        return AlteredArtifact(f"the {self.called} {folder} is corrupt: {fault}; {self.remedy}")
+
+    def unreadable(self, folder: Path, error: Exception) -> ArtifactError:
+        """The error for a header that is whole but lacks what the kind needs."""
+        return ArtifactError(f"the {self.called} {folder} cannot be read: {error}; {self.remedy}")
+
+
+def signed(name: str, content: Mapping[str, Any]) -> bytes:
+    """JSON with the content by that name, and a hash over it."""
+    return json.dumps({"sha256": sha256(json.dumps(content).encode()), name: content}, indent=1).encode()
+
+
+def unsigned(folder: Path, file: str, name: str, kind: Kind) -> dict[str, Any]:
+    """The content of a signed file. AlteredArtifact where it is not what was written, to the byte."""
+    data = kind.read(folder, file)
+    try:
+        found: dict[str, Any] = json.loads(data)[name]
+        whole = signed(name, found) == data
+    except (ValueError, TypeError, KeyError):
+        whole = False
+    if not whole:
+        raise kind.altered(folder, f"{file} is not what was written")
+    return found
+
+
+def sha256(data: bytes) -> str:
+    """In hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
 
 STATE, PROVENANCE, MADE = "state.safetensors", "provenance.json", "provenance"
 OWN = frozenset({HEADER, STATE, PROVENANCE})
@@ -174,3 +252,84 @@ def _further(folder: Path, name: str, digest: str, kind: Kind) -> bytes:
 
 def _revision(header: bytes, state: bytes) -> str:
     return hashlib.sha256(hashlib.sha256(header).digest() + hashlib.sha256(state).digest()).hexdigest()[:12]
+
+
+# Files that are too large to be read into memory: a folder whose header lists them, each with its hash.
+#
+# artifact.json   kind, schema version, facts, size and hash of each file, provenance; and a hash over these
+#     NAME            the files, by their paths in the folder
+#
+# Whoever keeps the folder names it, so the header has a hash of its own in place of a name. It is written
+# last: a folder without a header holds nothing. Files are held against their hashes by `faults`.
+CONTENT = "content"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file's hash, and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileSet:
+    """`files` by their paths in the folder, `facts` that JSON knows, `provenance` as of an `Artifact`."""
+
+    kind: Kind
+    files: Mapping[str, StoredFile]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Puts the header into the folder, beside the files, in one step."""
+        content = {
+            "kind": self.kind.name,
+            "schema": self.kind.schema,
+            "facts": dict(self.facts),
+            "files": {name: asdict(self.files[name]) for name in sorted(self.files)},
+            "provenance": dict(self.provenance),
+        }
+        write_durably(folder / HEADER, signed(CONTENT, content))
+
+    @classmethod
+    def read(cls, folder: Path, kind: Kind) -> FileSet:
+        """The header, verified; the files are not read. Errors are those of `Artifact.load`."""
+        said = unsigned(folder, HEADER, CONTENT, kind)
+        try:
+            kind.check(folder, said)
+            files = {name: StoredFile(**one) for name, one in said["files"].items()}
+            return cls(kind, files, said["facts"], said["provenance"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise kind.unreadable(folder, error) from error
+
+
+def described(folder: Path) -> dict[str, StoredFile]:
+    """The sizes and hashes of the files in a folder, but for the header and what is hidden."""
+    return {
+        path.name: StoredFile(file_digest(path), path.stat().st_size)
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name != HEADER and not path.name.startswith(".")
+    }
+
+
+def faults(folder: Path, files: Mapping[str, StoredFile]) -> Iterator[tuple[Path, str]]:
+    """Each file that is missing or not what was written, with what is wrong with it."""
+    for name, stored in files.items():
+        path = folder / name
+        try:
+            size = path.stat().st_size
+            if size != stored.size:
+                yield path, f"has {size} bytes instead of {stored.size}"
+            elif file_digest(path) != stored.sha256:
+                yield path, "is corrupt: its SHA-256 differs from the one it was stored with"
+        except FileNotFoundError:
+            yield path, "is missing"
+        except OSError as error:
+            yield path, f"cannot be read: {error.strerror or error}"
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,16 +12,30 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from tieback.admission import Ticket
 from tieback.batching.fair_queue import QueueLine, Turn
-from tieback.batching.token_cost import HasTokens
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError, Unavailable
 
 UNANSWERED = Unavailable("not computed")
 """Holds the place of a result until it is there."""
+
+
+class HasTokens(Protocol):
+    """Something with a cost in tokens."""
+
+    @property
+    def tokens(self) -> int:
+        """Useful tokens; an item of none still costs one."""
+        ...
+
+
+def cost_of(item: HasTokens) -> int:
+    """Tokens that an item counts as."""
+    return max(item.tokens, 1)
+
 
 W = TypeVar("W", bound=HasTokens)
 R = TypeVar("R")

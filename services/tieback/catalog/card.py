@@ -34,12 +34,11 @@ from tieback.catalog.options import (
     RecogniserOptions,
     RerankerOptions,
 )
-from tieback.catalog.precision import LowerPrecision, MeasuredDrift, Precision
-from tieback.catalog.reduction import TokenReduction
+from tieback.catalog.reduction import LowerPrecision, MeasuredDrift, Precision, TokenReduction
 from tieback.catalog.source import PackageSource, Strict, short_hash
 from tieback.core.errors import StartupError
+from tieback.core.types.encoding import WITH
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.vectors import WITH
 from tieback.methods.reranking import NO_RERANKING, rerankings
 from tieback.methods.token_reduction import token_reductions
 

@@ -12,9 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tieback.catalog.base_card import Card
+from tieback.catalog.base_card import Card, HttpEndpoint
 from tieback.catalog.source import FilePath, Strict
-from tieback.catalog.weightless import HttpEndpoint
 from tieback.methods.grounding import checkers
 
 EVIDENCE, CLAIM, QUESTION = "evidence", "claim", "question"

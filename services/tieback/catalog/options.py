@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from tieback.catalog.base_card import HttpEndpoint, Weightless
 from tieback.catalog.source import FileName, FilePath, Strict
-from tieback.catalog.weightless import HttpEndpoint, Weightless
 
 
 def _unset(value: Any) -> bool:

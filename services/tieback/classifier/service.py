@@ -17,18 +17,15 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Label
 from tieback_contract.field_path import at
-from tieback_contract.heads import Head
+from tieback_contract.heads import Head, Prediction
 from tieback_contract.limits import Limits
-from tieback_contract.predictions import Prediction
 from tieback_contract.reports import Stage
 from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact
 from tieback.classifier import learning
-from tieback.classifier.checks import check_request, space_of
-from tieback.classifier.embedding import EmbeddingPort
-from tieback.classifier.records import record_of
-from tieback.classifier.store import KEPT, Draft, HeadKey, HeadStore
+from tieback.classifier.learning import EmbeddingPort, check_request, space_of
+from tieback.classifier.store import KEPT, Draft, HeadKey, HeadStore, record_of
 from tieback.core.alone import each_alone
 from tieback.core.call import Call
 from tieback.core.deadline import NO_DEADLINE, Deadline

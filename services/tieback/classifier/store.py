@@ -16,6 +16,7 @@ import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,11 +24,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from tieback_contract.arrays import Array
 from tieback_contract.heads import Head
+from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact, Kind
-from tieback.classifier.records import head_of, record_of
 from tieback.core.durable_files import storing, sync_path, write_durably
 from tieback.core.errors import InvalidInput
+from tieback.core.types.operation import Json
 from tieback.training.digests import digest
 
 HEAD = Kind("head", "head", 1, "fit the head again: tieback heads fit")
@@ -152,3 +154,42 @@ class HeadStore:
 
     def _folder(self, key: HeadKey) -> Path:
         return self._root / (key.owner or _NOBODY) / key.name
+
+
+def record_of(head: Head) -> dict[str, Any]:
+    """A version, without what depends on the others and on what is served."""
+    space = head.space
+    return {
+        "name": head.name,
+        "version": head.version,
+        "created": head.created.timestamp() if head.created else None,
+        "space": [space.name, space.revision, space.fingerprint],
+        "method": head.method,
+        "parameters": dict(head.parameters),
+        "classes": dict(head.classes),
+        "memory": head.memory_count,
+        "accuracy": head.accuracy,
+        "artifact": head.artifact,
+    }
+
+
+def head_of(record: Json) -> Head:
+    """As `record_of` wrote it, with the `versions` that are kept where they were added.
+
+    KeyError or TypeError where it did not.
+    """
+    return Head(
+        name=record["name"],
+        version=record["version"],
+        created=datetime.fromtimestamp(record["created"], UTC),
+        space=SpaceRef(*record["space"]),
+        method=record["method"],
+        parameters=record["parameters"],
+        classes=record["classes"],
+        class_count=len(record["classes"]),
+        example_count=sum(record["classes"].values()),
+        memory_count=record["memory"],
+        accuracy=record["accuracy"],
+        artifact=record["artifact"],
+        versions=record.get("versions", ()),
+    )

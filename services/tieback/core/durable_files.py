@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tieback.core.errors import StorageFull, Unavailable
+from tieback.core.errors import StartupError, StorageFull, Unavailable
 
 # What file systems say that have no hard links, have as many of a file as they allow, or are two.
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+
+
+class StoreLock:
+    """Holds `path`, in a folder that is a `what`, locked until `release`.
+
+    StartupError, naming the holder, where another process has it.
+    """
+
+    def __init__(self, path: Path, what: str = "index store") -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._file, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._file)
+            raise StartupError(
+                f"the {what} {path.parent} is in use by another server (process {holder}); "
+                "stop that server, or give this one another folder with TIEBACK_STORE"
+            ) from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        """Lets another server in."""
+        os.close(self._file)
 
 
 def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
@@ -88,3 +115,20 @@ def sync_folders(folder: Path) -> None:
         if path.is_dir():
             sync_path(path)
     sync_path(folder)
+
+
+_NO_SPACE = re.compile(r"No space left|os error (28|122|27)\b|quota exceeded|File too large", re.IGNORECASE)
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Whoever met them, they become StorageFull."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        if not _NO_SPACE.search(str(error)):
+            raise
+        raise StorageFull(
+            "the index store's disk is full; nothing of this request was written, and what was acknowledged "
+            "before is safe: free space or delete a collection, then send it again"
+        ) from error

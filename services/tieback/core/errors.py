@@ -28,7 +28,7 @@
             └── OtherWeights       it was made for other weights than those that are served
 
 Messages are written for the caller: they name the fault and the way out, and never an internal name, a path
-or an address. `tieback.serving.failures` turns each class into a gRPC status, in one table.
+or an address. `tieback.serving.requests.failures` turns each class into a gRPC status, in one table.
 """
 
 from __future__ import annotations

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from tieback_contract.arrays import Array
+from tieback_contract.arrays import OUTSIDE, Array, inside
 from tieback_contract.field_path import FieldPath
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import MultiVector
 
-from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput
 
 LISTS: Mapping[LocatorKind, str] = {

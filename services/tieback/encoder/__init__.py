@@ -1,6 +1,6 @@
 """The encoder service: contents of any modality become vectors of a named space."""
 
-from tieback.encoder.encoding_cache import CacheOptions, CacheState
+from tieback.encoder.cache.encodings import CacheOptions, CacheState
 from tieback.encoder.service import Encoder
 from tieback.models.adapters import AdapterState
 

@@ -19,8 +19,8 @@ from tieback_contract.field_path import FieldPath, at
 from tieback_contract.reports import Cost, Timing
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.all_or_none import all_or_none
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.together import all_or_none
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.models.adapters import Adapters

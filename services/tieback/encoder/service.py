@@ -29,12 +29,12 @@ from tieback.core.types.encoding import (
     EncodeRequest,
     SplitReply,
     SplitTextsRequest,
+    unknown_space,
 )
 from tieback.core.types.load import Load
-from tieback.core.unknown_space import unknown_space
 from tieback.encoder.adapting import encode_each, encode_routed, routing_adapters
+from tieback.encoder.cache.encodings import CacheOptions, CacheState
 from tieback.encoder.conditional import ConditionalSpaces, computed_plan, projected
-from tieback.encoder.encoding_cache import CacheOptions, CacheState
 from tieback.encoder.space import EncoderSpace
 from tieback.models.adapters import AdapterState
 from tieback.models.encoder_model import EncoderModel

@@ -24,15 +24,13 @@ from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.load import OFTEN, Load
-from tieback.encoder.computed import Computed
-from tieback.encoder.content_key import ContentKeys, size
-from tieback.encoder.encoding_cache import CacheOptions, CacheState, EncodingCache, Outcome
-from tieback.encoder.exits import chosen
-from tieback.encoder.precomputed import accept
+from tieback.encoder.cache import Computed
+from tieback.encoder.cache.content_key import ContentKeys, size
+from tieback.encoder.cache.encodings import CacheOptions, CacheState, EncodingCache, Outcome
 from tieback.encoder.request import check_content, check_size, resolve
-from tieback.encoder.shaping import shape, vectors
+from tieback.encoder.shaping import accept, shape, vectors
 from tieback.encoder.splitting import Splitting
-from tieback.encoder.worker import COMMON_KINDS, Worker
+from tieback.encoder.worker import COMMON_KINDS, Worker, chosen
 from tieback.models.encoder_model import EncoderModel, KeepsExperts, NamesTerms
 
 INLINE_BYTES = 128 << 10

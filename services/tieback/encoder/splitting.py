@@ -21,12 +21,12 @@ from tieback_contract.reports import Timing
 
 from tieback.admission import Admission, Ticket
 from tieback.batching.preparation import THREADS, Preparation
-from tieback.core.all_or_none import all_or_none
 from tieback.core.alone import Alone
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
-from tieback.core.pieces import longest_stretch, pieces, stretches
-from tieback.core.spans import ByteOffsets
+from tieback.core.text.pieces import longest_stretch, pieces, stretches
+from tieback.core.text.spans import ByteOffsets
+from tieback.core.together import all_or_none
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import SplitPiece, SplitReply
 from tieback.encoder.portions import BYTES_PER_CHARACTER, SHORT_CHARACTERS

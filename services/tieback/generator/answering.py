@@ -23,15 +23,14 @@ from tieback_contract.reports import Timing
 
 from tieback.core.deadline import Deadline
 from tieback.generator import abstaining
-from tieback.generator.checking_ahead import CheckingAhead
 from tieback.generator.deciding import decided
-from tieback.generator.evidence import Place, ReadEvidence
-from tieback.generator.judged import read_evidence
-from tieback.generator.quoting import quoted, without_unsure
+from tieback.generator.evidence.passages import Place, ReadEvidence
+from tieback.generator.evidence.quotes import quoted, without_unsure
+from tieback.generator.evidence.reading import read_evidence
 from tieback.generator.request import Counts, Request, Work
-from tieback.generator.showing import Repairs, Rewrites, as_written, no_rewrites
-from tieback.generator.twin import beside
-from tieback.generator.writing_ahead import Written, ahead
+from tieback.generator.showing import CheckingAhead, Repairs, Rewrites, as_written, no_rewrites
+from tieback.generator.writing.slots import Written, ahead
+from tieback.generator.writing.twin import beside
 from tieback.grounding import ClaimCheck, PassageReader
 from tieback.methods.grounding import Statement
 

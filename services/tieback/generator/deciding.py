@@ -16,11 +16,11 @@ from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.errors import InvalidInput
 from tieback.core.state import State
-from tieback.generator.evidence import ReadEvidence
-from tieback.generator.prompting import EXCERPT_SENTENCES, GROUNDED, messages
+from tieback.generator.evidence.passages import ReadEvidence
+from tieback.generator.writing.prompting import EXCERPT_SENTENCES, GROUNDED, messages
 from tieback.methods.answer_decision import ACTIONS, Found, decisions
 from tieback.methods.decoding import PromptRequest
-from tieback.models.language_model import LanguageModel
+from tieback.models.language.model import LanguageModel
 
 LEARNED, WITHOUT_STATE = "linear", "thresholds"
 ASKS_A_MODEL = "hidden"

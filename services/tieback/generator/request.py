@@ -12,8 +12,8 @@ from tieback_contract.generation import Evidence, Grounding
 
 from tieback.core.deadline import Deadline
 from tieback.generator.deciding import Decide
-from tieback.generator.judging import Judge
-from tieback.generator.writing_ahead import Written
+from tieback.generator.evidence.answerability import Judge
+from tieback.generator.writing.slots import Written
 from tieback.grounding import ConfiguredChecker
 
 Excerpt = Callable[[int], Sequence[str]]

@@ -11,35 +11,37 @@ from pathlib import Path
 
 from tieback_contract.answers import AnswerStyle, GenerationEvent, Repair, RewrittenQuestion
 from tieback_contract.arrays import Array
-from tieback_contract.demonstrations import Demonstration, StoredDemonstration
 from tieback_contract.field_path import at
-from tieback_contract.generation import PLAIN_DECODING, Grounding, SamplingParameters
+from tieback_contract.generation import (
+    PLAIN_DECODING,
+    Demonstration,
+    Grounding,
+    SamplingParameters,
+    StoredDemonstration,
+)
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice, choice_of
 
 from tieback.catalog.card import GeneratorCard
 from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupported
-from tieback.core.follow_up import standalone
-from tieback.core.types.conversation import Conversation
-from tieback.core.types.demonstrations import PutReply
-from tieback.core.types.generation import GenerateRequest
+from tieback.core.text.questions import standalone
+from tieback.core.types.generation import Conversation, GenerateRequest, PutReply
 from tieback.core.types.load import Load
 from tieback.generator.answering import AnswerRun
 from tieback.generator.deciding import Deciders
-from tieback.generator.demonstrations import Demonstrations
-from tieback.generator.endpoint_writing import EndpointWriting
-from tieback.generator.engine import Engine
-from tieback.generator.grammar import check_size
-from tieback.generator.judged import FIRST
-from tieback.generator.judging import Judges
-from tieback.generator.local_writing import LocalWriting
-from tieback.generator.quoting import style_of
-from tieback.generator.quoting_instead import may_quote, or_quotes
+from tieback.generator.evidence.answerability import Judges
+from tieback.generator.evidence.quotes import may_quote, or_quotes, style_of
+from tieback.generator.evidence.reading import FIRST
 from tieback.generator.request import Request, Writing
-from tieback.generator.sampling import check as check_sampling
-from tieback.generator.slots import Slots
-from tieback.generator.strategy_streams import StrategyStreams
+from tieback.generator.writing import StrategyStreams
+from tieback.generator.writing.demonstrations import Demonstrations
+from tieback.generator.writing.endpoint import EndpointWriting
+from tieback.generator.writing.engine import Engine
+from tieback.generator.writing.grammar import check_size
+from tieback.generator.writing.local import LocalWriting
+from tieback.generator.writing.sampling import check as check_sampling
+from tieback.generator.writing.slots import Slots
 from tieback.grounding import (
     Checkers,
     PassageReader,
@@ -47,8 +49,8 @@ from tieback.grounding import (
     check_text,
 )
 from tieback.methods.decoding import decodings, streams_of
-from tieback.models.chat_endpoint import EndpointModel
-from tieback.models.language_model import LanguageModel
+from tieback.models.language.chat_endpoint import EndpointModel
+from tieback.models.language.model import LanguageModel
 from tieback.models.learned.soft_context import SoftContext
 from tieback.ports import EncoderPort
 

@@ -22,8 +22,8 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import TENANT
 from tieback.core.types.load import Load
-from tieback.models.claim_classifier import ClaimClassifierModel, PreparedClaim, ReadClaim
-from tieback.models.claim_endpoint import ClaimEndpointModel
+from tieback.models.language.claim_endpoint import ClaimEndpointModel
+from tieback.models.text.claim_classifier import ClaimClassifierModel, PreparedClaim, ReadClaim
 
 CHARACTERS_PER_TOKEN = 4
 """By which work is estimated before it is tokenised."""

@@ -4,17 +4,57 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from tieback_contract.arrays import Span
 from tieback_contract.claims import Citation, Conflict, ConflictingPlace
 from tieback_contract.generation import Evidence
 
-from tieback.core.displayed import as_displayed
 from tieback.core.language import sentence_of
+from tieback.core.text.passage_units import in_bytes
+from tieback.core.text.table_rows import cells
+from tieback.core.text.visible import as_displayed
 from tieback.grounding.differences import difference
-from tieback.grounding.row_keys import row_key
 from tieback.methods.grounding import Passage
+
+# Rows of tables among sentences: which table a row is of, and what it is about.
+#
+# A row is about its first cell. Two rows with the same columns and another first cell are about two things:
+# the capacity of a hall on Monday and on Friday. Rows of one table never disagree.
+NAMED = re.compile(r"[-*+•]\s[^:;|\n]{1,80}:\s[^;\n]{1,300}(?:;\s[^:;|\n]{1,80}:\s[^;\n]{1,300})+\n?")
+"""A row as those of delimited values and sheets are stored: "- day: Monday; capacity: 40"."""
+
+
+class RowKey(NamedTuple):
+    """The names of a row's columns, none where they are not known, and its first cell."""
+
+    names: tuple[str, ...]
+    first: str
+
+    def is_of_two(self, other: RowKey) -> bool:
+        """Tell whether both are rows with the same columns about two things."""
+        return bool(self.names) and self.names == other.names and self.first != other.first
+
+
+def row_key(passage: Passage, window: int, text: str) -> RowKey | None:
+    """Key of what a sentence of a passage is about as a row; None where it is none."""
+    if text.startswith("|"):
+        begin, end = passage.windows[window]
+        columns = _columns(passage.text).get((begin, end), ())
+        return RowKey(columns, next(iter(cells(text)), ""))
+    if NAMED.fullmatch(text):
+        pairs = [part.partition(":") for part in text[1:].split(";")]
+        return RowKey(tuple(name.strip() for name, _, _ in pairs), pairs[0][2].strip())
+    return None
+
+
+@lru_cache(64)
+def _columns(text: str) -> Mapping[Span, tuple[str, ...]]:
+    """The names of the columns of the rows of a text, by their bytes."""
+    return {span: tuple(one.columns) for one, span in in_bytes(text) if one.columns}
+
 
 MOST = 8
 """How many of the sentences nearest to one are compared with it."""
@@ -37,7 +77,7 @@ class Conflicts:
 
     A passage that does not have a name of the `question`, neither in its text nor in its title, speaks of
     something else than one that has it: the median age of Kenya is not that of Brazil. Rows of one item are
-    about two things, and so are rows with the same columns and another first cell (`row_keys.py`).
+    about two things, and so are rows with the same columns and another first cell (`grounding/conflicts.py`).
     """
 
     def __init__(

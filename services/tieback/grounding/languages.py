@@ -19,9 +19,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tieback.core.displayed import as_displayed
-from tieback.core.sentences import sentences
-from tieback.core.terms import languages_by_function_word, words_of
+from tieback.core.text.sentences import sentences
+from tieback.core.text.terms import languages_by_function_word, words_of
+from tieback.core.text.visible import as_displayed
 
 KNOWN, ENGLISH = "__label__en", "english"
 """The rules about words are English, and so are the pairs that checkers learn from."""

@@ -18,10 +18,10 @@ from functools import lru_cache
 
 from tieback_contract.arrays import Span
 
-from tieback.core.displayed import as_displayed
 from tieback.core.language import language, sentence_of
-from tieback.core.sentences import sentences
-from tieback.core.terms import DEFAULT_LANGUAGE, function_words
+from tieback.core.text.sentences import sentences
+from tieback.core.text.terms import DEFAULT_LANGUAGE, function_words
+from tieback.core.text.visible import as_displayed
 from tieback.grounding.languages import is_foreign
 
 STEM = 5

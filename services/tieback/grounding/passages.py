@@ -19,9 +19,9 @@ from tieback_contract.vectors import VectorKind
 
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
-from tieback.core.displayed import as_displayed
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.passage_units import in_bytes
+from tieback.core.text.passage_units import in_bytes
+from tieback.core.text.visible import as_displayed
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.methods.grounding import Passage, PassageLabel, Place, Statement

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from tieback_contract.claims import CheckEvent, Claim, QuestionFit, Verdict, VerdictLabel
 
-from tieback.core.displayed import as_displayed
 from tieback.core.language import Sentence, sentence_of
-from tieback.core.questions import asks_how_to, has_expected, kind_of
+from tieback.core.text.questions import asks_how_to, has_expected, kind_of
+from tieback.core.text.visible import as_displayed
 from tieback.grounding.languages import is_foreign
 
 YES_OR_NO = re.compile(r"\s*(yes|no)\s*[,.:;!–—-]+\s*", re.IGNORECASE)

@@ -16,9 +16,8 @@ from tieback.core.alone import Alone
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, CheckReply, GroundingCheck
-from tieback.grounding.claim_check import ClaimCheck
-from tieback.grounding.claims import ClaimFinder
+from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, CheckReply, GroundingCheck
+from tieback.grounding.claim_check import ClaimCheck, ClaimFinder
 from tieback.grounding.configured_checker import Checkers, ConfiguredChecker
 from tieback.grounding.passages import EncodedPassages, PassageReader, check_evidence, check_text
 from tieback.grounding.question_fit import answering, as_stated

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tieback.core.absent_package import without
-from tieback.core.deferred_package import defer
+from tieback.core.imports import defer, without
 
 defer("lance_namespace_urllib3_client")
 with without("pandas"):

@@ -22,16 +22,16 @@ from tieback.core.errors import AlreadyExists, InvalidInput, StorageFull, Unavai
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.core.types.collection import DEFAULT_CODEC, StoredCollection
 from tieback.core.types.fusion import JOINT_SPACE, Routing
-from tieback.index.codec_choice import codec_of
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
-from tieback.index.generations import Generations
+from tieback.index.migration.generations import Generations
 from tieback.index.ownership import OwnedCollections
 from tieback.index.quotas import check
-from tieback.index.references import ReferredOriginals
 from tieback.index.served import ServedSpaces
-from tieback.index.store import Description, Store
-from tieback.index.token_rows import TokenCoding
+from tieback.index.store.folder import Description, Store
+from tieback.index.store.references import ReferredOriginals
 from tieback.index.validation import check_name, check_space, check_width
+from tieback.index.vectors.codec_choice import codec_of
+from tieback.index.vectors.token_rows import TokenCoding
 from tieback.methods.codecs import with_defaults
 from tieback.methods.imputation import imputations
 from tieback.methods.routing import routings

@@ -5,15 +5,41 @@ What is being written counts as stored, so that writes at the same time cannot p
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from tieback.core.errors import QuotaExceeded
+from tieback_contract.field_path import at
+
+from tieback.core.errors import InvalidInput, QuotaExceeded, TiebackError
 from tieback.core.tenant import CollectionKey, Principal
-from tieback.index.records import Record
+from tieback.index.store.records import Record
+
+
+class IndexSize(NamedTuple):
+    """What is in all collections of all tenants, and how it is."""
+
+    sections: int
+    """Sections that can be read."""
+    vectors: int
+    """Vectors of these, and of their regions."""
+    damaged: int
+    """Collections whose files are damaged."""
+    stale: int
+    """Collections in another revision of their space than the one that is served."""
+    vector_bytes: int
+    """Bytes of the vectors in memory."""
+    token_bytes: int
+    """Bytes on disk of the vectors of tokens."""
+    originals: int
+    """Bytes on disk of what sections were encoded from."""
+    moving: int = 0
+    """Sections of collections that are between two spaces."""
+    moved: int = 0
+    """Those of them that have vectors of the new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +115,73 @@ def check(principal: Principal, owner: str, what: str, stored: int, more: int, m
     raise QuotaExceeded(
         f"tenant {owner!r} stores {stored:,} of the {most:,} {what} that its quota allows, and this is "
         f"{more:,} more; nothing of it was written: remove items or a collection, or have the quota raised"
+    )
+
+
+# How many distinct keys the metadata of a collection may have: each takes a column of its own in memory.
+#
+# Keys of items that are being written count too, so that requests at the same time cannot pass the limit
+# together.
+Checked = list[Record | TiebackError]
+
+
+class KnownKeys(Protocol):
+    """The keys that items of a collection have."""
+
+    @property
+    def keys(self) -> int:
+        """How many there are."""
+        ...
+
+    def has_key(self, key: str) -> bool:
+        """Whether some item has this one."""
+        ...
+
+
+class KeyBudget:
+    """The keys of one collection. May be used from any thread."""
+
+    def __init__(self, facts: KnownKeys) -> None:
+        self._facts = facts
+        self._lock = threading.Lock()
+        self._writing: Counter[str] = Counter()  # keys that no item had when their writing began
+
+    def admit(self, checked: Sequence[Record | TiebackError], most: int) -> tuple[Checked, list[str]]:
+        """What may be written, with InvalidInput in the place of each item that has too many new keys.
+
+        Its new keys count as there until they are given to `release`. `most` is the limit; 0 is none.
+        """
+        admitted: Checked = []
+        taken: list[str] = []
+        with self._lock:
+            for place, one in enumerate(checked):
+                new = self._new(one)
+                more = sum(key not in self._writing for key in new)
+                if most and more and self._facts.keys + len(self._writing) + more > most:
+                    admitted.append(_too_many(more, most, place))
+                    continue
+                self._writing.update(new)
+                taken += new
+                admitted.append(one)
+        return admitted, taken
+
+    def release(self, keys: Sequence[str]) -> None:
+        """Their items have been written, or not."""
+        with self._lock:
+            self._writing.subtract(keys)
+            for key in set(keys):
+                if not self._writing[key]:
+                    del self._writing[key]
+
+    def _new(self, one: Record | TiebackError) -> list[str]:
+        if not isinstance(one, Record):
+            return []
+        return [key for key in one.item.metadata if not self._facts.has_key(key)]
+
+
+def _too_many(more: int, most: int, place: int) -> InvalidInput:
+    return InvalidInput(
+        f"the item has {more} keys that are new to the collection, and it may have {most} different ones in "
+        "all: use the keys that are there, or remove items whose keys nothing else has",
+        field=at("items", place, "item", "metadata"),
     )

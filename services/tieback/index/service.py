@@ -27,33 +27,31 @@ from tieback.core.types.fusion import Routing
 from tieback.core.types.load import Load
 from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.index import query
-from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
-from tieback.index.encoded_again import EncodedAgain
+from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection, load
 from tieback.index.filters import Check, parse
-from tieback.index.generations import Generations
-from tieback.index.item_writer import ItemWriter
+from tieback.index.items import ItemWriter
 from tieback.index.lifecycle import Lifecycle
-from tieback.index.memory import Memory
-from tieback.index.moves import Moves
-from tieback.index.opening import load
-from tieback.index.originals import Originals
+from tieback.index.memory.collection import Memory
+from tieback.index.memory.unused_memory import give_back, large_buffers_given_back
+from tieback.index.migration.generations import Generations
+from tieback.index.migration.moves import Moves
+from tieback.index.migration.reindexing import EncodedAgain
+from tieback.index.migration.stored_items import StoredItems
+from tieback.index.migration.target_vectors import translated, with_translated
 from tieback.index.ownership import OwnedCollections
-from tieback.index.page import IndexPage, size_of_page
-from tieback.index.page_token import PageTokens
+from tieback.index.page_token import IndexPage, PageTokens, size_of_page
+from tieback.index.query.recorder import Recorder, waited_to_return
+from tieback.index.query.search import search
+from tieback.index.quotas import IndexSize
 from tieback.index.readers import Readers
-from tieback.index.recorder import Recorder, waited_to_return
-from tieback.index.references import ReferredOriginals
-from tieback.index.search import search
 from tieback.index.served import ServedSpaces
-from tieback.index.size import IndexSize
 from tieback.index.snapshots import Snapshots
-from tieback.index.sources import check_source, check_source_name
-from tieback.index.store import Store
-from tieback.index.stored_items import StoredItems
-from tieback.index.training import Trainer
-from tieback.index.translation import translated, with_translated
-from tieback.index.unused_memory import give_back, large_buffers_given_back
+from tieback.index.store.folder import Store
+from tieback.index.store.originals import Originals
+from tieback.index.store.references import ReferredOriginals
+from tieback.index.store.sources import check_source, check_source_name
 from tieback.index.vectors import one_thread
+from tieback.index.vectors.training import Trainer
 from tieback.ports import DEFAULT_ROUTING
 
 DEFAULT_LIMITS = Limits()
@@ -324,8 +322,8 @@ class Index(EncodedAgain):
         """See `IndexPort`.
 
         Of both vector and words, a hit's score is what the fusion method makes of them; else the similarity,
-        balanced (`balance.py`) where that is asked for, or the share of the words' best BM25 score. Where the
-        query is expanded, it is that of the expanded query.
+        balanced (`index/query/balance.py`) where that is asked for, or the share of the words' best BM25
+        score. Where the query is expanded, it is that of the expanded query.
         """
         begin = time.perf_counter()
         opened = self._read_from(request.collection)

@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 from tieback.core.errors import NotFound, Overloaded, StorageFull, TiebackError
-from tieback.index.memory import Memory
-from tieback.index.records import Change, Put, Record, Remove, to_rows
-from tieback.index.table import Table
+from tieback.index.memory.collection import Memory
+from tieback.index.store.records import Change, Put, Record, Remove, to_rows
+from tieback.index.store.table import Table
 
 _SECTIONS_PER_COMMIT = 8192
 _BYTES_PER_COMMIT = 64 * 1024 * 1024

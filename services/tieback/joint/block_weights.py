@@ -10,8 +10,8 @@ from tieback_contract.arrays import Array
 from tieback.joint.projecting import Dense
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing import RoutingPolicy, _network, routings
-from tieback.models.bound_graph import RouterGraph
-from tieback.models.joint_space_artifact import BoundRouter
+from tieback.models.joint.artifact import BoundRouter
+from tieback.models.joint.graphs import RouterGraph
 
 
 def router_input(router_inputs: Sequence[str], dense: Dense, widths: Mapping[str, int]) -> Array:

@@ -15,7 +15,8 @@ from tieback_contract.modality import Modality
 from tieback.joint.projecting import project_inputs
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing._network import scores
-from tieback.models.bound_graph import (
+from tieback.models.joint.artifact import BoundRouter, JointSpaceArtifact, SpaceBlock
+from tieback.models.joint.graphs import (
     PROJECTIONS,
     ROUTER,
     ProjectionGraph,
@@ -24,7 +25,6 @@ from tieback.models.bound_graph import (
     projection_graph,
     router_graph,
 )
-from tieback.models.joint_space_artifact import BoundRouter, JointSpaceArtifact, SpaceBlock
 
 SMALLEST_COSINE = 0.999
 """Between the vectors of a graph and of the methods, in a block."""

@@ -15,7 +15,7 @@ from tieback_contract.modality import Modality
 
 from tieback.methods.projection import projections as methods
 from tieback.methods.projection import unit_rows
-from tieback.models.joint_space_artifact import NATIVE, BoundProjection, JointSpaceArtifact
+from tieback.models.joint.artifact import NATIVE, BoundProjection, JointSpaceArtifact
 
 Dense = Mapping[str, Array]
 """Unit rows `[inputs, width]` by space; a row of zeros is an input that the space has no vector of."""

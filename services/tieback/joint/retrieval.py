@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,9 +11,53 @@ from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
 
 from tieback.joint.projecting import Dense
-from tieback.joint.ranking import MEASURES, chance, interval, places, recall, reciprocal
-from tieback.joint.scoring import score, similarities
 from tieback.joint.space import Joint
+
+RESAMPLES = 1000
+
+
+def places(scores: Array, right: Array | None = None) -> Array:
+    """The place, from 1, of each query's right document in `scores` `[queries, documents]`.
+
+    `right` `[queries]` says which that is; without it, query i's is document i. Documents of an equal score
+    are counted as half before it.
+    """
+    rows = np.arange(len(scores))
+    own = scores[rows, rows if right is None else right][:, None]
+    better, equal = (scores > own).sum(axis=1), (scores == own).sum(axis=1) - 1
+    return np.asarray(1 + better + equal / 2)
+
+
+def recall(ranks: Array, at: int) -> Array:
+    """1 where the right document is among the first `at`."""
+    return np.asarray(ranks <= at, np.float64)
+
+
+def reciprocal(ranks: Array) -> Array:
+    """1 / place."""
+    return np.asarray(1 / ranks)
+
+
+MEASURES: dict[str, Callable[[Array], Array]] = {
+    "R@1": lambda ranks: recall(ranks, 1),
+    "MRR": reciprocal,
+    "R@10": lambda ranks: recall(ranks, 10),
+}
+"""By name: what each query's place is worth, 0 to 1."""
+
+
+def chance(measure: str, documents: int) -> float:
+    """What a random order is worth."""
+    return float(MEASURES[measure](np.arange(1, documents + 1)).mean())
+
+
+def interval(values: Array, seed: int) -> tuple[float, float, float]:
+    """Mean, and the bounds of the 95 % bootstrap interval over queries."""
+    draw = np.random.default_rng(seed)
+    means = values[draw.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(values.mean()), float(low), float(high)
+
 
 DIGITS = 4
 
@@ -156,3 +200,16 @@ def _without(joint: Joint, space: str) -> Joint:
     blocks = [block for block in joint.blocks if block.space.name != space]
     projections = [one for one in joint.projections if space not in (one.source.name, one.block)]
     return replace(joint, blocks=blocks, projections=projections)
+
+
+def similarities(queries: Mapping[str, Array], documents: Mapping[str, Array]) -> dict[str, Array]:
+    """The cosines `[queries, documents]` by block that both have."""
+    return {name: queries[name] @ documents[name].T for name in queries if name in documents}
+
+
+def score(cosines: Mapping[str, Array], weights: Mapping[str, Array] | None = None) -> Array:
+    """Σ w · cosine over blocks, `[queries, documents]`; without weights, every block's is the same."""
+    names = list(cosines)
+    if weights is None:
+        return np.asarray(sum(cosines.values()) / len(names))
+    return np.asarray(sum(weights[name][:, None] * cosines[name] for name in names))

@@ -15,16 +15,16 @@ from tieback_contract.modality import Modality
 
 from tieback.joint.block_weights import block_weights
 from tieback.joint.graphs import by_block, projection_graphs, router_graphs
-from tieback.joint.imputing import impute
 from tieback.joint.projecting import Dense, project_inputs
-from tieback.models.bound_graph import ProjectionGraph, RouterGraph
-from tieback.models.joint_space_artifact import (
+from tieback.methods.imputation import imputations
+from tieback.models.joint.artifact import (
     BoundImputation,
     BoundProjection,
     BoundRouter,
     JointSpaceArtifact,
     SpaceBlock,
 )
+from tieback.models.joint.graphs import ProjectionGraph, RouterGraph
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,3 +111,37 @@ class Joint:
 
     def _available(self, dense: Dense) -> Dense:
         return {name: rows for name, rows in dense.items() if name not in self.without}
+
+
+def impute(
+    imputation: BoundImputation,
+    blocks: Sequence[SpaceBlock],
+    projections: Sequence[BoundProjection],
+    dense: Dense,
+    missing: Collection[str],
+    projected: Mapping[str, Array],
+) -> dict[str, Array]:
+    """The rows by block of queries `dense`, filled where only missing spaces are projected into one.
+
+    The spaces of the names in `missing` are missing, and of an input those whose row is zeros; `projected`
+    are the rows by block without them.
+    """
+    count = len(next(iter(dense.values())))
+    names = [block.space.name for block in blocks]
+    lacking = np.zeros((count, len(names)), bool)
+    for one in projections:
+        if one.source.name in dense:
+            absent = one.source.name in missing or ~dense[one.source.name].any(axis=1)
+            lacking[:, names.index(one.block)] |= absent
+    rows = [projected.get(block.space.name, np.zeros((count, block.width), np.float32)) for block in blocks]
+    present = np.stack([one.any(axis=1) for one in rows], axis=1)
+    if not (lacking & ~present).any():
+        return dict(projected)
+    method = imputations.configure(imputation.method, imputation.parameters)
+    filled, known = method(rows, present, imputation.state)
+    wanted = present | (known & lacking)
+    return {
+        name: filled[place] * wanted[:, place, None]
+        for place, name in enumerate(names)
+        if wanted[:, place].any()
+    }

@@ -14,10 +14,9 @@ from tieback_contract.modality import Modality
 
 from tieback.core.deadline import Deadline
 from tieback.core.order import best, level, with_equal
-from tieback.index.balance import SAMPLE, as_of_reference
 from tieback.index.query import Query
-from tieback.index.ranking import merging_scales
-from tieback.index.related import own_kind_first, related_first
+from tieback.index.query.balance import SAMPLE, as_of_reference, own_kind_first, related_first
+from tieback.index.query.ranking import merging_scales
 from tieback.milvus import words
 from tieback.milvus.connection import Milvus
 from tieback.milvus.filtering import together
@@ -155,7 +154,7 @@ class Finder:
         return compared
 
     def _related_first(self, rows: Sequence[Row], similarities: Array, ranked: Array) -> Array:
-        """See `index/related.py`."""
+        """See `index/query/balance.py`."""
         least = -np.inf if self._query.related_from is None else self._query.related_from
         if self._backgrounds:
             return related_first(ranked, similarities, least)

@@ -6,6 +6,7 @@ that another process made is found that much later at most, if it is asked for b
 
 from __future__ import annotations
 
+import functools
 import secrets
 import threading
 import time
@@ -20,8 +21,9 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Unavailable
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.index.ownership import unknown, visible
-from tieback.index.sources import source_from_json, source_to_json
-from tieback.index.store import Description
+from tieback.index.page_token import PageTokens
+from tieback.index.store.folder import Description
+from tieback.index.store.sources import source_from_json, source_to_json
 from tieback.milvus import schema
 from tieback.milvus.connection import Milvus
 from tieback.milvus.rows import Row
@@ -57,12 +59,13 @@ class Catalog:
         """The collections as they were read last."""
         return self._known
 
-    def page_key(self) -> bytes:
-        """The key by which every process signs page tokens."""
+    @functools.cached_property
+    def page_tokens(self) -> PageTokens:
+        """Tokens of pages, signed by the key of every process."""
         self._be_there()
         while True:
             if rows := self._milvus.call("query", schema.CATALOG, ids=[_KEY], output_fields=["body"]):
-                return bytes.fromhex(rows[0]["body"]["key"])
+                return PageTokens(bytes.fromhex(rows[0]["body"]["key"]))
             self._write(_KEY, _KEY, {"key": secrets.token_hex(32)})  # and read it: another may write too
 
     def all(self, deadline: Deadline = NO_DEADLINE, *, anew: bool = False) -> Mapping[CollectionKey, Known]:

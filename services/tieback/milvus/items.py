@@ -14,9 +14,8 @@ from contextlib import ExitStack
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.tenant import Principal
 from tieback.core.types.content import Item
-from tieback.index.key_budget import Checked, KeyBudget
-from tieback.index.quotas import QuotaWrites, Stored
-from tieback.index.records import Record
+from tieback.index.quotas import Checked, KeyBudget, QuotaWrites, Stored
+from tieback.index.store.records import Record
 from tieback.milvus import schema
 from tieback.milvus.catalog import Known
 from tieback.milvus.connection import Milvus

@@ -19,11 +19,11 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Item
 from tieback.index.filters import BUILT_IN, Field
 from tieback.index.filters.fields import BOOLEANS, DATES, NUMBERS, STRINGS, Kinds, kinds
-from tieback.index.item_rows import source_of
-from tieback.index.metadata import from_json
+from tieback.index.memory.item_rows import source_of
+from tieback.index.store.metadata import from_json
 from tieback.milvus import schema
 from tieback.milvus.connection import Milvus
-from tieback.milvus.facts import types_of
+from tieback.milvus.filtering import types_of
 from tieback.milvus.rows import COUNTED, Row
 from tieback.milvus.sortable import of_text
 from tieback.milvus.turns import WRITING, Turns

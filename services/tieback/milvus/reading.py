@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Executor
+from datetime import UTC, datetime
 
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit
 from tieback_contract.modality import Modality
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.terms import terms_of_query
+from tieback.core.tenant import PRINCIPAL
+from tieback.core.text.terms import terms_of_query
+from tieback.core.types.collection import StoredCollection
 from tieback.index.filters import Filter
 from tieback.index.filters.evaluation import comparisons
 from tieback.index.filters.fields import first_fault, refusal
@@ -47,6 +50,22 @@ class Reader:
             with self._lock:
                 self._heads[known.identity] = now, head
         return head
+
+    def described(self, known: Known, why_stale: str) -> StoredCollection:
+        """The collection as it stands, under the name that the tenant calls it by."""
+        description, head = known.description, self.head(known)
+        return StoredCollection(
+            name=PRINCIPAL.get().address(description.key),
+            space=description.space,
+            width=description.width,
+            item_count=head.items,
+            section_count=head.sections,
+            created=datetime.fromtimestamp(description.created, UTC),
+            routing=description.routing,
+            vector_count=head.sections,
+            stale=why_stale,
+            plan=known.plan,
+        )
 
     def read_again(self, known: Known, deadline: Deadline) -> NumbersHead:
         """The numbers of a collection as they are now."""

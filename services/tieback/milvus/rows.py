@@ -17,12 +17,11 @@ from tieback_contract.modality import Modality
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
-from tieback.index.collapsing import short_texts
-from tieback.index.metadata import from_json, to_json
-from tieback.index.records import Record
-from tieback.index.segment_bytes import packed, unpacked
+from tieback.index.memory.copies import short_texts
+from tieback.index.store.metadata import from_json, to_json
+from tieback.index.store.records import Record, packed, unpacked
 from tieback.milvus import sortable
-from tieback.milvus.facts import facts_of
+from tieback.milvus.filtering import facts_of
 from tieback.milvus.words import section_words
 
 MOST_BYTES = 65_535

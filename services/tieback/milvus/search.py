@@ -12,11 +12,11 @@ from tieback_contract.modality import Modality
 
 from tieback.core.deadline import Deadline
 from tieback.core.order import best, by_score
-from tieback.index.diversity import candidates_for, diversified
-from tieback.index.grouping import grouped
-from tieback.index.highlights import best_sentences
-from tieback.index.metadata import from_json
 from tieback.index.query import Query
+from tieback.index.query.diversity import candidates_for, diversified
+from tieback.index.query.grouping import grouped
+from tieback.index.stages.highlights import best_sentences
+from tieback.index.store.metadata import from_json
 from tieback.milvus.candidates import MOST_CANDIDATES, Candidates, Finder, without
 from tieback.milvus.connection import Milvus
 from tieback.milvus.rows import BODY, Row, section_of

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from tieback_contract.collections import Source
@@ -37,14 +36,13 @@ from tieback.index import query, quotas
 from tieback.index.filters import Check, Comparison, Field, parse
 from tieback.index.lifecycle import check_equal, check_equal_plan, check_new, check_number
 from tieback.index.ownership import unknown
-from tieback.index.page import IndexPage, size_of_page
-from tieback.index.page_token import PageTokens
+from tieback.index.page_token import IndexPage, size_of_page
+from tieback.index.quotas import IndexSize
 from tieback.index.readers import Readers
 from tieback.index.served import ServedSpaces
-from tieback.index.size import IndexSize
-from tieback.index.sources import as_noted, check_source, check_source_name
-from tieback.index.store import Description
-from tieback.index.texts import check_id
+from tieback.index.store.folder import Description
+from tieback.index.store.metadata import check_id
+from tieback.index.store.sources import as_noted, check_source, check_source_name
 from tieback.index.validation import check_batch, check_items
 from tieback.milvus import refusals
 from tieback.milvus.catalog import Catalog, Known
@@ -75,7 +73,6 @@ class MilvusIndex(NoReindexing):
         self._calls = ThreadPoolExecutor(_CALLS_AT_ONCE, "milvus-call")
         self._reader = Reader(milvus, self._items, self._calls)
         self._readers, self._writers = Readers(), Readers()  # writes wait for each other
-        self._tokens: PageTokens | None = None
         self._changing = asyncio.Lock()
         self._closed = False
         self.stored, self.moves = NoOriginals(), NoMoves()
@@ -197,9 +194,9 @@ class MilvusIndex(NoReindexing):
 
         def page(_: Check) -> tuple[list[StoredCollection], str]:
             scope = ("collections", PRINCIPAL.get().tenant)
-            after = self._page_tokens().read(page_token, *scope) if page_token else ""
+            after = self._catalog.page_tokens.read(page_token, *scope) if page_token else ""
             names = sorted(name for name in self._catalog.visible() if name > after)
-            token = self._page_tokens().issue(names[size - 1], *scope) if len(names) > size else ""
+            token = self._catalog.page_tokens.issue(names[size - 1], *scope) if len(names) > size else ""
             return [self._described(self._catalog.find(name)) for name in names[:size]], token
 
         return await self._run(page)
@@ -328,14 +325,14 @@ class MilvusIndex(NoReindexing):
         def listed(check: Check) -> tuple[list[Item], str]:
             known = self._catalog.find(collection, deadline=call.deadline)
             scope = ("items", *known.description.key, filter)
-            after = self._page_tokens().read(page_token, *scope) if page_token else ""
+            after = self._catalog.page_tokens.read(page_token, *scope) if page_token else ""
             page = IndexPage(size_of_page(page_size))
             passing = self._reader.passing(known, parse(filter), call.deadline)
             for item in self._items.listed(known, after, passing, call.deadline):
                 check("the next items")
                 if not page.take(replace(item, sections=[]) if without_sections else item):
                     break
-            token = self._page_tokens().issue(page.items[-1].id, *scope) if page.more else ""
+            token = self._catalog.page_tokens.issue(page.items[-1].id, *scope) if page.more else ""
             return page.items, token
 
         return await self._run(listed, collection, call.deadline)
@@ -378,29 +375,12 @@ class MilvusIndex(NoReindexing):
         return SearchReply(hits, Timing(queue=started - begin, compute=end - started, total=end - begin))
 
     def _described(self, known: Known) -> StoredCollection:
-        """The collection as it stands, under the name that the tenant calls it by."""
-        description, head = known.description, self._reader.head(known)
-        return StoredCollection(
-            name=PRINCIPAL.get().address(description.key),
-            space=description.space,
-            width=description.width,
-            item_count=head.items,
-            section_count=head.sections,
-            created=datetime.fromtimestamp(description.created, UTC),
-            routing=description.routing,
-            vector_count=head.sections,
-            stale=self._served.why_stale(description),
-            plan=known.plan,
-        )
+        return self._reader.described(known, self._served.why_stale(known.description))
 
     def _stored(self, owner: str) -> quotas.Stored:
         known = self._catalog.all(anew=True)
         heads = [self._reader.head(known[key]) for key in known if key.owner == owner]
         return quotas.Stored(len(heads), sum(one.items for one in heads), sum(one.bytes for one in heads))
-
-    def _page_tokens(self) -> PageTokens:
-        self._tokens = self._tokens or PageTokens(self._catalog.page_key())
-        return self._tokens
 
     async def _run(
         self,

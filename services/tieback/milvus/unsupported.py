@@ -14,11 +14,10 @@ from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.collection import StoredCollection
+from tieback.core.types.collection import SnapshotPart, StoredCollection
 from tieback.core.types.content import Content, Item
 from tieback.core.types.moving import StartedMove
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
-from tieback.core.types.snapshot import SnapshotPart
 from tieback.milvus.refusals import unsupported
 
 

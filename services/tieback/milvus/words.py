@@ -1,6 +1,6 @@
 """The words of sections as sparse vectors of Milvus, and their BM25 scores.
 
-A dimension is a term (`core/terms.py`), and its value how much the term's rarity counts in the
+A dimension is a term (`core/text/terms.py`), and its value how much the term's rarity counts in the
 section (BM25, Robertson & Zaragoza 2009) if its length is set against `NOMINAL_LENGTH` words. The true mean
 changes with every write. So Milvus finds candidates by the nominal values, and their scores are computed
 here from the counts, which are what the values were made of.

@@ -1,7 +1,7 @@
 """The adapters of a merged model: which experts there are, and which are in memory.
 
-All experts run in one graph, whose inputs are what an expert has of its own (`recipes/adapted_graph.py`). An
-adapter is read when it is first asked for, checked against its hash, and kept within a limit of bytes: the
+All experts run in one graph, whose inputs are what an expert has of its own (`recipes/graphs/adapters.py`).
+An adapter is read when it is first asked for, checked against its hash, and kept within a limit of bytes: the
 least recently used makes room. A run holds what it reads, so it does not matter to it what is evicted
 meanwhile, and what was evicted while a request waited is read again.
 """

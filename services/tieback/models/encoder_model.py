@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Label
 from tieback_contract.limits import Limits
 from tieback_contract.locators import Locators
 
 from tieback.catalog.card import EncoderCard
+from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.adapters import Adapters
@@ -132,3 +137,35 @@ class NamesTerms(Protocol):
     def terms(self) -> Sequence[str]:
         """The vocabulary."""
         ...
+
+
+SMALLEST = 1e-12
+
+
+def unit_rows(rows: Array) -> Array:
+    """Each row of `[..., width]` divided by its length, in float32; a row of zeros stays one."""
+    rows = rows.astype(np.float32, copy=False)
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, SMALLEST), np.float32)
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """The names by class number: a JSON list, a CSV with the column `display_name`, or one name a line."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        names = json.loads(text)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise StartupError(f"{path.name} of class names is not a list of strings")
+        return tuple(names)
+    if path.suffix == ".csv":
+        rows = csv.DictReader(text.splitlines())
+        if "display_name" not in (rows.fieldnames or ()):
+            raise StartupError(f"{path.name} of class names has no column display_name")
+        return tuple(row["display_name"] for row in rows)
+    return tuple(text.splitlines())
+
+
+def likeliest(probabilities: Array, names: tuple[str, ...], top: int) -> list[Label]:
+    """The `top` classes of `[classes]` probabilities, best first."""
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    return [Label(names[index], int(index), float(probabilities[index])) for index in order]

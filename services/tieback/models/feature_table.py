@@ -18,8 +18,7 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.methods.feature_tables._many_values import Lookups, looked_up
 from tieback.models.content import read_features
-from tieback.models.encoder_model import Prepared, RawEncoding
-from tieback.models.normalization import unit_rows
+from tieback.models.encoder_model import Prepared, RawEncoding, unit_rows
 from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel
 

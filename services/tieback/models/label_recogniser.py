@@ -27,16 +27,15 @@ from tieback.catalog.card import RecogniserCard
 from tieback.catalog.options import AudioClassifier, ImageClassifier, LabelRecogniser
 from tieback.core.recognised import Part, labelled
 from tieback.core.types.content import Content
-from tieback.models.audio_classifier import GRAPH as SOUND_GRAPH
-from tieback.models.audio_classifier import PATCHES, PATCHES_AT_ONCE, SCORES
-from tieback.models.audio_decoding import samples_of, weight_of
-from tieback.models.encoder_model import Prepared, Weight
-from tieback.models.image_classifier import CELL, GRAPH, PIXELS, PROBABILITIES, REGIONS
-from tieback.models.image_decoding import central_squares, decoded_bytes, finest_of
-from tieback.models.labels import read_class_names
-from tieback.models.log_mel import LogMelPatches
-from tieback.models.recogniser_model import RecogniserModel
+from tieback.models.encoder_model import Prepared, Weight, read_class_names
+from tieback.models.pictures.classifier import CELL, GRAPH, PIXELS, PROBABILITIES, REGIONS
+from tieback.models.pictures.decoding import central_squares, decoded_bytes, finest_of
+from tieback.models.recognition_search import RecogniserModel
 from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.sounds.classifier import GRAPH as SOUND_GRAPH
+from tieback.models.sounds.classifier import PATCHES, PATCHES_AT_ONCE, SCORES
+from tieback.models.sounds.decoding import samples_of, weight_of
+from tieback.models.sounds.log_mel import LogMelPatches
 from tieback.models.store import ServedModel
 
 

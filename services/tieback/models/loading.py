@@ -7,24 +7,23 @@ from typing import TypeVar
 
 from tieback.catalog.card import Card, EncoderCard, RecogniserCard
 from tieback.core.errors import StartupError
-from tieback.models.audio_classifier import AudioClassifierModel
-from tieback.models.audio_encoder import AudioEncoderModel
-from tieback.models.dense_sparse_text import DenseSparseTextModel
-from tieback.models.dual_encoder import load_tower
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.feature_table import FeatureTableModel
-from tieback.models.image_classifier import ImageClassifierModel
-from tieback.models.image_regions import ImageRegionsModel
 from tieback.models.label_recogniser import load_labels
+from tieback.models.pictures.classifier import ImageClassifierModel
+from tieback.models.pictures.dual_encoder import load_tower
+from tieback.models.pictures.regions import ImageRegionsModel
+from tieback.models.pictures.text_recogniser import TextRecogniserModel
 from tieback.models.point_cloud import PointCloudModel
-from tieback.models.recogniser_model import RecogniserModel
+from tieback.models.recognition_search import RecogniserModel
 from tieback.models.session import PROCESSOR, Hardware
-from tieback.models.sparse_text import SparseTextModel
-from tieback.models.speech_recogniser import SpeechRecogniserModel
-from tieback.models.static_text import StaticTextModel
+from tieback.models.sounds.classifier import AudioClassifierModel
+from tieback.models.sounds.encoder import AudioEncoderModel
+from tieback.models.sounds.speech_recogniser import SpeechRecogniserModel
 from tieback.models.store import ServedModel, Store
-from tieback.models.text_recogniser import TextRecogniserModel
-from tieback.models.transformer_text import TransformerTextModel
+from tieback.models.text.sparse_text import DenseSparseTextModel, SparseTextModel
+from tieback.models.text.static_text import StaticTextModel
+from tieback.models.text.transformer_text import TransformerTextModel
 
 Loader = Callable[[EncoderCard, ServedModel, Hardware], EncoderModel]
 RUNTIMES: dict[str, Loader] = {

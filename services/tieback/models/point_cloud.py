@@ -25,8 +25,7 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.content import read_points
-from tieback.models.encoder_model import Prepared, RawEncoding, Weight
-from tieback.models.normalization import unit_rows
+from tieback.models.encoder_model import Prepared, RawEncoding, Weight, unit_rows
 from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel
 

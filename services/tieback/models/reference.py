@@ -15,8 +15,7 @@ from safetensors.numpy import load_file, save
 from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.models.session import Session
-from tieback.models.staged_session import StagedSession
+from tieback.models.session import Session, StagedSession
 
 IDS, MASK, DENSE = "input_ids", "attention_mask", "dense"
 

@@ -17,12 +17,37 @@ import onnxruntime
 from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.models.captured_runs import ENABLED, CapturedRuns
 
 Provider = Literal["cpu", "cuda"]
 Options = dict[str, str]
 ERRORS_ONLY = 3
 ADAPTER_BYTES = 512 << 20
+
+
+# A graph in stages, each of which ends at a layer: a run goes no further than what is asked of it.
+#
+# ONNX Runtime computes all of a graph, whichever of its outputs are fetched, so each stage is a graph of
+# its own.
+class StagedSession:
+    """Runs graphs one after the other. A stage reads the inputs of all, and what the one before it gives."""
+
+    def __init__(self, paths: Sequence[Path], hardware: Hardware, *, recurring_shapes: bool = False) -> None:
+        self.stages = [Session(path, hardware, recurring_shapes=recurring_shapes) for path in paths]
+
+    def run(self, outputs: Sequence[str], inputs: Mapping[str, Any]) -> list[Any]:
+        """As `Session.run`."""
+        known = dict(inputs)
+        for number, stage in enumerate(self.stages):
+            missing = [name for name in outputs if name not in known]
+            if not missing:
+                break
+            given = [name for name in missing if name in stage.outputs]
+            if len(given) < len(missing):  # a later stage is needed, and what it reads
+                later = self.stages[number + 1].inputs
+                given += [name for name in later if name in stage.outputs and name not in given]
+            found = stage.run(given, {name: known[name] for name in stage.inputs})
+            known |= dict(zip(given, found, strict=True))
+        return [known[name] for name in outputs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +79,74 @@ class Hardware:
         if recurring_shapes and self.cuda_graphs:
             options |= ENABLED
         return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
+
+
+# CUDA graphs: what a shape's run launches is recorded once, and launched as one thing from then on.
+#
+# What was recorded reads and writes the addresses of its first run, so each shape has buffers of its own on
+# the GPU. Short texts gain: their hundred kernels take less time to compute than to launch.
+ENABLED = {"enable_cuda_graph": "1"}
+MOST = 128  # shapes that keep buffers; further ones run without
+GRAPH_ID = "gpu_graph_id"
+UNRECORDED = "-1"
+
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One shape's buffers on the GPU, bound to the session, under an identity of its own."""
+
+    binding: Any
+    inputs: Mapping[str, Any]
+    outputs: Sequence[Any]
+    options: Any
+
+
+class CapturedRuns:
+    """Runs a session that was made with `ENABLED`, in one thread at a time."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        self._unrecorded = _options(UNRECORDED)
+        self._recorded: dict[tuple[tuple[str, ...], Shapes], Recorded] = {}
+
+    def run(self, outputs: Sequence[str], inputs: Mapping[str, Array]) -> list[Any]:
+        """As `Session.run`. A shape is run twice when it first comes."""
+        shapes = tuple((name, array.shape) for name, array in inputs.items())
+        recorded = self._recorded.get((tuple(outputs), shapes))
+        if recorded is None:
+            found = list(self._session.run(outputs, inputs, self._unrecorded))
+            if len(self._recorded) == MOST:
+                return found
+            recorded = self._record(outputs, inputs, found)
+            self._recorded[tuple(outputs), shapes] = recorded
+        for name, array in inputs.items():
+            recorded.inputs[name].update_inplace(array)
+        self._session.run_with_iobinding(recorded.binding, recorded.options)
+        return [value.numpy() for value in recorded.outputs]
+
+    def _record(
+        self, outputs: Sequence[str], inputs: Mapping[str, Array], found: Sequence[Array]
+    ) -> Recorded:
+        binding = self._session.io_binding()
+        there = {name: _on_gpu(array) for name, array in inputs.items()}
+        results = [_on_gpu(array) for array in found]
+        for name, value in there.items():
+            binding.bind_ortvalue_input(name, value)
+        for name, value in zip(outputs, results, strict=True):
+            binding.bind_ortvalue_output(name, value)
+        return Recorded(binding, there, results, _options(str(len(self._recorded) + 1)))
+
+
+def _on_gpu(array: Array) -> Any:
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array, "cuda", 0)
+
+
+def _options(graph: str) -> Any:
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry(GRAPH_ID, graph)
+    return options
 
 
 PROCESSOR = Hardware()

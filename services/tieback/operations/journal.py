@@ -18,13 +18,16 @@ import shutil
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tieback.core.durable_files import sync_path, write_durably
+from tieback_contract.operations import OperationState
+
+from tieback.core.durable_files import StoreLock, sync_path, write_durably
+from tieback.core.error_record import read_error, write_error
 from tieback.core.errors import StartupError, StorageFull, TiebackError, Unavailable
-from tieback.core.types.operation import Json
-from tieback.index.lock import StoreLock
+from tieback.core.types.operation import Json, OperationRecord
 
 VERSION = 1
 ROTATE_BYTES = 1024 * 1024
@@ -189,4 +192,29 @@ def _unusable(folder: Path, error: OSError) -> StartupError:
     return StartupError(
         f"the journal of operations {folder} cannot be used: {error.strerror}; make it a folder that this "
         "user may write to, free space, or name another store with TIEBACK_STORE"
+    )
+
+
+_LIVE = {"remaining", "trouble"}  # of this process alone: a start finds them out again
+
+
+def write_operation(operation: OperationRecord) -> dict[str, Any]:
+    """What is to be kept of an operation."""
+    kept = {
+        one.name: getattr(operation, one.name) for one in fields(OperationRecord) if one.name not in _LIVE
+    }
+    kept["state"] = operation.state.value
+    kept["error"] = None if operation.error is None else write_error(operation.error)
+    return kept
+
+
+def read_operation(record: Mapping[str, Any]) -> OperationRecord:
+    """As `write_operation` wrote it. KeyError, TypeError or ValueError where the record is malformed."""
+    error = record["error"]
+    return OperationRecord(
+        **{
+            **record,
+            "state": OperationState(record["state"]),
+            "error": None if error is None else read_error(error),
+        }
     )

@@ -8,18 +8,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tieback_contract.operations import OperationState
 
-from tieback.core.bulk import in_bulk
+from tieback.core.call import in_bulk
 from tieback.core.errors import DeadlineExceeded, Overloaded, TiebackError, Unavailable
 from tieback.core.types.operation import Json, OperationRecord, Progress
 from tieback.operations import kinds
-from tieback.operations.forecast import Forecast
 from tieback.operations.kinds import Services
 
 PATIENCE = 600.0
@@ -31,6 +31,47 @@ _AGAIN = (Overloaded, Unavailable, DeadlineExceeded)
 _OPAQUE = "an internal error; the server's log has it under the operation's id"
 
 _log = logging.getLogger(__name__)
+
+
+class Turns:
+    """Remembers who had the last turn."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._last: dict[str, int] = {}  # by tenant: the number of its last turn
+
+    def next(self, operations: Collection[OperationRecord]) -> OperationRecord | None:
+        """The one whose turn it is, of those that wait: of the tenant with the fewest that run.
+
+        Of tenants with equally many it is the one whose last turn is the longest ago. None where none waits.
+        """
+        waiting = [one for one in operations if one.state is OperationState.WAITING]
+        if not waiting:
+            return None
+        running = Counter(one.owner for one in operations if one.state is OperationState.RUNNING)
+        chosen = min(
+            waiting, key=lambda one: (running[one.owner], self._last.get(one.owner, 0), one.created, one.id)
+        )
+        self._number += 1
+        self._last[chosen.owner] = self._number
+        return chosen
+
+
+class Forecast:
+    """The progress of one run, which may have begun with much done by an earlier one."""
+
+    def __init__(self) -> None:
+        self._begun: tuple[float, int] | None = None
+
+    def remaining(self, done: int, total: int) -> float | None:
+        """Seconds; None before anything was done in this run."""
+        now = time.monotonic()
+        if self._begun is None or done < self._begun[1]:
+            self._begun = now, done
+        began, before = self._begun
+        if done == before:
+            return None
+        return (total - done) * (now - began) / (done - before)
 
 
 class Note(Protocol):

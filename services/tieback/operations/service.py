@@ -23,10 +23,8 @@ from tieback.core.types.operation import Json, OperationRecord
 from tieback.index.page_token import PageTokens
 from tieback.operations import kinds
 from tieback.operations.filtering import passes, read_filter
-from tieback.operations.journal import Journal
-from tieback.operations.records import read_operation, write_operation
-from tieback.operations.run import OperationRun
-from tieback.operations.turns import Turns
+from tieback.operations.journal import Journal, read_operation, write_operation
+from tieback.operations.run import OperationRun, Turns
 
 LONGEST_WAIT = 60.0
 """Seconds that one call waits for an operation at most; the caller asks again."""

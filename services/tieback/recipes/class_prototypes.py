@@ -14,12 +14,13 @@ from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
-from tieback.models import audio_classifier, image_classifier
+from tieback.models.pictures import classifier as image_classifier
+from tieback.models.sounds import classifier
 from tieback.models.store import Store
 
 SCORES = {
     "image_classifier": (image_classifier.GRAPH, image_classifier.PROBABILITIES),
-    "audio_classifier": (audio_classifier.GRAPH, audio_classifier.SCORES),
+    "audio_classifier": (classifier.GRAPH, classifier.SCORES),
 }
 """By runtime: the graph's file, and its output with one score per class."""
 
@@ -59,7 +60,7 @@ def class_prototypes(card: EncoderCard, store: Store, classes: int) -> Array:
 
 def last_linear(path: Path, output: str) -> Array | None:
     """The weights `[out, in]` of the linear layer that the output comes from; None where there is none."""
-    from tieback.recipes.graph_edits import load_graph
+    from tieback.recipes.graphs.edits import load_graph
 
     graph = load_graph(path).graph
     by_output = {name: node for node in graph.node for name in node.output}

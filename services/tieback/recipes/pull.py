@@ -9,7 +9,7 @@ from typing import Protocol
 from tieback.catalog.card import Card, EncoderCard
 from tieback.catalog.source import PackageSource, Sourced
 from tieback.models.store import Store
-from tieback.recipes.bind import bind_class_names
+from tieback.recipes.class_name_bridges import bind_class_names
 from tieback.recipes.export import RecipeUnavailable, export_model
 
 

@@ -23,20 +23,19 @@ from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
 from tieback.batching import Batcher, BatchReport
 from tieback.batching.preparation import Preparation
-from tieback.core.all_or_none import all_or_none
 from tieback.core.alone import UNPREPARED, Alone
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, StartupError, TiebackError
 from tieback.core.recognised import together
-from tieback.core.types.content import Content
+from tieback.core.together import all_or_none
+from tieback.core.types.content import Content, RecogniseReply, RecogniseRequest
 from tieback.core.types.load import Load
-from tieback.core.types.recognition import RecogniseReply, RecogniseRequest
 from tieback.methods.recognition_fusion import NO_FUSION, recognition_fusions
 from tieback.models.encoder_model import Prepared, Weight
-from tieback.models.language_model import LanguageModel
-from tieback.models.language_reading import LanguagePartner
-from tieback.models.recogniser_model import Fusing, FusingRecogniserModel, RecogniserModel
+from tieback.models.language.model import LanguageModel
+from tieback.models.language.reading import LanguagePartner
+from tieback.models.recognition_search import Fusing, FusingRecogniserModel, RecogniserModel
 
 WRITTEN: Mapping[Modality, str] = {Modality.IMAGE: "pictures", Modality.AUDIO: "sounds"}
 """What recognisers can be for."""

@@ -5,12 +5,16 @@ Names, notes and numbers are escaped here; what is called `content`, `picture` o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
-from tieback.reports.claims import PublishedClaim
-from tieback.reports.pictures import Number, heat_map, known, legend
+from tieback.core.errors import InvalidInput
+from tieback.reports.pictures import Number, figure, heat_map, known, legend
+from tieback.reports.style import STYLE
 
 VERDICTS = {True: ("met", "met"), False: ("missed", "not met"), None: ("", "not measured")}
 """Whether a claim was met, as the page's class and in words."""
@@ -137,3 +141,63 @@ def table(
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     kind = " class=stack" if stack else ""
     return f"<figure><table{kind}>{head}<tbody>{body}</tbody></table></figure>"
+
+
+LARGEST_REPORT = 4 << 20  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedClaim:
+    """A value beside its target, both as they are written; `met` is None where nothing was aimed at."""
+
+    name: str
+    value: str
+    target: str
+    met: bool | None
+    note: str = ""
+
+
+def gain(name: str, value: float, note: str = "") -> PublishedClaim:
+    """The claim that something is more than something else, by its difference."""
+    return PublishedClaim(name, f"{'+' if value > 0 else ''}{figure(value, 3)}", "> 0", value > 0, note)
+
+
+def read_claims(path: Path) -> list[PublishedClaim]:
+    """The claims of a benchmark's report. InvalidInput where the file is none."""
+    try:
+        if path.stat().st_size > LARGEST_REPORT:
+            raise ValueError("it is too large")
+        return [_of_benchmark(one) for one in json.loads(path.read_bytes())["claims"]]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InvalidInput(
+            f"{path.name} is no report of scripts/bench ({error}); make one: "
+            "scripts/bench binding --data DIR --json FILE",
+            field="claims",
+        ) from None
+
+
+def _of_benchmark(one: Mapping[str, Any]) -> PublishedClaim:
+    value = one["value"]
+    written = "–" if value is None else f"{value:g} {one['unit']}".strip().replace("-", "−")
+    notes = [] if one.get("low") is None else [f"[{one['low']:g}, {one['high']:g}]".replace("-", "−")]
+    notes += [one["note"]] if one.get("note") else []
+    return PublishedClaim(str(one["name"]), written, str(one["target"]), one["met"], "; ".join(notes))
+
+
+# The page: one HTML file that loads nothing and runs nothing, for desk, phone and paper, by day and night.
+#
+# The page's own policy forbids scripts and requests. Whoever gives it content escapes what comes from
+# outside.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def page(title: str, heading: str, introduction: str, sections: Iterable[str]) -> str:
+    """The page as HTML. The introduction and the sections are HTML; those that are empty are left out."""
+    header = f"<header><h1>{escape(heading)}</h1><p>{introduction}</p></header>"
+    content = "\n".join([header, *filter(None, sections)])
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n{content}\n</body></html>\n"
+    )

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tieback_contract.alignment import AlignedPair, Alignment
 from tieback_contract.field_path import FieldPath
+from tieback_contract.hits import AlignedPair, Alignment
 from tieback_contract.limits import Limits
 from tieback_contract.vectors import MultiVector
 

@@ -23,7 +23,7 @@ from tieback.core.alone import made_alone, result_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.models.content import read_text
-from tieback.models.cross_encoder import CrossEncoderModel, PreparedPair
+from tieback.models.text.cross_encoder import CrossEncoderModel, PreparedPair
 from tieback.reranker.sources import BYTES_PER_TOKEN, ReadSource
 
 INLINE_BYTES = 4096

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tieback_contract.alignment import Alignment, Reranked
 from tieback_contract.field_path import at
+from tieback_contract.hits import Alignment, Reranked
 from tieback_contract.limits import Limits
 from tieback_contract.reports import Cost, Timing
 

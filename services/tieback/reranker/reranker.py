@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from tieback_contract.alignment import Alignment
 from tieback_contract.field_path import at
+from tieback_contract.hits import Alignment
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Stage, Timing
@@ -30,7 +30,7 @@ from tieback.core.types.load import Load
 from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import PASSES, SUMMARY, refuse_parameters, rerankings
-from tieback.models.cross_encoder import CrossEncoderModel
+from tieback.models.text.cross_encoder import CrossEncoderModel
 from tieback.ports import EncoderPort
 from tieback.reranker.comparison import Chunk, Compared, Comparison, compared, steps_of, within_steps
 from tieback.reranker.cross_encoding import CrossEncoding

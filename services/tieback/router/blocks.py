@@ -19,13 +19,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tieback_contract.arrays import Array
+from tieback_contract.arrays import WHOLE, Array
 from tieback_contract.encodings import Label
+from tieback_contract.fusion import FusePart
+from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector
 
 from tieback.core.errors import InvalidInput
 from tieback.router.contents import Contents, ContentVectors, ReadEncoding
-from tieback.router.input_adapters import SpaceProjection
+from tieback.router.input_adapters import SpaceProjection, regions_of
 from tieback.router.joint_space import JointSpace
 
 LABELS_SHOWN = 10
@@ -187,3 +190,46 @@ def _combined(
         raise InvalidInput(f"the contents of this input cancel each other out in {name}", field="parts")
     factors = np.where(present, 1 / np.where(lengths > 0, lengths, 1), 0)
     return joint.scaled(total, factors[None])[0], np.asarray(present)
+
+
+def joint_regions(joint: JointSpace, contents: Contents, given: Sequence[FusePart]) -> MultiVector | None:
+    """The vectors of a picture's regions, after `project`; what stays in `contents` is the whole alone.
+
+    None of inputs without regions, and of those of several contents, whose regions have no one place.
+    InvalidInput where spaces saw other regions of one picture.
+    """
+    vectors, contents.vectors = contents.vectors, {}
+    for content, one in vectors.items():
+        contents.vectors[content] = ContentVectors(one.views[:1], one.present[:1])
+    boxes = _boxes(contents, given)
+    if len(vectors) != 1 or not boxes:
+        return None
+    if any(not np.array_equal(other, boxes[0]) for other in boxes):
+        raise InvalidInput("the spaces do not agree on where the picture's regions are", field="parts")
+    (one,) = vectors.values()
+    return MultiVector(_vectors(joint, one), joint.ref, Locators.of(LocatorKind.BOX, boxes[0]))
+
+
+def _boxes(contents: Contents, given: Sequence[FusePart]) -> list[Array]:
+    """Where the regions are, in the order in which each space's were read: all but the whole."""
+    found = [
+        regions.locators.places
+        for part in given
+        for encoding in contents.by_content.get(part.content, ())
+        if encoding.adapter.source == part.encoding.space
+        and encoding.adapter.dense
+        and len(encoding.reading) > 1
+        and (regions := regions_of(part.encoding)) is not None
+    ]
+    return [boxes[(boxes != WHOLE).any(axis=1)] for boxes in found]
+
+
+def _vectors(joint: JointSpace, picture: ContentVectors) -> Array:
+    """The regions `[regions, joint width]`, in the present blocks of the whole.
+
+    A region without a vector has that of the whole; else it would be farther from every query.
+    """
+    present = picture.present[:1]
+    absent = present & ~picture.present[1:]
+    whole = np.repeat(picture.views[:1], len(absent), axis=0)
+    return joint.scaled(picture.views[1:], present) + joint.scaled(whole, absent)

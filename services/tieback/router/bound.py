@@ -15,8 +15,8 @@ from tieback.catalog.source import short_hash
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.state import check_state
 from tieback.methods.projection import projections
-from tieback.models.bound_graph import ProjectionGraph
-from tieback.models.joint_space_artifact import NATIVE, REMEDY, BoundProjection, JointSpaceArtifact
+from tieback.models.joint.artifact import NATIVE, REMEDY, BoundProjection, JointSpaceArtifact
+from tieback.models.joint.graphs import ProjectionGraph
 from tieback.router.input_adapters import DenseReading, InputAdapter, SpaceProjection, unchanged
 from tieback.router.joint_space import Component, Coverage, JointSpace
 

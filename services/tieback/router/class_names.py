@@ -10,7 +10,7 @@ from tieback_contract.arrays import Array
 from tieback.catalog.source import short_hash
 from tieback.core.errors import OtherWeights, StartupError
 from tieback.methods.bridging import bridges
-from tieback.models.class_name_bridge import ClassNameBridge
+from tieback.models.joint.bridges import ClassNameBridge
 from tieback.router.input_adapters import DenseReading, InputAdapter, LabelReading, SpaceProjection, unchanged
 from tieback.router.joint_space import Component, JointSpace
 

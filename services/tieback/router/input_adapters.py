@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tieback_contract.arrays import Array
+from tieback_contract.arrays import WHOLE, Array
 from tieback_contract.encodings import Encoding, Label
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.locators import LocatorKind
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import DType, MultiVector, SpaceRef, Vector
 
-from tieback.core.boxes import WHOLE
 from tieback.core.errors import InvalidInput, SpaceMismatch
 from tieback.joint.projecting import unit
 

@@ -21,7 +21,7 @@ from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import StartupError
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.models.bound_graph import ProjectionGraph
+from tieback.models.joint.graphs import ProjectionGraph
 from tieback.router.input_adapters import InputAdapter
 
 

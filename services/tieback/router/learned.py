@@ -13,8 +13,8 @@ from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.joint.block_weights import mean_policy
 from tieback.joint.graphs import router_graphs
 from tieback.methods.routing import RoutingPolicy, routings
-from tieback.models.bound_graph import RouterGraph
-from tieback.models.joint_space_artifact import REMEDY, BoundRouter, JointSpaceArtifact
+from tieback.models.joint.artifact import REMEDY, BoundRouter, JointSpaceArtifact
+from tieback.models.joint.graphs import RouterGraph
 from tieback.router.input_adapters import DenseReading
 from tieback.router.joint_space import JointSpace
 

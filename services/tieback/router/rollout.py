@@ -10,7 +10,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.router.joint_space import JointSpace
 from tieback.router.learned import Routers
 

@@ -7,6 +7,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from tieback_contract.arrays import Array
@@ -22,20 +23,17 @@ from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.fusion import FuseReply, FuseRequest, Role, Routing
 from tieback.joint.graphs import projection_graphs
-from tieback.models.class_name_bridge import ClassNameBridge
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
+from tieback.models.joint.bridges import ClassNameBridge
 from tieback.ports import DEFAULT_ROUTING
 from tieback.router.block_weights import UNIFORM, BlockWeights, Choice, RoutingInput, choose
-from tieback.router.blocks import Blocks, blocks_of, project
+from tieback.router.blocks import Blocks, blocks_of, joint_regions, project
 from tieback.router.bound import joint_space_of
 from tieback.router.class_names import class_name_space
 from tieback.router.contents import Contents, contents_of
-from tieback.router.fuse_batcher import FuseBatcher
-from tieback.router.imputing import FittedImputation, Imputer
+from tieback.router.imputing import FittedImputation, Imputer, expected_loss
 from tieback.router.joint_space import Component, JointSpace
 from tieback.router.learned import Routers
-from tieback.router.losses import expected_loss
-from tieback.router.per_region import joint_regions
 from tieback.router.rollout import NO_ROLLOUT, Rollout, Routed, beside, difference, is_canary
 
 INLINE_INPUTS = 8
@@ -45,6 +43,73 @@ NOT_GIVEN = "not given"
 """Why a space is missing, as far as the router can tell: no encoding of it came."""
 
 NO_MODALITIES: Mapping[str, Modality] = {}
+
+
+# Combines queries that are fused at the same time into one batch.
+#
+# Encoders answer a whole batch at once, so queries also reach the router together. The graphs of a binding
+# then read their weights from memory once for all of them. A result does not depend on the other queries of
+# its batch.
+Inputs = Sequence[Sequence[FusePart]]
+Results = list[Fused | TiebackError]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    inputs: Inputs
+    role: Role
+    choice: Choice
+    imputation: FittedImputation
+    future: asyncio.Future[Results]
+
+    def is_like(self, other: _Waiting) -> bool:
+        return self.role is other.role and self.choice is other.choice and self.imputation is other.imputation
+
+
+class FuseBatcher:
+    """Collects calls until the next turn of the event loop, at most `most` inputs. For one loop."""
+
+    def __init__(self, fuse: Callable[[Inputs, Role, Choice, FittedImputation], Results], most: int) -> None:
+        self._fuse = fuse
+        self._most = most
+        self._waiting: list[_Waiting] = []
+
+    async def fuse(self, inputs: Inputs, role: Role, choice: Choice, imputation: FittedImputation) -> Results:
+        """A result for each of `inputs`. Raises what fusing these alone raises."""
+        loop = asyncio.get_running_loop()
+        asked = _Waiting(inputs, role, choice, imputation, loop.create_future())
+        self._waiting.append(asked)
+        loop.call_soon(self._serve)  # each has a round of its own, which those before it may have served
+        return await asked.future
+
+    def _serve(self) -> None:
+        """Fuses those that are asked for like the first, and leaves the others for a later round."""
+        wanted = [one for one in self._waiting if not one.future.done()]  # the others' callers have gone
+        chosen: list[_Waiting] = []
+        count = 0
+        for one in wanted:
+            if one.is_like(wanted[0]) and (not chosen or count + len(one.inputs) <= self._most):
+                chosen.append(one)
+                count += len(one.inputs)
+        self._waiting = [one for one in wanted if one not in chosen]
+        if chosen:
+            self._answer(chosen)
+
+    def _answer(self, chosen: Sequence[_Waiting]) -> None:
+        first = chosen[0]
+        try:
+            inputs = [parts for one in chosen for parts in one.inputs]
+            results = self._fuse(inputs, first.role, first.choice, first.imputation)
+        except Exception as error:  # noqa: BLE001 - whoever asked for it hears of it, and nobody else
+            if len(chosen) == 1:
+                first.future.set_exception(error)
+            for one in chosen if len(chosen) > 1 else ():
+                self._answer([one])
+            return
+        begin = 0
+        for one in chosen:
+            one.future.set_result(results[begin : begin + len(one.inputs)])
+            begin += len(one.inputs)
 
 
 def _nameless() -> str:

@@ -27,6 +27,24 @@ Rows = Callable[[Tensor], tuple[Tensor, Tensor]]
 """For contents at places `[b]`: unit rows `[rows, width]`, and which of them is right for each `[b]`."""
 
 
+class Rotation(torch.nn.Module):
+    """`start` `[d, d]`, turned by the Cayley map of a skew matrix: it stays orthogonal while it learns."""
+
+    start: Tensor
+
+    def __init__(self, start: Array) -> None:
+        super().__init__()
+        self.register_buffer("start", torch.tensor(start))
+        self.skew = torch.nn.Parameter(torch.zeros(start.shape))
+
+    def forward(self) -> Tensor:
+        """The rotation `[d, d]`."""
+        skew = self.skew - self.skew.T
+        one = torch.eye(len(skew))
+        rotation: Tensor = self.start @ torch.linalg.solve(one - skew, one + skew)
+        return rotation
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
     """Places of anchors: to learn from, and to choose among the steps by."""

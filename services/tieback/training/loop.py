@@ -8,17 +8,21 @@ one that was not, bit for bit.
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
+from torch.nn.functional import cross_entropy, kl_div, normalize
 
-from tieback.training.checkpoint import Checkpoint
+from tieback.core.durable_files import write_durably
 from tieback.training.digests import digest
 
 Loss = Callable[[torch.Generator], Tensor]
@@ -26,6 +30,73 @@ Loss = Callable[[torch.Generator], Tensor]
 
 Progress = Callable[[float, str], None]
 """Is called with the share that is done, 0 to 1, and what is being done."""
+
+
+# A training that can be gone on with: safetensors with a JSON header, written in one step.
+#
+# It holds the module's weights, the best ones so far, the optimiser's state and that of the generator. One
+# that is broken, or of another plan, module or data (its key), is as good as none.
+MODULE, BEST, OPTIMISER, DRAW = "module.", "best.", "optimiser.", "draw"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """`tensors` by what they belong to, and the `history` up to then."""
+
+    tensors: Mapping[str, Tensor]
+    history: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        module: torch.nn.Module,
+        best: Mapping[str, Tensor],
+        optimiser: torch.optim.Optimizer,
+        draw: torch.Generator,
+        history: Mapping[str, Any],
+    ) -> Checkpoint:
+        """As it is now."""
+        tensors = {f"{MODULE}{name}": one for name, one in module.state_dict().items()}
+        tensors |= {f"{BEST}{name}": one for name, one in best.items()}
+        for place, state in optimiser.state_dict()["state"].items():
+            tensors |= {f"{OPTIMISER}{place}.{name}": torch.as_tensor(one) for name, one in state.items()}
+        return cls(tensors | {DRAW: draw.get_state()}, history)
+
+    def write(self, path: Path, key: str) -> None:
+        """Replaces the one of before."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tensors = {name: one.detach().clone().contiguous() for name, one in self.tensors.items()}
+        write_durably(path, save(tensors, {"key": key, "history": json.dumps(self.history)}))
+
+    @classmethod
+    def read(cls, path: Path, key: str) -> Checkpoint | None:
+        """None where there is none of that key that can be read."""
+        try:
+            with safe_open(path, "pt") as file:
+                header = file.metadata() or {}
+                if header.get("key") != key:
+                    return None
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+                return cls(tensors, json.loads(header["history"]))
+        except (OSError, SafetensorError, ValueError, KeyError):
+            return None
+
+    def restore(
+        self, module: torch.nn.Module, optimiser: torch.optim.Optimizer, draw: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Puts everything back where it was; returns the best weights."""
+        module.load_state_dict(self._under(MODULE))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, one in self._under(OPTIMISER).items():
+            place, _, what = name.partition(".")
+            state.setdefault(int(place), {})[what] = one
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        draw.set_state(self.tensors[DRAW])
+        return self._under(BEST)
+
+    def _under(self, prefix: str) -> dict[str, Tensor]:
+        names: Iterable[str] = (name for name in self.tensors if name.startswith(prefix))
+        return {name.removeprefix(prefix): self.tensors[name] for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +254,56 @@ def _is_over(history: History, plan: Plan) -> bool:
 
 def _copied(module: torch.nn.Module) -> dict[str, Tensor]:
     return {name: one.detach().clone() for name, one in module.state_dict().items()}
+
+
+SMALLEST_SQUARE = 1e-6
+"""Of a sine: at an angle of 0 its root has no derivative."""
+
+
+def neighbours(rows: Tensor, *, temperature: float) -> Tensor:
+    """The logarithms `[n, n - 1]` of each row's distribution over the others, nearer ones likelier.
+
+    `rows` `[n, d]` may have any length: what counts are their cosines, divided by `temperature`.
+    """
+    unit = normalize(rows, dim=1)
+    cosines = unit @ unit.T
+    others = ~torch.eye(len(rows), dtype=torch.bool)
+    return (cosines[others].view(len(rows), -1) / temperature).log_softmax(dim=1)
+
+
+def neighbour_distillation(student: Tensor, teacher: Tensor) -> Tensor:
+    """How far the student's `neighbours` `[n, n - 1]` are from the teacher's, a scalar of 0 or more.
+
+    The Kullback-Leibler divergence of the student's distributions from the teacher's, the mean over rows: as
+    Hinton et al. (2015, arXiv:1503.02531) do with classes. A low temperature looks at the nearest alone.
+    """
+    return kl_div(student, teacher, reduction="batchmean", log_target=True)
+
+
+def angular_contrast(left: Tensor, right: Tensor, *, temperature: float, margin: float = 0.0) -> Tensor:
+    """How badly partners stand out in a batch, in nats: InfoNCE, both ways (arXiv:1807.03748).
+
+    Row i of `left` `[n, d]` and of `right` `[n, d]` are partners; all rows are unit. Before they are
+    compared, the angle between partners is widened by `margin` radians, so that they come nearer than they
+    have to (ArcFace; Deng et al., 2019, arXiv:1801.07698, which compares with learned classes and not with
+    others).
+    """
+    cosines = left @ right.T
+    own = cosines.diagonal()
+    sines = (1 - own**2).clamp_min(SMALLEST_SQUARE).sqrt()
+    widened = own * math.cos(margin) - sines * math.sin(margin)
+    scores = (cosines + torch.diag(widened - own)) / temperature
+    partners = torch.arange(len(scores))
+    return (cross_entropy(scores, partners) + cross_entropy(scores.T, partners)) / 2
+
+
+def output_distillation(student: Tensor, teacher: Tensor, *, temperature: float) -> Tensor:
+    """How far the student's outputs `[n, d]` are from the teacher's, a scalar of 0 or more.
+
+    Both are read as distributions over their dimensions, divided by `temperature`; the divergence is the mean
+    over rows, times the temperature (2D Matryoshka, Li et al., 2024, arXiv:2402.14776, aligns layers so). The
+    teacher is not moved.
+    """
+    wanted = (teacher.detach() / temperature).log_softmax(dim=1)
+    given = (student / temperature).log_softmax(dim=1)
+    return temperature * kl_div(given, wanted, reduction="batchmean", log_target=True)

@@ -19,8 +19,7 @@ from safetensors.numpy import load, save
 from tieback_contract.arrays import Array
 
 from tieback.core.durable_files import write_durably
-from tieback.training.digests import digest
-from tieback.training.source_digest import source_digest
+from tieback.training.digests import digest, source_digest
 
 KEPT_SECONDS = 7 * 24 * 3600.0
 """Files that no run has used for so long are removed by the next one that ends."""

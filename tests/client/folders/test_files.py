@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 from support.command_line import Run
 from tieback_client import Client
-from tieback_client.writing_items import sections
+from tieback_client.messages.writing_items import sections
 
 
 @pytest.fixture

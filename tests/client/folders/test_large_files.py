@@ -14,8 +14,8 @@ from support.present import present
 from support.small_library import small_library
 from tieback_client import Client, Item
 from tieback_client.cli import app
-from tieback_client.files.shares import ITEM_BYTES
-from tieback_client.writing_items import sections
+from tieback_client.files.items import ITEM_BYTES
+from tieback_client.messages.writing_items import sections
 
 MEGABYTE = 1_000_000
 
@@ -198,7 +198,7 @@ def test_an_empty_file_in_the_place_of_a_large_one_is_pruned_whole(
 def test_a_text_past_the_bound_fails_and_says_what_it_is(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tieback_client.files.shares.TEXT_BYTES", MEGABYTE)
+    monkeypatch.setattr("tieback_client.files.items.TEXT_BYTES", MEGABYTE)
     (folder / "a.log").write_text(log(2 * MEGABYTE))
     (folder / "b.txt").write_text("Words.")
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from support.command_line import Run
 from tieback_client import Client
-from tieback_client.files import packing
-from tieback_client.writing_items import sections
+from tieback_client.files.packed import packing
+from tieback_client.messages.writing_items import sections
 
 PLAN = {
     "docs/tides.md": b"# Tides\n\nThe tide is high.\n",

@@ -8,10 +8,10 @@ import pytest
 from support.command_line import Run as Command
 from support.written_files import write
 from tieback_client import Client
-from tieback_client.cli.found import FoundItems
-from tieback_client.cli.index_progress import IndexProgress
-from tieback_client.cli.index_run import Run
-from tieback_client.cli.indexed import IndexedItems
+from tieback_client.cli.index.indexed import IndexedItems
+from tieback_client.cli.index.report import IndexProgress
+from tieback_client.cli.index.roots import FoundItems
+from tieback_client.cli.index.run import Run
 from tieback_client.cli.output import Output
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.command_line import Run
 from tieback_client import Item
-from tieback_client.documents import KEPT_WORDS
 from tieback_client.files import read_document
+from tieback_client.values.documents import KEPT_WORDS
 
 WORDS = "<p>The moon pulls the sea twice a day.</p>" * 20
 

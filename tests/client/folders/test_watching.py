@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from support.command_line import Run
 from tieback_client import Client
-from tieback_client.cli.indexing import Indexing
+from tieback_client.cli.index.command import keep_indexed
+from tieback_client.cli.index.indexing import Indexing
+from tieback_client.cli.index.walking import Walk
 from tieback_client.cli.output import Output
-from tieback_client.cli.walking import Walk
-from tieback_client.cli.watching import keep_indexed
 from tieback_client.errors import Unavailable
 
 Ids = Callable[[], list[str]]

@@ -13,7 +13,7 @@ import pytest
 from support.console import ADMIN, READER, STRANGER, photo
 from support.each import each
 from support.local_platform import Running
-from tieback.doors.console.kept import MOST_ENTRY, KeptReplies
+from tieback.doors.console.asking import MOST_ENTRY, KeptReplies
 from tieback.doors.console.originals import type_of
 from tieback.doors.console.votes import MOST_BYTES
 from tieback.serving.commands.judged_queries import read_judgements

@@ -19,7 +19,7 @@ from tieback.core.errors import (
 )
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
-from tieback.models.chat_endpoint import EndpointModel
+from tieback.models.language.chat_endpoint import EndpointModel
 from tieback_contract.answers import (
     AnswerStyle,
     FinishReason,
@@ -29,8 +29,7 @@ from tieback_contract.answers import (
     TokenScores,
 )
 from tieback_contract.claims import VerdictLabel
-from tieback_contract.conversation import ChatMessage, ChatRole
-from tieback_contract.generation import Grounding, SamplingParameters
+from tieback_contract.generation import ChatMessage, ChatRole, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
 SCHEMA = '{"type": "object"}'

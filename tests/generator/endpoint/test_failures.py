@@ -25,7 +25,7 @@ from tieback.core.errors import (
 from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
-from tieback.models.chat_endpoint import EndpointModel
+from tieback.models.language.chat_endpoint import EndpointModel
 from tieback_contract.answers import AnswerStyle, Degraded, TextDelta
 from tieback_contract.generation import SamplingParameters
 

@@ -14,8 +14,8 @@ from tieback.core.errors import Unavailable
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
 from tieback.grounding import CardChecker, Checkers, EndpointReader, OwnChecker
-from tieback.models.chat_endpoint import EndpointModel
-from tieback.models.claim_endpoint import ClaimEndpointModel
+from tieback.models.language.chat_endpoint import EndpointModel
+from tieback.models.language.claim_endpoint import ClaimEndpointModel
 from tieback_contract.answers import Repair
 from tieback_contract.claims import VerdictLabel
 from tieback_contract.generation import Grounding

@@ -11,8 +11,8 @@ from tieback_contract.field_path import at
 from tieback_contract.hits import Hit, RetrievedHit
 from tieback_contract.vectors import SpaceRef
 
-from tieback.answer.collection_spaces import CollectionSpace
 from tieback.answer.picture_query import whole_and_regions
+from tieback.answer.spaces.collections import CollectionSpace
 from tieback.answer.stages.state import Retrieving
 from tieback.answer.stages.step import Step
 from tieback.core.errors import InvalidInput, NotFound, Unavailable

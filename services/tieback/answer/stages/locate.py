@@ -14,11 +14,10 @@ from tieback_contract.fusion import Fused, FusePart, RoutingExplanation
 from tieback_contract.method_choice import is_chosen
 from tieback_contract.vectors import Vector
 
-from tieback.answer.collection_spaces import CollectionSpace
-from tieback.answer.cut_off import cut_off
-from tieback.answer.degradation import losses_of, with_unencoded_contents, without
 from tieback.answer.plan import NO_RANKER, NO_RERANKING, WORDS_ALONE
 from tieback.answer.query_words import words_of
+from tieback.answer.spaces.collections import CollectionSpace
+from tieback.answer.spaces.encoding import cut_off, losses_of, with_unencoded_contents, without
 from tieback.answer.stages.state import STALE, Retrieving
 from tieback.answer.stages.step import Step
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share

@@ -9,7 +9,7 @@ from tieback_contract.method_choice import is_chosen
 from tieback_contract.query import RetrievalPlan
 
 from tieback.answer import stages
-from tieback.answer.documents import sections_of
+from tieback.answer.stages.order import sections_of
 from tieback.answer.stages.own_kind import related_from
 from tieback.answer.stages.state import Retrieving
 from tieback.answer.stages.step import Step

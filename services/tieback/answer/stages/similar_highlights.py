@@ -24,8 +24,8 @@ from tieback.answer.stopwatch import hop
 from tieback.core.call import Call
 from tieback.core.errors import TiebackError
 from tieback.core.order import best_first
-from tieback.core.sentences import sentences
-from tieback.core.spans import ByteOffsets
+from tieback.core.text.sentences import sentences
+from tieback.core.text.spans import ByteOffsets
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.ports import EVIDENCE_SENTENCES, HIGHLIGHTED_CHARACTERS

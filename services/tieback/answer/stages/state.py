@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tieback_contract.alignment import Reranked
+from tieback_contract.collections import Moving
 from tieback_contract.encodings import Truncated
 from tieback_contract.fusion import Fused, RoutingExplanation
-from tieback_contract.hits import Hit, RetrievedHit
+from tieback_contract.hits import Hit, Mixture, ReadIn, Reranked, RetrievedHit
 from tieback_contract.limits import Limits
 from tieback_contract.query import Granularity, RetrievalPlan
 from tieback_contract.reports import Stage, Timing
 
-from tieback.answer.degradation import without
-from tieback.answer.mixtures import mixed
 from tieback.answer.plan import DEFAULT_LIMIT, NO_RERANKING
+from tieback.answer.spaces.encoding import without
 from tieback.answer.stopwatch import Stopwatch
 from tieback.core.call import Call
 from tieback.core.types.collection import StoredCollection
@@ -29,11 +29,11 @@ from tieback.query_stages.stage import Models
 from tieback.token_spaces import TokenSpace
 
 if TYPE_CHECKING:
-    from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
     from tieback.answer.composing import Composing
-    from tieback.answer.learned_order import Ranker
-    from tieback.answer.rerank_times import RerankTimes
+    from tieback.answer.spaces.collections import CollectionSpace, CollectionSpaces
     from tieback.answer.stages.condition import Conditions
+    from tieback.answer.stages.rank import Ranker
+    from tieback.answer.stages.rerank import RerankTimes
     from tieback.models.learned.conditional_space import ConditionalSpace
 
 FULL_TEXT = "full_text"
@@ -179,3 +179,16 @@ class Retrieving:
     def anew(self, collection: StoredCollection) -> Retrieving:
         """The same retrieval from its beginning, of a collection that was made anew."""
         return Retrieving(self.server, self.request, self.plan, self.watch, self.call, collection)
+
+
+def mixed(hits: Sequence[RetrievedHit], moving: Moving | None) -> Mixture | None:
+    """How the hits were read, together.
+
+    None of a collection in one space, and where all were found by words alone.
+    """
+    found = [one.hit for one in hits if one.hit.read_in]
+    if moving is None or not found:
+        return None
+    count = Counter(hit.read_in for hit in found)
+    trust = sum(1.0 if hit.trust is None else hit.trust for hit in found) / len(found)
+    return Mixture(count[ReadIn.OLD], count[ReadIn.NEW], count[ReadIn.TRANSLATED], trust, moving.share)

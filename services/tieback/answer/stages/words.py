@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieback.answer.described import describe
+from tieback.answer.ingesting.features import describe
 from tieback.answer.plan import NO_RANKER
 from tieback.answer.query_words import beginning, words_of
 from tieback.answer.stages.state import Retrieving

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
-from tieback.core.terms import DEFAULT_LANGUAGE
+from tieback.core.text.terms import DEFAULT_LANGUAGE
 
 NONE: frozenset[str] = frozenset()
 

@@ -1,7 +1,7 @@
 """Parts of a sentence: its words, numbers, names, times and negations, read once and kept. English.
 
-Words are stemmed, and function words left out, as in full text (`core/terms.py`: Snowball). Numbers that are
-written out are read by text2num. Each part is worked out when it is first asked for.
+Words are stemmed, and function words left out, as in full text (`core/text/terms.py`: Snowball). Numbers that
+are written out are read by text2num. Each part is worked out when it is first asked for.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 
-from tieback.core.displayed import as_displayed
 from tieback.core.language.data import NONE, Language, language
 from tieback.core.language.quantities import Quantity, quantities_of
-from tieback.core.language.tokens import FORM, Token, tokens_of
-from tieback.core.plain_numbers import YEARS
-from tieback.core.terms import DEFAULT_LANGUAGE
+from tieback.core.language.tokens import FORM, YEARS, Token, tokens_of
+from tieback.core.text.terms import DEFAULT_LANGUAGE
+from tieback.core.text.visible import as_displayed
 
 LONG = 4
 """Letters of a word that says something."""

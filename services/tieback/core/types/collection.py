@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from tieback_contract.arrays import Span
 from tieback_contract.collections import Source
@@ -12,9 +13,9 @@ from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.reports import Timing
+from tieback_contract.shapes import wire
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector
-from tieback_contract.wire import wire
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Item
@@ -23,6 +24,13 @@ from tieback.core.types.moving import StartedMove
 
 DEFAULT_CODEC = MethodChoice("float32")
 """Of a collection that is made without one."""
+
+
+class SnapshotPart(NamedTuple):
+    """Some bytes of a snapshot as one file, and how many the file has in `total`."""
+
+    data: bytes
+    total: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 
 from tieback_contract.arrays import Array, Span
 from tieback_contract.metadata import Metadata
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
-from tieback_contract.recognition import Segment
+from tieback_contract.recognition import RecognisedText, Segment
+from tieback_contract.reports import Timing
+from tieback_contract.shapes import alone
 from tieback_contract.vectors import Vector
+
+from tieback.core.errors import TiebackError
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +79,24 @@ class Item:
     sections: Sequence[Section]
     title: str = ""
     metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniseRequest:
+    """Pictures and sounds to read.
+
+    `model` is the recogniser; empty for the server's of each content's modality. `fusion` is how a language
+    model takes part.
+    """
+
+    contents: Sequence[Content] = field(metadata=alone())
+    model: str = ""
+    fusion: MethodChoice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniseReply:
+    """A result for each content, in order; a bad one has an error."""
+
+    results: Sequence[RecognisedText | TiebackError]
+    timing: Timing

@@ -5,18 +5,22 @@ from __future__ import annotations
 import enum
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from tieback_contract.arrays import Span
 from tieback_contract.encodings import Encoding, Reduction
 from tieback_contract.reports import Cost, Timing
+from tieback_contract.shapes import alone, beside, wire
 from tieback_contract.vectors import DType, VectorKind
-from tieback_contract.wire import alone, beside, wire
 
-from tieback.core.errors import TiebackError
+from tieback.core.errors import NotFound, TiebackError
 from tieback.core.types.content import Content
+from tieback.core.types.fusion import JOINT_SPACE
+
+WITH = "+"
+"""Stands between the name of a merged model and that of the expert whose adapter made a vector."""
 
 
 class Truncation(enum.StrEnum):
@@ -174,3 +178,14 @@ class SplitReply:
     results: Sequence[Sequence[SplitPiece] | TiebackError]
     window: int
     timing: Timing
+
+
+def unknown_space(name: str, encoders: Iterable[str]) -> NotFound:
+    """`encoders` are the spaces that can be encoded in; the joint one is listed beside them and cannot."""
+    hint = ""
+    if name == JOINT_SPACE:
+        hint = (
+            "nothing is encoded in the joint space: Fuse makes its vectors of those of these spaces, and "
+            "Ingest and Retrieve do both steps"
+        )
+    return NotFound("space", name, encoders, hint=hint)

@@ -10,7 +10,7 @@ from typing import Any
 from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
-from tieback_contract.wire import alone
+from tieback_contract.shapes import alone
 
 from tieback.core.errors import TiebackError
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tieback_contract.heads import Prediction
 from tieback_contract.method_choice import MethodChoice
-from tieback_contract.predictions import Prediction
 from tieback_contract.reports import Timing
-from tieback_contract.wire import alone
+from tieback_contract.shapes import alone
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Content

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tieback_contract.encodings import Truncated
 from tieback_contract.reports import Timing
-from tieback_contract.wire import wire
+from tieback_contract.shapes import wire
 
 from tieback.core.errors import TiebackError
 

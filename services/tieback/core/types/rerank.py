@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from tieback_contract.alignment import Reranked
+from tieback_contract.hits import Reranked
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import MultiVector

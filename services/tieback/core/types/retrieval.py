@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tieback_contract.answers import AnswerStyle, GenerationEvent
-from tieback_contract.conversation import ChatMessage
 from tieback_contract.encodings import Label, Truncated
 from tieback_contract.fusion import RoutingExplanation
-from tieback_contract.generation import Grounding, SamplingParameters
+from tieback_contract.generation import ChatMessage, Grounding, SamplingParameters
 from tieback_contract.hits import Mixture, RetrievedHit
 from tieback_contract.query import NO_OPTIONS, QueryOptions, RetrievalPlan
 from tieback_contract.reports import Timing

@@ -2,42 +2,150 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 from tieback_client import (
     Abstention,
     Answer,
     AsyncClient,
     AsyncEventStream,
+    Citation,
+    Claim,
+    Conflict,
     Degraded,
     Finish,
     FinishReason,
     InvalidArgument,
     NotFound,
+    Repaired,
     RetrievalEvent,
+    RetrievedHit,
     RewrittenQuestion,
     TextDelta,
     TiebackError,
+    Verdict,
 )
-from tieback_client.events import AnswerEvent
+from tieback_client.checked_text.document import source_of_hit
 from tieback_client.jsonable import jsonable
+from tieback_client.shown.answers import is_quoted
+from tieback_client.values.events import AnswerEvent
 from tieback_contract.answers import ScoredToken, TokenScore, TokenScores
 from tieback_contract.field_path import at
 
 from tieback.doors.caller import CALLER, time_of
-from tieback.doors.http import answer_json
-from tieback.doors.http.chat_messages import Conversation
-from tieback.doors.http.chat_request import MISSING, Completion
+from tieback.doors.http.chat_request import MISSING, Completion, Conversation
 from tieback.doors.http.errors import told
-from tieback.doors.http.events import ServerSentEvents
 from tieback.doors.http.models import COLLECTION, unknown_writer
 from tieback.doors.http.operation import DoorOperation
 from tieback.doors.http.query_options import option_fields, options_of
 from tieback.doors.http.reading import read
+
+# What an answer carries beside its text, as JSON: the object ``tieback`` that plain clients pass over.
+#
+# `checked` is the answer as a checked text, docs/checked-text.md. Parts of a stream are events of the
+# contract, whose spans are bytes in the UTF-8 of the text that they are of.
+NAMES: dict[type, str] = {
+    Claim: "claims",
+    Citation: "citations",
+    Verdict: "verdicts",
+    Conflict: "conflicts",
+    Repaired: "repaired",
+}
+"""Lists of the events of a kind in a part of a stream."""
+
+
+def passages(hits: Sequence[RetrievedHit]) -> list[dict[str, Any]]:
+    """What was found, by the ids that citations name."""
+    return [source_of_hit(one, str(place)) for place, one in enumerate(hits, 1)]
+
+
+def of_answer(answer: Answer) -> dict[str, Any]:
+    """All of a whole answer."""
+    return {
+        "repaired": jsonable(answer.repaired),
+        "abstention": jsonable(answer.abstention),
+        "rewritten": answer.rewritten,
+        "degraded": jsonable(answer.degraded),
+        **at_end(answer),
+    }
+
+
+def at_end(answer: Answer) -> dict[str, Any]:
+    """An answer at its end: as a checked text, and as people are told of it."""
+    return {
+        "checked": answer.document,
+        "supported": supported(answer),
+        "style": jsonable(answer.finish.style) if answer.finish is not None else None,
+        "shown": jsonable(answer.shown),
+    }
+
+
+def supported(answer: Answer) -> bool | None:
+    """Tell whether passages support all that was written; None for quotes, which are not checked."""
+    return None if is_quoted(answer) else answer.supported
+
+
+def content(answer: Answer) -> str:
+    """Text for clients that show nothing else: the answer, what to read instead, or why there is none."""
+    if answer.abstention is not None:
+        return answer.text + withdrawal(answer)
+    return answer.shown.instead or answer.text
+
+
+def withdrawal(answer: Answer) -> str:
+    """Why there is no answer, behind what was written."""
+    told = answer.abstention.message if answer.abstention is not None else ""
+    return f"\n\n{told}" if told and answer.text else told
+
+
+SILENCE_SECONDS = 15.0
+"""How long nothing is sent before a comment is, by which proxies know that the connection lives."""
+_COMMENT = b": waiting\n\n"
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold events back
+]
+
+
+class ServerSentEvents(Response):
+    """The events of a generator, each as JSON, and OpenAI's mark of the end."""
+
+    def __init__(self, events: AsyncGenerator[dict[str, Any], None]) -> None:
+        super().__init__()
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """Sends them as they come."""
+        await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+        async with aclosing(self._events) as events:
+            while True:
+                coming = asyncio.ensure_future(anext(events, None))
+                try:
+                    while not (await asyncio.wait((coming,), timeout=SILENCE_SECONDS))[0]:
+                        await _write(send, _COMMENT)
+                except BaseException:
+                    coming.cancel()
+                    await asyncio.wait((coming,))
+                    raise
+                event = coming.result()
+                if event is None:
+                    break
+                await _write(send, b"data: " + json.dumps(event, ensure_ascii=False).encode() + b"\n\n")
+        await send({"type": "http.response.body", "body": b"data: [DONE]\n\n", "more_body": False})
+
+
+async def _write(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": True})
+
 
 SECONDS = 300.0
 _SAMPLING = ("max_tokens", "temperature", "top_p", "seed", "stop")
@@ -143,7 +251,7 @@ def _refuse_without_collection(asked: Completion, photos: list[Any]) -> None:
 
 def _whole(asked: Completion, answer: Answer) -> dict[str, Any]:
     finish = answer.finish
-    text = answer_json.content(answer)
+    text = content(answer)
     scores = [_scored(one) for one in answer.tokens]
     choice = {
         "index": 0,
@@ -155,7 +263,7 @@ def _whole(asked: Completion, answer: Answer) -> dict[str, Any]:
         **_head(asked, "chat.completion"),
         "choices": [choice],
         "usage": _usage(finish),
-        "tieback": answer_json.of_answer(answer),
+        "tieback": of_answer(answer),
     }
 
 
@@ -182,21 +290,21 @@ async def _chunks(
                         scores = [_scored(one) for one in event.tokens]
                         yield chunk({}, logprobs={"content": scores, "refusal": None})
                     case RetrievalEvent():
-                        yield chunk({}, tieback={"evidence": answer_json.passages(event.result.hits)})
+                        yield chunk({}, tieback={"evidence": passages(event.result.hits)})
                     case RewrittenQuestion():
                         yield chunk({}, tieback={"rewritten": event.text})
                     case Degraded():
                         yield chunk({}, tieback={"degraded": jsonable(event)})
                     case Abstention():
-                        text = answer_json.withdrawal(stream.answer)
+                        text = withdrawal(stream.answer)
                         yield chunk({"content": text}, tieback={"abstention": jsonable(event)})
                     case Finish():
                         answer = stream.answer
                         if answer.abstention is None and answer.is_quoted:
-                            yield chunk({"content": answer_json.content(answer)})
-                        yield chunk({}, _REASONS[event.reason], tieback=answer_json.at_end(answer))
+                            yield chunk({"content": content(answer)})
+                        yield chunk({}, _REASONS[event.reason], tieback=at_end(answer))
                     case _:
-                        yield chunk({}, tieback={answer_json.NAMES[type(event)]: [jsonable(event)]})
+                        yield chunk({}, tieback={NAMES[type(event)]: [jsonable(event)]})
             if asked.stream_options is not None and asked.stream_options.include_usage:
                 yield {**head, "choices": [], "usage": _usage(stream.answer.finish)}
         except (

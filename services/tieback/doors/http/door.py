@@ -7,17 +7,21 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, Router
-from tieback_client import AsyncClient
+from tieback_client import AsyncClient, Health, TiebackError
 
-from tieback.doors.http import chat, check, embeddings, health, models, rerank
+from tieback.doors.http import chat, check, embeddings, models, rerank
 from tieback.doors.http.edge import Edge, EdgeLimits
+from tieback.doors.http.errors import RETRY_SECONDS, Refused
+from tieback.doors.http.operation import DoorOperation
 from tieback.doors.http.protocol import ConnectionLimits, protocol
 from tieback.doors.metrics import DoorMetrics
 
@@ -121,8 +125,8 @@ class HttpDoor:
                 Route("/v2/rerank", reranking, methods=["POST"]),
                 Route("/v1/models", models.models(client), methods=["GET"]),
                 Route("/v1/models/{name:path}", models.model(client), methods=["GET"]),
-                Route("/healthz", health.alive(), methods=["GET"]),
-                Route("/readyz", health.ready(client, lambda: self._is_ending), methods=["GET"]),
+                Route("/healthz", alive(), methods=["GET"]),
+                Route("/readyz", ready(client, lambda: self._is_ending), methods=["GET"]),
                 *self._more,
             ],
             redirect_slashes=False,
@@ -204,3 +208,32 @@ def _listening(host: str, port: int, *, shared: bool) -> socket.socket:
         listening.close()
         raise
     return listening
+
+
+SECONDS = 2.0
+
+
+def alive() -> DoorOperation:
+    """Whether this process answers."""
+
+    async def handle(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    return DoorOperation("health", handle)
+
+
+def ready(client: AsyncClient, is_ending: Callable[[], bool]) -> DoorOperation:
+    """Tell if requests are taken, and the platform, or the service that the query names, can work on them."""
+
+    async def handle(request: Request) -> Response:
+        if is_ending():
+            raise Refused(503, "ENDING", "the server ends", retry=RETRY_SECONDS)
+        try:
+            state = await client.health(request.query_params.get("service", ""), timeout=SECONDS)
+        except TiebackError:
+            state = Health.UNKNOWN
+        if state is not Health.SERVING:
+            raise Refused(503, "PLATFORM_UNAVAILABLE", "the platform is not ready", retry=RETRY_SECONDS)
+        return JSONResponse({"status": "ready"})
+
+    return DoorOperation("health", handle)

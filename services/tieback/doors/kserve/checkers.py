@@ -13,9 +13,19 @@ from tieback_contract.method_choice import MethodChoice
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.grounding import CheckedClaims, CheckGroundingRequest, GroundingCheck
-from tieback.doors.kserve.model import ModelOutcome, TensorSpec, decoded, numbers, padded, padded_texts, texts
-from tieback.doors.kserve.parameters import TIMEOUT, TIMEOUT_SAYS, Parameters
+from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, GroundingCheck
+from tieback.doors.kserve.model import (
+    TIMEOUT,
+    TIMEOUT_SAYS,
+    ModelOutcome,
+    Parameters,
+    TensorSpec,
+    decoded,
+    numbers,
+    padded,
+    padded_texts,
+    texts,
+)
 from tieback.doors.kserve.tensors import BYTES, Tensor
 from tieback.ports import GroundingPort
 

@@ -19,7 +19,10 @@ from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import CategoricalFeatures, Content, TokenNumbers
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest, Truncation
 from tieback.doors.kserve.model import (
+    TIMEOUT,
+    TIMEOUT_SAYS,
     ModelOutcome,
+    Parameters,
     TensorSpec,
     column,
     numbers,
@@ -27,7 +30,6 @@ from tieback.doors.kserve.model import (
     padded_texts,
     texts,
 )
-from tieback.doors.kserve.parameters import TIMEOUT, TIMEOUT_SAYS, Parameters
 from tieback.doors.kserve.tensors import BYTES, Tensor
 from tieback.ports import EncoderPort
 

@@ -15,8 +15,15 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.rerank import DEFAULT_RERANKING, RerankCandidate, RerankReply, RerankRequest
-from tieback.doors.kserve.model import ModelOutcome, TensorSpec, numbers, texts
-from tieback.doors.kserve.parameters import TIMEOUT, TIMEOUT_SAYS, Parameters
+from tieback.doors.kserve.model import (
+    TIMEOUT,
+    TIMEOUT_SAYS,
+    ModelOutcome,
+    Parameters,
+    TensorSpec,
+    numbers,
+    texts,
+)
 from tieback.doors.kserve.tensors import BYTES, Tensor
 from tieback.ports import RerankerPort
 

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from tieback_client import AsyncClient, TiebackError
-from tieback_client.options import client_version
+from tieback_client.transport.options import client_version
 from tieback_contract.field_path import FieldPath
 
 from tieback.doors.caller import time_of

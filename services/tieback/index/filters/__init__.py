@@ -4,7 +4,7 @@ docs/filters.md says what it means to a user, with examples that tests run.
 
     syntax.py        text to tree and back
     fields.py        refuses fields that are not there, and comparisons of different types
-    comparing.py     evaluates a comparison for one value
+    index/filters/evaluation.py     evaluates a comparison for one value
     evaluation.py    a mask over the rows
 
 Where AND and OR meet, parentheses are required: AIP-160 and SQL differ in which binds tighter, and a filter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from tieback.core.types.search import Reached
-from tieback.index.searched import searched
+from tieback.index.query.comparison import searched
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
 from tieback.methods.vector_search import Reach

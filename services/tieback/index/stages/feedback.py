@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieback.index.feedback import expanded_ranker
+from tieback.index.query.ranking import expanded_ranker
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
 

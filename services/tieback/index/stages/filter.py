@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieback.index.stage_notes import note_filter
+from tieback.index.query.recorder import note_filter
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
 

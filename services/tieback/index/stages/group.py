@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.index.grouping import full_items, grouped, takes_several_rows
-from tieback.index.ranking import Ranking
-from tieback.index.recorder import GROUP, enter
-from tieback.index.stage_notes import note_groups, note_ties
+from tieback.index.query.grouping import full_items, grouped, takes_several_rows
+from tieback.index.query.ranking import Ranking
+from tieback.index.query.recorder import GROUP, enter, note_groups, note_ties
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
 

@@ -2,16 +2,66 @@
 
 from __future__ import annotations
 
-from tieback.index.highlights import with_highlights
-from tieback.index.recorder import HIGHLIGHTS
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
+from tieback_contract.hits import Highlight, Hit
+from tieback_contract.modality import Modality
+
+from tieback.core.text.sentences import sentences
+from tieback.core.text.spans import ByteOffsets
+from tieback.core.text.terms import terms_of, words_of
+from tieback.index.filters import Check
+from tieback.index.memory.collection import Memory
+from tieback.index.query import Query
+from tieback.index.query.recorder import HIGHLIGHTS
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
+from tieback.index.words import QueryWords
+from tieback.ports import HIGHLIGHTED_CHARACTERS
 
 
 def _choose(state: Searching) -> None:
     state.hits = with_highlights(state.memory, state.query, state.hits, state.positions, state.check)
     if state.recorder is not None:
         state.recorder.passed(HIGHLIGHTS, len(state.hits), len(state.hits))
+
+
+# The sentences of hits that have words of the query. Runs under the lock for reading.
+#
+# A sentence counts by the share of the query's content words that it has, each by its rarity in the
+# collection, in the form that the language of its section gives it.
+def with_highlights(
+    memory: Memory, query: Query, hits: Sequence[Hit], positions: Sequence[int], check: Check
+) -> list[Hit]:
+    """The hits of those positions; of texts with as many sentences as the query wants, best first."""
+    words = QueryWords(memory.words, query.text)
+    found = []
+    for hit, position in zip(hits, positions, strict=True):
+        check("the highlights of the hits")
+        if hit.modality is Modality.TEXT:
+            language = memory.words.language_at(position)
+            best = best_sentences(hit.text, language, words.share, query.highlights)
+            hit = dataclasses.replace(hit, highlights=best)
+        found.append(hit)
+    return found
+
+
+def best_sentences(
+    text: str, language: str, share: Callable[[Sequence[str]], float], most: int
+) -> list[Highlight]:
+    """At most so many sentences with words of a query, best first; `share` is that of terms."""
+    return sorted(_scored(text, language, share), key=lambda one: -one.words)[:most]
+
+
+def _scored(text: str, language: str, share_of: Callable[[Sequence[str]], float]) -> Iterator[Highlight]:
+    """The sentences that have words of the query, in their order."""
+    text = text[:HIGHLIGHTED_CHARACTERS]
+    offsets = ByteOffsets(text)
+    for begin, end in sentences(text):
+        share = share_of(terms_of(words_of(text[begin:end]), language))
+        if share > 0:
+            yield Highlight(offsets.span(begin, end), share)
 
 
 STEP = Step(_choose, lambda state: state.query.highlights > 0)

@@ -9,7 +9,7 @@ from tieback_contract.hits import Hit
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector
 
-from tieback.index.comparison import vectors_of
+from tieback.index.query.comparison import vectors_of
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
 

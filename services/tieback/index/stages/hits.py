@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tieback_contract.hits import Hit, ReadIn
 
-from tieback.index.ranking import Ranking
+from tieback.index.query.ranking import Ranking
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tieback.index.comparison import Comparison
-from tieback.index.stage_notes import note_range
+from tieback.index.query.comparison import Comparison
+from tieback.index.query.recorder import note_range
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tieback.index.ranking import Ranker
-from tieback.index.recorder import VECTORS, WORDS, enter
+from tieback.index.query.ranking import Ranker
+from tieback.index.query.recorder import VECTORS, WORDS, enter
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
 

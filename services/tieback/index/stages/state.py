@@ -12,12 +12,12 @@ from tieback_contract.query import Granularity
 
 from tieback.core.deadline import Deadline
 from tieback.core.types.search import Reached
-from tieback.index.diversity import candidates_for
 from tieback.index.filters import Check, Scans
-from tieback.index.memory import Memory
+from tieback.index.memory.collection import Memory
 from tieback.index.query import Query
-from tieback.index.ranking import Ranker, Ranking
-from tieback.index.recorder import Recorder
+from tieback.index.query.diversity import candidates_for
+from tieback.index.query.ranking import Ranker, Ranking
+from tieback.index.query.recorder import Recorder
 
 _NOTHING = Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32), None)
 

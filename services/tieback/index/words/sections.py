@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from tieback_contract.arrays import Array
 
-from tieback.core.terms import (
+from tieback.core.text.terms import (
     DEFAULT_LANGUAGE,
     FEWEST_TELLING,
     READ_FOR_LANGUAGE,

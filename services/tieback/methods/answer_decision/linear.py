@@ -17,8 +17,8 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.core.language import Sentence, sentence_of
-from tieback.core.questions import KINDS, kind_of
 from tieback.core.state import State
+from tieback.core.text.questions import KINDS, kind_of
 from tieback.methods.answer_decision import Found, decisions
 
 NEAREST = 4

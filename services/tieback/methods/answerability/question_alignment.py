@@ -19,10 +19,10 @@ import numpy as np
 from pydantic import Field
 from tieback_contract.arrays import Array
 
-from tieback.core.displayed import as_displayed
 from tieback.core.language import Sentence, sentence_of
-from tieback.core.questions import KINDS, has_expected, kind_of
 from tieback.core.state import State
+from tieback.core.text.questions import KINDS, has_expected, kind_of
+from tieback.core.text.visible import as_displayed
 from tieback.methods.answerability import Judgement, answerabilities
 from tieback.methods.grounding import Passage, Statement
 

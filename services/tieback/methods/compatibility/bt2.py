@@ -108,9 +108,9 @@ def fit(
     from torch.nn.functional import cosine_similarity, normalize
 
     from tieback.training import compatible_layer as layers
+    from tieback.training.compatible_layer import Rotation
     from tieback.training.digests import digest
     from tieback.training.loop import Plan
-    from tieback.training.rotation import Rotation
 
     old_width, new_width = old.shape[1], new.shape[1]
     added = min(max(added, old_width - new_width), old_width)

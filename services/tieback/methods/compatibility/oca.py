@@ -90,9 +90,9 @@ def fit(
     from torch.nn.functional import normalize
 
     from tieback.training import compatible_layer as layers
+    from tieback.training.compatible_layer import Rotation
     from tieback.training.digests import digest
     from tieback.training.loop import Plan
-    from tieback.training.rotation import Rotation
 
     parts = layers.Parts.of(len(old), seed)
     learned = parts.learned.numpy()

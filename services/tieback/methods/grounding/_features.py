@@ -14,8 +14,7 @@ from tieback_contract.arrays import Array
 from tieback_contract.claims import VerdictLabel
 
 from tieback.core.language import Sentence as Words
-from tieback.methods.grounding._rules import SAME, by_rule
-from tieback.methods.grounding._words import lacking
+from tieback.methods.grounding._rules import SAME, by_rule, lacking
 
 FEATURES = (
     "reading", "contradiction", "coverage", "pairs", "numbers", "names", "same", "anywhere",

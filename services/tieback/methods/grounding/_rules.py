@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from tieback.core.language import Sentence
 from tieback.core.language import Sentence as Words
-from tieback.methods.grounding._words import conflicts, lacking
+from tieback.core.language.tokens import has_number
 
 SAME, OTHERWISE = 1, -1
 """Outcomes of the rules."""
@@ -74,3 +75,21 @@ def _same_voice(stated: Words, said: Words) -> bool:
     """Tell whether no verb that both have is in the passive voice in one of them alone."""
     turned = stated.acted - said.acted - said.undergone, said.acted - stated.acted - stated.undergone
     return not set().union(*turned).intersection(stated.stems).intersection(said.stems)
+
+
+def lacking(stated: Sentence, said: Collection[str]) -> bool:
+    """Whether a number that is stated is not among those that are said."""
+    return any(not has_number(number, said) for number in stated.numbers)
+
+
+def conflicts(stated: Sentence, said: Sentence) -> bool:
+    """Whether two texts about the same matter say different things of it."""
+    if lacking(stated, said.numbers) and set(said.numbers) - set(stated.numbers):
+        return True
+    # "10 volumes" is not in "three volumes and ten chapters", though both its words are.
+    for number, thing in stated.counts - said.counts:
+        others = [other for other, counted in said.counts if counted == thing]
+        if others and not has_number(number, others):
+            return True
+    shared = set(stated.stems) & set(said.stems)
+    return bool((stated.negated ^ said.negated) & shared)

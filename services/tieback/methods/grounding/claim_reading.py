@@ -32,8 +32,8 @@ from tieback_contract.arrays import Array
 from tieback_contract.claims import NotCheckedReason, VerdictLabel
 
 from tieback.core.errors import InvalidInput
-from tieback.core.sentences import sentences
 from tieback.core.state import State
+from tieback.core.text.sentences import sentences
 from tieback.methods.grounding import (
     Finding,
     Passage,
@@ -44,7 +44,7 @@ from tieback.methods.grounding import (
     checkers,
     words_of,
 )
-from tieback.methods.grounding._chosen import chosen, windows
+from tieback.methods.grounding._chosen import bounds, chosen, summary, windows
 from tieback.methods.grounding._features import (
     FEATURES,
     PartRead,
@@ -53,7 +53,6 @@ from tieback.methods.grounding._features import (
     with_likelihoods,
 )
 from tieback.methods.grounding._rules import OTHERWISE, SAME, by_rule
-from tieback.methods.grounding._verdicts import bounds, summary
 
 __all__ = ["claim_reading", "reads", "summary", "weighed"]
 

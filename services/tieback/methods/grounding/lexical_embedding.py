@@ -25,7 +25,7 @@ from tieback_contract.claims import NotCheckedReason, VerdictLabel
 
 from tieback.core.state import State
 from tieback.methods.grounding import Finding, Passage, Statement, Support, Words, checkers, words_of
-from tieback.methods.grounding._words import conflicts
+from tieback.methods.grounding._rules import conflicts
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

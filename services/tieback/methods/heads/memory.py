@@ -23,8 +23,7 @@ from tieback_contract.arrays import Array
 
 from tieback.core.state import State
 from tieback.methods.heads import Memory, heads
-from tieback.methods.heads._linear import Cost, linear, scores, softmax
-from tieback.methods.heads._minimum import minimum
+from tieback.methods.heads._linear import Cost, linear, minimum, scores, softmax
 from tieback.methods.heads.logistic import loss
 
 STATE = {

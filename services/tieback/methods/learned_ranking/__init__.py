@@ -1,6 +1,6 @@
 """Learned ranking: candidates of a search in an order that was learned from judgements.
 
-What is known of a candidate are its signals, numbers by name (`core/types/signals.py`). A method says what
+What is known of a candidate are its signals, numbers by name (`core/types/search.py`). A method says what
 each signal adds to the score of each candidate, so the explanation of a score is exact. Its file holds the
 method itself, which is all that serving needs (NumPy alone); `fit`, which learns its state of judged
 candidates; and `STATE`, the arrays of that.

@@ -26,7 +26,7 @@ from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
 from tieback.methods.merging import Activations, Weights, check_base, check_expert, check_two, mergings
-from tieback.methods.merging._transformer_parts import (
+from tieback.methods.merging._transport import (
     BIAS,
     KEY,
     MIXED,
@@ -39,10 +39,13 @@ from tieback.methods.merging._transformer_parts import (
     WEIGHT,
     WIDENED,
     Parts,
+    Transport,
+    among_heads,
     check_chain,
     parts_of,
+    squared_distances,
+    transport,
 )
-from tieback.methods.merging._transport import Transport, among_heads, squared_distances, transport
 
 Residual = Literal["one", "mean", "weighted_scalar", "weighted_matrix"]
 

@@ -15,8 +15,13 @@ from typing import Protocol
 from tieback_contract.arrays import Array
 
 from tieback.core.family import Family
-from tieback.methods.recognition_fusion._byte_vocabulary import ByteVocabulary, byte_vocabulary
-from tieback.methods.recognition_fusion._reading import Cut, Distribution, Reading
+from tieback.methods.recognition_fusion._reading import (
+    ByteVocabulary,
+    Cut,
+    Distribution,
+    Reading,
+    byte_vocabulary,
+)
 
 __all__ = [
     "NO_FUSION",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,3 +60,65 @@ class Reading:
     ranks: Sequence[int]
     distributions: Sequence[Distribution]
     cuts: Sequence[Cut]
+
+
+LARGEST_BYTE = b"\xff"
+SPACE = "\u2581"  # SentencePiece's
+BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+
+
+@dataclass(frozen=True, slots=True)
+class ByteVocabulary:
+    """`texts` are the tokens' bytes, sorted; `ids` `[tokens]` and `ranks` by id lead there and back."""
+
+    texts: Sequence[bytes]
+    ids: Array
+    ranks: Mapping[int, int]
+    longest: int
+
+    @classmethod
+    def of(cls, texts: Mapping[int, bytes]) -> ByteVocabulary:
+        """Of tokens' bytes by id. Tokens without bytes are none of a text."""
+        known = sorted((text, token) for token, text in texts.items() if text)
+        ranks = {token: rank for rank, (_, token) in enumerate(known)}
+        ids = np.array([token for _, token in known], np.int64)
+        return cls([text for text, _ in known], ids, ranks, max((len(text) for text, _ in known), default=0))
+
+    def longer(self, beginning: bytes) -> tuple[int, int]:
+        """The ranks, from and to, of the tokens that begin with these bytes and are longer."""
+        after = beginning + LARGEST_BYTE * self.longest
+        return bisect_right(self.texts, beginning), bisect_right(self.texts, after)
+
+    def rank(self, text: bytes) -> int | None:
+        """The rank of the token of exactly these bytes; None where there is none."""
+        place = bisect_left(self.texts, text)
+        return place if place < len(self.texts) and self.texts[place] == text else None
+
+
+def byte_vocabulary(tokens: Mapping[str, int], *, byte_level: bool) -> ByteVocabulary:
+    """Of tokens as a tokenizer's file writes them, without its special ones.
+
+    `byte_level` is GPT-2's writing, a character for each byte; the other is SentencePiece's, with `▁` for
+    spaces and `<0x0A>` for bytes.
+    """
+    if byte_level:
+        of_character = _bytes_by_character()
+        return ByteVocabulary.of(
+            {token: bytes(map(of_character.__getitem__, text)) for text, token in tokens.items()
+             if all(character in of_character for character in text)}
+        )  # fmt: skip
+    return ByteVocabulary.of({token: _piece(text) for text, token in tokens.items()})
+
+
+def _piece(text: str) -> bytes:
+    named = BYTE.fullmatch(text)
+    return bytes([int(named[1], 16)]) if named else text.replace(SPACE, " ").encode()
+
+
+def _bytes_by_character() -> dict[str, int]:
+    """GPT-2's: printable bytes are their own character, and the others come after all of them."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {
+        chr(256 + place): byte for place, byte in enumerate(others)
+    }

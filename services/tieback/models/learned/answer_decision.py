@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tieback.artifacts import Kind
 from tieback.methods.answer_decision import decisions
-from tieback.models.state_artifact import LearnedDecision, StateArtifact
+from tieback.models.joint.states import LearnedDecision, StateArtifact
 
 DECIDER = StateArtifact(
     Kind("answer_decision", "decision about questions", 1, "train it again: tieback train answer_decision"),

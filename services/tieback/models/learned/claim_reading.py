@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tieback.artifacts import Kind
 from tieback.methods.grounding import checkers
-from tieback.models.state_artifact import LearnedChecker, StateArtifact
+from tieback.models.joint.states import LearnedChecker, StateArtifact
 
 CLAIMS = StateArtifact(
     Kind("claim_reading", "checker that reads claims", 1, "train it again: tieback train claim_reading"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tieback.artifacts import Kind
 from tieback.methods.answerability import answerabilities
-from tieback.models.state_artifact import LearnedJudge, StateArtifact
+from tieback.models.joint.states import LearnedJudge, StateArtifact
 
 READER = StateArtifact(
     Kind(

@@ -16,7 +16,7 @@ from tieback_contract.arrays import Array
 from tieback.artifacts import Artifact, Kind
 from tieback.core.errors import ArtifactError, InvalidInput, TiebackError
 from tieback.core.state import State, check_state
-from tieback.core.types.signals import Signals, is_signal
+from tieback.core.types.search import Signals, is_signal
 from tieback.methods.learned_ranking import learned_rankings
 from tieback.models.learned import ServedKind, shipped_folder
 

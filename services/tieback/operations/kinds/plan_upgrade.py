@@ -2,7 +2,7 @@
 
 Contents of the collection are encoded in both spaces, policies are learned from most of them, and searches
 are tried on those that are held out: in the old space, re-embedded, translated, and with both spaces read.
-Each stage keeps what it made in the collection's folder (`tieback.operations.upgrade_work`), so a run
+Each stage keeps what it made in the collection's folder (`tieback.operations.upgrades.work`), so a run
 continues where the last one ended. The collection itself stays as it is.
 """
 
@@ -24,8 +24,8 @@ from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact
 from tieback.core.errors import InvalidInput, NotFound, StorageFull, TiebackError
+from tieback.core.types.moving import WITH_HALVES, Anchors, Asked, SpacePair
 from tieback.core.types.operation import Json, Progress
-from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked, SpacePair
 from tieback.methods.compatibility import (
     AS_TRAINED,
     FIT,
@@ -34,16 +34,15 @@ from tieback.methods.compatibility import (
     needs_classes,
     translates,
 )
-from tieback.models.compatible_transform import COMPATIBILITY
-from tieback.operations import fitting
+from tieback.models.joint.transforms import COMPATIBILITY
 from tieback.operations.kinds import Kind, Services
-from tieback.operations.revisions import Pair, Series, told
-from tieback.operations.upgrade_advice import FLOOR, without_short
-from tieback.operations.upgrade_comparison import Tried, compare
-from tieback.operations.upgrade_measures import FEWEST_HELD_OUT, FOLDS, Parts, mapped, measured, split, trial
-from tieback.operations.upgrade_work import Work
-from tieback.training.digests import digest
-from tieback.training.provenance import made_by
+from tieback.operations.upgrades import fitting
+from tieback.operations.upgrades.comparison import Tried, compare
+from tieback.operations.upgrades.measures import FEWEST_HELD_OUT, FOLDS, Parts, mapped, measured, split, trial
+from tieback.operations.upgrades.revisions import Pair, Series, told
+from tieback.operations.upgrades.work import Work
+from tieback.operations.upgrades.worth import FLOOR, without_short
+from tieback.training.digests import digest, made_by
 
 POLICIES = ("low_rank", "orthogonal", "subspace")
 """What are compared where a request names no policy; none needs PyTorch.

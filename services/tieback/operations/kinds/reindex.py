@@ -18,7 +18,7 @@ FAILURES = 1000
 
 
 class Reindex(Kind):
-    """See `tieback.answer.reindexing`."""
+    """See `tieback.answer.moving.reindexing`."""
 
     excludes: ClassVar[frozenset[str]] = frozenset({"upgrade"})
 

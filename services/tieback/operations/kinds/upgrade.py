@@ -1,8 +1,8 @@
 """A collection is moved to another space while it is read in both.
 
 The index keeps what was made, so a run goes on where the last one ended. It ends when all sections have new
-vectors, or when the upgrade is paused, finished or rolled back (`tieback.operations.upgrades`); what it had
-made stays, unless it is cancelled.
+vectors, or when the upgrade is paused, finished or rolled back (`tieback.operations.upgrades.control`); what
+it had made stays, unless it is cancelled.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEAST_TRUST = 0.8
 
 
 class Upgrade(Kind):
-    """See `tieback.answer.moving`."""
+    """See `tieback.answer.moving.collections`."""
 
     excludes: ClassVar[frozenset[str]] = frozenset({"reindex"})
 

@@ -19,7 +19,7 @@ What is learned is fitted by `recipes/fitting/`.
 """
 
 from tieback.recipes.binding.bind import bind
-from tieback.recipes.binding.options import BindingOptions
+from tieback.recipes.binding.participants import BindingOptions
 from tieback.recipes.binding.replacing import Replacement, replace_component
 
 __all__ = ["BindingOptions", "Replacement", "bind", "replace_component"]

@@ -15,27 +15,31 @@ from tieback.catalog.card import EncoderCard
 from tieback.joint.projecting import Dense
 from tieback.joint.retrieval import Worth, retrieval, worths
 from tieback.joint.space import Joint
-from tieback.models.joint_space_artifact import BoundRouter, JointSpaceArtifact
+from tieback.models.joint.artifact import BoundRouter, JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.binding import dual_encoders, measure
+from tieback.recipes.binding.anchoring import Fitted, fit_projections
 from tieback.recipes.binding.blocks import Layout, layout
-from tieback.recipes.binding.caption_modalities import captions_by_modality, sentences
-from tieback.recipes.binding.options import BindingOptions
 from tieback.recipes.binding.pairs import with_pairs
-from tieback.recipes.binding.participants import Member, Participants, participants, taking_part
+from tieback.recipes.binding.participants import (
+    BindingOptions,
+    Member,
+    Participants,
+    participants,
+    taking_part,
+)
 from tieback.recipes.binding.partners import own_blocks, partners
-from tieback.recipes.binding.projections import Fitted, fit_projections
 from tieback.recipes.binding.tasks import class_tasks, held_out_tasks, losing_tasks, user_tasks
-from tieback.recipes.binding.training_set import TrainingSet, collect
-from tieback.recipes.encoders import Encoders
-from tieback.recipes.export_router import export_graphs
+from tieback.recipes.binding.training_set import TrainingSet, captions_by_modality, collect, sentences
 from tieback.recipes.fitting import imputations
 from tieback.recipes.fitting.projections import ProjectionFitter
 from tieback.recipes.fitting.routers import Routing, decoupling, mean_weights, weight_ranges
-from tieback.training.corpus import Corpus, read_corpus
-from tieback.training.one_thread import one_thread
+from tieback.recipes.graphs.router import export_graphs
+from tieback.recipes.train import one_thread
+from tieback.recipes.train.encoders import Encoders
+from tieback.training.data.corpus import Corpus, read_corpus
+from tieback.training.data.user_pairs import Pair, read_pairs
 from tieback.training.step_cache import StepCache
-from tieback.training.user_pairs import Pair, read_pairs
 
 MARGIN = 0.02
 """A text space that lowers the mean reciprocal rank by more than this adds nothing."""

@@ -18,9 +18,8 @@ from tieback.catalog.card import EncoderCard
 from tieback.joint.projecting import project, rows_of
 from tieback.methods.projection import unit_rows
 from tieback.methods.projection.subspace import principal
-from tieback.models.joint_space_artifact import NATIVE, BoundProjection, SpaceBlock
-from tieback.recipes.binding.options import BindingOptions
-from tieback.recipes.binding.participants import Member, Participants
+from tieback.models.joint.artifact import NATIVE, BoundProjection, SpaceBlock
+from tieback.recipes.binding.participants import BindingOptions, Member, Participants
 from tieback.recipes.binding.training_set import TrainingSet
 from tieback.recipes.fitting.projections import called
 

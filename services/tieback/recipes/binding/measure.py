@@ -11,8 +11,7 @@ from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
 
 from tieback.joint.projecting import Dense
-from tieback.joint.retrieval import DIGITS
-from tieback.joint.scoring import score, similarities
+from tieback.joint.retrieval import DIGITS, score, similarities
 from tieback.joint.space import Joint
 from tieback.methods.bridging import bridges
 from tieback.methods.projection import unit_rows

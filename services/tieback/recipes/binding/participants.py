@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from tieback_contract.arrays import Array
@@ -16,11 +17,34 @@ from tieback_contract.modality import Modality
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier, ImageClassifier
 from tieback.core.errors import NotFound, StartupError
-from tieback.models.labels import read_class_names
+from tieback.models.encoder_model import read_class_names
 from tieback.models.store import Store
 from tieback.recipes.class_prototypes import class_prototypes
 from tieback.training.class_texts import captions
 from tieback.training.splits import Split, split
+
+
+@dataclass(frozen=True, slots=True)
+class BindingOptions:
+    """`data` are folders of unpaired texts, photos and sounds, `anchors` a list of pairs.
+
+    `spaces` are the cards that take part (all of the store's where empty); `texts`, `photos`, `sounds` the
+    most that are used. The router of texts is trained for `steps`. A text space that adds nothing is left
+    out, but for those of `force`.
+    """
+
+    data: tuple[Path, ...] = ()
+    anchors: Path | None = None
+    seed: int = 0
+    method: str | None = None
+    spaces: tuple[str, ...] = ()
+    image_width: int = 512
+    audio_width: int = 256
+    texts: int = 2000
+    photos: int = 2000
+    sounds: int = 2000
+    steps: int = 300
+    force: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

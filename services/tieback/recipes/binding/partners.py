@@ -12,9 +12,8 @@ from tieback.joint.projecting import Dense, rows_of
 from tieback.joint.space import Joint
 from tieback.methods.projection import fit, projections
 from tieback.recipes.binding.blocks import BlockSpec
-from tieback.recipes.binding.caption_modalities import CAPTIONED
 from tieback.recipes.binding.participants import Member
-from tieback.recipes.binding.training_set import TrainingSet
+from tieback.recipes.binding.training_set import CAPTIONED, TrainingSet
 from tieback.recipes.fitting.projections import ATTENTION
 from tieback.recipes.fitting.routers import NEITHER, Partners
 from tieback.training.class_texts import CAPTION

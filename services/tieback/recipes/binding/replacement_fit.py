@@ -15,10 +15,9 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
 from tieback.joint.projecting import Dense, project_inputs
 from tieback.methods.projection import unit_rows
-from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, JointSpaceArtifact
+from tieback.models.joint.artifact import BoundProjection, BoundRouter, JointSpaceArtifact
 from tieback.recipes.binding.blocks import BlockSpec
-from tieback.recipes.binding.caption_modalities import sentences
-from tieback.recipes.binding.training_set import TrainingSet
+from tieback.recipes.binding.training_set import TrainingSet, sentences
 from tieback.recipes.fitting.projections import (
     AFFINE,
     ATTENTION,

@@ -23,14 +23,12 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.joint.retrieval import Task, losses, retrieval
 from tieback.joint.space import Joint
-from tieback.models.bound_graph import PROJECTIONS, ROUTER, graph_name
-from tieback.models.joint_space_artifact import BoundRouter, JointSpaceArtifact
+from tieback.models.joint.artifact import BoundRouter, JointSpaceArtifact
+from tieback.models.joint.graphs import PROJECTIONS, ROUTER, graph_name
 from tieback.models.store import Store
 from tieback.recipes.binding.bind import BindingOutcome, Say
 from tieback.recipes.binding.blocks import BlockSpec, layout
-from tieback.recipes.binding.caption_modalities import captions_by_modality, sentences
-from tieback.recipes.binding.options import BindingOptions
-from tieback.recipes.binding.participants import Participants, participants
+from tieback.recipes.binding.participants import BindingOptions, Participants, participants
 from tieback.recipes.binding.replacement_fit import (
     TRAINING,
     VALIDATION,
@@ -40,16 +38,16 @@ from tieback.recipes.binding.replacement_fit import (
     rerouted,
 )
 from tieback.recipes.binding.tasks import class_tasks, losing_tasks, user_tasks
-from tieback.recipes.binding.training_set import TrainingSet, collect
-from tieback.recipes.encoders import Encoders
-from tieback.recipes.export_router import export_graphs
+from tieback.recipes.binding.training_set import TrainingSet, captions_by_modality, collect, sentences
 from tieback.recipes.fitting.projections import ProjectionFitter
 from tieback.recipes.fitting.routers import decoupling
+from tieback.recipes.graphs.router import export_graphs
+from tieback.recipes.train import one_thread
+from tieback.recipes.train.encoders import Encoders
 from tieback.router.bound import joint_space_of
-from tieback.training.corpus import read_corpus
-from tieback.training.one_thread import one_thread
+from tieback.training.data.corpus import read_corpus
+from tieback.training.data.user_pairs import read_pairs
 from tieback.training.step_cache import StepCache
-from tieback.training.user_pairs import read_pairs
 
 
 @dataclass(frozen=True, slots=True)

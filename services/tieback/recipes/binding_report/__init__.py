@@ -2,7 +2,7 @@
 
 page.py        the page, from a JointSpaceArtifact and what was found live
 sections.py    what it says, section by section
-claims.py      what the binding claims of itself, held against its targets
+recipes/binding_report/page.py      what the binding claims of itself, held against its targets
 neighbours.py  nearest neighbours across modalities, before and after, found live among a folder's photos
-artifact.py    which binding is meant
+serving/commands/bind_report.py    which binding is meant
 """

@@ -24,16 +24,16 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.joint.projecting import read
-from tieback.joint.scoring import score, similarities
+from tieback.joint.retrieval import score, similarities
 from tieback.joint.space import Joint
-from tieback.models.class_name_bridge import ClassNameBridge, load_bridges
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.image_decoding import central_square
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
+from tieback.models.joint.bridges import ClassNameBridge, load_bridges
 from tieback.models.loading import load_encoder
+from tieback.models.pictures.decoding import central_square
 from tieback.models.store import Store
-from tieback.recipes.bind import encode_names
-from tieback.recipes.encoding import EncodedInputs, encode
+from tieback.recipes.class_name_bridges import encode_names
+from tieback.recipes.train.encoding import EncodedInputs, encode
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 MOST_PHOTOS = 400

@@ -8,7 +8,7 @@ from typing import Any
 
 from tieback_contract.modality import Modality
 
-from tieback.models.joint_space_artifact import NATIVE, BoundProjection, JointSpaceArtifact
+from tieback.models.joint.artifact import NATIVE, BoundProjection, JointSpaceArtifact
 from tieback.reports.parts import line, maps, section, table
 from tieback.reports.pictures import bar, curve, figure, known, span
 

@@ -6,5 +6,5 @@ fixed_weights  weights that are the same for all inputs, and the comparison of c
 block_priors   the weights of blocks of one kind, by which partners are found best
 imputations    the blocks of missing spaces, every method of the family, the best first
 
-`recipes/train_router.py` trains the network of a learned router.
+`recipes/fitting/router_training.py` trains the network of a learned router.
 """

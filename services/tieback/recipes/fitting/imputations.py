@@ -20,7 +20,7 @@ from tieback.joint.retrieval import Task, losses
 from tieback.joint.space import Joint
 from tieback.methods.imputation import fit, imputations
 from tieback.methods.projection import unit_rows
-from tieback.models.joint_space_artifact import BoundImputation
+from tieback.models.joint.artifact import BoundImputation
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,9 +22,9 @@ from tieback.artifacts.packed_arrays import rounded
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.joint.projecting import project_inputs
-from tieback.joint.ranking import places, reciprocal
+from tieback.joint.retrieval import places, reciprocal
 from tieback.methods.projection import LEAST_ANCHORS, fit, projections
-from tieback.models.joint_space_artifact import BoundProjection
+from tieback.models.joint.artifact import BoundProjection
 from tieback.training.splits import folds
 from tieback.training.step_cache import StepCache
 

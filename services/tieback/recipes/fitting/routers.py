@@ -2,9 +2,9 @@
 
 The router of texts is learned. From a text's vectors it predicts what the text describes (photos, sounds, or
 neither), and gives the blocks the weights that find partners best for texts of that kind
-(`block_priors.py`). It is compared with weights that are the same for all texts (`fixed_weights.py`), with a
-warning where these lose less. A photo or a sound is weighted the same whatever is in it: the share of its own
-block is the one that loses least, and text blocks are alike.
+(`recipes/fitting/fixed_weights.py`). It is compared with weights that are the same for all texts
+(`fixed_weights.py`), with a warning where these lose less. A photo or a sound is weighted the same whatever
+is in it: the share of its own block is the one that loses least, and text blocks are alike.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from tieback.joint.block_weights import router_input
 from tieback.joint.projecting import Dense
 from tieback.joint.retrieval import DIGITS, Task
 from tieback.joint.space import Joint
-from tieback.models.joint_space_artifact import BoundRouter
-from tieback.recipes.fitting.block_priors import block_priors, scores_for
-from tieback.recipes.fitting.fixed_weights import compared, fixed
+from tieback.models.joint.artifact import BoundRouter
+from tieback.recipes.fitting.fixed_weights import block_priors, compared, fixed, scores_for
 from tieback.training.step_cache import StepCache
 
 POLICY, SHARPNESS = "soft", 10.0
@@ -134,7 +133,7 @@ class Routing:
         return [block.space.name for block in self.joint.blocks if block.modality is Modality.TEXT]
 
     def _learned(self, worths: Mapping[str, Array], cache: StepCache, say: Say) -> BoundRouter:
-        from tieback.recipes.train_router import Labelled, train_router
+        from tieback.recipes.fitting.router_training import Labelled, train_router
 
         inputs, targets = [], []
         for kind, dense in self.texts.items():

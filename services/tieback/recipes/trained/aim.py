@@ -31,13 +31,13 @@ from tieback_contract.field_path import at
 from tieback.catalog.base_card import NAME
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.generator.prompting import demonstrated_beginning
+from tieback.generator.writing.prompting import demonstrated_beginning
 from tieback.methods.context_compression import aim as aim_method
 from tieback.models.learned.soft_context import SOFT_CONTEXT
+from tieback.recipes.reading.asked_questions import read_questions
 from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.recipes.trained._asked_questions import read_questions
+from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
-from tieback.training.files import files_of
 from tieback.training.splits import split_off
 
 MAKES = "a projection by which a language model reads demonstrations"
@@ -68,10 +68,10 @@ def aim(
 
     Learned from at most so many questions, each with so many `demonstrations`.
     """
-    from tieback.models.language_model import LanguageModel, load_language_model
-    from tieback.recipes.export_causal_language_model import read_weights
-    from tieback.recipes.language_model_drift import torch_model
-    from tieback.recipes.trained import _demonstrated, _soft_reading
+    from tieback.models.language.model import LanguageModel, load_language_model
+    from tieback.recipes.export.causal_language_model import read_weights
+    from tieback.recipes.networks.llama_drift import torch_model
+    from tieback.recipes.train import demonstrated, soft_reading
     from tieback.training.loop import Plan, said_every
 
     if not re.fullmatch(NAME, name):
@@ -103,25 +103,25 @@ def aim(
         raise InvalidInput(
             f"{model} has {served().layers} layers, and no layer {layer}", field=at("parameters", "layer")
         )
-    made = _demonstrated.episodes(served(), asked, demonstrations=demonstrations, seed=seed)
+    made = demonstrated.episodes(served(), asked, demonstrations=demonstrations, seed=seed)
 
     @functools.cache
-    def reader() -> _soft_reading.FrozenReader:
+    def reader() -> soft_reading.FrozenReader:
         weights = generator.options_for(CausalLanguageModel).weights
         frozen = torch_model(read_weights(run.store.weights(generator), weights))
-        return _soft_reading.FrozenReader(frozen, demonstrated_beginning(served()))
+        return soft_reading.FrozenReader(frozen, demonstrated_beginning(served()))
 
     def reading() -> dict[str, Array]:
         known: dict[tuple[int, ...], Array] = {}
         found = []
         for number, one in enumerate(made, 1):
-            found.append(_demonstrated.reading_of(one, _demonstrated.states_of(served(), one, layer, known)))
+            found.append(demonstrated.reading_of(one, demonstrated.states_of(served(), one, layer, known)))
             if number % 50 == 0:
                 run.say(f"demonstrations of {number} of {len(made)} questions read")
-        return _soft_reading.packed(found)
+        return soft_reading.packed(found)
 
-    states = run.steps.arrays(f"demonstrations of {name}", _demonstrated.episodes, of, reading)
-    rows = _soft_reading.unpacked(states)
+    states = run.steps.arrays(f"demonstrations of {name}", demonstrated.episodes, of, reading)
+    rows = soft_reading.unpacked(states)
     part = split_off(len(rows), HELD_OUT, CHOSEN_BY, seed)
 
     def starting() -> dict[str, Array]:
@@ -136,14 +136,14 @@ def aim(
     }  # fmt: skip
 
     def learning() -> dict[str, Array]:
-        projection = _soft_reading.Bridge(start, aim_method.projected)
+        projection = soft_reading.Bridge(start, aim_method.projected)
         run.say(f"learning from {len(part.training)} questions")
-        history = _soft_reading.learn_reading(
+        history = soft_reading.learn_reading(
             reader(),
             projection,
             [rows[place] for place in part.training],
             [rows[place] for place in part.validation],
-            _soft_reading.Choices(batch, teacher=0.0),
+            soft_reading.Choices(batch, teacher=0.0),
             Plan(steps, learning_rate, weight_decay=0.0, look_every=LOOK_EVERY, seed=seed),
             checkpoint=run.steps.root / f"aim-{name}.checkpoint.safetensors",
             trained_on=digest(inputs),
@@ -155,7 +155,7 @@ def aim(
             "likelihoods": np.array(history.validations, np.float64).reshape(-1, 2),
         }
 
-    step = run.steps.arrays(f"projection of {name}", _soft_reading.learn_reading, inputs, learning)
+    step = run.steps.arrays(f"projection of {name}", soft_reading.learn_reading, inputs, learning)
     state = {key.removeprefix("state."): one for key, one in step.items() if key.startswith("state.")}
     places = part.held_out.tolist()
     held, held_rows = [made[place] for place in places], [rows[place] for place in places]
@@ -163,15 +163,15 @@ def aim(
     def measuring() -> dict[str, Array]:
         run.say(f"measuring {len(held)} questions")
         begun, learned = (functools.partial(aim_method.aim, state=one) for one in (start, state))
-        found = _demonstrated.costs(served(), begun, learned, held, held_rows)
+        found = demonstrated.costs(served(), begun, learned, held, held_rows)
         return {way: np.array(value) for way, value in found.items()}
 
     found = run.steps.arrays(
         f"costs of {name}",
-        *(_demonstrated.costs, {**of, "start": dict(start), "state": dict(state)}, measuring),
+        *(demonstrated.costs, {**of, "start": dict(start), "state": dict(state)}, measuring),
         beside=(aim_method.aim,),
     )
-    table = [{"demonstrations": way, "cost": found[way].item()} for way in _demonstrated.WAYS]
+    table = [{"demonstrations": way, "cost": found[way].item()} for way in demonstrated.WAYS]
     counts = [{
         "virtual tokens of the demonstrations": float(np.mean([len(one.vectors) for one in held_rows])),
         "their tokens as text": float(

@@ -6,8 +6,8 @@ second one that also reads the state of a language model behind question and pas
 
 JSONL files have labelled claims with their evidence, as of `claim_reading`. Questions are made of the
 claims by rules, the evidence of each set is the library that is searched for them, and phrases ask for items
-(`_decision_cases.py`). Every set and every action counts alike. Probabilities are calibrated on cases that
-were held out (temperature scaling), and the report is of others.
+(`recipes/reading/decision_cases.py`). Every set and every action counts alike. Probabilities are calibrated
+on cases that were held out (temperature scaling), and the report is of others.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from scipy.optimize import minimize, minimize_scalar
 from tieback_contract.arrays import Array
 
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.sentences import sentences
+from tieback.core.text.sentences import sentences
 from tieback.generator.deciding import state_of
-from tieback.generator.evidence import ReadEvidence
+from tieback.generator.evidence.passages import ReadEvidence
 from tieback.methods.answer_decision import ACTIONS, Found
 from tieback.methods.answer_decision.linear import signals_of
 from tieback.methods.answerability import answerabilities
@@ -32,13 +32,13 @@ from tieback.methods.grounding import Passage, Statement, words_of
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.learned.answer_decision import DECIDER
 from tieback.models.learned.answerability import JUDGE
+from tieback.recipes.reading.asked_questions import LONGEST, MOST_SENTENCES, card_of, read_questions
+from tieback.recipes.reading.claim_pairs import encoded
+from tieback.recipes.reading.decision_cases import DecisionCase, Library, cases_of, requests_of
+from tieback.recipes.reading.made_questions import Asked
 from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.recipes.trained._asked_questions import LONGEST, MOST_SENTENCES, card_of, read_questions
-from tieback.recipes.trained._claim_pairs import encoded
-from tieback.recipes.trained._decision_cases import DecisionCase, Library, cases_of, requests_of
-from tieback.recipes.trained._made_questions import Asked
+from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
-from tieback.training.files import files_of
 from tieback.training.splits import split
 
 MAKES = "a decision to answer, to give the item, to search again, or to abstain"
@@ -73,7 +73,7 @@ def answer_decision(
     """The state of the method `linear`, learned from at most `questions` of each set but those `left_out`, in
     the space `space`. The language model `model` reads `asked` of the cases; none with 0.
     """
-    from tieback.models.language_model import load_language_model
+    from tieback.models.language.model import load_language_model
     from tieback.models.loading import load_encoder
 
     card = card_of(run, space)

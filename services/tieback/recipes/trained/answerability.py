@@ -6,10 +6,10 @@ The tokens of the question are aligned with those of each sentence (decomposable
 
 JSONL files have `{"question": …, "passage": …, "answerable": true | false}`, with the `answer` or the
 `sentence` that has it where it is known, or labelled claims as of `claim_reading`, of which questions
-are made by rules (`_made_questions.py`). Sentences of other passages stand around the evidence of most of
-those, since it is short. Every set counts by the root of its size, and within a set both answers alike.
-Left out are sets whose claims make few questions as people ask them: of monotonicity, of one swapped word,
-most talk.
+are made by rules (`recipes/reading/made_questions.py`). Sentences of other passages stand around the evidence
+of most of those, since it is short. Every set counts by the root of its size, and within a set both answers
+alike. Left out are sets whose claims make few questions as people ask them: of monotonicity, of one swapped
+word, most talk.
 
 Probabilities are calibrated (Platt scaling) on questions that no step has seen, thresholds for a wanted
 precision are measured on the same ones, and the report is of others.
@@ -28,11 +28,11 @@ from tieback.core.errors import InvalidInput
 from tieback.methods.answerability import answerabilities
 from tieback.methods.answerability.question_alignment import NEARNESS
 from tieback.models.learned.answerability import JUDGE
+from tieback.recipes.reading.asked_questions import card_of, examples_of, read_questions, standardised
+from tieback.recipes.reading.made_questions import Asked
 from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.recipes.trained._asked_questions import card_of, examples_of, read_questions, standardised
-from tieback.recipes.trained._made_questions import Asked
+from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
-from tieback.training.files import files_of
 from tieback.training.splits import split
 
 MAKES = "a judge of whether passages answer a question"
@@ -68,7 +68,7 @@ def answerability(
     `nearness` is how much the cosine of the question and the nearest sentence counts beside the network.
     """
     from tieback.models.loading import load_encoder
-    from tieback.recipes.trained import _answerability_network
+    from tieback.recipes.reading import answerability_network
     from tieback.training.loop import Plan, said_every
 
     card = card_of(run, space)
@@ -85,7 +85,7 @@ def answerability(
         "learning_rate": learning_rate, "seed": seed,
     }  # fmt: skip
     parts = split(len(read), seed, validation=CHOSEN_BY)
-    choices = _answerability_network.Choices(hidden, decision, batch)
+    choices = answerability_network.Choices(hidden, decision, batch)
     plan = Plan(steps, learning_rate, look_every=100, seed=seed)
 
     def make() -> dict[str, Array]:
@@ -94,7 +94,7 @@ def answerability(
         mean, spread = signals.mean(axis=0), np.maximum(signals.std(axis=0), LEAST_SPREAD)
         ready = standardised(seen, mean, spread)
         run.say(f"learning from {len(parts.training)} questions")
-        network, history = _answerability_network.learn_answerability(
+        network, history = answerability_network.learn_answerability(
             [ready[place] for place in parts.training],
             weights_of_questions([read[place] for place in parts.training]),
             choices,
@@ -106,7 +106,7 @@ def answerability(
         chosen_by, held_out = (
             np.stack(
                 [
-                    _answerability_network.predicted(network, [ready[place] for place in places]),
+                    answerability_network.predicted(network, [ready[place] for place in places]),
                     [seen[place].read.signals[:, NEARNESS].max() for place in places],
                 ]
             )
@@ -123,7 +123,7 @@ def answerability(
 
     step = run.steps.arrays(
         f"answerability by {card.name}",
-        _answerability_network.learn_answerability,
+        answerability_network.learn_answerability,
         inputs,
         make,
         beside=(examples_of, answerabilities.get("question_alignment")),

@@ -30,33 +30,36 @@ from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.passage_units import in_bytes
+from tieback.core.text.passage_units import in_bytes
 from tieback.methods.grounding import Passage, Statement
 from tieback.methods.grounding._features import FEATURES, HEARD, with_likelihoods
 from tieback.methods.grounding.claim_reading import weighed
 from tieback.models.learned.claim_reading import CLAIMS
-from tieback.models.question_reader import GRAPH, load_question_reader
-from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.recipes.trained._asked_questions import card_of
-from tieback.recipes.trained._claim_pairs import Pair, read_pairs
-from tieback.recipes.trained._claim_weights import (
+from tieback.models.text.question_reader import GRAPH, load_question_reader
+from tieback.recipes.reading.asked_questions import card_of
+from tieback.recipes.reading.calibration import auc
+from tieback.recipes.reading.claim_pairs import Pair, read_pairs
+from tieback.recipes.reading.claim_weights import (
+    LONGEST,
     UNHEARD,
     ablation,
     are_whole,
+    asked_of,
+    beside,
     left_out,
+    likelihoods_of,
     measured,
     weights_and_bounds,
     weights_of_likelihood,
 )
-from tieback.recipes.trained._heard_claims import LONGEST, asked_of, beside, likelihoods_of
-from tieback.recipes.trained._left_out import auc
-from tieback.recipes.trained._made_claims import SUPPORTED
-from tieback.recipes.trained._reading_base import base_of
+from tieback.recipes.reading.made_claims import SUPPORTED
+from tieback.recipes.reading.reading_pairs import base_of
+from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
-from tieback.training.files import files_of
 
 if TYPE_CHECKING:
-    from tieback.recipes.trained._reading_network import Plan, ReadingNetwork
+    from tieback.recipes.reading.reading_network import Plan, ReadingNetwork
 
 MAKES = "a checker that reads claims with their evidence"
 
@@ -107,7 +110,7 @@ def claim_reading(
     made, and `weighed_of` claims of each set are weighed. Of `asked` of them the language model `model` is
     asked, at about a second each; of none with 0.
     """
-    from tieback.recipes.trained._reading_network import Plan
+    from tieback.recipes.reading.reading_network import Plan
 
     card = card_of(run, space)
     if asked and model not in run.generators:
@@ -187,22 +190,22 @@ def learned(
     trained_on: str,
 ) -> dict[str, Array]:
     """The graph that is served, as bytes, and losses and what the sets that are left out gave, by step."""
-    from tieback.recipes.trained import _reading_network, _reading_pairs
+    from tieback.recipes.reading import reading_network, reading_pairs
 
     bert, reader, words = base_of(card, run)
     changed = [one for one in pairs if one.source not in NOT_CHANGED]
     read = [
-        *_reading_pairs.claim_pairs(reader, pairs, OF_SENTENCES, plan.seed),
-        *_reading_pairs.made_claims(reader, changed, words, most=made, seed=plan.seed),
+        *reading_pairs.claim_pairs(reader, pairs, OF_SENTENCES, plan.seed),
+        *reading_pairs.made_claims(reader, changed, words, most=made, seed=plan.seed),
     ]
     beside = [
         one
-        for one in _reading_pairs.claim_pairs(reader, stopped_by, OF_SENTENCES, plan.seed)
-        if one.kind != _reading_pairs.MADE
+        for one in reading_pairs.claim_pairs(reader, stopped_by, OF_SENTENCES, plan.seed)
+        if one.kind != reading_pairs.MADE
     ]
     run.say(f"learning to read claims from {len(read)} pairs")
-    network = _reading_network.ReadingNetwork(bert, plan.frozen)
-    losses = _reading_network.learn_to_read(
+    network = reading_network.ReadingNetwork(bert, plan.frozen)
+    losses = reading_network.learn_to_read(
         network,
         read,
         plan,
@@ -214,13 +217,13 @@ def learned(
         patience=PATIENCE,
     )
     draw = np.random.default_rng(plan.seed).permutation(len(read))
-    graph = _reading_network.graph_of(network, [read[place] for place in draw.tolist()])
+    graph = reading_network.graph_of(network, [read[place] for place in draw.tolist()])
     return {"graph": np.frombuffer(graph, np.uint8), "losses": np.array(losses, np.float64).reshape(-1, 3)}
 
 
 def _look(beside: Sequence[Any]) -> Callable[[ReadingNetwork], float]:
     """The mean AUC of support over sets that are left out."""
-    from tieback.recipes.trained._reading_network import read_by
+    from tieback.recipes.reading.reading_network import read_by
 
     own = np.array([one.label == SUPPORTED for one in beside])
     sources = np.array([one.source for one in beside])

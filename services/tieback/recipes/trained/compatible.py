@@ -29,15 +29,11 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods import compatibility
 from tieback.methods.compatibility import GRAPH, compatibilities, needs_classes
 from tieback.methods.projection import unit_rows
-from tieback.recipes.compatible_graph import COMPATIBLE, adapt, check_adaptable
+from tieback.recipes.adapt.compatible import COMPATIBLE, adapt, check_adaptable
+from tieback.recipes.train.encoded_rows import labelled_rows
 from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.recipes.trained._encoded_rows import labelled_rows
-from tieback.training.compatibility_matrix import (
-    average_accuracy,
-    average_compatibility,
-    compatibility_matrix,
-)
-from tieback.training.labelled_contents import LabelledContent, labelled_files, read_labelled
+from tieback.training.data.labelled_contents import LabelledContent, labelled_files, read_labelled
+from tieback.training.ranks import average_accuracy, average_compatibility, compatibility_matrix
 from tieback.training.splits import HELD_OUT, split_off
 
 MAKES = "an encoder that is compatible with an earlier one"

@@ -31,12 +31,12 @@ from tieback.core.types.content import Content
 from tieback.methods.query_composition import sentence_prompt
 from tieback.models.learned.query_composition import QUERY_COMPOSITION, image_kinds, rows_of, text_kinds
 from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.triplets import Triplet, read_triplets, triplet_files
 from tieback.training.digests import digest
 from tieback.training.splits import Split, split
-from tieback.training.triplets import Triplet, read_triplets, triplet_files
 
 if TYPE_CHECKING:
-    from tieback.recipes.trained._composing import Triplets
+    from tieback.recipes.train.composing import Triplets
 
 MAKES = "a composition of queries"
 METHOD = "sentence_prompt"
@@ -74,7 +74,7 @@ def composed_query(
     the prompts' alignment. Training ends early where `patience` validations in a row were not better than the
     best; 0 never ends it early.
     """
-    from tieback.recipes.trained import _composing
+    from tieback.recipes.train import composing
     from tieback.training.loop import Plan, said_every
 
     if not re.fullmatch(NAME, name):
@@ -92,7 +92,7 @@ def composed_query(
         )
     triplets = _encoded(run, given, (image_card, regions), (text_card, tokens))
     parts = split(len(triplets), seed)
-    choices = _composing.Choices(batch, temperature, text_weight, alignment_weight)
+    choices = composing.Choices(batch, temperature, text_weight, alignment_weight)
     plan = Plan(steps, learning_rate, weight_decay=0.0, patience=patience, seed=seed)
     inputs: dict[str, Any] = {
         "image": triplets.image, "text": triplets.text, "mask": triplets.mask, "target": triplets.target,
@@ -104,7 +104,7 @@ def composed_query(
     def make() -> dict[str, Array]:
         run.say(f"learning to compose by {len(parts.training)} triplets of {len(triplets.target)} photos")
         width, words = triplets.image.shape[2], triplets.text.shape[2]
-        state, history = _composing.learn_composition(
+        state, history = composing.learn_composition(
             triplets,
             parts,
             sentence_prompt.start(width, words, prompts=prompts, inner=inner, seed=seed),
@@ -121,7 +121,7 @@ def composed_query(
 
     step = run.steps.arrays(
         f"composition {name}",
-        _composing.learn_composition,
+        composing.learn_composition,
         inputs,
         make,
         beside=(sentence_prompt.sentence_prompt,),
@@ -140,14 +140,14 @@ def _measured(
     triplets: Triplets, state: Mapping[str, Array], parts: Split, losses: Array
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is found by triplets that no step has seen, among all photos but the query's own."""
-    from tieback.recipes.trained import _composing
+    from tieback.recipes.train import composing
 
     rows = parts.held_out
     ways = {
-        "composed": _composing.queries(state, triplets, rows),
+        "composed": composing.queries(state, triplets, rows),
         "the photo alone": triplets.image[rows, 0],
     }
-    found = {name: _composing.recall(triplets, vectors, rows) for name, vectors in ways.items()}
+    found = {name: composing.recall(triplets, vectors, rows) for name, vectors in ways.items()}
     metrics = {
         "recall_at_1": {name: round(value, 4) for name, value in found.items()},
         "triplets": {
@@ -172,7 +172,7 @@ def _encoded(
     text: tuple[EncoderCard, bool],
 ) -> Triplets:
     """The rows of all photos, each once, and of all texts. InvalidInput names the triplet of a bad one."""
-    from tieback.recipes.trained import _composing
+    from tieback.recipes.train import composing
 
     places: dict[str, int] = {}
     photos: list[tuple[Path, str]] = []
@@ -193,7 +193,7 @@ def _encoded(
     if (same := np.flatnonzero(asking == wanted)).size:
         raise InvalidInput(f"{given[int(same[0])].place}: the photo and the target are alike", field="data")
     target = image_rows["rows"]
-    return _composing.Triplets(
+    return composing.Triplets(
         target[asking], text_rows["rows"], text_rows["mask"].astype(bool), target, wanted, asking
     )
 
@@ -207,7 +207,7 @@ def _rows(
 ) -> dict[str, Array]:
     """`rows` `[contents, most rows, width]` and their `mask`; `names` tell the contents apart."""
     from tieback.models.loading import RUNTIMES, load_encoder
-    from tieback.recipes.trained._encoded_rows import encoded_rows
+    from tieback.recipes.train.encoded_rows import encoded_rows
 
     def make() -> dict[str, Array]:
         run.say(f"encoding {len(contents)} contents by {card.name}")

@@ -27,14 +27,14 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods.conditional_projection import cross_attention
 from tieback.models.learned.conditional_space import CONDITIONAL_SPACE, row_kinds
+from tieback.recipes.train.encoded_rows import labelled_rows
 from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.recipes.trained._encoded_rows import labelled_rows
+from tieback.training.data.labelled_contents import LabelledContent, labelled_files, read_labelled
 from tieback.training.digests import digest
-from tieback.training.labelled_contents import LabelledContent, labelled_files, read_labelled
 from tieback.training.splits import Split, split
 
 if TYPE_CHECKING:
-    from tieback.recipes.trained._conditions import Labelled
+    from tieback.recipes.train.conditions import Labelled
 
 MAKES = "a conditional space"
 METHOD = "cross_attention"
@@ -69,7 +69,7 @@ def conditional_space(
     contents. Training ends early where `patience` validations in a row were not better than the best; 0
     never ends it early.
     """
-    from tieback.recipes.trained import _conditions
+    from tieback.recipes.train import conditions as _conditions
     from tieback.training.loop import Plan, said_every
 
     card = _card(run, space, regions=regions)
@@ -128,7 +128,7 @@ def _measured(
     labelled: Labelled, conditions: Sequence[str], state: Mapping[str, Array], parts: Split, losses: Array
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """How held-out contents find those that agree with them, among all contents but themselves."""
-    from tieback.recipes.trained import _conditions
+    from tieback.recipes.train import conditions as _conditions
 
     rows = parts.held_out
     found = {

@@ -27,11 +27,11 @@ from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.recipes.dense_sparse_graph import DENSE_SPARSE, adapt
+from tieback.recipes.adapt.dense_sparse import DENSE_SPARSE, adapt
 from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.text_pairs import pair_files, read_text_pairs
 from tieback.training.digests import digest
 from tieback.training.splits import split
-from tieback.training.text_pairs import pair_files, read_text_pairs
 
 MAKES = "an encoder of texts with a dense and a sparse view"
 
@@ -62,8 +62,8 @@ def dense_sparse(
     `batch` texts, and `negatives` drawn words stand for the rest of the vocabulary. Training ends early where
     `patience` validations in a row were not better than the best; 0 never ends it early.
     """
-    from tieback.recipes import layer_states
-    from tieback.recipes.trained import _word_head as heads
+    from tieback.recipes.adapt import layer_states
+    from tieback.recipes.train import word_head as heads
     from tieback.training.loop import Plan, said_every
 
     if space not in run.cards:

@@ -29,9 +29,9 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State
 from tieback.methods import map_pooling
 from tieback.methods.map_pooling import GRAPH, map_poolings
-from tieback.models.image_regions import View
-from tieback.recipes.map_pooling_head import MAP_POOLING, adapt, network_of, weights_of
-from tieback.recipes.photo_views import photo_files, read_photo
+from tieback.models.pictures.regions import View
+from tieback.recipes.adapt.map_pooling import MAP_POOLING, adapt, network_of, weights_of
+from tieback.recipes.train.photo_views import photo_files, read_photo
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
@@ -39,7 +39,7 @@ from tieback.training.splits import split
 if TYPE_CHECKING:
     from PIL import Image
 
-    from tieback.recipes.trained._photo_maps import PhotoMaps
+    from tieback.recipes.train.photo_maps import PhotoMaps
 
 MAKES = "an encoder of photos and their regions"
 
@@ -78,7 +78,7 @@ def dolg(
     step separates `batch` photos; scale (1 / `temperature`) and `margin` are the paper's. Training ends
     early where `patience` validations in a row were not better than the best; 0 never ends it early.
     """
-    from tieback.recipes.trained import _photo_maps
+    from tieback.recipes.train import photo_maps
     from tieback.training.loop import Plan, said_every
 
     card = _card(run, space)
@@ -102,12 +102,12 @@ def dolg(
         except InvalidInput as error:
             raise error.within(at("parameters")) from None
         run.say(f"learning to find {len(parts.training)} photos by {views} views of each")
-        state, history = _photo_maps.learn_pooling(
+        state, history = photo_maps.learn_pooling(
             maps,
             parts,
             start,
             map_poolings.form(GRAPH, pooling),
-            _photo_maps.Choices(batch, temperature, margin),
+            photo_maps.Choices(batch, temperature, margin),
             plan,
             checkpoint=run.steps.root / f"{pooling}-{card.name}.checkpoint.safetensors",
             trained_on=digest(inputs, pooling, width, batch, temperature, margin),
@@ -126,7 +126,7 @@ def dolg(
     }  # fmt: skip
     step = run.steps.arrays(
         f"{pooling} of {card.name}",
-        _photo_maps.learn_pooling,
+        photo_maps.learn_pooling,
         inputs | settings,
         make,
         beside=(map_poolings.get(pooling),),
@@ -152,15 +152,15 @@ def _measured(
     maps: PhotoMaps, step: Mapping[str, Array], pooling: str, held_out: Array
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What views of photos find that no step has seen."""
-    from tieback.recipes.trained import _photo_maps
+    from tieback.recipes.train import photo_maps
 
     graph = map_poolings.form(GRAPH, pooling)
     ways: dict[str, Callable[[Array, Array], Array]] = {
-        "global average": _photo_maps.global_average,
-        "before training": _photo_maps.Pooled(graph, _under(step, "start.")).of,
-        "learned": _photo_maps.Pooled(graph, _under(step, "state.")).of,
+        "global average": photo_maps.global_average,
+        "before training": photo_maps.Pooled(graph, _under(step, "start.")).of,
+        "learned": photo_maps.Pooled(graph, _under(step, "state.")).of,
     }
-    found = {name: _photo_maps.found(maps, vectors, held_out) for name, vectors in ways.items()}
+    found = {name: photo_maps.found(maps, vectors, held_out) for name, vectors in ways.items()}
     metrics = {
         "found": {
             name: {measure: round(value, 4) for measure, value in one.items()} for name, one in found.items()
@@ -213,8 +213,8 @@ def _maps(
     run: TrainingRun, card: EncoderCard, photos: list[Image.Image], inputs: Mapping[str, Any]
 ) -> PhotoMaps:
     """The maps of the photos and their views."""
-    from tieback.recipes.export_image_classifier import load_network
-    from tieback.recipes.trained import _photo_maps
+    from tieback.recipes.export.image_classifier import load_network
+    from tieback.recipes.train import photo_maps
 
     options = network_of(card, field=at("parameters", "space"))
 
@@ -222,11 +222,11 @@ def _maps(
         view = View(inputs["side"], inputs["view"], options.mean, options.scale)
         network = load_network(weights_of(card, run.store))
         views, seed = inputs["views"], inputs["seed"]
-        return _photo_maps.view_maps(photos, network, view, views=views, seed=seed, say=run.say)
+        return photo_maps.view_maps(photos, network, view, views=views, seed=seed, say=run.say)
 
     step = f"maps of photos by {card.name}"
-    arrays = run.steps.arrays(step, _photo_maps.view_maps, inputs, make, beside=(View, load_network))
-    return _photo_maps.PhotoMaps(arrays["local"], arrays["deep"])
+    arrays = run.steps.arrays(step, photo_maps.view_maps, inputs, make, beside=(View, load_network))
+    return photo_maps.PhotoMaps(arrays["local"], arrays["deep"])
 
 
 def _card(run: TrainingRun, space: str) -> EncoderCard:

@@ -25,10 +25,10 @@ from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.recipes.feature_space import FEATURE_TABLE, adapt, check_name
+from tieback.recipes.adapt.feature_space import FEATURE_TABLE, adapt, check_name
 from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.feature_lines import pair_files, read_feature_pairs
 from tieback.training.digests import digest
-from tieback.training.feature_lines import pair_files, read_feature_pairs
 from tieback.training.splits import split
 
 MAKES = "a space of categorical features"
@@ -60,7 +60,7 @@ def feature_pairs(
     pairs. Training ends early where `patience` validations in a row were not better than the best; 0 never
     ends it early.
     """
-    from tieback.recipes.trained import _feature_pairs as network
+    from tieback.recipes.train import feature_pairs as network
     from tieback.training.loop import Plan, said_every
 
     check_name(space, field="space")

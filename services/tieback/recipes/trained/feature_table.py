@@ -26,10 +26,10 @@ from tieback_contract.arrays import Array
 
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.methods.feature_tables import feature_tables
-from tieback.recipes.feature_space import FEATURE_TABLE, adapt, check_name
+from tieback.recipes.adapt.feature_space import FEATURE_TABLE, adapt, check_name
 from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.feature_lines import one_value
 from tieback.training.digests import digest
-from tieback.training.feature_lines import one_value
 from tieback.training.splits import split
 
 MAKES = "a table of vectors for categorical features"
@@ -123,7 +123,7 @@ def _learn(
     shape: dict[str, int],
 ) -> dict[str, Array]:
     """The arrays of the model, its AUC, and the cosines of its weights before and after."""
-    from tieback.recipes.trained import _click_model as clicks
+    from tieback.recipes.train import click_model as clicks
     from tieback.training.loop import said_every
 
     rows = feature_tables.configure(method, parameters)(known.columns, shape["size"])

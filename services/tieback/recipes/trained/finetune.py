@@ -20,11 +20,11 @@ from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
 from tieback.core.errors import NotFound
-from tieback.recipes.layered_encoder import FINETUNED, adapt, check_trainable
+from tieback.recipes.adapt.layered_encoder import FINETUNED, adapt, check_trainable
 from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.text_pairs import pair_files, read_text_pairs
 from tieback.training.digests import digest
 from tieback.training.splits import split
-from tieback.training.text_pairs import pair_files, read_text_pairs
 
 if TYPE_CHECKING:
     from tieback.training.loop import History
@@ -55,8 +55,8 @@ def finetune(
     `patience` validations in a row were not better than the best; 0 never ends it early.
     """
     from tieback.methods.pooling import poolings
-    from tieback.recipes.layer_states import backbone_of, token_numbers
-    from tieback.recipes.trained import _layers_and_widths
+    from tieback.recipes.adapt.layer_states import backbone_of, token_numbers
+    from tieback.recipes.train import layers_and_widths
     from tieback.training.loop import Plan, said_every
 
     if space not in run.cards:
@@ -65,7 +65,7 @@ def finetune(
     pooling = check_trainable(card, field=at("parameters", "space"))
     files = pair_files(run.data)
     texts = read_text_pairs(files, most=pairs, fewest=FEWEST_PAIRS, seed=seed)
-    module = _layers_and_widths.LayeredEncoder(
+    module = layers_and_widths.LayeredEncoder(
         backbone_of(card, run.store, field=at("parameters", "space")),
         poolings.configure(pooling.name, pooling.parameters, field="pooling"),
     )
@@ -74,7 +74,7 @@ def finetune(
     paired = list(zip(numbers[::2], numbers[1::2], strict=True))
     parts = split(len(paired), seed)
     plan = Plan(steps, learning_rate, patience=patience, seed=seed)
-    choices = _layers_and_widths.Choices((), (), batch, temperature, 1.0, 0.0)
+    choices = layers_and_widths.Choices((), (), batch, temperature, 1.0, 0.0)
     inputs: dict[str, Any] = {
         "space": f"{card.space} {card.space.fingerprint}", "pairs": texts, "tokens": tokens, "batch": batch,
         "temperature": temperature, "steps": steps, "learning_rate": learning_rate, "patience": patience,
@@ -83,13 +83,13 @@ def finetune(
 
     def measured() -> float:
         held_out = [paired[place] for place in parts.held_out]
-        found = _layers_and_widths.reciprocal_ranks(module, held_out, (last,), (None,))
+        found = layers_and_widths.reciprocal_ranks(module, held_out, (last,), (None,))
         return float(np.mean(list(found.values())))
 
     def make() -> dict[str, Array]:
         run.say(f"fine-tuning {card.name} by {len(parts.training)} pairs")
         before = measured()
-        history: History = _layers_and_widths.learn_layers(
+        history: History = layers_and_widths.learn_layers(
             module,
             [paired[place] for place in parts.training],
             [paired[place] for place in parts.validation],
@@ -105,7 +105,7 @@ def finetune(
             "losses": np.array(history.losses, np.float64).reshape(-1, 2),
         }
 
-    step = run.steps.arrays(f"weights of {card.name}", _layers_and_widths.learn_layers, inputs, make)
+    step = run.steps.arrays(f"weights of {card.name}", layers_and_widths.learn_layers, inputs, make)
     before, after = map(float, step["ranks"])
     metrics = {
         "pairs": {"training": len(parts.training), "held_out": len(parts.held_out)},

@@ -25,10 +25,9 @@ from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods.merging import merge
-from tieback.recipes.layered_encoder import FINETUNED, adapt, check_trainable
+from tieback.recipes.adapt.layered_encoder import FINETUNED, adapt, check_trainable
 from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.training.files import files_of
-from tieback.training.texts import LINES, json_lines
+from tieback.training.data.texts import LINES, files_of, json_lines
 
 MAKES = "an encoder of texts for classes"
 
@@ -57,9 +56,9 @@ def fusionsent(
     trained, towards the one that texts of labels did.
     """
     from tieback.methods.pooling import poolings
-    from tieback.recipes.layer_states import backbone_of, token_numbers
-    from tieback.recipes.trained import _fusionsent
-    from tieback.recipes.trained._layers_and_widths import LayeredEncoder
+    from tieback.recipes.adapt.layer_states import backbone_of, token_numbers
+    from tieback.recipes.train import fusionsent as _fusionsent
+    from tieback.recipes.train.layers_and_widths import LayeredEncoder
     from tieback.training.loop import Plan, said_every
 
     if space not in run.cards:

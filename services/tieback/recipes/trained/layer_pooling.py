@@ -26,12 +26,12 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods import layer_pooling as poolings
 from tieback.methods.layer_pooling import READS, layer_poolings
-from tieback.recipes.layer_pooling_head import LAYER_POOLING, adapt
+from tieback.recipes.adapt.layer_pooling import LAYER_POOLING, adapt
 from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.text_pairs import pair_files, read_text_pairs
 from tieback.training.digests import digest
-from tieback.training.signed_rank import signed_rank
+from tieback.training.ranks import signed_rank
 from tieback.training.splits import Split, split
-from tieback.training.text_pairs import pair_files, read_text_pairs
 
 MAKES = "an encoder of texts"
 
@@ -61,8 +61,8 @@ def layer_pooling(
     While it learns, texts are cut to `tokens`. A step sees `batch` pairs. Training ends early where
     `patience` validations in a row were not better than the best; 0 never ends it early.
     """
-    from tieback.recipes.layer_states import LayerStates, backbone_of, read_states, token_numbers
-    from tieback.recipes.trained import _layer_pooling
+    from tieback.recipes.adapt.layer_states import LayerStates, backbone_of, read_states, token_numbers
+    from tieback.recipes.train import layer_pooling as _layer_pooling
     from tieback.training.loop import Plan, said_every
 
     card = _card(run, space)
@@ -142,7 +142,7 @@ def _measured(
     states: Any, step: dict[str, Array], pooling: str, layers: tuple[int, ...], parts: Split
 ) -> tuple[dict[str, Any], dict[str, Any], int]:
     """What partners find each other by that no step has seen; and the width of the vectors."""
-    from tieback.recipes.trained import _layer_pooling
+    from tieback.recipes.train import layer_pooling as _layer_pooling
 
     method = layer_poolings.get(pooling)
     mean = f"mean of layer {layers[-1]}"

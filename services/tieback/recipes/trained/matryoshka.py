@@ -22,11 +22,11 @@ from tieback_contract.field_path import at
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.recipes.encoder_head import HEAD, MATRIX, adapt, check_adaptable
+from tieback.recipes.adapt.encoder_head import HEAD, MATRIX, adapt, check_adaptable
 from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.texts import read_texts, text_files
 from tieback.training.digests import digest
 from tieback.training.splits import split
-from tieback.training.texts import read_texts, text_files
 
 MAKES = "a head of a text encoder, whose vectors then may be cut"
 
@@ -55,7 +55,7 @@ def matryoshka(
     Empty `widths` are powers of two. A step sees `batch` texts. Training ends early where `patience`
     validations in a row were not better than the best; 0 never ends it early.
     """
-    from tieback.recipes.trained import _rotation
+    from tieback.recipes.train import rotation
     from tieback.training.loop import Plan, said_every
 
     card = _card(run, space)
@@ -68,12 +68,12 @@ def matryoshka(
         )
     vectors = _encoded(run, card, sentences)
     parts = split(len(vectors), seed)
-    choices = _rotation.Choices(trained, batch, temperature)
+    choices = rotation.Choices(trained, batch, temperature)
     plan = Plan(steps, learning_rate, weight_decay=0.0, patience=patience, seed=seed)
 
     def make() -> dict[str, Array]:
         run.say(f"learning to cut {card.name} to {', '.join(map(str, trained))} of {card.width} dimensions")
-        head, history = _rotation.learn_rotation(
+        head, history = rotation.learn_rotation(
             vectors[parts.training],
             vectors[parts.validation],
             choices,
@@ -92,7 +92,7 @@ def matryoshka(
         "vectors": vectors, "widths": trained, "batch": batch, "temperature": temperature, "steps": steps,
         "learning_rate": learning_rate, "patience": patience, "seed": seed,
     }  # fmt: skip
-    step = run.steps.arrays(f"rotation of {card.name}", _rotation.learn_rotation, inputs, make)
+    step = run.steps.arrays(f"rotation of {card.name}", rotation.learn_rotation, inputs, make)
     return _learned(card, trained, step, vectors, parts.training, parts.held_out, files)
 
 
@@ -106,14 +106,14 @@ def _learned(
     files: list[Path],
 ) -> Learned:
     """With what is measured on texts that no step has seen."""
-    from tieback.recipes.trained import _rotation
+    from tieback.recipes.train import rotation
 
     heads = {
         "cut as it is": np.eye(card.width, dtype=np.float32),
-        "principal directions": _rotation.principal_directions(vectors[training]),
+        "principal directions": rotation.principal_directions(vectors[training]),
         "learned": step[MATRIX],
     }
-    kept = {name: _rotation.kept_neighbours(vectors[held_out], head, widths) for name, head in heads.items()}
+    kept = {name: rotation.kept_neighbours(vectors[held_out], head, widths) for name, head in heads.items()}
     metrics = {
         "texts": {"training": len(training), "held_out": len(held_out)},
         "kept_neighbours": {
@@ -123,7 +123,7 @@ def _learned(
         "losses": step["losses"].tolist(),
         "validations": step["validations"].tolist(),
     }
-    title = f"Share of the {_rotation.NEAREST} nearest that a prefix keeps, {len(held_out)} held-out texts"
+    title = f"Share of the {rotation.NEAREST} nearest that a prefix keeps, {len(held_out)} held-out texts"
     report = {
         title: [
             {"dimensions": width, **{name: by_width[width] for name, by_width in kept.items()}}
@@ -157,7 +157,7 @@ def _widths(given: tuple[int, ...], full: int) -> tuple[int, ...]:
 
 def _encoded(run: TrainingRun, card: EncoderCard, texts: list[str]) -> Array:
     """The vectors `[n, width]` of the texts of which the encoder knows a word."""
-    from tieback.recipes.encoders import Encoders
+    from tieback.recipes.train.encoders import Encoders
 
     rows = Encoders(run.store, run.steps, run.say).texts("texts to learn from", card, texts)
     return rows[rows.any(axis=1)]

@@ -25,14 +25,14 @@ from tieback_contract.field_path import at
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.recipes.layered_encoder import LAYERED, adapt, check_trainable
+from tieback.recipes.adapt.layered_encoder import LAYERED, adapt, check_trainable
 from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.text_pairs import pair_files, read_text_pairs
 from tieback.training.digests import digest
 from tieback.training.splits import split
-from tieback.training.text_pairs import pair_files, read_text_pairs
 
 if TYPE_CHECKING:
-    from tieback.recipes.trained._layers_and_widths import Found
+    from tieback.recipes.train.layers_and_widths import Found
 
 MAKES = "an encoder of texts whose layers are exits"
 
@@ -66,8 +66,8 @@ def matryoshka2d(
     the best; 0 never ends it early.
     """
     from tieback.methods.pooling import poolings
-    from tieback.recipes.layer_states import backbone_of, token_numbers
-    from tieback.recipes.trained import _layers_and_widths
+    from tieback.recipes.adapt.layer_states import backbone_of, token_numbers
+    from tieback.recipes.train import layers_and_widths
     from tieback.training.loop import Plan, said_every
 
     card = _card(run, space)
@@ -75,7 +75,7 @@ def matryoshka2d(
     cut = _widths(widths, card.width)
     files = pair_files(run.data)
     texts = read_text_pairs(files, most=pairs, fewest=FEWEST_PAIRS, seed=seed)
-    module = _layers_and_widths.LayeredEncoder(
+    module = layers_and_widths.LayeredEncoder(
         backbone_of(card, run.store, field=at("parameters", "space")),
         poolings.configure(pooling.name, pooling.parameters, field="pooling"),
     )
@@ -84,7 +84,7 @@ def matryoshka2d(
     paired = list(zip(numbers[::2], numbers[1::2], strict=True))
     parts = split(len(paired), seed)
     plan = Plan(steps, learning_rate, patience=patience, seed=seed)
-    choices = _layers_and_widths.Choices(early, cut, batch, temperature, kl_temperature, kl_weight)
+    choices = layers_and_widths.Choices(early, cut, batch, temperature, kl_temperature, kl_weight)
     inputs: dict[str, Any] = {
         "space": f"{card.space} {card.space.fingerprint}", "pairs": texts, "tokens": tokens, "exits": early,
         "widths": cut, "batch": batch, "temperature": temperature, "kl_temperature": kl_temperature,
@@ -94,14 +94,14 @@ def matryoshka2d(
 
     def measured() -> Found:
         held_out = [paired[place] for place in parts.held_out]
-        return _layers_and_widths.reciprocal_ranks(
+        return layers_and_widths.reciprocal_ranks(
             module, held_out, (*early, module.backbone.layers), (*cut, None)
         )
 
     def make() -> dict[str, Array]:
         run.say(f"training {card.name} by {len(parts.training)} pairs to end at {', '.join(map(str, early))}")
         before = measured()
-        history = _layers_and_widths.learn_layers(
+        history = layers_and_widths.learn_layers(
             module,
             [paired[place] for place in parts.training],
             [paired[place] for place in parts.validation],
@@ -121,7 +121,7 @@ def matryoshka2d(
             "validations": np.array(history.validations, np.float64).reshape(-1, 2),
         }
 
-    step = run.steps.arrays(f"layers of {card.name}", _layers_and_widths.learn_layers, inputs, make)
+    step = run.steps.arrays(f"layers of {card.name}", layers_and_widths.learn_layers, inputs, make)
     facts = {"exits": [*early, module.backbone.layers], "widths": [*cut, card.width]}
     metrics, report = _told(step, len(parts.training), len(parts.held_out))
     state = {name.removeprefix("state."): one for name, one in step.items() if name.startswith("state.")}

@@ -25,9 +25,9 @@ from pydantic import Field
 from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.signals import BEGINNING, LENGTH, METADATA, NAMES, PLACE
+from tieback.core.types.search import BEGINNING, LENGTH, METADATA, NAMES, PLACE
 from tieback.models.learned.ranker import RANKER
-from tieback.recipes.judged_candidates import (
+from tieback.recipes.train.judged_candidates import (
     FREE,
     check_learnable,
     cross_validated,

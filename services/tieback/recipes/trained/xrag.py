@@ -32,13 +32,13 @@ from tieback_contract.field_path import at
 from tieback.catalog.base_card import NAME
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.generator.prompting import compressed_request
+from tieback.generator.writing.prompting import compressed_request
 from tieback.methods.context_compression import xrag as xrag_method
 from tieback.models.learned.soft_context import SOFT_CONTEXT
+from tieback.recipes.reading.asked_questions import card_of, read_questions
 from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.recipes.trained._asked_questions import card_of, read_questions
+from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
-from tieback.training.files import files_of
 from tieback.training.splits import split_off
 
 MAKES = "a bridge by which a language model reads vectors"
@@ -80,15 +80,15 @@ def xrag(
     """
     import torch
 
-    from tieback.models.language_model import LanguageModel, load_language_model
+    from tieback.models.language.model import LanguageModel, load_language_model
     from tieback.models.loading import load_encoder
-    from tieback.recipes.export_causal_language_model import read_weights
-    from tieback.recipes.language_model_drift import torch_model
-    from tieback.recipes.trained import _soft_examples, _soft_reading
-    from tieback.recipes.trained._claim_pairs import encoded
+    from tieback.recipes.export.causal_language_model import read_weights
+    from tieback.recipes.networks.llama_drift import torch_model
+    from tieback.recipes.reading.claim_pairs import encoded
+    from tieback.recipes.train import soft_examples, soft_reading
     from tieback.training.loop import Plan, said_every
 
-    bridge_of = partial(_soft_reading.Bridge, makes=partial(xrag_method.bridged, torch))
+    bridge_of = partial(soft_reading.Bridge, makes=partial(xrag_method.bridged, torch))
     if not re.fullmatch(NAME, name):
         raise InvalidInput(
             f"a name is of small letters, digits, '.' and '-', not {name!r}", field=at("parameters", "name")
@@ -98,7 +98,7 @@ def xrag(
     card, generator = card_of(run, space), run.generators[model]
     files = files_of(run.data, (".jsonl",), "questions")
     asked = [one for one in read_questions(files, most=questions, seed=seed) if one.answer]
-    texts = _soft_examples.sentences_of(files, most=sentences, seed=seed)
+    texts = soft_examples.sentences_of(files, most=sentences, seed=seed)
     if min(len(asked), len(texts)) < FEWEST:
         raise InvalidInput(
             f"there are {len(asked)} questions with an answer and {len(texts)} sentences to learn from; it "
@@ -115,34 +115,34 @@ def xrag(
     training: dict[str, Any] = {
         "batch": batch, "learning_rate": learning_rate, "teacher": teacher, "temperature": temperature,
     }  # fmt: skip
-    choices = _soft_reading.Choices(batch, teacher, temperature)
+    choices = soft_reading.Choices(batch, teacher, temperature)
 
     @functools.cache
     def served() -> LanguageModel:
         return load_language_model(generator, run.store)
 
     @functools.cache
-    def reader() -> _soft_reading.FrozenReader:
+    def reader() -> soft_reading.FrozenReader:
         weights = generator.options_for(CausalLanguageModel).weights
         frozen = torch_model(read_weights(run.store.weights(generator), weights))
-        return _soft_reading.FrozenReader(frozen, _soft_examples.beginning_of(served()))
+        return soft_reading.FrozenReader(frozen, soft_examples.beginning_of(served()))
 
     def saying() -> dict[str, Array]:
         run.say(f"encoding {len(texts)} sentences")
         vectors, _ = encoded(load_encoder(card, run.store), texts)
-        return _soft_reading.packed(_soft_examples.paraphrases(served(), vectors, texts, seed))
+        return soft_reading.packed(soft_examples.paraphrases(served(), vectors, texts, seed))
 
     def answering() -> dict[str, Array]:
         encoder = load_encoder(card, run.store)
-        return _soft_reading.packed(_soft_examples.answers(served(), encoder, asked, run.say))
+        return soft_reading.packed(soft_examples.answers(served(), encoder, asked, run.say))
 
     readings = {
-        phase: _soft_reading.unpacked(
+        phase: soft_reading.unpacked(
             run.steps.arrays(f"readings {phase}", made_by, of, make, beside=(compressed_request,))
         )
         for phase, made_by, make in (
-            (PHASES[0], _soft_examples.paraphrases, saying),
-            (PHASES[1], _soft_examples.answers, answering),
+            (PHASES[0], soft_examples.paraphrases, saying),
+            (PHASES[1], soft_examples.answers, answering),
         )
     }
     parts = {phase: split_off(len(rows), HELD_OUT, CHOSEN_BY, seed) for phase, rows in readings.items()}
@@ -151,17 +151,17 @@ def xrag(
         rows = [readings[PHASES[0]][place] for place in parts[PHASES[0]].training]
         run.say(f"moving the bridge to the embeddings of {len(rows)} sentences")
         vectors = np.concatenate([one.vectors for one in rows])
-        targets = _soft_reading.token_means(reader().embeddings, [one.answer[:-1] for one in rows])
+        targets = soft_reading.token_means(reader().embeddings, [one.answer[:-1] for one in rows])
         bridge = bridge_of(xrag_method.start(vectors.shape[1], targets.shape[1], seed=seed))
         plan = Plan(start_steps, START_RATE, weight_decay=0.0, look_every=500, seed=seed)
         progress = said_every(500, run.say)
-        _soft_reading.learn_start(bridge, vectors, targets, plan, size=START_BATCH, progress=progress)
+        soft_reading.learn_start(bridge, vectors, targets, plan, size=START_BATCH, progress=progress)
         return dict(bridge.learned())
 
     def reading(phase: str, state: Mapping[str, Array], steps: int, inputs: object) -> dict[str, Array]:
         rows, part, bridge = readings[phase], parts[phase], bridge_of(state)
         run.say(f"learning from {len(part.training)} readings: {phase}")
-        history = _soft_reading.learn_reading(
+        history = soft_reading.learn_reading(
             reader(),
             bridge,
             [rows[place] for place in part.training],
@@ -180,7 +180,7 @@ def xrag(
 
     state: Mapping[str, Array] = run.steps.arrays(
         f"start of {name}",
-        *(_soft_reading.learn_start, {**of, "steps": start_steps}, starting),
+        *(soft_reading.learn_start, {**of, "steps": start_steps}, starting),
         beside=(xrag_method.xrag,),
     )
     metrics: dict[str, Any] = {"sentences": len(texts), "questions": len(asked)}
@@ -188,7 +188,7 @@ def xrag(
         inputs = {**of, **training, "state": dict(state), "steps": steps}
         step = run.steps.arrays(
             f"{phase} of {name}",
-            *(_soft_reading.learn_reading, inputs),
+            *(soft_reading.learn_reading, inputs),
             partial(reading, phase, state, steps, inputs),
             beside=(xrag_method.xrag,),
         )
@@ -200,13 +200,13 @@ def xrag(
         for phase in PHASES:
             rows = [readings[phase][place] for place in parts[phase].held_out]
             run.say(f"measuring {len(rows)} readings: {phase}")
-            measured = _soft_examples.costs(served(), lambda vectors: xrag_method.xrag(vectors, state), rows)
+            measured = soft_examples.costs(served(), lambda vectors: xrag_method.xrag(vectors, state), rows)
             found |= {f"{phase}.{way}": np.array(value) for way, value in measured.items()}
         return found
 
     found = run.steps.arrays(
         f"costs of {name}",
-        *(_soft_examples.costs, {**of, "state": dict(state)}, measuring),
+        *(soft_examples.costs, {**of, "state": dict(state)}, measuring),
         beside=(xrag_method.xrag, compressed_request),
     )
     rows = []

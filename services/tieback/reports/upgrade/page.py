@@ -8,7 +8,7 @@ from html import escape
 
 from tieback.core.types.collection import StoredCollection
 from tieback.core.types.operation import Json, OperationRecord
-from tieback.reports import page as frame
+from tieback.reports import parts as frame
 from tieback.reports.upgrade import sections
 
 

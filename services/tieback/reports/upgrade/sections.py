@@ -9,9 +9,8 @@ from typing import Any
 
 from tieback.core.types.collection import StoredCollection
 from tieback.core.types.operation import Json, OperationRecord
-from tieback.reports import charts, parts
-from tieback.reports.claims import PublishedClaim
-from tieback.reports.parts import line, section, table
+from tieback.reports import parts, pictures
+from tieback.reports.parts import PublishedClaim, line, section, table
 from tieback.reports.pictures import bar, figure
 
 REVISION = 8  # letters of a revision that tell two apart
@@ -104,7 +103,7 @@ def curve(result: Json) -> str:
     best = result["policies"][0]
     way = "stored translated" if best["translates_stored"] else "queries led"
     names = ("both models read", f"old model gone: {way} by {best['policy']}")
-    picture = charts.lines(
+    picture = pictures.lines(
         "nDCG@10 by the share re-embedded",
         shares,
         {name: [float(point[place]) for point in points] for place, name in enumerate(names, 1)},

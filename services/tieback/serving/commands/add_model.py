@@ -20,7 +20,7 @@ from tieback.serving.commands.explained import explained
 from tieback.serving.settings import load_settings
 
 if TYPE_CHECKING:
-    from tieback.recipes.own_model import OwnModel
+    from tieback.recipes.own.model import OwnModel
 
 LINE = 100
 
@@ -96,7 +96,7 @@ def _meant(labels: Sequence[str]) -> dict[str, str]:
 
 def _inspect(directory: Path, name: str, given: tuple[str, str, str, int, dict[str, str]]) -> OwnModel:
     try:
-        from tieback.recipes.own_model import FolderOptions, inspect
+        from tieback.recipes.own.model import FolderOptions, inspect
     except ModuleNotFoundError as error:
         raise StartupError(
             f"looking into a model needs the package {error.name}: {how_to_install('train')}"

@@ -14,16 +14,16 @@ from tieback_client.cli.output import SafeConsole, say
 from tieback.artifacts import stored
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.models.store import Store
-from tieback.recipes.bind_default import library
-from tieback.recipes.packages import check_packages
-from tieback.serving.bound import kept_binding
+from tieback.recipes.default_binding import library
+from tieback.recipes.export import check_packages
 from tieback.serving.commands.bind_report import report
 from tieback.serving.commands.explained import explained
 from tieback.serving.commands.pull_progress import PullProgress
-from tieback.serving.precisions import at_chosen_precisions
+from tieback.serving.plan.bindings import kept_binding
 from tieback.serving.settings import Settings, load_settings
+from tieback.serving.settings.precisions import at_chosen_precisions
 
 SHOWN = "R@1"
 WHOLE = {

@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 from tieback_client.cli.output import say
 
+from tieback.artifacts import HEADER, stored
 from tieback.catalog.catalog import Catalog
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.core.errors import NotFound, StartupError
+from tieback.models.joint.artifact import REMEDY, JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.serving.commands.explained import explained
 from tieback.serving.settings import load_settings
@@ -45,11 +47,10 @@ def report(
     The page is one HTML file that loads nothing.
     """
     # The recipes are loaded when they are needed: the other commands start without them.
-    from tieback.recipes.binding_report.artifact import folder_of
-    from tieback.recipes.binding_report.claims import claims_of
+
     from tieback.recipes.binding_report.neighbours import search_photos
-    from tieback.recipes.binding_report.page import page
-    from tieback.reports.claims import read_claims
+    from tieback.recipes.binding_report.page import claims_of, page
+    from tieback.reports.parts import read_claims
 
     with explained():
         settings = load_settings()
@@ -74,3 +75,21 @@ def report(
         )
     else:
         say(f"Written: {target}")
+
+
+def folder_of(binding: str | None, root: Path) -> Path:
+    """The binding's folder; without a name the newest under `root`.
+
+    NotFound, with the choices, for a revision that is not there; StartupError where there is none at all.
+    """
+    folders = stored(root)
+    if binding is None:
+        if not folders:
+            raise StartupError(f"there is no binding in the store; {REMEDY}")
+        return folders[-1]
+    if (Path(binding) / HEADER).is_file():
+        return Path(binding).absolute()
+    by_revision = {folder.name: folder for folder in folders}
+    if binding not in by_revision:
+        raise NotFound("binding", binding, by_revision)
+    return by_revision[binding]

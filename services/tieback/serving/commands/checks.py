@@ -14,11 +14,11 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tieback_client.catalog import Health, ServerInfo
 from tieback_client.client import Client
 from tieback_client.errors import TiebackError as CallError
 from tieback_client.errors import Unauthenticated, Unavailable
 from tieback_client.installing import how_to_install
+from tieback_client.values.catalog import Health, ServerInfo
 
 if TYPE_CHECKING:
     from tieback_contract.vectors import SpaceRef
@@ -119,8 +119,8 @@ def runtime() -> Iterator[Finding]:
 def models() -> Iterator[Finding]:
     """Whether every model to be served is in the store, each file as it was written."""
     from tieback.core.errors import StartupError
-    from tieback.serving.assembly import open_store
     from tieback.serving.plan import Plan
+    from tieback.serving.plan.assembly import open_store
     from tieback.serving.settings import load_settings
 
     try:
@@ -149,7 +149,7 @@ def models() -> Iterator[Finding]:
 def endpoint() -> Iterator[Finding]:
     """Findings on whether the endpoints of models answer; nothing where there are none."""
     from tieback.core.errors import StartupError
-    from tieback.serving.endpoint_watch import endpoint_of
+    from tieback.serving.metrics.endpoint_watch import endpoint_of
     from tieback.serving.plan import Plan
     from tieback.serving.settings import load_settings
 
@@ -181,8 +181,8 @@ def _endpoint(name: str, fault: str) -> Finding:
 def joint_space() -> Iterator[Finding]:
     """Whether the bindings that join the spaces are there."""
     from tieback.core.errors import TiebackError
-    from tieback.serving.assembly import build_router
     from tieback.serving.plan import Plan
+    from tieback.serving.plan.assembly import build_router
     from tieback.serving.settings import load_settings
 
     try:
@@ -224,7 +224,7 @@ def store() -> Iterator[Finding]:
 
 def _collections(place: Path) -> Iterator[Finding]:
     from tieback.core.errors import StartupError
-    from tieback.index.inspection import damaged_collections, spaces_of_collections
+    from tieback.index.store.inspection import damaged_collections, spaces_of_collections
 
     try:
         damaged = damaged_collections(place)
@@ -247,7 +247,7 @@ def _collections(place: Path) -> Iterator[Finding]:
 def _stale(spaces: Mapping[str, SpaceRef]) -> Iterator[Finding]:
     from tieback.core.errors import TiebackError
     from tieback.serving.plan import Plan
-    from tieback.serving.retired import RetiredCards
+    from tieback.serving.plan.retired import RetiredCards
     from tieback.serving.settings import load_settings
 
     try:

@@ -12,8 +12,8 @@ from tieback_client import Client, NotFound
 from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.signals import signals_of_metadata
-from tieback.recipes.judged_candidates import dcg
+from tieback.core.types.search import signals_of_metadata
+from tieback.recipes.train.judged_candidates import dcg
 
 CANDIDATES = 100
 HIGHEST = 20
@@ -52,7 +52,7 @@ def read_judgements(path: Path) -> list[Judgement]:
 def candidates_of(
     client: Client, judgements: Sequence[Judgement], say: Callable[[str], None]
 ) -> Iterator[str]:
-    """A line of a file of candidates for each query; `recipes/judged_candidates.py` has the format.
+    """A line of a file of candidates for each query; `recipes/train/judged_candidates.py` has the format.
 
     InvalidInput, with the line, where a collection or an item is not there.
     """

@@ -160,8 +160,8 @@ def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _made(name: str, recipe: dict[str, Any], catalog: Catalog, path: Path) -> dict[str, Any]:
     """Writes the card and makes its model; without the model no card is left. Returns the metrics."""
+    from tieback.recipes.adapt.cards import write_card
     from tieback.recipes.export import make_merged
-    from tieback.recipes.written_card import write_card
 
     settings = load_settings()
     store = Store(settings.models)

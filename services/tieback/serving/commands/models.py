@@ -17,19 +17,18 @@ from tieback.catalog.card import Card, EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.source import Sourced
 from tieback.core.errors import ArtifactError, NotFound
-from tieback.models.class_name_bridge import ClassNameBridge
-from tieback.models.default_binding import DefaultBinding
-from tieback.models.joint_space_artifact import JointSpaceArtifact
-from tieback.models.store import Store
-from tieback.recipes.bind_default import bind_default, library
+from tieback.models.joint.artifact import JointSpaceArtifact
+from tieback.models.joint.bridges import ClassNameBridge
+from tieback.models.store import DefaultBinding, Store
+from tieback.recipes.default_binding import bind_default, library
 from tieback.recipes.pull import pull as pull_cards
 from tieback.serving.commands.add_model import add
 from tieback.serving.commands.explained import explained
 from tieback.serving.commands.merge_models import merge
 from tieback.serving.commands.old_models import OldModel, old_models, remove_old
 from tieback.serving.commands.pull_progress import PullProgress, in_units
-from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Settings, load_settings
+from tieback.serving.settings.precisions import at_chosen_precisions
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 names_argument = click.argument("names", nargs=-1, metavar="[NAME]...")

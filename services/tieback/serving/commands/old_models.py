@@ -12,9 +12,8 @@ from tieback_client.cli.output import say
 
 from tieback.catalog.card import Card, EncoderCard
 from tieback.core.errors import NotFound, StartupError
-from tieback.models.card_snapshot import read_snapshot
-from tieback.models.store import Store
-from tieback.serving.retired import RetiredCards
+from tieback.models.store import Store, read_snapshot
+from tieback.serving.plan.retired import RetiredCards
 from tieback.serving.settings import Settings
 
 
@@ -82,7 +81,7 @@ def remove_old(models: Sequence[OldModel], names: Sequence[str], store: Store, *
 
 def _needs(settings: Settings, retired: RetiredCards, store: Store) -> dict[Path, list[str]] | None:
     """By a model's folder, the collections that are searched by it; a joint one by several."""
-    from tieback.index.inspection import spaces_of_collections
+    from tieback.index.store.inspection import spaces_of_collections
 
     place = settings.store.expanduser().absolute()
     needs: dict[Path, list[str]] = {}

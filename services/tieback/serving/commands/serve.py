@@ -19,12 +19,11 @@ import click
 from tieback_client.cli.output import say
 
 from tieback.core.errors import StartupError
-from tieback.serving import logs
-from tieback.serving.door_settings import CONSOLE
-from tieback.serving.free_port import free_port
-from tieback.serving.setting_groups import default_of, setting_groups, value_of
-from tieback.serving.settings import Settings, load_settings
-from tieback.serving.wrong_settings import PREFIX
+from tieback.serving.metrics import logs
+from tieback.serving.processes.free_port import free_port
+from tieback.serving.settings import PREFIX, Settings, load_settings
+from tieback.serving.settings.doors import CONSOLE
+from tieback.serving.settings.groups import default_of, setting_groups, value_of
 
 log = logging.getLogger(__name__)
 F = Callable[..., Any]
@@ -100,7 +99,7 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
             logs.start(Settings.model_construct(log_format="json", log_level="info"))
         settings = load_settings(**options)
         if print_config:
-            from tieback.serving.serve_config import serve_config
+            from tieback.serving.processes.deployments import serve_config
 
             given = [name for name, value in options.items() if value is not None]
             say(serve_config(settings, given), nl=False)
@@ -164,7 +163,7 @@ class _Report:
 
 
 def _serve_local(settings: Settings, report: _Report) -> None:
-    from tieback.serving import local
+    from tieback.serving.processes import local
 
     report.say("starting", "starting every service in this process", mode="local")
 
@@ -176,7 +175,7 @@ def _serve_local(settings: Settings, report: _Report) -> None:
 
 
 def _serve_on_ray(settings: Settings, report: _Report) -> None:
-    from tieback.serving.cluster import Cluster
+    from tieback.serving.processes.cluster import Cluster
 
     cluster = Cluster(settings)
     where = "a Ray cluster on this machine" if cluster.is_own else "the Ray cluster at RAY_ADDRESS"
@@ -236,8 +235,8 @@ def _placed(settings: Settings, report: _Report) -> Settings:
 
 def _check_models(settings: Settings) -> None:
     """StartupError, before anything is started, where models are not in the store."""
-    from tieback.serving.assembly import open_store
     from tieback.serving.plan import Plan
+    from tieback.serving.plan.assembly import open_store
 
     plan, store = Plan(settings), open_store(settings)
     cards = [*plan.encoders, *([plan.generator] if plan.generator is not None else [])]

@@ -10,8 +10,8 @@ import click
 from tieback_client.cli.output import say
 
 from tieback.core.tenant import NAME, AccessLevel
-from tieback.serving import tenants_file
-from tieback.serving.tenants_file import TenantEntry
+from tieback.serving.security import tenants
+from tieback.serving.security.tenants import TenantEntry
 
 PREFIX = "tieback_"
 """What tokens begin with, so that scanners for leaked secrets can find them."""
@@ -60,7 +60,7 @@ def check(file: Path) -> None:
     The exit code is 1 if a server could not use it.
     """
     try:
-        read = tenants_file.parse(file.read_text(encoding="utf-8"))
+        read = tenants.parse(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError:

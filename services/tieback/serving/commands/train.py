@@ -16,13 +16,13 @@ from tieback_client.cli.output import SafeConsole, say
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput, Unavailable
 from tieback.models.store import Store
-from tieback.recipes.packages import check_packages
+from tieback.recipes.export import check_packages
 from tieback.recipes.trained import describe
 from tieback.serving.commands.explained import explained
 from tieback.serving.commands.judged_queries import candidates_of, read_judgements
 from tieback.serving.commands.pull_progress import PullProgress
-from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import load_settings
+from tieback.serving.settings.precisions import at_chosen_precisions
 
 METADATA = "metadata"
 """The parameter of recipes that --signal adds to."""

@@ -4,3 +4,5 @@
 ``write_x(value)`` makes the message. Servers read requests and write responses; the adapters of `remote` do
 the opposite.
 """
+
+from tieback.serving.conversions import contents  # noqa: F401 - registers the converters of contents

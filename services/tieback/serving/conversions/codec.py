@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
-from tieback_contract import converters, parameters, tensors
-from tieback_contract.arrays import Array, Box
+from tieback_contract import converters, method_choice, tensors
+from tieback_contract.arrays import OUTSIDE, Array, Box, inside
 from tieback_contract.codec import MessageCodec
 from tieback_contract.codec_runtime import Outcomes
 from tieback_contract.encodings import Encoding, EncodingSource, Reduction
@@ -24,15 +24,16 @@ from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import RecognisedText, Segment
+from tieback_contract.reports import Timing
 from tieback_contract.vectors import DType, MultiVector, SparseVector, Vector
 
 from tieback.core.alone import Alone
-from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.multi_vectors import check_rows
-from tieback.serving import failures
 from tieback.serving.conversions.frames import finite
 from tieback.serving.conversions.metadata import fill_metadata_value, metadata_value
+from tieback.serving.requests import failures
+from tieback.v1 import report_pb2
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -198,13 +199,13 @@ def _read_locator(message: Any) -> Locator:
 
 
 def _read_method(message: Any) -> MethodChoice:
-    method = parameters.read_method(message)
+    method = method_choice.read_method(message)
     _check_parameters(method.parameters, at("parameters"))
     return method
 
 
 def _read_parameters(message: Any) -> Mapping[str, Any]:
-    found = parameters.read_parameters(message)
+    found = method_choice.read_parameters(message)
     _check_parameters(found, ROOT)
     return found
 
@@ -302,8 +303,8 @@ CODEC.converter("tieback.v1.Hit.multi_vector", _read_multi_vector, _fill_halved)
 CODEC.converter("tieback.v1.Box", _read_box, tensors.fill_box)
 CODEC.converter("tieback.v1.Tensor", lambda tensor: array_of(tensor, rank=2), tensors.fill_array)
 CODEC.converter("tieback.v1.MetadataValue", metadata_value, fill_metadata_value)
-CODEC.converter("tieback.v1.Method", _read_method, parameters.fill_method)
-CODEC.converter("google.protobuf.Struct", _read_parameters, parameters.fill_parameters)
+CODEC.converter("tieback.v1.Method", _read_method, method_choice.fill_method)
+CODEC.converter("google.protobuf.Struct", _read_parameters, method_choice.fill_parameters)
 CODEC.converter("google.protobuf.Timestamp", _read_moment, converters.fill_moment)
 CODEC.converter("google.rpc.Status", failures.from_status, _fill_status)
 CODEC.check(Reduction, _check_reduction)
@@ -311,3 +312,14 @@ CODEC.check(Encoding, _check_encoding)
 CODEC.check(Segment, _check_segment)
 CODEC.check(Hit, _check_hit)
 CODEC.check(RecognisedText, _check_hit)
+
+
+MICROSECONDS = 1_000_000
+
+read_timing, write_timing = reading(Timing, report_pb2.Timing), writing(Timing, report_pb2.Timing)
+read_method, write_method = reading(MethodChoice, report_pb2.Method), writing(MethodChoice, report_pb2.Method)
+
+
+def microseconds(seconds: float) -> int:
+    """Whole microseconds, never negative."""
+    return max(0, round(seconds * MICROSECONDS))

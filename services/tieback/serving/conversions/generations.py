@@ -7,12 +7,13 @@ from typing import get_args
 
 from tieback_contract.answers import AnswerStyle, GenerationEvent
 from tieback_contract.field_path import FieldPath, at
-from tieback_contract.generation import Evidence, Grounding, SamplingParameters
+from tieback_contract.generation import ChatMessage, Evidence, Grounding, SamplingParameters
 
 from tieback.core.errors import InvalidInput
+from tieback.core.types.generation import Conversation
 from tieback.serving.conversions.codec import CODEC, check_order, finite_fields, reading
-from tieback.serving.conversions.frames import Numbers, finite
-from tieback.v1 import evidence_pb2, generator_pb2
+from tieback.serving.conversions.frames import Numbers, each, finite
+from tieback.v1 import answer_pb2, evidence_pb2, generator_pb2
 
 _STYLES = Numbers(generator_pb2.AnswerStyle, AnswerStyle, "style", unspecified=AnswerStyle.AUTO)
 
@@ -47,3 +48,11 @@ def read_style(number: generator_pb2.AnswerStyle, field: FieldPath) -> AnswerSty
 def write_style(style: AnswerStyle) -> generator_pb2.AnswerStyle:
     """The number of a style."""
     return _STYLES.write(style)
+
+
+_read_message = reading(ChatMessage, generator_pb2.ChatMessage)
+
+
+def conversation_of(message: generator_pb2.GenerateRequest | answer_pb2.AnswerRequest) -> Conversation:
+    """The conversation of a request."""
+    return Conversation(each(message.history, _read_message, at("history")), message.system)

@@ -11,22 +11,23 @@ from google.protobuf import any_pb2, duration_pb2, timestamp_pb2
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 from tieback_contract.field_path import at
+from tieback_contract.heads import Head
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.operations import OperationState
 from tieback_contract.vectors import SpaceRef
 
-from tieback.classifier.records import head_of
+from tieback.classifier.store import head_of
 from tieback.core import error_record
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.types.heads import HeadRequest
 from tieback.core.types.operation import Json, OperationRecord
 from tieback.operations.kinds import reindex
-from tieback.operations.upgrade_advice import Advice
-from tieback.serving import failures
+from tieback.operations.upgrades.worth import Advice
+from tieback.serving.conversions.codec import read_method, reading, write_method, writing
 from tieback.serving.conversions.frames import Numbers
-from tieback.serving.conversions.heads import head_message
-from tieback.serving.conversions.reports import read_method, write_method
 from tieback.serving.conversions.vectors import write_space
-from tieback.v1 import operation_pb2
+from tieback.serving.requests import failures
+from tieback.v1 import classifier_pb2, operation_pb2
 
 PREFIX = "operations/"
 _CANCELLED = status_pb2.Status(code=grpc.StatusCode.CANCELLED.value[0], message="the operation was cancelled")
@@ -151,6 +152,10 @@ def _failures(failed: Mapping[str, TiebackError]) -> list[operation_pb2.ReindexF
         operation_pb2.ReindexFailure(id=name, status=failures.to_status(error))
         for name, error in failed.items()
     ]
+
+
+head_request = reading(HeadRequest, classifier_pb2.FitHeadRequest)
+head_message = writing(Head, classifier_pb2.Head)
 
 
 # By kind, the message of its result. A kind is a file of `tieback.operations.kinds` and a line here.

@@ -11,7 +11,7 @@ from tieback.core.alone import FAILED, Alone
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.encoding import EncodeRequest, SplitTextsRequest
 from tieback.core.types.rerank import DEFAULT_RERANKING, RerankCandidate, RerankRequest
-from tieback.serving.conversions.codec import writing
+from tieback.serving.conversions.codec import read_method, writing
 from tieback.serving.conversions.contents import (
     read_cache,
     read_content,
@@ -21,7 +21,6 @@ from tieback.serving.conversions.contents import (
     write_truncation,
 )
 from tieback.serving.conversions.frames import optional
-from tieback.serving.conversions.reports import read_method
 from tieback.serving.conversions.reranking import (
     read_candidate,
     read_rerank_source,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tieback_contract.alignment import Reranked
 from tieback_contract.field_path import at
+from tieback_contract.hits import Reranked
 from tieback_contract.vectors import MultiVector
 
 from tieback.core.alone import Alone

@@ -9,9 +9,9 @@ from tieback_contract.query import QueryOptions, RetrievalPlan
 from tieback.core.errors import TiebackError
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.retrieval import AnswerEvent, QueryPart, RetrieveReply, RetrieveRequest
-from tieback.serving import failures
 from tieback.serving.conversions.codec import CODEC, finite_fields, reading, writing
 from tieback.serving.conversions.generations import read_event, write_event
+from tieback.serving.requests import failures
 from tieback.v1 import answer_pb2, query_pb2
 
 CODEC.check(QueryPart, finite_fields("weight"))

@@ -9,9 +9,16 @@ from tieback_contract.field_path import at
 
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.search import Reached, SearchReply, SearchRequest
-from tieback.serving.conversions.codec import CODEC, reading, writing
+from tieback.serving.conversions.codec import (
+    CODEC,
+    MICROSECONDS,
+    microseconds,
+    read_method,
+    reading,
+    write_method,
+    writing,
+)
 from tieback.serving.conversions.frames import finite
-from tieback.serving.conversions.reports import MICROSECONDS, microseconds, read_method, write_method
 from tieback.v1 import index_pb2
 
 

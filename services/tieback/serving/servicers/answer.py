@@ -10,25 +10,25 @@ from typing import Any
 import grpc
 from tieback_contract.field_path import at
 
-from tieback.core.bulk import in_bulk
+from tieback.core.call import in_bulk
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
-from tieback.core.overlapping import Before, overlapped
+from tieback.core.together import Before, overlapped
 from tieback.core.types.ingestion import IngestResult
 from tieback.ports import AnswerPort
-from tieback.serving import rpcs
+from tieback.serving.conversions.codec import read_method, write_timing
 from tieback.serving.conversions.collections import read_token_vectors
 from tieback.serving.conversions.contents import read_item, read_long_texts
-from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.retrievals import (
     write_ingest_result,
 )
-from tieback.serving.observed import observed
-from tieback.serving.reading import converted
-from tieback.serving.servicers.batch import Batch
+from tieback.serving.metrics.telemetry import Telemetry
+from tieback.serving.processes.observed import observed
+from tieback.serving.requests import rpcs
+from tieback.serving.requests.context import deadline_of
+from tieback.serving.requests.parsing import converted
+from tieback.serving.servicers.batch_stream import Batch
 from tieback.serving.servicers.of_port import servicer
-from tieback.serving.servicers.time_left import deadline_of
-from tieback.serving.telemetry import Telemetry
 from tieback.v1 import answer_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]

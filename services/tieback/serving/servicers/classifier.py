@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.longrunning import operations_proto_pb2
 
-from tieback.serving import rpcs
-from tieback.serving.conversions.heads import head_request
-from tieback.serving.conversions.operations import operation_message
-from tieback.serving.reading import converted
+from tieback.serving.conversions.operations import head_request, operation_message
+from tieback.serving.requests import rpcs
+from tieback.serving.requests.context import deadline_of
+from tieback.serving.requests.parsing import converted
 from tieback.serving.servicers.of_port import servicer
-from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import classifier_pb2
 
 if TYPE_CHECKING:

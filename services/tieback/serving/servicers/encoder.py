@@ -9,10 +9,10 @@ from typing import Any
 import grpc
 
 from tieback.ports import EncoderPort
-from tieback.serving import rpcs
+from tieback.serving.requests import rpcs
+from tieback.serving.requests.context import deadline_of
 from tieback.serving.servicers.batch_stream import BatchStream, Encode
 from tieback.serving.servicers.of_port import answered, servicer
-from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import encoder_pb2
 
 STREAM_ITEMS = 512

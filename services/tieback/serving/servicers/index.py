@@ -9,18 +9,18 @@ import grpc
 from google.rpc import status_pb2
 from tieback_contract.field_path import at
 
-from tieback.core.bulk import waited
+from tieback.core.call import waited
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
+from tieback.operation_ports import SnapshotsPort
 from tieback.ports import IndexPort, StoredItemsPort
-from tieback.serving import failures, rpcs
-from tieback.serving.conversions.reports import write_timing
+from tieback.serving.conversions.codec import write_timing
 from tieback.serving.conversions.searches import read_indexed_item
-from tieback.serving.reading import converted
-from tieback.serving.servicers.batch import Batch
+from tieback.serving.requests import failures, rpcs
+from tieback.serving.requests.context import time_left
+from tieback.serving.requests.parsing import converted
+from tieback.serving.servicers.batch_stream import Batch
 from tieback.serving.servicers.of_port import handlers, servicer
-from tieback.serving.servicers.time_left import time_left
-from tieback.snapshots_port import SnapshotsPort
 from tieback.v1 import index_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -13,10 +13,10 @@ from tieback.core.errors import NotFound, TiebackError, Unsupported
 from tieback.dialects import kserve_pb2 as messages
 from tieback.dialects import kserve_pb2_grpc
 from tieback.doors.kserve.door import VERSION, Door
-from tieback.serving import failures
-from tieback.serving.reading import converted
+from tieback.serving.requests import failures
+from tieback.serving.requests.context import deadline_of
+from tieback.serving.requests.parsing import converted
 from tieback.serving.servicers.request_stream import RequestStreams
-from tieback.serving.servicers.time_left import deadline_of
 
 Context = grpc.aio.ServicerContext[Any, Any]
 States = Callable[[], Awaitable[Sequence[ServiceState]]]

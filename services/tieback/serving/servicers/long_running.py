@@ -11,7 +11,7 @@ from google.protobuf import empty_pb2
 
 from tieback.core.errors import InvalidInput
 from tieback.serving.conversions.operations import PREFIX, id_in, operation_message
-from tieback.serving.servicers.time_left import deadline_of
+from tieback.serving.requests.context import deadline_of
 
 if TYPE_CHECKING:
     from tieback.operations.service import Operations

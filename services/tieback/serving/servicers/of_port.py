@@ -13,9 +13,9 @@ from tieback_contract.field_path import at
 
 from tieback.core.call import Call
 from tieback.core.errors import TiebackError
-from tieback.serving.reading import converted
-from tieback.serving.rpcs import Rpc
-from tieback.serving.servicers.time_left import deadline_of
+from tieback.serving.requests.context import deadline_of
+from tieback.serving.requests.parsing import converted
+from tieback.serving.requests.rpcs import Rpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[..., Any]

@@ -20,7 +20,7 @@ from tieback.v1 import operation_pb2, operation_pb2_grpc
 
 if TYPE_CHECKING:
     from tieback.operations.service import Operations
-    from tieback.operations.upgrades import Upgrades
+    from tieback.operations.upgrades.control import Upgrades
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from tieback.core.errors import Unavailable
-from tieback.core.overlapping import Before, overlapped
+from tieback.core.together import Before, overlapped
 
 AT_ONCE = 32
 """Requests of one stream that are worked on at once: what a busy client has in flight by single calls."""

@@ -17,8 +17,8 @@ from tieback.dialects import tei_pb2_grpc
 from tieback.doors.tei.door import MODEL, Models, TokensPort, check_prompt
 from tieback.doors.tei.embedding import Embedding
 from tieback.doors.tei.reranking import Reranking
+from tieback.serving.requests.context import deadline_of
 from tieback.serving.servicers.request_stream import RequestStreams
-from tieback.serving.servicers.time_left import deadline_of
 
 Context = grpc.aio.ServicerContext[Any, Any]
 R = TypeVar("R", bound=Message)

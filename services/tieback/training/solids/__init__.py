@@ -12,7 +12,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.training.solids import household, outdoors  # noqa: F401 - they register what they make
-from tieback.training.solids.solid import SOLIDS
+from tieback.training.solids.meshes import SOLIDS
 from tieback.training.splits import Split
 
 __all__ = ["COPIES", "SOLIDS", "cloud", "clouds", "split_clouds"]

@@ -6,6 +6,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.training.solids.meshes import (
+    Between,
     ball,
     box,
     cone,
@@ -15,8 +16,8 @@ from tieback.training.solids.meshes import (
     revolved,
     ring,
     rod,
+    solid,
 )
-from tieback.training.solids.solid import Between, solid
 
 
 def _legs(width: float, depth: float, height: float, thick: float) -> list[Array]:

@@ -6,6 +6,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.training.solids.meshes import (
+    Between,
     ball,
     box,
     cone,
@@ -17,9 +18,9 @@ from tieback.training.solids.meshes import (
     revolved,
     ring,
     rod,
+    solid,
     tipped,
 )
-from tieback.training.solids.solid import Between, solid
 
 
 @solid

@@ -1,0 +1,1 @@
+"""Commands on collections: upgrades, snapshots, backups, operations."""

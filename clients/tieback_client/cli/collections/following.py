@@ -1,0 +1,72 @@
+"""Follows an operation in a terminal. Ctrl-C ends the following, not the operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from tieback_client.cli.output import Output
+from tieback_client.control_characters import in_a_line
+from tieback_client.transport.operation import Operation
+from tieback_client.values.operations import OperationStatus, R
+
+_SECONDS = 0.5
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def follow(output: Output, operation: Operation[R]) -> OperationStatus[R]:
+    """Shows the progress of an operation until it has ended, and returns its end.
+
+    If interrupted, prints how to continue, and exits with 130.
+    """
+    troubles: set[str] = set()
+    try:
+        with _bar(output) as bar:
+            task = bar.add_task("", total=None, left="")
+            for status in operation.follow(_SECONDS):
+                if status.trouble and status.trouble not in troubles:
+                    troubles.add(status.trouble)
+                    output.note(f"waiting: {status.trouble}")
+                left = "" if status.remaining is None else f"about {duration(status.remaining)} left"
+                bar.update(task, total=status.total or None, completed=status.done, left=left)
+    except KeyboardInterrupt:
+        name = in_a_line(operation.id)
+        output.note(
+            f"{name} goes on. To follow it: tieback operations wait {name}; to cancel it: tieback operations "
+            f"cancel {name}"
+        )
+        raise click.exceptions.Exit(130) from None
+    return operation.status
+
+
+def tell_started(output: Output, operation: Operation[Any]) -> None:
+    """Prints the id of an operation that nobody waits for, and how to follow it."""
+    if output.json:
+        output.document(operation.status)
+        return
+    output.show(Text(operation.id, style="bold"))
+    output.note(
+        f"to follow it: tieback operations wait {operation.id}; to cancel it: tieback operations cancel "
+        f"{operation.id}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the largest unit of which there are two, for instance ``"3 min"``."""
+    size, unit = next((one for one in _UNITS if seconds >= 2 * one[0]), _UNITS[-1])
+    return f"{round(seconds / size)} {unit}"
+
+
+def _bar(output: Output) -> Progress:
+    return Progress(
+        TextColumn("working"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[left]}"),
+        console=output.notes,
+        transient=True,
+        disable=not output.notes.is_terminal or output.json,
+    )

@@ -1,0 +1,151 @@
+"""`tieback operations`: list, show, wait for, cancel and delete operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.text import Text
+from tieback_contract.heads import Head
+from tieback_contract.operations import OperationState
+
+from tieback_client.cli import heads
+from tieback_client.cli.collections.following import duration, follow
+from tieback_client.cli.collections.upgrade_plan import facts_of
+from tieback_client.cli.connection import Command, ListByDefault, connected
+from tieback_client.cli.index.indexed import quoted
+from tieback_client.cli.output import Output
+from tieback_client.client import Client
+from tieback_client.values.operations import OperationStatus
+from tieback_client.values.upgrades import UpgradePlan
+from tieback_client.values.writes import ReindexResult
+
+_CANCEL_SECONDS = 10.0
+_STYLES = {
+    OperationState.RUNNING: "cyan",
+    OperationState.SUCCEEDED: "green",
+    OperationState.FAILED: "bold red",
+    OperationState.CANCELLED: "yellow",
+}
+
+
+@click.group(cls=ListByDefault)
+def operations() -> None:
+    """List, follow and cancel operations.
+
+    An operation is work of minutes or hours on the server, for instance a reindex or an upgrade. Without a
+    command, lists them.
+    """
+
+
+@operations.command("list", cls=Command)
+@click.option("--active", is_flag=True, help="Only those that have not ended.")
+@click.option("--kind", metavar="KIND", help="Only those of this kind, e.g. reindex.")
+@click.option("--collection", metavar="NAME", help="Only those that work on this collection.")
+@connected
+def list_(client: Client, output: Output, active: bool, kind: str | None, collection: str | None) -> None:
+    """List the operations, the newest first."""
+    wanted = {"kind": kind, "collection": collection}
+    terms = ["NOT done"] if active else []
+    terms += [f"{field} = {quoted(value)}" for field, value in wanted.items() if value is not None]
+    found = list(client.operations(filter=" AND ".join(terms)))
+    if output.json:
+        output.document(found)
+        return
+    if not found and output.terminal:
+        output.show(
+            "No operation is one of these."
+            if terms
+            else "There is no operation; `tieback reindex` and `tieback upgrade plan` start one."
+        )
+        return
+    output.table(
+        ["operation", "kind", "of", "started", "done", "state"],
+        [[one.id, one.kind, one.subject, _second(one), _done(one), _state(one)] for one in found],
+        right=(4,),
+    )
+
+
+@operations.command("show", cls=Command)
+@click.argument("id")
+@connected
+def show(client: Client, output: Output, id: str) -> None:
+    """Show the state of an operation."""
+    _show(output, client.operation(id).status)
+
+
+@operations.command("wait", cls=Command)
+@click.argument("id")
+@connected
+def wait(client: Client, output: Output, id: str) -> None:
+    """Follow an operation until it has ended.
+
+    The exit code is 1 if it did not succeed. Ctrl-C leaves it running.
+    """
+    status = follow(output, client.operation(id))
+    _show(output, status)
+    if status.state is not OperationState.SUCCEEDED:
+        raise click.exceptions.Exit(1)
+
+
+@operations.command("cancel", cls=Command)
+@click.argument("id")
+@connected
+def cancel(client: Client, output: Output, id: str) -> None:
+    """Cancel an operation.
+
+    A cancelled reindex or upgrade leaves the collection unchanged; what was made so far is removed.
+    """
+    client.cancel_operation(id)
+    _show(output, client.wait_operation(id, seconds=_CANCEL_SECONDS))
+
+
+@operations.command("delete", cls=Command)
+@click.argument("id")
+@connected
+def delete(client: Client, output: Output, id: str) -> None:
+    """Delete the record of an operation that has ended."""
+    client.delete_operation(id)
+    if output.json:
+        output.document({"deleted": id})
+    else:
+        output.note(f"deleted {id}")
+
+
+def _show(output: Output, status: OperationStatus[Any]) -> None:
+    if output.json:
+        output.document(status)
+        return
+    facts = {
+        "operation": status.id,
+        "kind": status.kind,
+        "of": status.subject,
+        "state": _state(status),
+        "done": _done(status),
+        "left": "" if status.remaining is None else f"about {duration(status.remaining)}",
+        "waiting": status.trouble,
+        "started": _second(status),
+        "ended": f"{status.ended:%Y-%m-%d %H:%M:%S}" if status.ended else "",
+        "error": "" if status.error is None else status.error.message,
+    }
+    if isinstance(status.result, ReindexResult) and not status.result.finished:
+        facts["left out"] = f"{status.result.failure_count} items cannot be encoded again; nothing changed"
+    if isinstance(status.result, Head):
+        facts |= heads.facts_of(status.result)
+    if isinstance(status.result, UpgradePlan):
+        facts |= facts_of(status.result)
+    output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])
+
+
+def _state(status: OperationStatus[Any]) -> Text:
+    if status.cancelling:
+        return Text("cancelling", style="yellow")
+    return Text(status.state.value, style=_STYLES.get(status.state, ""))
+
+
+def _done(status: OperationStatus[Any]) -> str:
+    return f"{status.done}/{status.total}" if status.total else ""
+
+
+def _second(status: OperationStatus[Any]) -> str:
+    return f"{status.created:%Y-%m-%d %H:%M:%S}" if status.created else ""

@@ -1,0 +1,151 @@
+"""`tieback snapshots`: list, create, restore, export, import and delete snapshots of collections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.text import Text
+from tieback_contract.collections import Snapshot
+
+from tieback_client.cli.connection import Command, ListByDefault, connected
+from tieback_client.cli.output import Output
+from tieback_client.client import Client
+
+
+@click.group(
+    cls=ListByDefault,
+    epilog="""\b
+Examples:
+  tieback snapshots create handbook before-upgrade
+  tieback snapshots restore before-upgrade handbook-2
+""",
+)
+def snapshots() -> None:
+    """Keep collections as they are, and bring them back.
+
+    A snapshot is a copy of a collection at one moment, kept on the server. Without a command, lists them.
+    """
+
+
+@snapshots.command("list", cls=Command)
+@connected
+def list_(client: Client, output: Output) -> None:
+    """List the snapshots."""
+    found = list(client.snapshots())
+    if output.json:
+        output.document(found)
+        return
+    if not found and output.terminal:
+        output.show("There is no snapshot yet; `tieback snapshots create COLLECTION NAME` makes one.")
+        return
+    broken = any(one.damage for one in found)
+    output.table(
+        ["snapshot", "collection", "items", "bytes", "space", "created", *(["state"] if broken else [])],
+        [
+            [
+                one.name,
+                one.collection,
+                one.item_count,
+                one.byte_count,
+                one.space.name,
+                f"{one.created:%Y-%m-%d %H:%M}" if one.created else "",
+                *([_state(one)] if broken else []),
+            ]
+            for one in found
+        ],
+        right=(2, 3),
+    )
+    for one in found:
+        if one.damage:
+            output.note(f"{one.name}: {one.damage}")
+
+
+@snapshots.command("create", cls=Command)
+@click.argument("collection")
+@click.argument("name")
+@connected
+def create(client: Client, output: Output, collection: str, name: str) -> None:
+    """Make a snapshot of a collection.
+
+    Searches and writes go on meanwhile. If a large collection takes longer than --timeout, the server goes
+    on: the same command waits for it.
+    """
+    made = client.snapshot(collection, name)
+    if output.json:
+        output.document(made)
+    else:
+        output.note(
+            f"made {made.name} of {made.collection} with {made.item_count} items, {made.byte_count} bytes"
+        )
+
+
+@snapshots.command("restore", cls=Command)
+@click.argument("name")
+@click.argument("collection")
+@click.option("--any-space", is_flag=True, help="Restore it though the server does not serve its space.")
+@connected
+def restore(client: Client, output: Output, name: str, collection: str, any_space: bool) -> None:
+    """Make a new collection of a snapshot.
+
+    Nothing is overwritten: COLLECTION is a name that is free. If it takes longer than --timeout, the server
+    goes on: the same command waits for it.
+    """
+    made = client.restore(name, collection, any_space=any_space)
+    if output.json:
+        output.document(made)
+        return
+    output.note(f"restored {name} as {made.name} with {made.item_count} items")
+    if made.stale:
+        output.note(f"{made.name}: {made.stale}")
+
+
+@snapshots.command("export", cls=Command)
+@click.argument("name")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@connected
+def export(client: Client, output: Output, name: str, file: Path) -> None:
+    """Write a snapshot into a file.
+
+    FILE is a tar file, which `tieback snapshots import` takes, on this server or on another.
+    """
+    size = client.export_snapshot(name, file)
+    if output.json:
+        output.document({"exported": name, "bytes": size})
+    else:
+        output.note(f"exported {name}: {size} bytes")
+
+
+@snapshots.command("import", cls=Command)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("name")
+@connected
+def import_(client: Client, output: Output, file: Path, name: str) -> None:
+    """Make a snapshot of a file.
+
+    The server verifies all of it first.
+    """
+    made = client.import_snapshot(file, name)
+    if output.json:
+        output.document(made)
+    else:
+        output.note(f"imported {made.name} of {made.collection} with {made.item_count} items")
+
+
+@snapshots.command("delete", cls=Command)
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@connected
+def delete(client: Client, output: Output, name: str, yes: bool) -> None:
+    """Delete a snapshot."""
+    if not yes and (output.json or not output.confirm(f"Delete the snapshot {name}?")):
+        raise click.UsageError("Nothing was deleted. --yes deletes without a question.")
+    client.delete_snapshot(name)
+    if output.json:
+        output.document({"deleted": name})
+    else:
+        output.note(f"deleted {name}")
+
+
+def _state(found: Snapshot) -> Text:
+    return Text("damaged", style="bold red") if found.damage else Text("good")

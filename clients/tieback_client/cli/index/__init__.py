@@ -1,0 +1,1 @@
+"""`tieback index`: folders of files into a collection."""

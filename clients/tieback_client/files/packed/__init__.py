@@ -1,0 +1,1 @@
+"""Files that are packed in others."""

@@ -1,0 +1,1 @@
+"""Formats of pages: HTML, EPUB, PDF, drawings."""

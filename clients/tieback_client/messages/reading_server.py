@@ -1,0 +1,39 @@
+"""Converts messages of the contract to descriptions of a server and of a tenant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tieback.v1 import catalog_pb2, tenant_pb2
+
+from tieback_client.transport.codec import CODEC
+from tieback_client.values import catalog
+
+HEALTH = tuple(catalog.Health)
+_ROLES = (None, *catalog.Access)
+
+
+def _shared(messages: Any) -> dict[str, catalog.Access]:
+    """By the name of a collection, its role; without roles that are not known here."""
+    roles = {one.name: _ROLES[one.role] for one in messages if one.role < len(_ROLES)}
+    return {name: role for name, role in roles.items() if role}
+
+
+def _blocks(messages: Any) -> dict[str, int]:
+    return {one.space: one.width for one in messages}
+
+
+CODEC.list_converter("tieback.v1.SharedCollection", _shared)
+CODEC.list_converter("tieback.v1.Block", _blocks)
+space: Callable[[Any], catalog.Space] = CODEC.reader(catalog.Space, catalog_pb2.Space.DESCRIPTOR)
+model: Callable[[Any], catalog.Model] = CODEC.reader(catalog.Model, catalog_pb2.Model.DESCRIPTOR)
+server_info = CODEC.reader(catalog.ServerInfo, catalog_pb2.GetServerInfoResponse.DESCRIPTOR)
+usage = CODEC.reader(catalog.Usage, tenant_pb2.Usage.DESCRIPTOR)
+
+
+def method(message: Any) -> catalog.Method:
+    """A method with the schema of its parameters."""
+    schema = json.loads(message.parameters_schema) if message.parameters_schema else {}
+    return catalog.Method(message.family, message.name, message.summary, schema)

@@ -1,0 +1,1 @@
+"""Values that only the client has: documents, results, operations."""

@@ -1,0 +1,1 @@
+"""Items on their way into the index."""

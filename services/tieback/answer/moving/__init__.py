@@ -1,0 +1,1 @@
+"""Collections encoded again, or moved to another space."""

@@ -1,0 +1,1 @@
+"""Contents as vectors of the space that a collection is in."""

@@ -1,0 +1,1 @@
+"""Texts before any language model: sentences, passages, terms, what a reader sees."""

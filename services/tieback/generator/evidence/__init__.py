@@ -1,0 +1,1 @@
+"""Evidence as answers use it: read, judged, quoted."""

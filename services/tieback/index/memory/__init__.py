@@ -1,0 +1,1 @@
+"""A collection in memory: its items, rows, columns and facts."""

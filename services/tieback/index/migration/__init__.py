@@ -1,0 +1,1 @@
+"""Collections on their way to another space, or encoded again."""

@@ -1,0 +1,188 @@
+"""Snapshots on their way to another server and from one: as one tar file, in parts of some megabytes.
+
+Each part is a call of its own, so that a transfer goes on after a lost connection. A tenant imports one
+snapshot at a time, into a file of `making/`; the next start removes what was not finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from tieback_contract.collections import Snapshot
+
+from tieback.core.errors import AlreadyExists, DamagedSnapshot, InvalidInput
+from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
+from tieback.core.types.collection import SnapshotPart
+from tieback.index.ownership import OwnedCollections
+from tieback.index.quotas import check
+from tieback.index.snapshots.archive import Archives
+from tieback.index.snapshots.catalog import SnapshotCatalog, snapshot_of
+from tieback.index.snapshots.files import SnapshotFolders, discard, disk_errors
+from tieback.index.validation import check_name
+
+PART_BYTES = 2 * 1024 * 1024
+"""Of a part that is exported: gRPC clients take messages of 4 MiB unless they are told otherwise."""
+
+T = TypeVar("T")
+
+
+class TransferRun(Protocol):
+    """Runs work of the disk on the snapshots' thread."""
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        """What the work returns. StorageFull and Unavailable in the place of OSError."""
+        ...
+
+
+@dataclass(slots=True)
+class _Import:
+    """An archive on its way in: `size` bytes of it are there. `made` is the snapshot once it is one."""
+
+    key: CollectionKey
+    path: Path
+    size: int = 0
+    made: Snapshot | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Transfers:
+    """Exports and imports. `working` gives the snapshots to one task alone, which `run` works for."""
+
+    def __init__(
+        self,
+        folders: SnapshotFolders,
+        catalog: SnapshotCatalog,
+        owned: OwnedCollections,
+        making: Path,
+        *,
+        working: Callable[[], AbstractAsyncContextManager[None]],
+        run: TransferRun,
+    ) -> None:
+        self._folders, self._catalog, self._owned, self._making = folders, catalog, owned, making
+        self._working, self._run = working, run
+        self._archives = Archives()
+        self._imports: dict[str, _Import] = {}  # by tenant
+
+    async def export_snapshot(self, name: str, offset: int) -> SnapshotPart:
+        """See `SnapshotsPort`."""
+        PRINCIPAL.get().require(AccessLevel.ADMIN, work="exporting a snapshot")
+        key = self._catalog.find(name)
+        part = await asyncio.to_thread(self._part, key, offset)
+        if offset > part.total:
+            raise InvalidInput(f"the export has {part.total:,} bytes", field="offset")
+        return part
+
+    async def import_snapshot(
+        self, name: str, offset: int, data: bytes, *, last: bool
+    ) -> tuple[int, Snapshot | None]:
+        """See `SnapshotsPort`."""
+        principal = PRINCIPAL.get()
+        principal.require(AccessLevel.ADMIN, work="importing a snapshot")
+        check_name(name, "snapshot", field="name")
+        key = CollectionKey(principal.tenant, name)
+        known = self._imports.get(key.owner)
+        if offset == 0 and not (known is not None and self._is_done(known, key, len(data))):
+            if not last and self._catalog.get(name) is not None:
+                raise _taken(name)
+            known = self._begin(key)
+        if known is None or known.key != key:
+            raise InvalidInput(
+                f"no import of {name!r} is under way; begin with the first bytes, at offset 0", field="offset"
+            )
+        async with known.lock:
+            if offset > known.size:
+                raise InvalidInput(f"{known.size:,} bytes are there: go on at that offset", field="offset")
+            if known.made is None:
+                await self._write(known, offset, data)
+        return known.size, await asyncio.shield(self._finish(known)) if last else None
+
+    def _begin(self, key: CollectionKey) -> _Import:
+        self._drop(self._imports.get(key.owner))
+        begun = _Import(key, self._making / f"import-{secrets.token_hex(8)}")
+        with disk_errors():
+            begun.path.touch(mode=0o600)
+        self._imports[key.owner] = begun
+        return begun
+
+    def _drop(self, known: _Import | None) -> None:
+        """Forgets an import, with what is there of it."""
+        if known is not None:
+            known.path.unlink(missing_ok=True)
+            if self._imports.get(known.key.owner) is known:
+                del self._imports[known.key.owner]
+
+    async def _write(self, known: _Import, offset: int, data: bytes) -> None:
+        principal = PRINCIPAL.get()
+        more = max(0, offset + len(data) - known.size)
+        stored = self._owned.stored(known.key.owner).bytes + known.size
+        check(principal, known.key.owner, "bytes", stored, more, principal.quota.bytes)
+        with disk_errors():
+            await asyncio.to_thread(_write, known.path, offset, data)
+        known.size += more
+
+    async def _finish(self, known: _Import) -> Snapshot:
+        async with self._working(), known.lock:
+            if known.made is None:
+                try:
+                    known.made = await self._unpacked(known.key, known.path)
+                except BaseException:
+                    self._drop(known)
+                    raise
+                await self._run(lambda: known.path.unlink(missing_ok=True))
+            return known.made
+
+    async def _unpacked(self, key: CollectionKey, archive: Path) -> Snapshot:
+        principal = PRINCIPAL.get()
+        made, manifest = await self._run(lambda: self._folders.unpack(key, archive))
+        try:
+            snapshot = snapshot_of(key, manifest)
+            there = self._catalog.get(key.name)
+            if there is not None:
+                if there.damage or await self._run(lambda: self._folders.read(key)) != manifest:
+                    raise _taken(key.name)
+                return there
+            self._catalog.check_room()
+            stored = self._owned.stored(key.owner).bytes
+            check(principal, key.owner, "bytes", stored, snapshot.byte_count, principal.quota.bytes)
+            await self._run(lambda: self._folders.put(key, made))
+            self._catalog.add(key, snapshot)
+            return snapshot
+        finally:
+            await self._run(lambda: discard(made))  # unless it is in its place
+
+    def _is_done(self, known: _Import, key: CollectionKey, size: int) -> bool:
+        """Whether this is a whole archive, in one part, that was taken in and is sent again."""
+        made = known.made
+        return (
+            known.key == key
+            and made is not None
+            and (known.size, self._catalog.get(key.name)) == (size, made)
+        )
+
+    def _part(self, key: CollectionKey, offset: int) -> SnapshotPart:
+        try:
+            archive = self._archives.of(self._folders.folder(key), key.name)
+            return SnapshotPart(archive.read(offset, PART_BYTES), archive.size)
+        except (OSError, EOFError) as error:
+            raise DamagedSnapshot(
+                f"a file of the snapshot {key.name!r} is missing or damaged, or it was just deleted; "
+                "export another one"
+            ) from error
+
+
+def _write(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def _taken(name: str) -> AlreadyExists:
+    return AlreadyExists(
+        "snapshot", name, f"a snapshot named {name!r} is there: take another name, or delete it first"
+    )

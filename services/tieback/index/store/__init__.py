@@ -1,0 +1,1 @@
+"""Collections on disk: tables of Lance, records, originals."""

@@ -1,0 +1,1 @@
+"""Artifacts of joint spaces, and what methods learned in a space."""

@@ -1,0 +1,1 @@
+"""Language models, of this process or behind an endpoint."""

@@ -1,0 +1,215 @@
+"""Transformer text encoders: one graph from token numbers to a pooled, normalised vector."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.vectors import VectorKind
+
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.options import TransformerText
+from tieback.catalog.reduction import Precision
+from tieback.core.errors import StartupError
+from tieback.core.types.content import Content, TokenNumbers
+from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.models.adapters import Adapters
+from tieback.models.content import read_text
+from tieback.models.encoder_model import Prepared, RawEncoding, unit_rows
+from tieback.models.reference import DENSE, IDS, MASK, Reference
+from tieback.models.session import PROCESSOR, Hardware, Session, StagedSession
+from tieback.models.store import ServedModel
+from tieback.models.text.tokenization import TextTokenizer, TokenizedText
+
+GRAPH, TOKENIZER, REFERENCE = "model.onnx", "tokenizer.json", "reference.safetensors"
+GRAPHS: Mapping[Precision, str] = {
+    "float32": GRAPH,
+    "float16": "model.float16.onnx",
+    "int8": "model.int8.onnx",
+}
+Run = Callable[[Sequence[str], Mapping[str, Array]], list[Any]]
+TOKENS, RATIO = "token_states", "ratio"
+SHORTEST = 8  # tokens of the shortest text whose cost is measured
+UNBOUNDED_TOKENS = 512  # of the longest, where the card names no limit
+
+
+class TransformerTextModel:
+    """Runs the graph of the card's precision: `IDS` and `MASK` `[batch, tokens]` to `DENSE` and `TOKENS`.
+
+    Where the card offers layers, the graph is cut at them, and is run no further than the one that is asked.
+    A token reduction has a graph of its own, which takes the `RATIO` too and gives `DENSE`. The experts of a
+    merged model have one too, in float32.
+    StartupError where a lower precision is further from float32 on this machine than its card allows.
+    """
+
+    pads = True
+
+    def __init__(self, card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
+        self.card = card
+        self._prompt = card.options.prefix if isinstance(card.options, TransformerText) else ""
+        self._tokenizer = TextTokenizer(
+            served.path(TOKENIZER), max_tokens=card.max_tokens, special_tokens=True
+        )
+        self._check_prompt()
+        # A GPU plans each shape anew, so it gets few of them; on a processor padding costs more than that.
+        self._in_steps = hardware.provider == "cuda"
+        self._session: Session | StagedSession
+        if card.layers:
+            stages = [served.path(stage_file(card.precision, layer)) for layer in card.layers]
+            self._session = StagedSession(stages, hardware, recurring_shapes=self._in_steps)
+        else:
+            whole = served.path(graph_file(card.precision))
+            self._session = Session(whole, hardware, recurring_shapes=self._in_steps)
+        self.adapters = Adapters(card, served, hardware) if card.adapters else None
+        self._hardware = hardware
+        self._reduced_graphs = {
+            name: served.path(graph_file(card.precision, name)) for name in card.served_reductions
+        }
+        self._reduced: dict[str, Session] = {}
+        if card.precision in card.precisions:
+            _hold(card, Reference.load(served.path(REFERENCE)).cosines(self._session))
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Powers of two, and the most that is read: attention makes a long text dearer by the token."""
+        most = self.card.max_tokens or UNBOUNDED_TOKENS
+        return sorted({min(SHORTEST << power, most) for power in range(most.bit_length())})
+
+    def sample(self, tokens: int) -> Prepared:
+        """A text of that many tokens, whichever."""
+        return Prepared(tokens, TokenizedText(np.arange(tokens, dtype=np.int64) % self._tokenizer.vocabulary))
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of a text that are read at most: those of the prompt are taken off."""
+        room = self._tokenizer.room
+        return room if room is None else room - len(self._tokenizer.starts(self._prompt))
+
+    def starts(self, text: str) -> Array:
+        """The characters at which the tokens of a text begin `[tokens]`."""
+        return self._tokenizer.starts(text)
+
+    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
+        """Tokenises a text, behind the card's prompt where the caller did not tokenise it."""
+        if self._prompt and not isinstance(content.data, TokenNumbers):
+            text, cut = self._tokenizer(self._prompt + read_text(content, limits), plan.truncation)
+        else:
+            text, cut = self._tokenizer.read(content, limits, plan.truncation)
+        return Prepared(len(text.ids), text, cut)
+
+    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
+        """Encodes a batch, padded to its longest text."""
+        texts: list[TokenizedText] = [prepared.payload for prepared in batch]
+        ids, mask = padded([text.ids for text in texts])
+        if self._in_steps:
+            ids, mask = in_steps(ids, mask, self.sizes)
+        inputs = {IDS: ids, MASK: mask}
+        if plan.reduction is not None:
+            ratio = np.array(plan.reduction.ratio, np.float32)
+            (dense,) = self._reducing(plan.reduction.method).run([DENSE], inputs | {RATIO: ratio})
+            return [RawEncoding(row, None) for row in dense[: len(texts)]]
+        run: Run = self._session.run
+        if plan.adapter:
+            if self.adapters is None:
+                raise ValueError(f"{self.card.name} keeps no adapters")
+            run = functools.partial(self.adapters.run, plan.adapter)
+        vectors, tokens = at_layer(DENSE, plan.layer), at_layer(TOKENS, plan.layer)
+        if VectorKind.MULTI_VECTOR not in plan.kinds:
+            (dense,) = run([vectors], inputs)
+            return [RawEncoding(row) for row in dense[: len(texts)]]
+        dense, states = run([vectors, tokens], inputs)
+        return [
+            RawEncoding(
+                row if VectorKind.DENSE in plan.kinds else None,
+                *self._rows(text, state),
+            )
+            for text, row, state in zip(texts, dense, states, strict=False)  # steps add rows behind
+        ]
+
+    def _reducing(self, method: str) -> Session:
+        """The graph of a token reduction, loaded when it is first asked for: who never asks has no copy.
+
+        How many tokens stay is known when they are compared, so none of its shapes comes again for sure.
+        """
+        session = self._reduced.get(method)
+        if session is None:
+            session = self._reduced[method] = Session(self._reduced_graphs[method], self._hardware)
+        return session
+
+    def _check_prompt(self) -> None:
+        """StartupError where the prompt leaves no room for a token of a text."""
+        if not self._prompt.strip() or self.card.max_tokens is None:
+            return
+        text, cut = self._tokenizer(self._prompt, Truncation.END)
+        if cut or len(text.ids) >= self.card.max_tokens:
+            prompt = self.card.options_for(TransformerText).prompt
+            tokens = int(text.words.sum()) + cut
+            raise StartupError(
+                f"the prompt {prompt!r} has {tokens} tokens, and {self.card.name} reads "
+                f"{self.card.max_tokens} in all; take a shorter one"
+            )
+
+    def _rows(self, text: TokenizedText, state: Array) -> tuple[Array, Locators]:
+        """The words' vectors `[words, width]`, and their byte ranges in the text that the caller sent."""
+        vectors, spans = unit_rows(state[: len(text.ids)][text.words]), text.spans
+        if begin := len(self._prompt.encode()):
+            own = spans[:, 1] > begin
+            vectors, spans = vectors[own], np.maximum(spans[own] - begin, 0)
+        return vectors, Locators(LocatorKind.BYTE_SPAN, spans)
+
+    def warm_up(self) -> None:
+        """Encodes a word."""
+        plan = EncodePlan(kinds=self.card.kinds, truncation=Truncation.END)
+        self.run([self.prepare(Content(self.card.modality, "warm"), plan, Limits())], plan)
+
+
+def graph_file(precision: Precision, reduction: str = "") -> str:
+    """The file of the graph in a precision, and with a token reduction, where one is named."""
+    file = GRAPHS[precision]
+    return file.replace("model.", f"model.{reduction}.", 1) if reduction else file
+
+
+def stage_file(precision: Precision, layer: int) -> str:
+    """The file of the part of a graph that ends at a layer."""
+    return GRAPHS[precision].replace("model.", f"model.layer-{layer}.", 1)
+
+
+def at_layer(output: str, layer: int | None) -> str:
+    """The name of a graph's output at a layer; None for the last."""
+    return output if layer is None else f"{output}.{layer}"
+
+
+def padded(rows: Sequence[Array]) -> tuple[Array, Array]:
+    """The rows `[n]` as one array `[batch, longest]`, zeros behind the shorter ones, and the mask of both."""
+    if len(rows) == 1:
+        return rows[0][None], np.ones((1, len(rows[0])), np.int64)
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    there = np.arange(lengths.max()) < lengths[:, None]
+    ids = np.zeros(there.shape, np.int64)
+    ids[there] = np.concatenate(rows)
+    return ids, there.astype(np.int64)
+
+
+def in_steps(ids: Array, mask: Array, sizes: Sequence[int]) -> tuple[Array, Array]:
+    """`padded` on to a power of two of texts, and to the next of the `sizes`."""
+    texts, longest = ids.shape
+    tokens = next((size for size in sizes if size >= longest), longest)
+    more = ((0, (1 << (texts - 1).bit_length()) - texts), (0, tokens - longest))
+    ids, mask = np.pad(ids, more), np.pad(mask, more)
+    mask[texts:, 0] = 1  # a text without tokens has no mean
+    return ids, mask
+
+
+def _hold(card: EncoderCard, cosines: Array) -> None:
+    floor = card.precisions[card.precision].smallest_cosine
+    if not cosines.min() >= floor:
+        raise StartupError(
+            f"{card.name} in {card.precision} is not what it should be on this machine: sample texts have a "
+            f"cosine of {cosines.min():.3f} to float32, and the card asks for {floor}. The processor may "
+            f"lack the instructions (VNNI): set TIEBACK_PRECISION={card.name}=float32"
+        )

@@ -1,0 +1,1 @@
+"""Upgrades of a collection's space: fitted, measured, compared, steered."""

@@ -1,0 +1,1 @@
+"""Models made of a backbone and what was learned on it."""

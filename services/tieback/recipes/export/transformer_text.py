@@ -1,0 +1,285 @@
+"""Transformer text encoders: backbone, pooling and normalisation in one graph of dynamic batch and length.
+
+Three kinds of folder end here: a transformers one (pooling by the card), a sentence-transformers one
+(pooling, dense layers and normalisation by its files, where the card names no pooling) and one with an ONNX
+file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn.functional import gelu, normalize
+
+from tieback.catalog.card import EncoderCard, RerankerCard
+from tieback.catalog.checker_card import CheckerCard
+from tieback.catalog.options import TransformerText
+from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
+from tieback.core.errors import StartupError
+from tieback.methods.pooling import Pooling, poolings
+from tieback.models.reference import DENSE, IDS, MASK
+from tieback.models.session import Session
+from tieback.models.store.manifest import link_or_copy
+from tieback.models.text.transformer_text import GRAPH, TOKENIZER, TOKENS, at_layer, graph_file, stage_file
+from tieback.recipes.adapt.layer_states import LayeredBackbone
+from tieback.recipes.graphs.architectures import BACKBONES, positions
+from tieback.recipes.graphs.backbone import load_model, load_tensors, read_config
+from tieback.recipes.graphs.edits import keep_needed, load_graph
+from tieback.recipes.graphs.extend import extend_graph
+from tieback.recipes.graphs.external_data import save_graph
+from tieback.recipes.graphs.lower_precisions import add_lower_precisions
+from tieback.recipes.graphs.reduced import add_reductions
+from tieback.recipes.graphs.sentence_modules import Dense, SentenceModules, Step, read_modules
+from tieback.recipes.graphs.torch_export import check, export_module
+
+SAMPLE_TOKENS = 19  # an odd length, so that nothing lines up by luck
+BY_TEXT, BY_TOKEN = {0: "batch"}, {0: "batch", 1: "tokens"}
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda vectors: vectors,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "gelu": gelu,
+    "sigmoid": torch.sigmoid,
+}
+
+
+def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
+    """Writes the graphs and the vocabulary; returns how near they are to what they were made from."""
+    metrics = _export_float32(card, weights, out, report)
+    metrics |= add_lower_precisions(card, out, report)
+    if card.layers:
+        cut_into_stages(card, out)
+    return metrics
+
+
+def _export_float32(
+    card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]
+) -> dict[str, Any]:
+    torch.set_num_threads(1)  # two threads on two shared cores were 28 times slower
+    options = card.options_for(TransformerText)
+    link_or_copy(own_file(weights, options.tokenizer, largest=LARGEST_TOKENIZER), out / TOKENIZER)
+    vocabulary = vocabulary_of(out / TOKENIZER)
+    modules = read_modules(weights) if card.pooling is None else None
+    if modules is not None and options.prompt and not modules.pools_prompt:
+        raise StartupError(
+            f"{card.name}: the folder leaves the prompt out of the pooling (include_prompt), which is not "
+            "done here; serve it without a prompt"
+        )
+    if options.weights.endswith(".onnx"):
+        report("completing the graph")
+        ids, mask = example(3, sample_of(card, vocabulary))
+        metrics = extend_graph(card, weights, modules, out / GRAPH, ids, mask)
+    else:
+        pooling = _pooling(card, modules)
+        if pooling is None:
+            raise StartupError(
+                f"the card {card.name} names no pooling, and its folder is not one of sentence-transformers, "
+                f"which would say; the choices are: {', '.join(poolings.names())} (pooling: {{name: mean}})"
+            )
+        metrics = _export_module(card, weights, modules, pooling, out / GRAPH, report)
+    check_width(card, out / GRAPH, example(1, sample_of(card, vocabulary)))
+    return metrics
+
+
+def _export_module(
+    card: EncoderCard,
+    weights: Path,
+    modules: SentenceModules | None,
+    pooling: Pooling,
+    path: Path,
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    options = card.options_for(TransformerText)
+    config = read_config(weights, options.config, BACKBONES)
+    vocabulary = vocabulary_of(own_file(weights, options.tokenizer))
+    check_fit(card, config, vocabulary)
+    backbone = LayeredBackbone(load_model(weights, options.weights, config, options.config))
+    _check_layers(card, backbone.layers)
+    steps = modules.steps if modules is not None else ()
+    head = TextHead(pooling, [_layer(weights, step) for step in steps])
+    model = PooledTransformer(backbone, head, card.layers[:-1])
+    sample = sample_of(card, vocabulary)
+    report("exporting from torch")
+    ends = [*card.layers[:-1], None]
+    vectors = [at_layer(DENSE, end) for end in ends]
+    # The embeddings' states tell a part of the graph that begins behind them how many texts there are.
+    states = [at_layer(TOKENS, end) for end in (*([0] if model.exits else []), *ends)]
+    export_module(
+        model,
+        example(2, sample[:5]),
+        path,
+        inputs=[IDS, MASK],
+        outputs=[*vectors, *states],
+        dynamic=dict.fromkeys([IDS, MASK, *states], BY_TOKEN) | dict.fromkeys(vectors, BY_TEXT),
+    )
+    report("checking parity")
+    ids, mask = example(3, sample)
+    metrics = check(model, path, {IDS: ids, MASK: mask}, [*vectors, *states])
+    examples = example(2, sample[:5]), (ids, mask)
+    reduced = add_reductions(card, backbone.model, head, examples, path.parent)
+    return metrics | ({"reductions": reduced} if reduced else {})
+
+
+class PooledTransformer(torch.nn.Module):
+    """Token numbers and mask to normalised vectors and token states, of the layers `exits` and of the last.
+
+    The head is at each of them, so that the graph can be cut behind it.
+    """
+
+    def __init__(self, backbone: LayeredBackbone, head: TextHead, exits: Sequence[int]) -> None:
+        super().__init__()
+        self.backbone, self.head = backbone, head
+        self.exits = tuple(exits)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        """`[batch, tokens]` twice to `[batch, width]` of each exit, and to the states of each."""
+        states = self.backbone(input_ids, attention_mask)
+        sizes = attention_mask.to(states[-1].dtype)
+        ends = [states[: layer + 1] for layer in self.exits] + [states]
+        embeddings = states[:1] if self.exits else ()
+        return (*(self.head(end, sizes) for end in ends), *embeddings, *(end[-1] for end in ends))
+
+
+class TextHead(torch.nn.Module):
+    """States of layers to normalised vectors: a pooling, and the steps behind it."""
+
+    def __init__(self, pooling: Pooling, steps: Sequence[torch.nn.Module]) -> None:
+        super().__init__()
+        self.pooling = pooling
+        self.steps = torch.nn.Sequential(*steps)
+
+    def forward(self, states: Sequence[Tensor], sizes: Tensor) -> Tensor:
+        """As a pooling, of length 1."""
+        return normalize(self.steps(self.pooling(states, sizes)), dim=-1)
+
+
+class DenseLayer(torch.nn.Module):
+    """A linear layer and its activation: `[batch, inputs]` to `[batch, outputs]`."""
+
+    def __init__(self, dense: Dense, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(dense.inputs, dense.outputs, bias=dense.bias)
+        self.load_state_dict(dict(tensors))
+        self.activation = ACTIVATIONS[dense.activation]
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """See the class."""
+        return self.activation(self.linear(vectors))
+
+
+class UnitLength(torch.nn.Module):
+    """Vectors of length 1."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """`[batch, width]` to the same."""
+        return normalize(vectors, dim=-1)
+
+
+def vocabulary_of(tokenizer: Path) -> int:
+    """How many tokens there are. StartupError where the file is no tokenizer's."""
+    try:
+        return int(Tokenizer.from_file(str(tokenizer)).get_vocab_size())
+    except Exception as error:  # the parser raises the bare class
+        raise StartupError(f"{tokenizer.name} is not a tokenizer.json that can be read: {error}") from error
+
+
+def example(batch: int, sample: Tensor) -> tuple[Tensor, Tensor]:
+    """Each row turned by one, and a mask in which the rows end at different places."""
+    ids = torch.stack([sample.roll(row) for row in range(batch)])
+    ends = torch.tensor([max(1, len(sample) - 3 * row) for row in range(batch)])
+    return ids, (torch.arange(len(sample))[None] < ends[:, None]).long()
+
+
+def check_width(card: EncoderCard, graph: Path, inputs: tuple[Tensor, Tensor]) -> None:
+    """StartupError where the vectors are not as wide as the card states."""
+    (dense,) = Session(graph).run([DENSE], {IDS: inputs[0].numpy(), MASK: inputs[1].numpy()})
+    if dense.shape[-1] != card.width:
+        raise StartupError(
+            f"the card {card.name} says width {card.width}, and the model's vectors have {dense.shape[-1]}; "
+            f"write width: {dense.shape[-1]}"
+        )
+
+
+def _pooling(card: EncoderCard, modules: SentenceModules | None) -> Pooling | None:
+    if card.pooling is not None:
+        return poolings.configure(card.pooling.name, card.pooling.parameters, field="pooling")
+    return None if modules is None else poolings.configure(modules.pooling)
+
+
+def _layer(weights: Path, step: Step) -> torch.nn.Module:
+    if not isinstance(step, Dense):
+        return UnitLength()
+    shapes: dict[str, tuple[int, ...]] = {"linear.weight": (step.outputs, step.inputs)}
+    if step.bias:
+        shapes["linear.bias"] = (step.outputs,)
+    return DenseLayer(step, load_tensors(own_file(weights, f"{step.folder}/model.safetensors"), shapes))
+
+
+def _check_layers(card: EncoderCard, layers: int) -> None:
+    """The last layer that the card offers is the model's last."""
+    if card.layers and card.layers[-1] != layers:
+        raise StartupError(
+            f"the card {card.name} offers the layers {list(card.layers)}, and the model has {layers}; "
+            f"the last of them is {layers}"
+        )
+
+
+def check_fit(card: EncoderCard | RerankerCard | CheckerCard, config: Any, vocabulary: int) -> None:
+    """The tokenizer's numbers have rows, and the longest text has positions."""
+    if vocabulary > config.vocab_size:
+        raise StartupError(
+            f"the tokenizer has {vocabulary} tokens and the model {config.vocab_size}; "
+            "they are not of one model"
+        )
+    is_relative = getattr(config, "position_biased_input", True) is False  # of DeBERTa: no text is too long
+    places = None if is_relative else getattr(config, "max_position_embeddings", None)
+    most = positions(config.model_type, places, config.pad_token_id)
+    if most is not None and (card.max_tokens is None or card.max_tokens > most):
+        raise StartupError(
+            f"the model has positions for {most} tokens, and the card {card.name} lets in "
+            f"{card.max_tokens or 'any number'}; write max_tokens: {most} or less"
+        )
+
+
+def sample_of(card: EncoderCard | RerankerCard | CheckerCard, vocabulary: int) -> Tensor:
+    """Token numbers of the model's own vocabulary, no more than it reads: `[n]`."""
+    return torch.arange(min(SAMPLE_TOKENS, card.max_tokens or SAMPLE_TOKENS)) % vocabulary
+
+
+def cut_into_stages(card: EncoderCard, out: Path) -> None:
+    """Replaces the graph of each precision in `out` by its stages, which end at the card's layers."""
+    for precision in card.offered_precisions:
+        whole = out / graph_file(precision)
+        begin: int | None = None
+        for layer in card.layers:
+            end = None if layer == card.layers[-1] else layer
+            model = load_graph(whole)
+            _cut(model.graph, begin, end)
+            save_graph(model, out / stage_file(precision, layer))
+            begin = end
+        for path in (whole, whole.with_name(f"{whole.name}.data")):
+            path.unlink(missing_ok=True)
+
+
+def _cut(graph: onnx.GraphProto, begin: int | None, end: int | None) -> None:
+    """Leaves what leads from the states of `begin`, or from token numbers, to the outputs of `end`."""
+    entries = {entry.name: entry for entry in (*graph.input, *graph.output)}
+    states = None if begin is None else at_layer(TOKENS, begin)
+    outputs = [entries[at_layer(DENSE, end)], entries[at_layer(TOKENS, end)]]
+    nodes = [node for node in graph.node if states not in node.output]  # the states come from outside
+    for node in nodes:
+        # As the states' shape, or each part would hold the table of the embeddings.
+        if states is not None and node.op_type == "Shape" and node.input[0] == at_layer(TOKENS, 0):
+            node.input[0] = states
+    del graph.node[:], graph.input[:], graph.output[:]
+    graph.node.extend(nodes)
+    graph.output.extend(outputs)
+    keep_needed(graph)
+    read = {name for node in graph.node for name in node.input}
+    graph.input.extend(entries[name] for name in (IDS, MASK, states) if name in read)

@@ -1,0 +1,377 @@
+"""What a server serves: the catalog's cards, cut down to what the settings name, and the spaces of these."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tieback_contract.answers import AnswerStyle
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, VectorKind
+
+from tieback.catalog.base_card import HttpEndpoint
+from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
+from tieback.catalog.catalog import Catalog
+from tieback.catalog.checker_card import CheckerCard
+from tieback.core.errors import NotFound, StartupError
+from tieback.core.types.fusion import JOINT_SPACE, Role
+from tieback.methods.grounding import checkers
+from tieback.methods.reranking import NO_RERANKING
+from tieback.models.learned import ServedModels
+from tieback.models.store import Store
+from tieback.serving.plan.artifacts import ServedArtifacts
+from tieback.serving.plan.bindings import served_binding
+from tieback.serving.settings import Regions, Settings
+from tieback.serving.settings.precisions import at_chosen_precisions
+from tieback.token_spaces import TokenSpace, TokenSpaces
+
+if TYPE_CHECKING:
+    from tieback.answer import JointInputs, SingleSpace
+    from tieback.models.joint.artifact import JointSpaceArtifact
+    from tieback.models.joint.bridges import ClassNameBridge
+    from tieback.router import Component, JointSpace
+
+NO_CHECKER = NO_RECOGNISER = NO_GENERATOR = "none"
+DEFAULT_GENERATOR = "smollm2-135m-instruct"
+"""The language model where the settings name none: another card makes no other default."""
+
+
+class Plan:
+    """Which cards are served: the catalog's, cut down to what the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        catalog = Catalog.load(settings.cards)
+        encoders = {card.name: card for card in catalog.encoders()}
+        generators = {card.name: card for card in catalog.generators()}
+        unknown = [name for name in settings.spaces if name not in encoders]
+        if unknown:
+            raise StartupError(f"TIEBACK_SPACES: {NotFound('space', unknown[0], encoders).message}")
+        chosen = settings.spaces or tuple(name for name, card in encoders.items() if not card.optional)
+        served = [encoders[name] for name in sorted(chosen)]
+        self.encoders = at_chosen_precisions(served, settings.precision, settings.provider)
+        self._regions = settings.regions
+        self.rerankers = _chosen_rerankers(catalog, settings.rerankers)
+        self.checkers = _chosen_checkers(catalog, settings)
+        self.recognisers = _chosen_recognisers(catalog, settings.recognisers, self.modalities.values())
+        self.generator: GeneratorCard | None = None
+        # What a model writes is checked by a text space, so a server without one offers none by default.
+        if settings.generator != NO_GENERATOR and (self.reads_text or settings.generator):
+            name = settings.generator or DEFAULT_GENERATOR
+            if name not in generators:
+                raise StartupError(f"TIEBACK_GENERATOR: {NotFound('model', name, generators).message}")
+            self.generator = generators[name]
+        self.artifacts = ServedArtifacts(
+            settings.artifacts,
+            ServedModels(
+                self.encoders,
+                [card for card in self.encoders if self.reads_text and card.name == self.text_space],
+                [] if self.generator is None else [self.generator],
+                Store(settings.models.expanduser()),
+            ),
+        )
+
+    @property
+    def keeps_collections(self) -> bool:
+        """Whether there is an index, and with it the pipeline over collections, operations and heads."""
+        return self._settings.index_enabled
+
+    @property
+    def is_stored_elsewhere(self) -> bool:
+        """Whether collections are in a store that several processes of the index may use."""
+        return bool(self._settings.milvus)
+
+    @cached_property
+    def bound(self) -> JointSpaceArtifact | None:
+        """The binding that makes the joint space, held against what is served; None for class names."""
+        return served_binding(self._settings, self.encoders)
+
+    @cached_property
+    def joint(self) -> JointSpace | None:
+        """The joint space as whoever does not fuse needs it: without graphs, which take long to load."""
+        from tieback.router.bound import joint_space_of
+        from tieback.router.class_names import class_name_space
+
+        if not self.joins:
+            return None
+        if self.bound is not None:
+            return joint_space_of(self.bound, self.modalities)
+        return class_name_space(*self.class_names)
+
+    @property
+    def class_names(self) -> tuple[list[Component], list[ClassNameBridge]]:
+        """The blocks of the joint space where nothing is bound, and the class names that lead into them."""
+        from tieback.models.joint.bridges import load_bridges
+        from tieback.router import Component
+
+        spaces = [card.space for card in (*self.classifiers, *self.components)]
+        return (
+            [Component(card.space, card.width) for card in self.components],
+            load_bridges(Store(self._settings.models).bindings, spaces),
+        )
+
+    @property
+    def modalities(self) -> dict[str, Modality]:
+        """What each encoder encodes."""
+        return {card.name: card.modality for card in self.encoders}
+
+    @property
+    def spaces(self) -> tuple[SpaceRef, ...]:
+        """The exact names of all spaces that collections can be in."""
+        joint = [self.joint.ref] if self.joint is not None else []
+        return (*joint, *(one.ref for one in self.single_spaces))
+
+    @cached_property
+    def joins(self) -> bool:
+        """Whether there is a joint space: a binding, or a text space and another to join it with."""
+        if self.bound is not None:
+            return True
+        return bool(self.components) and len(self.components) + len(self.classifiers) > 1
+
+    @property
+    def components(self) -> tuple[EncoderCard, ...]:
+        """The text spaces that are blocks of the joint one where nothing is bound."""
+        return tuple(card for card in self.encoders if card.unbound_joint == "component")
+
+    @property
+    def classifiers(self) -> tuple[EncoderCard, ...]:
+        """The spaces that enter the joint one by the names of their classes."""
+        return tuple(card for card in self.encoders if card.unbound_joint == "class_names")
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether a served space has dense vectors of texts."""
+        return any(
+            card.modality is Modality.TEXT and VectorKind.DENSE in card.kinds for card in self.encoders
+        )
+
+    @property
+    def answers(self) -> bool:
+        """Whether there are answers: a language model writes them, or they are quoted by a text space."""
+        return self.generator is not None or self.reads_text
+
+    @property
+    def styles(self) -> tuple[AnswerStyle, ...]:
+        """How answers can be made; first as they are where nothing is said of it."""
+        if self.generator is None:
+            return (AnswerStyle.QUOTE,) if self.answers else ()
+        by_model = (AnswerStyle.WRITE, AnswerStyle.QUOTE)
+        return by_model[::-1] if self.generator.quotes else by_model
+
+    @property
+    def endpoints(self) -> tuple[Card, ...]:
+        """The served cards of models that other servers run."""
+        cards = (*self.checkers, *([self.generator] if self.generator is not None else ()))
+        return tuple(card for card in cards if isinstance(card.options, HttpEndpoint))
+
+    @property
+    def has_multi_vectors(self) -> bool:
+        """Whether contents of a served space can be compared row by row."""
+        return any(VectorKind.MULTI_VECTOR in card.kinds for card in self.encoders)
+
+    @property
+    def reranks(self) -> bool:
+        """Whether there is a reranker."""
+        return self.reads_text or self.has_multi_vectors or bool(self.rerankers)
+
+    @property
+    def has_token_vectors(self) -> bool:
+        """Whether the pipeline can rerank by words."""
+        return self.reads_text and any(
+            card.name == self.text_space and VectorKind.MULTI_VECTOR in card.kinds for card in self.encoders
+        )
+
+    @property
+    def token_spaces(self) -> TokenSpaces:
+        """The text spaces whose token vectors collections may keep, the one that reranks first."""
+        cards = [
+            card
+            for card in self.encoders
+            if card.modality is Modality.TEXT and VectorKind.MULTI_VECTOR in card.kinds
+        ]
+        cards.sort(key=lambda card: card.name != self.reranking_space)
+        return TokenSpaces([TokenSpace(card.name, card.space, card.width) for card in cards])
+
+    @property
+    def single_spaces(self) -> tuple[SingleSpace, ...]:
+        """The dense spaces, each of which collections can be in without the joint one."""
+        found: dict[SpaceRef, dict[str, EncoderCard]] = {}
+        for card in self.encoders:
+            if VectorKind.DENSE in card.kinds:
+                found.setdefault(card.space, {})[card.name] = card
+        whole = [single_space(ref, cards, self._regions) for ref, cards in found.items()]
+        of_experts = [
+            dataclasses.replace(
+                single_space(card.space_with(name), {card.name: card}, self._regions), adapter=name
+            )
+            for card in self.encoders
+            for name in card.adapters
+        ]
+        return (*whole, *of_experts)
+
+    @property
+    def default_space(self) -> str:
+        """The space of collections that are made without naming one; empty where one has to be named."""
+        from tieback.answer import default_of
+
+        joint = [JOINT_SPACE] if self.joins else []
+        return default_of([*joint, *(one.ref.name for one in self.single_spaces)])
+
+    @property
+    def text_space(self) -> str:
+        """The text space whose token vectors rerank and check: the widest component with token vectors."""
+        texts = [card for card in self.encoders if card.modality is Modality.TEXT and "dense" in card.kinds]
+        components = self.components or texts
+        if not components:
+            raise StartupError("no text space is served, to rerank and check by: name one in TIEBACK_SPACES")
+        with_tokens = [card for card in components if VectorKind.MULTI_VECTOR in card.kinds]
+        return max(with_tokens or components, key=lambda card: (card.width, card.max_tokens or 0)).name
+
+    @property
+    def highlight_space(self) -> str:
+        """The space that compares sentences of hits: one of static vectors, which take no time; or empty."""
+        cards = [card for card in self.encoders if card.runtime == "static_text"]
+        return next((card.name for card in cards if VectorKind.DENSE in card.kinds), "")
+
+    @property
+    def reranking_space(self) -> str:
+        """The space in which contents are compared that come without one; empty where only models compare."""
+        if self.reads_text:
+            return self.text_space
+        return next((card.name for card in self.encoders if VectorKind.MULTI_VECTOR in card.kinds), "")
+
+    @property
+    def spaces_by_modality(self) -> dict[Modality, tuple[str, ...]]:
+        """Which spaces encode what for the pipeline."""
+        if not self.joins:
+            return {}
+        bound = self.bound
+        return _by_modality(
+            {
+                card.name: card
+                for card in self.encoders
+                if (card.unbound_joint if bound is None else bound.takes(card.space.name, card.modality))
+            }
+        )
+
+    @property
+    def joint_inputs(self) -> JointInputs:
+        """How the spaces take part in the joint one."""
+        from tieback.answer import JointInputs
+
+        if self.bound is None:
+            return JointInputs(self.spaces_by_modality)
+        return bound_joint_inputs(self.bound, {card.name: card for card in self.encoders}, self._regions)
+
+
+def _chosen_rerankers(catalog: Catalog, names: Sequence[str]) -> tuple[RerankerCard, ...]:
+    cards = {card.name: card for card in catalog.rerankers()}
+    if not names:
+        return tuple(cards.values())
+    if list(names) == [NO_RERANKING]:
+        return ()
+    for name in names:
+        if name not in cards:
+            raise StartupError(f"TIEBACK_RERANKERS: {NotFound('reranker', name, cards).message}")
+    return tuple(cards[name] for name in sorted(set(names)))
+
+
+def _chosen_checkers(catalog: Catalog, settings: Settings) -> tuple[CheckerCard, ...]:
+    cards = {card.name: card for card in catalog.checkers()}
+    names = settings.checkers or tuple(cards)
+    if list(names) == [NO_CHECKER]:
+        names = ()
+    for name in names:
+        if name not in cards:
+            raise StartupError(f"TIEBACK_CHECKERS: {NotFound('checker', name, cards).message}")
+    chosen, default = tuple(cards[name] for name in sorted(set(names))), settings.default_checker
+    choices = [*checkers.names(), *(card.name for card in chosen)]
+    if default and default not in choices:
+        raise StartupError(f"TIEBACK_DEFAULT_CHECKER: {NotFound('checker', default, choices).message}")
+    return chosen
+
+
+def _chosen_recognisers(
+    catalog: Catalog, names: Sequence[str], modalities: Iterable[Modality]
+) -> tuple[RecogniserCard, ...]:
+    cards = {card.name: card for card in catalog.recognisers()}
+    if not names:
+        served = set(modalities)
+        return tuple(card for card in cards.values() if card.modality in served and not card.optional)
+    if list(names) == [NO_RECOGNISER]:
+        return ()
+    for name in names:
+        if name not in cards:
+            raise StartupError(f"TIEBACK_RECOGNISERS: {NotFound('recogniser', name, cards).message}")
+    return tuple(cards[name] for name in dict.fromkeys(names))
+
+
+def bound_joint_inputs(
+    bound: JointSpaceArtifact, encoders: Mapping[str, EncoderCard], regions: Regions
+) -> JointInputs:
+    """How these encoders, by the names that they are called by, take part in that joint space."""
+    from tieback.answer import JointInputs
+
+    members = {name: card for name, card in encoders.items() if bound.takes(card.space.name, card.modality)}
+    own = {(card.space.name, card.modality) for card in members.values()}
+    dense = frozenset({VectorKind.DENSE, VectorKind.LABELS})  # classes are words to find a photo by
+    per_photo = frozenset({VectorKind.MULTI_VECTOR} if regions is not Regions.OFF else ())
+    return JointInputs(
+        _by_modality(members),
+        {name: dense & card.kinds for name, card in members.items()},
+        {
+            name: [
+                projection.block
+                for projection in bound.projections
+                if projection.source.name == card.space.name
+                and not (projection.imputes and (projection.block, card.modality) in own)
+            ]
+            for name, card in members.items()
+        },
+        {name: per_photo & card.kinds for name, card in members.items() if card.modality is Modality.IMAGE},
+        per_region=regions is Regions.EACH,
+        shared={name: card.space.name for name, card in members.items() if name != card.space.name},
+    )
+
+
+def _by_modality(encoders: Mapping[str, EncoderCard]) -> dict[Modality, tuple[str, ...]]:
+    found: dict[Modality, tuple[str, ...]] = {}
+    for modality in Modality:
+        if names := tuple(name for name, card in encoders.items() if card.modality is modality):
+            found[modality] = names
+    return found
+
+
+def single_space(ref: SpaceRef, encoders: Mapping[str, EncoderCard], regions: Regions) -> SingleSpace:
+    """The space of these encoders' cards, which are by the names that the encoders are called by."""
+    from tieback.answer import SingleSpace
+
+    return SingleSpace(
+        ref,
+        next(iter(encoders.values())).width,
+        {role: _encoders_in(role, encoders) for role in Role},
+        frozenset(name for name, card in encoders.items() if VectorKind.LABELS in card.kinds),
+        frozenset(
+            name
+            for name, card in encoders.items()
+            if regions is Regions.EACH
+            and card.modality is Modality.IMAGE
+            and VectorKind.MULTI_VECTOR in card.kinds
+        ),
+        compatible=tuple(one.ref for card in encoders.values() for one in card.compatible),
+    )
+
+
+def _encoders_in(role: Role, encoders: Mapping[str, EncoderCard]) -> dict[Modality, tuple[str, ...]]:
+    """One encoder per modality: of several in one space, which differ by prompt, that of the role."""
+    found: dict[Modality, tuple[str, ...]] = {}
+    asks = role is Role.QUERY
+    for name, card in sorted(encoders.items(), key=lambda one: ("query" in _prompt(one[1])) is not asks):
+        found.setdefault(card.modality, (name,))
+    return found
+
+
+def _prompt(card: EncoderCard) -> str:
+    return str(getattr(card.options, "prompt", ""))

@@ -1,0 +1,1 @@
+"""Processes of a server, and the services that each builds."""

@@ -1,0 +1,1 @@
+"""A request on its way in: limits, parsing, the running call, its errors."""

@@ -1,0 +1,1 @@
+"""Data that recipes learn from, read from files."""
