@@ -146,10 +146,10 @@ def test_readers_of_every_kind_are_among_those_that_are_tried() -> None:
     kinds = {name.rpartition(".")[0].removeprefix("tieback.") for name in readers()}
 
     assert {
-        "core.dates", "core.displayed", "core.language.sentence", "core.passage_units", "core.plain_numbers",
-        "core.questions",
-        "core.sentences", "core.table_rows", "core.terms", "grounding.differences", "grounding.languages",
-        "grounding.named", "grounding.question_fit",
+        "core.dates", "core.language.sentence", "core.language.tokens", "core.text.passage_units",
+        "core.text.questions", "core.text.sentences", "core.text.table_rows", "core.text.terms",
+        "core.text.visible", "grounding.differences", "grounding.languages", "grounding.named",
+        "grounding.question_fit",
     } <= kinds  # fmt: skip
 
 
