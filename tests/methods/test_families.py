@@ -167,4 +167,6 @@ def test_a_form_is_given_the_parameters_that_it_names_and_no_others() -> None:
 def test_the_families_that_are_listed_are_those_whose_methods_the_contract_names() -> None:
     assert {family.name for family in request_families()} == METHOD_FIELDS.keys()
     assert MethodField("RouterService.Fuse", "routing.imputation") in METHOD_FIELDS["imputation"]
-    assert MethodField("AnswerService.Answer", "retrieval.options.rank_fusion") in METHOD_FIELDS["rank_fusion"]
+    assert (
+        MethodField("AnswerService.Answer", "retrieval.options.rank_fusion") in METHOD_FIELDS["rank_fusion"]
+    )
