@@ -1,4 +1,4 @@
-"""What functions of a codec are made with, and use while they run."""
+"""Parts that the functions of a codec are made with, and that they use while they run."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class StrictNumbers(dict[int, Any]):
 
 
 def each_alone(alone: Callable[[], Any], read: Read, messages: Iterable[Any]) -> list[Any]:
-    """What `read` makes of each message; the error of one that cannot be read stands in its place."""
+    """Values that `read` makes of messages; the error of one that cannot be read stands in its place."""
     found: list[Any] = []
     for message in messages:
         with alone() as item:

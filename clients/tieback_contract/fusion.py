@@ -18,7 +18,7 @@ class FusePart:
     encoding: Encoding
     """``"dense"`` of a component of the joint space, or ``"labels"`` of a space bound through class names."""
     weight: float = 1.0
-    """How much the content counts beside the others; of a query it may be negative, which takes it away."""
+    """The weight of the content beside the others; of a query it may be negative, which takes it away."""
     content: int = 0
     """Which content of the input this encodes; parts of one content share a number."""
 

@@ -1,4 +1,4 @@
-"""How queries are answered: the options of a search, a retrieval, an answer, and of a collection."""
+"""Options of queries: those of a search, a retrieval, an answer, and of a collection."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def options_from_json(known: Mapping[str, Any]) -> QueryOptions:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalPlan:
-    """How a query was answered: its options, every default filled in, and what became of them."""
+    """Options by which a query was answered, every default filled in, and what became of them."""
 
     options: QueryOptions
     """The options. The name of a method is "none" where its step did not take place, that of
@@ -227,7 +227,7 @@ class RetrievalPlan:
     token_vectors: bool = False
     """True if texts were reranked by the vectors of their tokens that the collection keeps."""
     expected_recall: float | None = None
-    """Where a measurement chose the method of vector search, its recall at ten in it."""
+    """Recall at ten of the method of vector search, where a measurement chose it."""
     expected_seconds: float | None = field(default=None, metadata=wire("expected"))
     """Where "time_budget" chose it, how long the search by the vector was expected to take."""
     skipped_reranker: MethodChoice | None = None

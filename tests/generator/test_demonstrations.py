@@ -29,8 +29,8 @@ from tieback.methods.context_compression.aim import start
 from tieback.models.language.decoder import SoftTokens
 from tieback.models.language.model import LanguageModel
 from tieback.models.learned.soft_context import SoftContext
+from tieback.serving.metrics.observed import observed
 from tieback.serving.metrics.telemetry import Telemetry
-from tieback.serving.processes.observed import observed
 from tieback.serving.processes.server import GrpcServer
 from tieback.serving.requests import rpcs
 from tieback.serving.servicers.of_port import servicer

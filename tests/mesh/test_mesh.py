@@ -27,7 +27,8 @@ from tieback.serving.mesh import Mesh
 from tieback.serving.mesh import directory as targets
 from tieback.serving.mesh.directory import Directory
 from tieback.serving.mesh.remote import RemoteEncoder
-from tieback.serving.mesh.remote_index import remote, remote_index
+from tieback.serving.mesh.remote_index import remote_index
+from tieback.serving.mesh.remote_port import remote
 from tieback.serving.requests import rpcs
 from tieback.serving.requests.contract import METHODS, SERVICES
 from tieback.v1 import generator_pb2, router_pb2

@@ -23,8 +23,8 @@ from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.text.transformer_text import TransformerTextModel
 from tieback.recipes.graphs.architectures import REDUCIBLE
+from tieback.serving.metrics.observed import observed
 from tieback.serving.metrics.telemetry import Telemetry
-from tieback.serving.processes.observed import observed
 from tieback.serving.settings import Settings
 from tieback_contract.encodings import EncodingSource, Reduction
 from tieback_contract.limits import Limits

@@ -1,4 +1,4 @@
-"""What `tieback.serving.mesh.discovery` rests on in Ray Serve. Where this fails, Ray has moved."""
+"""Parts of Ray Serve that `tieback.serving.mesh.discovery` rests on. A failure tells that Ray has moved."""
 
 from __future__ import annotations
 

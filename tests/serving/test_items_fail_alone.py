@@ -37,13 +37,13 @@ from tieback.recogniser import Recogniser
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
 from tieback.router.input_adapters import DenseReading
+from tieback.serving.conversions.codec import elements_alone
 from tieback.serving.conversions.contents import write_encode_reply
 from tieback.serving.requests import failures
 from tieback.serving.requests.contract import METHODS
-from tieback.serving.servicers.batch_stream import Batch
+from tieback.serving.servicers.batch import Batch
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
-from tieback_contract.field_path import FieldPath, at
 from tieback_contract.fusion import FusePart
 from tieback_contract.generation import Evidence
 from tieback_contract.limits import Limits
@@ -282,12 +282,12 @@ async def test_what_was_not_foreseen_in_one_item_is_an_error_of_that_item(
 def test_a_message_that_cannot_be_read_and_a_result_that_cannot_be_written_fail_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def read(message: int, field: FieldPath) -> Encoding:
+    def read(message: int) -> Encoding:
         if message == 1:
-            raise InvalidInput("one is refused", field=field)
+            raise InvalidInput("one is refused")
         return Encoding(SPACE, MODALITIES[message], token_count=4 // message)
 
-    batch = Batch([2, 0, 1, 4], read, at("numbers"))
+    batch = Batch(elements_alone(read, [2, 0, 1, 4]), "numbers")
     merged = batch.merged(batch.good)
     response = write_encode_reply(EncodeReply(merged, Timing(), Cost()))
 

@@ -14,8 +14,8 @@ from tieback.core.errors import Overloaded
 from tieback.router import Component, Router
 from tieback.serving.conversions.codec import writing
 from tieback.serving.conversions.vectors import write_space
+from tieback.serving.metrics.observed import observed
 from tieback.serving.metrics.telemetry import Telemetry
-from tieback.serving.processes.observed import observed
 from tieback.serving.processes.server import GrpcServer
 from tieback.serving.requests import rpcs
 from tieback.serving.servicers.of_port import servicer

@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 
 def outcomes(messages: Any, read: Callable[[Any], T], info: CallInfo) -> list[T | TiebackError]:
-    """What `read` makes of the results of a batch, and the errors in the places of others."""
+    """Values that `read` makes of the results of a batch, and the errors of the others in their places."""
     found: list[T | TiebackError] = []
     for one in messages:
         name = one.WhichOneof("outcome")

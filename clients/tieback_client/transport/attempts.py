@@ -113,7 +113,7 @@ class CallSession:
 
 
 class Connection:
-    """What both clients know of a connection."""
+    """The server, the options and the session of a connection, for both clients."""
 
     def __init__(self, server: str | None = None, **options: Any) -> None:
         options.setdefault("token", default_token())

@@ -92,7 +92,7 @@ class StreamCall(Generic[T_co]):
 
 
 class Reply(NamedTuple):
-    """What came back of a `UnaryCall`."""
+    """The answer to a `UnaryCall`."""
 
     message: Any
     info: CallInfo

@@ -40,11 +40,11 @@ class RetrieveRequest:
     filter: str = ""
     """A condition on items and sections; empty for all of them."""
     routing: Routing = field(default_factory=Routing)
-    """How the spaces of a joint one are weighted."""
+    """Weights of the spaces of a joint one."""
     explain: bool = False
     """True if the reply is to say of each stage what it did."""
     options: QueryOptions = NO_OPTIONS
-    """What is not chosen is the collection's choice, else the server's."""
+    """Options that are not chosen are the collection's choice, else the server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +52,21 @@ class AnswerRequest:
     """A question, how its evidence is found, and how it is answered."""
 
     retrieval: RetrieveRequest
-    """How the evidence is found; the words of its query are the question."""
+    """The search for the evidence; the words of its query are the question."""
     model: str = ""
     """The generator; empty for the server's."""
     evidence_limit: int = 0
     """The most passages; 0 for the server's own number."""
     sampling: SamplingParameters = field(default_factory=SamplingParameters)
-    """How the text is sampled."""
+    """Sampling of the text, where a model writes."""
     grounding: Grounding = field(default_factory=Grounding)
-    """How claims are tied to the evidence."""
+    """The check of claims by the evidence, and when there is no answer."""
     style: AnswerStyle = AnswerStyle.AUTO
-    """How long the answer is."""
+    """Tells whether the answer is quoted or written."""
     history: Sequence[ChatMessage] = ()
-    """What was said before the question, the oldest first."""
+    """Messages before the question, the oldest first."""
     system: str = ""
-    """What is asked of the model in general."""
+    """The caller's instruction to the model; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +88,4 @@ class RetrieveReply:
 
 
 AnswerEvent: TypeAlias = RetrieveReply | GenerationEvent
-"""What was found, then what the generator says."""
+"""The hits that were found, then the events of the generator."""

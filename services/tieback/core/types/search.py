@@ -28,9 +28,9 @@ class SearchRequest:
     collection: str
     """The collection, as its tenant calls it."""
     vector: Vector | None = None
-    """What is near this is found. Of it and `text` at least one is given."""
+    """The vector near which sections are found. Of it and `text` at least one is given."""
     text: str = ""
-    """What has some of these words is found."""
+    """Words of which a section has to have some."""
     limit: int = 0
     """The most hits; 0 for the index's own number."""
     filter: str = ""

@@ -1,4 +1,4 @@
-"""How far the vector is searched for, where a measurement decides on it."""
+"""Choice of how far the vector is searched for, where a measurement decides on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ranks the sections: the vector, the words, or both."""
+"""Ranking of the sections: by the vector, the words, or both."""
 
 from __future__ import annotations
 

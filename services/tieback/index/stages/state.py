@@ -30,15 +30,15 @@ class Searching:
     query: Query
     check: Check
     recorder: Recorder | None
-    """What each stage did, where that is asked for."""
+    """Record of each stage, where that is asked for."""
     deadline: Deadline
     scans: Scans
-    """What the filter read of the sections before the lock was taken."""
+    """Values that the filter read of the sections before the lock was taken."""
 
     allowed: Array = field(default_factory=lambda: np.zeros(0, bool))
     """The mask of sections that may be found."""
     reached: Reached | None = None
-    """How far a measurement has the vector searched for."""
+    """Depth of the search by the vector, where a measurement chose it."""
     asked: Ranker = field(init=False)
     """Sections by the query as it was given."""
     ranker: Ranker = field(init=False)
@@ -50,7 +50,7 @@ class Searching:
     """The scores of the hits."""
     hits: list[Hit] = field(default_factory=list)
     positions: Sequence[int] = ()
-    """Where the hits are in memory."""
+    """Positions of the hits in memory."""
 
     @property
     def by_documents(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ import numpy as np
 from tieback_contract import converters, method_choice, tensors
 from tieback_contract.arrays import OUTSIDE, Array, Box, inside
 from tieback_contract.codec import MessageCodec
-from tieback_contract.codec_runtime import Outcomes
+from tieback_contract.codec_runtime import Outcomes, each_alone
 from tieback_contract.encodings import Encoding, EncodingSource, Reduction
 from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.hits import Hit
@@ -66,6 +66,11 @@ def reading(kind: type[T], message: Any) -> Callable[..., T]:
 
     read_at.__annotations__["message"] = message
     return read_at
+
+
+def elements_alone(read: Callable[[Any], T], messages: Iterable[Any]) -> list[Any]:
+    """Values that `read` makes of messages; the error of one that cannot be read stands in its place."""
+    return each_alone(Alone, read, messages)
 
 
 def writing(kind: type[T], message: type[M]) -> Callable[[T], M]:

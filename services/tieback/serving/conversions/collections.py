@@ -16,7 +16,7 @@ _read_token_vectors = reading(TokenVectors, index_pb2.TokenVectors)
 
 
 def read_token_vectors(message: index_pb2.TokenVectors) -> TokenVectors:
-    """What is asked for, as the field of that name of a request."""
+    """Vectors of tokens that are asked for, as the field of that name of a request."""
     return _read_token_vectors(message, at("token_vectors"))
 
 

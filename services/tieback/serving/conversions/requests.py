@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from tieback_contract.field_path import ROOT, FieldPath, at
 
 from tieback.core.alone import FAILED, Alone
 from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodeRequest, SplitTextsRequest
 from tieback.core.types.rerank import DEFAULT_RERANKING, RerankCandidate, RerankRequest
-from tieback.serving.conversions.codec import read_method, writing
+from tieback.serving.conversions.codec import elements_alone, read_method, writing
 from tieback.serving.conversions.contents import (
     read_cache,
     read_content,
@@ -48,7 +48,7 @@ def read_encode(message: encoder_pb2.EncodeRequest) -> EncodeRequest:
         )
     return EncodeRequest(
         message.space,
-        [_content(one) for one in message.contents],
+        elements_alone(_content, message.contents),
         dataclasses.replace(plan, truncation=read_truncation(message.truncation, at("truncation"))),
         read_cache(message.cache, at("cache")),
         list(message.adapters),
@@ -67,11 +67,8 @@ def write_encode(request: EncodeRequest) -> encoder_pb2.EncodeRequest:
     )
 
 
-def _content(message: content_pb2.Content) -> Any:
-    """A content; in place of one that cannot be read, the error."""
-    with Alone() as item:
-        return read_content(message, ROOT)
-    return item.error
+def _content(message: content_pb2.Content) -> Content:
+    return read_content(message, ROOT)
 
 
 def read_split(message: encoder_pb2.SplitTextsRequest) -> SplitTextsRequest:

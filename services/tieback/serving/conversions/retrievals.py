@@ -37,14 +37,14 @@ write_ingest_result = writing(IngestResult, answer_pb2.IngestResult)
 
 
 def read_answer_event(message: answer_pb2.AnswerResponse) -> AnswerEvent | None:
-    """What was found, or an event of the answer; None for one that is not known here."""
+    """The hits that were found, or an event of the answer; None for one that is not known here."""
     if message.HasField("retrieval"):
         return read_retrieve_reply(message.retrieval)
     return read_event(message.generation)
 
 
 def write_answer_event(event: AnswerEvent) -> answer_pb2.AnswerResponse:
-    """The message of what was found, or of an event."""
+    """The message of hits that were found, or of an event."""
     if isinstance(event, RetrieveReply):
         return answer_pb2.AnswerResponse(retrieval=write_retrieve_reply(event))
     return answer_pb2.AnswerResponse(generation=write_event(event))

@@ -15,7 +15,8 @@ from tieback.core.types.encoding import (
 )
 from tieback.ports import EncoderPort
 from tieback.serving.mesh import Mesh, directory
-from tieback.serving.mesh.remote_index import remote, remote_index
+from tieback.serving.mesh.remote_index import remote_index
+from tieback.serving.mesh.remote_port import remote
 from tieback.serving.plan import Plan
 from tieback.serving.plan.assembly import Ports
 from tieback.serving.requests import rpcs

@@ -1,6 +1,6 @@
 """Prometheus metrics of one process, and its traces (`serving/metrics/tracing.py`).
 
-Services report in their replies what they did; `tieback.serving.processes.observed` hands the replies to
+Services report in their replies what they did; `tieback.serving.metrics.observed` hands the replies to
 `Telemetry`. A process has one registry; on Ray Serve the gateway's page joins those of all replicas.
 """
 

@@ -1,4 +1,4 @@
-"""What several processes build alike from settings; `serving/processes/services.py` builds the services
+"""Parts that several processes build alike from settings; `serving/processes/services.py` builds the services
 themselves.
 
 Every function imports what it needs when it is called, so that a process loads only what it uses.

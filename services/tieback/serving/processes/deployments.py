@@ -148,7 +148,7 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
 
 
 def application(arguments: dict[str, Any]) -> Application:
-    """What a Ray Serve configuration names: ``import_path:
+    """The application that a Ray Serve configuration names: ``import_path:
     tieback.serving.processes.deployments:application``.
 
     Arguments are settings by name; what they leave out comes from the environment.

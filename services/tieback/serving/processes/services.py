@@ -19,9 +19,9 @@ from tieback_contract.vectors import VectorKind
 from tieback.catalog.card import Card
 from tieback.serving.mesh import directory
 from tieback.serving.mesh.remote import RemoteEncoder
+from tieback.serving.metrics.observed import observed
 from tieback.serving.plan import Plan, assembly
 from tieback.serving.processes import service_context
-from tieback.serving.processes.observed import observed
 from tieback.serving.processes.service_context import ServiceContext
 from tieback.serving.requests import rpcs
 from tieback.serving.servicers.of_port import servicer

@@ -8,28 +8,29 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
-from tieback_contract.field_path import at
+from tieback_contract.field_path import ROOT, at
 
 from tieback.core.call import in_bulk
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.together import Before, overlapped
+from tieback.core.types.content import Item
 from tieback.core.types.ingestion import IngestResult
 from tieback.ports import AnswerPort
-from tieback.serving.conversions.codec import read_method, write_timing
+from tieback.serving.conversions.codec import elements_alone, read_method, write_timing
 from tieback.serving.conversions.collections import read_token_vectors
 from tieback.serving.conversions.contents import read_item, read_long_texts
 from tieback.serving.conversions.retrievals import (
     write_ingest_result,
 )
+from tieback.serving.metrics.observed import observed
 from tieback.serving.metrics.telemetry import Telemetry
-from tieback.serving.processes.observed import observed
 from tieback.serving.requests import rpcs
 from tieback.serving.requests.context import deadline_of
 from tieback.serving.requests.parsing import converted
-from tieback.serving.servicers.batch_stream import Batch
+from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.of_port import servicer
-from tieback.v1 import answer_pb2
+from tieback.v1 import answer_pb2, content_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -76,7 +77,7 @@ class Ingestions:
         before: Before,
         deadline: Deadline,
     ) -> answer_pb2.IngestItemsResponse:
-        batch = await converted(lambda: Batch(request.items, read_item, at("items")))
+        batch = await converted(lambda: Batch(elements_alone(_item, request.items), "items"))
         timing = None
         written: list[IngestResult | TiebackError] = []
         if batch.good or not request.items:
@@ -105,3 +106,7 @@ class Ingestions:
             ],
             timing=None if timing is None else write_timing(timing),
         )
+
+
+def _item(message: content_pb2.Item) -> Item:
+    return read_item(message, ROOT)

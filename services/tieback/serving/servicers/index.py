@@ -7,19 +7,18 @@ from typing import Any
 
 import grpc
 from google.rpc import status_pb2
-from tieback_contract.field_path import at
 
 from tieback.core.call import waited
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.operation_ports import SnapshotsPort
 from tieback.ports import IndexPort, StoredItemsPort
-from tieback.serving.conversions.codec import write_timing
+from tieback.serving.conversions.codec import elements_alone, write_timing
 from tieback.serving.conversions.searches import read_indexed_item
 from tieback.serving.requests import failures, rpcs
 from tieback.serving.requests.context import time_left
 from tieback.serving.requests.parsing import converted
-from tieback.serving.servicers.batch_stream import Batch
+from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.of_port import handlers, servicer
 from tieback.v1 import index_pb2
 
@@ -54,7 +53,7 @@ class Upserts:
     async def _upsert(
         self, collection: str, sequence: int, request: index_pb2.UpsertItemsRequest, deadline: Deadline
     ) -> index_pb2.UpsertItemsResponse:
-        batch = await converted(lambda: Batch(request.items, read_indexed_item, at("items")))
+        batch = await converted(lambda: Batch(elements_alone(read_indexed_item, request.items), "items"))
         timing = None
         refused: list[TiebackError | None] = []
         if batch.good or not request.items:

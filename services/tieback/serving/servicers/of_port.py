@@ -9,13 +9,12 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
-from tieback_contract.field_path import at
 
 from tieback.core.call import Call
-from tieback.core.errors import TiebackError
 from tieback.serving.requests.context import deadline_of
 from tieback.serving.requests.parsing import converted
 from tieback.serving.requests.rpcs import Rpc
+from tieback.serving.servicers.batch import Batch
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[..., Any]
@@ -68,34 +67,18 @@ async def answered(ask: Callable[..., Any], rpc: Rpc, message: Any, call: Call) 
     """
     request = await converted(lambda: rpc.request.read(message))
     if rpc.signature is not None:
-        beside = {"call": call} if "call" in rpc.signature.parameters else {}
-        return await ask(**request.by_name, **beside)
+        more = {"call": call} if "call" in rpc.signature.parameters else {}
+        return await ask(**request.by_name, **more)
     if rpc.alone is None:
         return await ask(request, call)
     elements: Sequence[Any] = getattr(request, rpc.alone.field)
-    errors = {
-        place: one.within(at(rpc.alone.field, place))
-        for place, one in enumerate(elements)
-        if isinstance(one, TiebackError)
-    }
-    if not errors:
+    # One that stands for all is not beside each.
+    beside = [name for name in rpc.alone.beside if len(getattr(request, name)) == len(elements)]
+    batch = Batch(elements, rpc.alone.field, beside=beside)
+    if not batch.errors:
         return await ask(request, call)
-    good = [place for place in range(len(elements)) if place not in errors]
-    if not good:
-        raise next(iter(errors.values()))
-    lists = {name: getattr(request, name) for name in (rpc.alone.field, *rpc.alone.beside)}
-    named = [name for name, one in lists.items() if len(one) == len(elements)]
-    kept = {name: [lists[name][place] for place in good] for name in named}
-    reply = await ask(dataclasses.replace(request, **kept), call)
-    results: list[Any] = [errors.get(place) for place in range(len(elements))]
-    for number, place in enumerate(good):
-        results[place] = _moved(reply.results[number], named, number, place)
-    return dataclasses.replace(reply, results=results)
-
-
-def _moved(result: Any, fields: Sequence[str], number: int, place: int) -> Any:
-    """The result of an element, whose error names its place in the whole request."""
-    if isinstance(result, TiebackError):
-        for name in fields:
-            result = result.moved(at(name, number), at(name, place))
-    return result
+    if not batch.good:
+        raise next(iter(batch.errors.values()))
+    kept = {name: [getattr(request, name)[place] for place in batch.places] for name in beside}
+    reply = await ask(dataclasses.replace(request, **{rpc.alone.field: batch.good}, **kept), call)
+    return dataclasses.replace(reply, results=batch.merged(reply.results))

@@ -18,7 +18,8 @@ from pydantic_settings.exceptions import SettingsError
 from tieback_contract.limits import Limits
 
 from tieback.core.errors import StartupError
-from tieback.serving.settings.doors import DoorSettings, PlacementSettings
+from tieback.serving.settings.doors import DoorSettings
+from tieback.serving.settings.placement import PlacementSettings
 
 PREFIX = "TIEBACK_"
 LONGEST_VALUE = 60

@@ -31,16 +31,16 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What is counted and traced of a method of a port."""
+    """The counts, times and trace step of a method of a port."""
 
     step: Callable[[Any], str] | None
     """The name of its step in a trace, by its request; None where the call is the step."""
     timing: Callable[[Any], tuple[str, str]] | None = None
     """The labels of its time, by its request: the service and what it did."""
     operation: Callable[[Any], SpanOperation] | None = None
-    """What the step is by OpenTelemetry's conventions."""
+    """The operation of the step by OpenTelemetry's conventions."""
     seen: Callable[[Telemetry, Any, Any, Any], None] | None = None
-    """What else is counted, of telemetry, request, reply and the step's span."""
+    """Counts the rest, given telemetry, request, reply and the step's span."""
 
 
 def _encoded(telemetry: Telemetry, request: EncodeRequest, reply: EncodeReply, span: Any) -> None:
