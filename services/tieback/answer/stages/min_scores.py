@@ -23,11 +23,13 @@ _SCORES: Mapping[str, Callable[[RetrievedHit], float | None]] = {
 
 def _check(state: Retrieving) -> None:
     for name, least in (state.plan.options.min_scores or {}).items():
-        if name not in _SCORES or math.isnan(least):
+        field = OPTIONS["min_scores"].key(name)
+        if name not in _SCORES:
             raise InvalidInput(
-                f"min_scores is a number for each of {', '.join(_SCORES)}, not {name} = {least:g}",
-                field=OPTIONS["min_scores"].key(name),
+                f"no stage {name!r} gives scores; name one of {', '.join(_SCORES)}", field=field
             )
+        if math.isnan(least):
+            raise InvalidInput(f"the lowest score of {name} is no number", field=field)
 
 
 async def _wants(state: Retrieving) -> None:
