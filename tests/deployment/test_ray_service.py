@@ -135,7 +135,18 @@ def test_a_trace_goes_on_from_hop_to_hop(deployed: Deployed) -> None:
         "tieback-index",
         "tieback-reranker",
     }
-    wait_for(lambda: {span.process for span in _spans(deployed, trace)} == expected)
+
+    def has_all() -> bool:  # each process sends its spans in batches, of which some come later than others
+        seen = _spans(deployed, trace)
+        known = {span.id for span in seen} | {caller}
+        names = {span.name for span in seen}
+        return (
+            {span.process for span in seen} == expected
+            and {"search", "tieback.v1.AnswerService/Retrieve"} <= names
+            and all(span.parent in known for span in seen)
+        )
+
+    wait_for(has_all)
 
     spans = {span.id: span for span in _spans(deployed, trace)}
     [door] = [span for span in spans.values() if span.parent == caller]
