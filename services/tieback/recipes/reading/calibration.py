@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize
 from tieback_contract.arrays import Array
 
 EXPECTED_SUPPORTED = 1 / 3
@@ -27,16 +26,18 @@ def weights_of(sources: Sequence[str], is_supported: Array) -> Array:
     return np.asarray(found / found.sum())
 
 
-def logistic(read: Array, is_true: Array, weights: Array) -> tuple[Array, float]:
+def logistic(read: Array, is_true: Array, weights: Array, *, ridge: float = RIDGE) -> tuple[Array, float]:
     """Coefficients `[columns]` and the constant of a logistic regression with a ridge on standard columns."""
+    from scipy.optimize import minimize  # takes a while, and recipes are listed without it
+
     mean, spread = read.mean(axis=0), read.std(axis=0) + 1e-6
     columns = np.concatenate([(read - mean) / spread, np.ones((len(read), 1))], axis=1)
 
     def loss(found: Array) -> tuple[float, Array]:
         logits = columns @ found
-        ridge = np.append(found[:-1], 0.0)
-        value = weights @ (np.logaddexp(0, logits) - is_true * logits) + RIDGE / 2 * ridge @ ridge
-        slope = (weights * (1 / (1 + np.exp(-logits)) - is_true)) @ columns + RIDGE * ridge
+        held = np.append(found[:-1], 0.0)
+        value = weights @ (np.logaddexp(0, logits) - is_true * logits) + ridge / 2 * held @ held
+        slope = (weights * (1 / (1 + np.exp(-logits)) - is_true)) @ columns + ridge * held
         return float(value), slope
 
     found = minimize(loss, np.zeros(columns.shape[1]), jac=True, method="L-BFGS-B").x
@@ -63,7 +64,7 @@ def auc(scores: Array, own: Array) -> float:
 
     NaN where there are none of one kind.
     """
-    from scipy.stats import rankdata  # takes a while, and recipes are listed without it
+    from scipy.stats import rankdata  # as above
 
     ones, others = int(own.sum()), int((~own).sum())
     if not ones or not others:

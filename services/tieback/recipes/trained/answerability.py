@@ -29,6 +29,7 @@ from tieback.methods.answerability import answerabilities
 from tieback.methods.answerability.question_alignment import NEARNESS
 from tieback.models.learned.answerability import JUDGE
 from tieback.recipes.reading.asked_questions import card_of, examples_of, read_questions, standardised
+from tieback.recipes.reading.calibration import logistic
 from tieback.recipes.reading.made_questions import Asked
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
@@ -41,7 +42,7 @@ FEWEST = 100
 LEFT_OUT = ("med", "breaking", "begin-cmu-dog", "begin-topicalchat", "faithdial-audit")
 CHOSEN_BY = 0.15
 """Share of the questions that probabilities are calibrated on."""
-CALIBRATION_STEPS = 2000
+RIDGE = 1e-4
 LEAST_SPREAD = 0.1
 """Of a signal: one that hardly differs in training does not count a hundredfold where it does."""
 THRESHOLDS = np.linspace(0.02, 0.98, 97)
@@ -144,14 +145,9 @@ def answerability(
 
 
 def calibration(logits: Array, answerable: Array, weights: Array) -> Array:
-    """Slope and offset that make logits probabilities (Platt, 1999), by gradient descent."""
-    mean, spread = float(logits.mean()), max(float(logits.std()), 1e-6)
-    rows = np.stack([(logits - mean) / spread, np.ones(len(logits))], axis=1).astype(np.float64)
-    found, share = np.zeros(2), weights / weights.sum()
-    for _ in range(CALIBRATION_STEPS):
-        found -= rows.T @ (share * (1 / (1 + np.exp(-np.clip(rows @ found, -30, 30))) - answerable))
-    slope = found[0] / spread
-    return np.array([slope, found[1] - slope * mean], np.float32)
+    """Slope and offset that make logits probabilities (Platt, 1999)."""
+    slopes, offset = logistic(logits[:, None], answerable, weights / weights.sum(), ridge=RIDGE)
+    return np.array([*slopes, offset], np.float32)
 
 
 def precisions(likely: Array, answerable: Array) -> Array:
