@@ -6,7 +6,7 @@ import functools
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,13 +100,7 @@ class CliConnection:
     def open(self) -> Client:
         """A client of the server."""
         return Client(
-            self.server,
-            token=self.token,
-            tls=self.tls,
-            ca=self.ca,
-            certificate=self.certificate,
-            key=self.key,
-            timeout=self.timeout,
+            **asdict(self),
             connect_timeout=min(CONNECT_SECONDS, self.timeout),
             retry=Retry(overloads=True, seconds=PATIENCE),
         )
@@ -124,18 +118,11 @@ def connected(function: F) -> F:
     @functools.wraps(function)
     def command(
         *args: Any,
-        server: str | None,
-        token: str | None,
-        tls: bool,
-        ca: Path | None,
-        certificate: Path | None,
-        key: Path | None,
-        timeout: float,
         as_json: bool,
         **options: Any,
     ) -> Any:
         try:
-            made = CliConnection(server, token, tls, ca, certificate, key, timeout)
+            made = CliConnection(**{one.name: options.pop(one.name) for one in fields(CliConnection)})
             click.get_current_context().meta[CliConnection.__name__] = made
             with made.open() as client:
                 return function(client, Output(json=as_json), *args, **options)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
-from tieback_contract.generation import Demonstration
+from tieback_contract.generation import Demonstration, StoredDemonstration
 
 from tieback_client.cli.connection import Command, ListByDefault, connected
 from tieback_client.cli.output import Output
@@ -23,27 +25,18 @@ def demos() -> None:
 @connected
 def list_(client: Client, output: Output) -> None:
     """List the demonstrations."""
-    found = client.demonstrations()
-    if output.json:
-        output.document(found)
-        return
-    if not found and output.terminal:
-        output.show("There is no demonstration yet; `tieback demos put ID` keeps one.")
-        return
-    output.table(
+    output.listed(
+        client.demonstrations(),
         ["id", "tokens", "of its passage", "question", "answer"],
-        [
-            [
-                one.demonstration.id,
-                one.tokens,
-                one.passage_tokens,
-                in_a_line(one.demonstration.question),
-                in_a_line(one.demonstration.answer),
-            ]
-            for one in found
-        ],
+        _row,
         right=(1, 2),
+        none="There is no demonstration yet; `tieback demos put ID` keeps one.",
     )
+
+
+def _row(one: StoredDemonstration) -> list[Any]:
+    kept = one.demonstration
+    return [kept.id, one.tokens, one.passage_tokens, in_a_line(kept.question), in_a_line(kept.answer)]
 
 
 @demos.command(
@@ -63,13 +56,11 @@ Example:
 def put(client: Client, output: Output, id: str, passage: str, question: str, answer: str) -> None:
     """Keep a demonstration, in place of one of the same id."""
     stored = client.put_demonstration(Demonstration(id, passage, question, answer))
-    if output.json:
-        output.document(stored)
-    else:
-        output.note(
-            f"kept {id}: {stored.tokens} virtual tokens; the {stored.passage_tokens} of its passage are not "
-            "read again"
-        )
+    output.told(
+        stored,
+        f"kept {id}: {stored.tokens} virtual tokens; the {stored.passage_tokens} of its passage are not "
+        "read again",
+    )
 
 
 @demos.command("delete", cls=Command)
@@ -78,7 +69,4 @@ def put(client: Client, output: Output, id: str, passage: str, question: str, an
 def delete(client: Client, output: Output, id: str) -> None:
     """Delete a demonstration."""
     client.delete_demonstration(id)
-    if output.json:
-        output.document({"deleted": id})
-    else:
-        output.note(f"deleted {id}")
+    output.told({"deleted": id}, f"deleted {id}")

@@ -14,7 +14,7 @@ from tieback_contract.heads import Head
 
 from tieback_client.cli.collections.following import follow, tell_started
 from tieback_client.cli.connection import Command, ListByDefault, connected, parse_method
-from tieback_client.cli.output import Output
+from tieback_client.cli.output import NOT_DELETED, Output, minute
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError
@@ -92,32 +92,21 @@ def heads() -> None:
 def list_(client: Client, output: Output) -> None:
     """List the heads, the last version of each."""
     found = client.heads()
-    if output.json:
-        output.document(found)
-        return
-    if not found and output.terminal:
-        output.show("There is no head yet; `tieback heads fit NAME --examples FOLDER` fits one.")
-        return
-    output.table(
+    output.listed(
+        found,
         ["head", "version", "classes", "examples", "accuracy", "space", "method", "fitted"],
-        [
-            [
-                one.name,
-                one.version,
-                one.class_count,
-                one.example_count,
-                f"{one.accuracy:.3f}",
-                one.space.name,
-                one.method,
-                _minute(one),
-            ]
-            for one in found
-        ],
+        _row,
         right=(1, 2, 3, 4),
+        none="There is no head yet; `tieback heads fit NAME --examples FOLDER` fits one.",
     )
     for one in found:
         if one.stale:
             output.note(f"{one.name}: {one.stale}")
+
+
+def _row(one: Head) -> list[Any]:
+    counts = [one.version, one.class_count, one.example_count, f"{one.accuracy:.3f}"]
+    return [one.name, *counts, one.space.name, one.method, minute(one.created)]
 
 
 @heads.command(
@@ -173,7 +162,7 @@ def fit(
         tell_started(output, operation)
         return
     follow(output, operation)
-    _show(output, operation.result())
+    output.described(result := operation.result(), facts_of(result))
 
 
 @heads.command("show", cls=Command)
@@ -182,7 +171,7 @@ def fit(
 @connected
 def show(client: Client, output: Output, name: str, version: int | None) -> None:
     """Show a head with its classes."""
-    _show(output, client.head(name, version=version or 0))
+    output.described(found := client.head(name, version=version or 0), facts_of(found))
 
 
 @heads.command(
@@ -239,15 +228,9 @@ def predict(
 def delete(client: Client, output: Output, name: str, yes: bool) -> None:
     """Delete a head with all its versions."""
     found = client.head(name)
-    if not yes:
-        question = f"Delete {name} with its {len(found.versions)} versions?"
-        if output.json or not output.confirm(question):
-            raise click.UsageError("Nothing was deleted. --yes deletes without a question.")
+    output.agree(yes, f"Delete {name} with its {len(found.versions)} versions?", NOT_DELETED)
     client.delete_head(name)
-    if output.json:
-        output.document({"deleted": name, "versions": found.versions})
-    else:
-        output.note(f"deleted {name}")
+    output.told({"deleted": name, "versions": found.versions}, f"deleted {name}")
 
 
 def facts_of(head: Head) -> dict[str, str]:
@@ -260,19 +243,12 @@ def facts_of(head: Head) -> dict[str, str]:
         "accuracy": f"{head.accuracy:.3f}, by cross-validation of {head.example_count} examples",
         "classes": ", ".join(f"{label} ({count})" for label, count in head.classes.items()),
         "memory": f"{head.memory_count} vectors" if head.memory_count else "",
-        "fitted": _minute(head),
+        "fitted": minute(head.created),
         "artifact": head.artifact,
         "versions": ", ".join(map(str, head.versions)),
         "stale": head.stale,
     }
     return {key: value for key, value in facts.items() if value}
-
-
-def _show(output: Output, head: Head) -> None:
-    if output.json:
-        output.document(head)
-    else:
-        output.table(["", ""], [[key, value] for key, value in facts_of(head).items()])
 
 
 def _tell(output: Output, names: Sequence[str], found: Predictions) -> None:
@@ -293,7 +269,3 @@ def _record(head: str, names: Sequence[str], found: Predictions) -> dict[str, An
         for name, one in zip(names, found.outcomes, strict=True)
     ]
     return {"head": head, "version": found.version, "results": results, "timing": found.timing}
-
-
-def _minute(head: Head) -> str:
-    return f"{head.created:%Y-%m-%d %H:%M}" if head.created else ""

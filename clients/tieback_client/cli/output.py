@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -21,6 +22,8 @@ from tieback_client.errors import TiebackError
 from tieback_client.jsonable import jsonable
 
 PLAIN_WIDTH = 100
+
+T = TypeVar("T")
 
 
 class SafeConsole(Console):
@@ -69,6 +72,37 @@ class Output:
     def document(self, value: Any) -> None:
         """One JSON document, or one line of a stream."""
         click.echo(to_json(value))
+
+    def told(self, value: Any, words: str) -> None:
+        """The outcome of a command: as JSON, or in words beside the result."""
+        if self.json:
+            self.document(value)
+        else:
+            self.note(words)
+
+    def described(self, value: Any, facts: Mapping[str, Any]) -> None:
+        """A thing: as JSON, or a line for each fact of it that is not empty."""
+        if self.json:
+            self.document(value)
+        else:
+            self.table(["", ""], [[key, fact] for key, fact in facts.items() if fact != ""])
+
+    def listed(
+        self,
+        found: Sequence[T],
+        columns: Sequence[str],
+        row: Callable[[T], Sequence[Any]],
+        *,
+        right: Sequence[int] = (),
+        none: str = "",
+    ) -> None:
+        """Things: as JSON, or as a table; `none` tells a person how the first one comes to be."""
+        if self.json:
+            self.document(found)
+        elif not found and none and self.terminal:
+            self.show(none)
+        else:
+            self.table(columns, map(row, found), right=right)
 
     def show(self, *parts: RenderableType) -> None:
         """Shows something to a person."""
@@ -120,6 +154,20 @@ class Output:
         except click.Abort:
             click.echo(err=True)
             return False
+
+    def agree(self, yes: bool, question: str, refusal: str) -> None:
+        """Asks before something is lost, unless `yes` was said. A usage error where nobody agrees."""
+        if not yes and (self.json or not self.confirm(question)):
+            raise click.UsageError(refusal)
+
+
+NOT_DELETED = "Nothing was deleted. --yes deletes without a question."
+NOT_REMOVED = "Nothing was removed. --yes removes without a question."
+
+
+def minute(moment: datetime | None) -> str:
+    """A moment as tables have it; "" for none."""
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
 class Failure(click.ClickException):

@@ -27,29 +27,20 @@ THRESHOLD = {"properties": {"threshold": {"type": "number", "minimum": 0, "maxim
 @connected
 def spaces(client: Client, output: Output, name: str | None) -> None:
     """List the embedding spaces, or describe one."""
-    found = [client.space(name)] if name else client.spaces()
-    if output.json:
-        output.document(found[0] if name else found)
-    elif name:
-        _describe(found[0], output)
-    else:
-        output.table(
-            ["space", "encodes", "width", "tokens", "precision", "joint space", "ready", ""],
-            [
-                [
-                    one.name,
-                    one.modalities,
-                    one.width,
-                    one.max_tokens or "any",
-                    one.precision or "–",
-                    one.binding or "no",
-                    _yes(one.ready),
-                    one.description,
-                ]
-                for one in found
-            ],
-            right=(2, 3),
-        )
+    if name:
+        output.described(space := client.space(name), _facts(space))
+        return
+    output.listed(
+        client.spaces(),
+        ["space", "encodes", "width", "tokens", "precision", "joint space", "ready", ""],
+        _row,
+        right=(2, 3),
+    )
+
+
+def _row(one: Space) -> list[Any]:
+    reads = [one.width, one.max_tokens or "any", one.precision or "–"]
+    return [one.name, one.modalities, *reads, one.binding or "no", _yes(one.ready), one.description]
 
 
 @click.command(cls=Command)
@@ -66,12 +57,10 @@ def methods(client: Client, output: Output, family: str) -> None:
         found += [Method(RERANKING, one.name, one.description, {}) for one in client.rerankers()]
     if family in ("", GROUNDING):
         found += [Method(GROUNDING, one.name, one.description, THRESHOLD) for one in client.checkers()]
-    if output.json:
-        output.document(found)
-        return
-    output.table(
+    output.listed(
+        found,
         ["family", "method", "parameters", ""],
-        [[one.family, one.name, _parameters(one.schema), one.summary] for one in found],
+        lambda one: [one.family, one.name, _parameters(one.schema), one.summary],
     )
 
 
@@ -140,8 +129,8 @@ def _ways(styles: Sequence[AnswerStyle]) -> str:
     )
 
 
-def _describe(space: Space, output: Output) -> None:
-    facts: dict[str, Any] = {
+def _facts(space: Space) -> dict[str, Any]:
+    facts = {
         "space": space.name,
         "revision": f"{space.ref.revision} (weights), {space.ref.fingerprint} (preprocessing)",
         "encodes": space.modalities,
@@ -163,7 +152,7 @@ def _describe(space: Space, output: Output) -> None:
         "license": space.license,
         "from": space.upstream,
     }
-    output.table(["", ""], [[key, value] for key, value in facts.items() if value])
+    return {key: value for key, value in facts.items() if value}
 
 
 def _reduction(one: MeasuredReduction) -> str:

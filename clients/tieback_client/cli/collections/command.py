@@ -7,9 +7,8 @@ from __future__ import annotations
 import io
 import json
 import sys
-from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import click
 import numpy as np
@@ -20,7 +19,7 @@ from tieback_contract.token_vectors import TokenVectors
 
 from tieback_client.cli.collections.removal import remove
 from tieback_client.cli.connection import Command, ListByDefault, connected
-from tieback_client.cli.output import Output
+from tieback_client.cli.output import NOT_DELETED, NOT_REMOVED, Output, minute
 from tieback_client.cli.query.options import plan_options
 from tieback_client.client import Client
 from tieback_client.errors import InvalidArgument
@@ -76,7 +75,7 @@ def original(
         return
     path = target or Path(Path(item).name)
     try:
-        with _opened(path, replace=replace) as file:
+        with path.open("wb" if replace else "xb") as file:
             file.write(data)
     except FileExistsError:
         raise click.ClickException(f"{path} is there already; --replace writes over it") from None
@@ -86,10 +85,6 @@ def original(
         output.document({"file": str(path), "bytes": len(data)})
     else:
         output.show(f"{path}: {len(data):,} bytes")
-
-
-def _opened(path: Path, *, replace: bool) -> BinaryIO:
-    return path.open("wb" if replace else "xb")
 
 
 def _bytes(content: Content) -> bytes:
@@ -117,28 +112,19 @@ collections.add_command(remove)
 def list_(client: Client, output: Output) -> None:
     """List the collections."""
     found = list(client.collections())
-    if output.json:
-        output.document(found)
-        return
-    if not found and output.terminal:
-        output.show("There is no collection yet; `tieback index FOLDER` makes one.")
-        return
     broken = any(one.damage or one.stale for one in found)
-    output.table(
+
+    def row(one: Collection) -> list[Any]:
+        state = [_state(one)] if broken else []
+        counts = [one.item_count, one.section_count]
+        return [one.name, *counts, one.space.name, one.width, minute(one.created), *state]
+
+    output.listed(
+        found,
         ["collection", "items", "sections", "space", "width", "created", *(["state"] if broken else [])],
-        [
-            [
-                one.name,
-                one.item_count,
-                one.section_count,
-                one.space.name,
-                one.width,
-                _minute(one.created),
-                *([_state(one)] if broken else []),
-            ]
-            for one in found
-        ],
+        row,
         right=(1, 2, 4),
+        none="There is no collection yet; `tieback index FOLDER` makes one.",
     )
     for one in found:
         if one.damage or one.stale:
@@ -228,10 +214,7 @@ def set_(
     if (plan == NO_OPTIONS) != defaults:
         raise click.UsageError("Give options of queries, or --defaults alone.")
     found = client.update_collection(name, plan=plan)
-    if output.json:
-        output.document(found)
-    else:
-        output.note(f"queries of {name}: {_plan(found.plan) or 'as served'}")
+    output.told(found, f"queries of {name}: {_plan(found.plan) or 'as served'}")
 
 
 @collections.command("delete", cls=Command)
@@ -241,15 +224,9 @@ def set_(
 def delete(client: Client, output: Output, name: str, yes: bool) -> None:
     """Delete a collection with all its items."""
     found = client.get_collection(name)
-    if not yes:
-        question = f"Delete {name} with its {found.item_count} items?"
-        if output.json or not output.confirm(question):
-            raise click.UsageError("Nothing was deleted. --yes deletes without a question.")
+    output.agree(yes, f"Delete {name} with its {found.item_count} items?", NOT_DELETED)
     client.delete_collection(name)
-    if output.json:
-        output.document({"deleted": name, "items": found.item_count})
-    else:
-        output.note(f"deleted {name} with {found.item_count} items")
+    output.told({"deleted": name, "items": found.item_count}, f"deleted {name} with {found.item_count} items")
 
 
 @collections.command("forget", cls=Command)
@@ -260,15 +237,11 @@ def delete(client: Client, output: Output, name: str, yes: bool) -> None:
 def forget(client: Client, output: Output, name: str, source: str, yes: bool) -> None:
     """Remove a source and all items that were indexed from it."""
     found = next((one for one in client.get_collection(name).sources if one.name == source), None)
-    if found is not None and not yes:
+    if found is not None:
         question = f"Remove {source} ({found.location} on {found.host}) with its {found.item_count} items?"
-        if output.json or not output.confirm(question):
-            raise click.UsageError("Nothing was removed. --yes removes without a question.")
+        output.agree(yes, question, NOT_REMOVED)
     removed = client.delete_source(name, source)  # says which there are, where there is none of that name
-    if output.json:
-        output.document({"source": source, "removed": removed})
-    else:
-        output.note(f"removed {source} with {removed} items")
+    output.told({"source": source, "removed": removed}, f"removed {source} with {removed} items")
 
 
 def _token_facts(kept: TokenVectors | None) -> dict[str, str]:
@@ -284,16 +257,13 @@ def _token_facts(kept: TokenVectors | None) -> dict[str, str]:
 
 
 def _show_collection(output: Output, found: Collection) -> None:
-    if output.json:
-        output.document(found)
-        return
     weights = ", ".join(f"{name}={weight:g}" for name, weight in found.weights.items())
     facts = {
         "collection": found.name,
         "items": found.item_count,
         "sections": found.section_count,
         "space": f"{found.space}, {found.width} wide",
-        "created": _minute(found.created),
+        "created": minute(found.created),
         "routing": found.policy or weights,
         "codec": found.codec,
         "codec learned from": f"{found.codec_trained_on:,} vectors" if found.codec_trained_on else "",
@@ -302,13 +272,13 @@ def _show_collection(output: Output, found: Collection) -> None:
         "queries": _plan(found.plan),
         "state": found.damage or (f"stale: {found.stale}" if found.stale else ""),
     }
-    output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])
-    if not found.sources:
+    output.described(found, facts)
+    if not found.sources or output.json:
         return
     output.note("\nThe folders that its items come from")
     output.table(
         ["source", "items", "last indexed", "host", "folder"],
-        [[one.name, one.item_count, _minute(one.indexed), one.host, one.location] for one in found.sources],
+        [[one.name, one.item_count, minute(one.indexed), one.host, one.location] for one in found.sources],
         right=(1,),
     )
 
@@ -329,10 +299,6 @@ def _state(found: Collection) -> Text:
     if found.damage:
         return Text("damaged", style="bold red")
     return Text("stale", style="yellow") if found.stale else Text("good")
-
-
-def _minute(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
 def _count(item: Item) -> int:

@@ -48,21 +48,14 @@ def list_(client: Client, output: Output, active: bool, kind: str | None, collec
     wanted = {"kind": kind, "collection": collection}
     terms = ["NOT done"] if active else []
     terms += [f"{field} = {quoted(value)}" for field, value in wanted.items() if value is not None]
-    found = list(client.operations(filter=" AND ".join(terms)))
-    if output.json:
-        output.document(found)
-        return
-    if not found and output.terminal:
-        output.show(
-            "No operation is one of these."
-            if terms
-            else "There is no operation; `tieback reindex` and `tieback upgrade plan` start one."
-        )
-        return
-    output.table(
+    output.listed(
+        list(client.operations(filter=" AND ".join(terms))),
         ["operation", "kind", "of", "started", "done", "state"],
-        [[one.id, one.kind, one.subject, _second(one), _done(one), _state(one)] for one in found],
+        lambda one: [one.id, one.kind, one.subject, _second(one), _done(one), _state(one)],
         right=(4,),
+        none="No operation is one of these."
+        if terms
+        else "There is no operation; `tieback reindex` and `tieback upgrade plan` start one.",
     )
 
 
@@ -106,16 +99,10 @@ def cancel(client: Client, output: Output, id: str) -> None:
 def delete(client: Client, output: Output, id: str) -> None:
     """Delete the record of an operation that has ended."""
     client.delete_operation(id)
-    if output.json:
-        output.document({"deleted": id})
-    else:
-        output.note(f"deleted {id}")
+    output.told({"deleted": id}, f"deleted {id}")
 
 
 def _show(output: Output, status: OperationStatus[Any]) -> None:
-    if output.json:
-        output.document(status)
-        return
     facts = {
         "operation": status.id,
         "kind": status.kind,
@@ -134,7 +121,7 @@ def _show(output: Output, status: OperationStatus[Any]) -> None:
         facts |= heads.facts_of(status.result)
     if isinstance(status.result, UpgradePlan):
         facts |= facts_of(status.result)
-    output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])
+    output.described(status, facts)
 
 
 def _state(status: OperationStatus[Any]) -> Text:

@@ -7,7 +7,7 @@ import click
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.index.indexed import PAGE, quoted
 from tieback_client.cli.index.report import counted
-from tieback_client.cli.output import Output
+from tieback_client.cli.output import NOT_REMOVED, Output
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import InvalidArgument
@@ -48,14 +48,10 @@ def remove(
     lost = [one for one in dict.fromkeys(ids) if one not in found]
     if lost:
         raise InvalidArgument(f"{name} has no item {lost[0]!r}; nothing was removed")
-    if found and not yes:
-        listed = ", ".join(map(in_a_line, found[:NAMED])) + (", …" if len(found) > NAMED else "")
-        if output.json or not output.confirm(f"Remove {counted(len(found), 'item')} of {name}: {listed}?"):
-            raise click.UsageError("Nothing was removed. --yes removes without a question.")
+    listed = ", ".join(map(in_a_line, found[:NAMED])) + (", …" if len(found) > NAMED else "")
+    question = f"Remove {counted(len(found), 'item')} of {name}: {listed}?"
+    output.agree(yes or not found, question, NOT_REMOVED)
     removed = sum(
         client.delete(name, found[first : first + AT_ONCE]) for first in range(0, len(found), AT_ONCE)
     )
-    if output.json:
-        output.document({"collection": name, "removed": removed})
-    else:
-        output.note(f"removed {counted(removed, 'item')} of {name}")
+    output.told({"collection": name, "removed": removed}, f"removed {counted(removed, 'item')} of {name}")

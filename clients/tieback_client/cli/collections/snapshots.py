@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.text import Text
 from tieback_contract.collections import Snapshot
 
 from tieback_client.cli.connection import Command, ListByDefault, connected
-from tieback_client.cli.output import Output
+from tieback_client.cli.output import NOT_DELETED, Output, minute
 from tieback_client.client import Client
 
 
@@ -33,28 +34,19 @@ def snapshots() -> None:
 def list_(client: Client, output: Output) -> None:
     """List the snapshots."""
     found = list(client.snapshots())
-    if output.json:
-        output.document(found)
-        return
-    if not found and output.terminal:
-        output.show("There is no snapshot yet; `tieback snapshots create COLLECTION NAME` makes one.")
-        return
     broken = any(one.damage for one in found)
-    output.table(
+
+    def row(one: Snapshot) -> list[Any]:
+        state = [_state(one)] if broken else []
+        counts = [one.item_count, one.byte_count]
+        return [one.name, one.collection, *counts, one.space.name, minute(one.created), *state]
+
+    output.listed(
+        found,
         ["snapshot", "collection", "items", "bytes", "space", "created", *(["state"] if broken else [])],
-        [
-            [
-                one.name,
-                one.collection,
-                one.item_count,
-                one.byte_count,
-                one.space.name,
-                f"{one.created:%Y-%m-%d %H:%M}" if one.created else "",
-                *([_state(one)] if broken else []),
-            ]
-            for one in found
-        ],
+        row,
         right=(2, 3),
+        none="There is no snapshot yet; `tieback snapshots create COLLECTION NAME` makes one.",
     )
     for one in found:
         if one.damage:
@@ -72,12 +64,9 @@ def create(client: Client, output: Output, collection: str, name: str) -> None:
     on: the same command waits for it.
     """
     made = client.snapshot(collection, name)
-    if output.json:
-        output.document(made)
-    else:
-        output.note(
-            f"made {made.name} of {made.collection} with {made.item_count} items, {made.byte_count} bytes"
-        )
+    output.told(
+        made, f"made {made.name} of {made.collection} with {made.item_count} items, {made.byte_count} bytes"
+    )
 
 
 @snapshots.command("restore", cls=Command)
@@ -92,10 +81,7 @@ def restore(client: Client, output: Output, name: str, collection: str, any_spac
     goes on: the same command waits for it.
     """
     made = client.restore(name, collection, any_space=any_space)
-    if output.json:
-        output.document(made)
-        return
-    output.note(f"restored {name} as {made.name} with {made.item_count} items")
+    output.told(made, f"restored {name} as {made.name} with {made.item_count} items")
     if made.stale:
         output.note(f"{made.name}: {made.stale}")
 
@@ -110,10 +96,7 @@ def export(client: Client, output: Output, name: str, file: Path) -> None:
     FILE is a tar file, which `tieback snapshots import` takes, on this server or on another.
     """
     size = client.export_snapshot(name, file)
-    if output.json:
-        output.document({"exported": name, "bytes": size})
-    else:
-        output.note(f"exported {name}: {size} bytes")
+    output.told({"exported": name, "bytes": size}, f"exported {name}: {size} bytes")
 
 
 @snapshots.command("import", cls=Command)
@@ -126,10 +109,7 @@ def import_(client: Client, output: Output, file: Path, name: str) -> None:
     The server verifies all of it first.
     """
     made = client.import_snapshot(file, name)
-    if output.json:
-        output.document(made)
-    else:
-        output.note(f"imported {made.name} of {made.collection} with {made.item_count} items")
+    output.told(made, f"imported {made.name} of {made.collection} with {made.item_count} items")
 
 
 @snapshots.command("delete", cls=Command)
@@ -138,13 +118,9 @@ def import_(client: Client, output: Output, file: Path, name: str) -> None:
 @connected
 def delete(client: Client, output: Output, name: str, yes: bool) -> None:
     """Delete a snapshot."""
-    if not yes and (output.json or not output.confirm(f"Delete the snapshot {name}?")):
-        raise click.UsageError("Nothing was deleted. --yes deletes without a question.")
+    output.agree(yes, f"Delete the snapshot {name}?", NOT_DELETED)
     client.delete_snapshot(name)
-    if output.json:
-        output.document({"deleted": name})
-    else:
-        output.note(f"deleted {name}")
+    output.told({"deleted": name}, f"deleted {name}")
 
 
 def _state(found: Snapshot) -> Text:

@@ -114,10 +114,9 @@ def rollback(client: Client, output: Output, collection: str) -> None:
 def finish(client: Client, output: Output, collection: str, drop_missing: bool, yes: bool) -> None:
     """Drop the old vectors; afterwards there is no way back."""
     moving = client.get_collection(collection).moving
-    if moving is not None and not yes:
+    if moving is not None:
         question = f"Drop the old vectors of {collection}, and keep those of {moving.space}?"
-        if output.json or not output.confirm(question):
-            raise click.UsageError("Nothing was dropped. --yes finishes without a question.")
+        output.agree(yes, question, "Nothing was dropped. --yes finishes without a question.")
     _tell(output, client.finish_upgrade(collection, drop_missing=drop_missing))
 
 
@@ -151,10 +150,7 @@ def report(client: Client, output: Output, collection: str, path: Path | None) -
         written.write_text(page, encoding="utf-8")
     except OSError as error:
         raise click.ClickException(f"{written} cannot be written: {error.strerror}") from None
-    if output.json:
-        output.document({"collection": collection, "page": str(written)})
-    else:
-        output.note(f"written to {written}")
+    output.told({"collection": collection, "page": str(written)}, f"written to {written}")
 
 
 def _followed(output: Output, collection: str, operation: Operation[UpgradeResult], detach: bool) -> None:
@@ -163,12 +159,10 @@ def _followed(output: Output, collection: str, operation: Operation[UpgradeResul
         return
     follow(output, operation)
     result = operation.result()
-    if output.json:
-        output.document({"operation": operation.id, "collection": collection, "result": result})
-        return
     for item, error in list(result.failures.items())[:LISTED]:
         output.note(f"{item}: {error.message}")
-    output.table(["", ""], [[key, value] for key, value in facts_of(collection, result).items()])
+    record = {"operation": operation.id, "collection": collection, "result": result}
+    output.described(record, facts_of(collection, result))
 
 
 def facts_of(collection: str, result: UpgradeResult) -> dict[str, str]:
@@ -199,9 +193,6 @@ def _either(one: str, other: str, collection: str) -> str:
 
 def _tell(output: Output, found: Collection) -> None:
     """Where a collection is."""
-    if output.json:
-        output.document({"collection": found.name, "space": found.space, "moving": found.moving})
-        return
     facts = {"collection": found.name, "space": str(found.space)}
     if (moving := found.moving) is not None:
         facts["moving to"] = str(moving.space)
@@ -214,4 +205,5 @@ def _tell(output: Output, found: Collection) -> None:
             facts["next"] = _either("finish", "rollback", found.name)
         elif moving.paused:
             facts["next"] = _either("resume", "rollback", found.name)
-    output.table(["", ""], [[key, value] for key, value in facts.items()])
+    record = {"collection": found.name, "space": found.space, "moving": found.moving}
+    output.described(record, facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from tieback_contract.token_vectors import TokenVectors
@@ -124,12 +125,17 @@ single file belongs to its folder. `tieback collections show NAME` lists the sou
 @click.option(
     "--workers", type=click.IntRange(1, 1024), metavar="N", help="How many. [as many as it has processors]"
 )
-@click.option("--force", is_flag=True, help="Index unchanged files again, too.")
+@click.option("--force", "forces", is_flag=True, help="Index unchanged files again, too.")
 @click.option(
-    "--prune", is_flag=True, help="Remove items that were indexed from these folders and whose file is gone."
+    "--prune",
+    "prunes",
+    is_flag=True,
+    help="Remove items that were indexed from these folders and whose file is gone.",
 )
 @click.option("--yes", is_flag=True, help="Prune without asking, even if most of a folder is gone.")
-@click.option("--dry-run", is_flag=True, help="Say what would be written and removed, and change nothing.")
+@click.option(
+    "--dry-run", "is_dry", is_flag=True, help="Say what would be written and removed, and change nothing."
+)
 @click.option(
     "--space",
     default="",
@@ -164,49 +170,33 @@ single file belongs to its folder. `tieback collections show NAME` lists the sou
 def index(
     client: Client,
     output: Output,
-    paths: tuple[Path, ...],
-    collection: str,
-    source: str | None,
     exclude: tuple[str, ...],
     gitignore: bool,
     follow_links: bool,
-    batch: int,
     watch: bool,
     distributed: bool,
     workers: int | None,
-    force: bool,
-    prune: bool,
     yes: bool,
-    dry_run: bool,
-    space: str,
     routing: str | None,
     weights: str | None,
-    codec: str | None,
     token_vectors: bool,
     token_space: str | None,
     token_pooling: int | None,
     token_codec: str | None,
+    **asked: Any,
 ) -> None:
     """Put files, or all files of folders, into a collection."""
     if workers and not distributed:
         raise click.UsageError("--workers counts those of --distributed; give both, or neither.")
-    if watch and (distributed or dry_run or force):
+    if watch and (distributed or asked["is_dry"] or asked["forces"]):
         raise click.UsageError("--watch goes with none of --distributed, --dry-run and --force.")
     wanted = Indexing(
-        paths,
-        collection,
-        source,
-        Walk(exclude, follow_links, gitignore=gitignore),
-        batch,
+        walk=Walk(exclude, follow_links, gitignore=gitignore),
         workers=(workers or 0) if distributed else None,
-        forces=force,
-        prunes=prune,
         asks=not yes,
-        is_dry=dry_run,
-        space=space,
         usual=parse_weights(weights, routing, "--routing"),
-        codec=codec,
         tokens=_token_vectors(token_vectors, token_space, token_pooling, token_codec),
+        **asked,
     )
     if watch:
         keep_indexed(client, output, wanted)

@@ -174,20 +174,13 @@ def encode(
     files: tuple[Path, ...],
     features: tuple[str, ...],
     source: Path | None,
-    width: int | None,
-    layer: int | None,
-    earliest_layer: int | None,
     reduction: str | None,
     ratio: float | None,
-    dtype: str,
     kinds: tuple[str, ...] | None,
     labels: bool,
-    truncate: bool,
     no_cache: bool,
-    condition: str,
-    adapter: str,
-    batch_invariant: bool,
     target: Path | None,
+    **how: Any,
 ) -> None:
     """Turn texts or files into vectors.
 
@@ -200,18 +193,11 @@ def encode(
     if ratio is not None and reduction is None:
         raise click.UsageError("--ratio needs --reduction with a method.")
     options: dict[str, Any] = {
+        **how,
         "space": space,
-        "width": width,
-        "layer": layer,
-        "earliest_layer": earliest_layer,
-        "condition": condition,
-        "adapter": adapter,
         "reduction": reduction if ratio is None else (reduction, {"ratio": ratio}),
-        "dtype": dtype,
         "kinds": [*kinds, "labels"] if labels and "labels" not in kinds else list(kinds),
-        "truncate": truncate,
         "cache": "bypass" if no_cache else "use",
-        "batch_invariant": batch_invariant,
         "terms": "sparse" in kinds,
     }
     if source is not None:
@@ -348,6 +334,14 @@ def _shown(given: Any) -> str:
     return json.dumps(given.values, ensure_ascii=False) if isinstance(given, Features) else str(given)
 
 
+# Of each encoding, by what they are called in the record of all.
+_RECORDED = {
+    **{"sparse": "sparse", "multi_vectors": "multi_vector", "labels": "labels", "tokens": "token_count"},
+    **{"sources": "source", "adapters": "adapter", "layers": "layer", "reductions": "reduction"},
+    "truncated": "truncated_tokens",
+}
+
+
 def _record(result: Encodings) -> dict[str, Any]:
     return {
         "space": result.space,
@@ -355,15 +349,10 @@ def _record(result: Encodings) -> dict[str, Any]:
             one.vector.decoded() if isinstance(one, Encoding) and one.vector is not None else None
             for one in result.outcomes
         ],
-        "sparse": [one.sparse if isinstance(one, Encoding) else None for one in result.outcomes],
-        "multi_vectors": [one.multi_vector if isinstance(one, Encoding) else None for one in result.outcomes],
-        "labels": [one.labels if isinstance(one, Encoding) else None for one in result.outcomes],
-        "tokens": [one.token_count if isinstance(one, Encoding) else None for one in result.outcomes],
-        "sources": [one.source if isinstance(one, Encoding) else None for one in result.outcomes],
-        "adapters": [one.adapter if isinstance(one, Encoding) else None for one in result.outcomes],
-        "layers": [one.layer if isinstance(one, Encoding) else None for one in result.outcomes],
-        "reductions": [one.reduction if isinstance(one, Encoding) else None for one in result.outcomes],
-        "truncated": [one.truncated_tokens if isinstance(one, Encoding) else None for one in result.outcomes],
+        **{
+            name: [getattr(one, field) if isinstance(one, Encoding) else None for one in result.outcomes]
+            for name, field in _RECORDED.items()
+        },
         "errors": result.errors,
         "timing": result.timing,
         "cost": result.cost,
