@@ -56,22 +56,10 @@ def bound() -> JointSpaceArtifact:
                 }
                 for task, value in (("text → image", 0.5625), ("image → text", 0.4875))
             ],
-            "alignment": {
-                "spaces": list(NAMES),
-                "before": [
-                    [
-                        None if row != column and min(row, column) < 3 == (max(row, column) < 3) else 0.21
-                        for column in range(5)
-                    ]
-                    for row in range(5)
-                ],
-                "after": (0.1 + 0.8 * random.random((5, 5))).round(4).tolist(),
-            },
             "decoupling": {
                 "classes": ["image", "audio", "text"],
                 "confusion": [[187, 9, 4], [11, 181, 8], [6, 3, 191]],
                 "accuracy": 0.9317,
-                "without": 0.7533,
             },
             "weights": {
                 "rows": [
@@ -83,19 +71,6 @@ def bound() -> JointSpaceArtifact:
                     )
                 ]
             },
-            "neighbours": [
-                {"query": "a photo of a dog", "before": ["fox squirrel"], "after": ["golden retriever"]}
-            ],
-            "training": [
-                {
-                    "projection": f"{name} -> {NAMES[3]}",
-                    "method": "projector_ensemble",
-                    "anchors": 3000,
-                    "loss": (4 * np.exp(-np.arange(60) / 15) + 1 + 0.2 * random.random(60)).tolist(),
-                }
-                for name in TEXTS
-            ]
-            + [{"projection": "yamnet -> wordllama-256", "method": "subspace", "anchors": 521, "loss": []}],
         },
         {"data": ["examples/library", "class names"], "seed": 7, "seconds": 412.5, "command": "tieback bind"},
     )

@@ -5,14 +5,11 @@ Names, notes and numbers are escaped here; what is called `content`, `picture` o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
-from tieback.core.errors import InvalidInput
 from tieback.reports.pictures import Number, figure, heat_map, known, legend
 from tieback.reports.style import STYLE
 
@@ -42,24 +39,6 @@ def _card(claim: PublishedClaim) -> str:
         f'<div class="card {kind}"><h3>{escape(claim.name)}</h3><div class=value>{escape(claim.value)}</div>'
         f"{aim}{note}</div>"
     )
-
-
-def listed(title: str, said: str, found: Sequence[PublishedClaim]) -> str:
-    """A line per claim, where there are many."""
-    rows = []
-    for claim in found:
-        kind, verdict = VERDICTS[claim.met]
-        rows.append(
-            [
-                escape(claim.name),
-                escape(claim.value),
-                f"<span class=whole>{escape(claim.target)}</span>",
-                f'<span class="{kind}"><span class=verdict>{verdict}</span></span>',
-                f"<span class=soft>{escape(claim.note)}</span>" if claim.note else "",
-            ]
-        )
-    header = ("claim", "found", "target", "verdict", "note")
-    return section(title, said, table(header, rows, stack=True) if rows else "")
 
 
 def line(name: str, picture: str, number: str, *, strong: bool = False) -> str:
@@ -143,9 +122,6 @@ def table(
     return f"<figure><table{kind}>{head}<tbody>{body}</tbody></table></figure>"
 
 
-LARGEST_REPORT = 4 << 20  # bytes
-
-
 @dataclass(frozen=True, slots=True)
 class PublishedClaim:
     """A value beside its target, both as they are written; `met` is None where nothing was aimed at."""
@@ -160,28 +136,6 @@ class PublishedClaim:
 def gain(name: str, value: float, note: str = "") -> PublishedClaim:
     """The claim that something is more than something else, by its difference."""
     return PublishedClaim(name, f"{'+' if value > 0 else ''}{figure(value, 3)}", "> 0", value > 0, note)
-
-
-def read_claims(path: Path) -> list[PublishedClaim]:
-    """The claims of a benchmark's report. InvalidInput where the file is none."""
-    try:
-        if path.stat().st_size > LARGEST_REPORT:
-            raise ValueError("it is too large")
-        return [_of_benchmark(one) for one in json.loads(path.read_bytes())["claims"]]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InvalidInput(
-            f"{path.name} is no report of scripts/bench ({error}); make one: "
-            "scripts/bench binding --data DIR --json FILE",
-            field="claims",
-        ) from None
-
-
-def _of_benchmark(one: Mapping[str, Any]) -> PublishedClaim:
-    value = one["value"]
-    written = "–" if value is None else f"{value:g} {one['unit']}".strip().replace("-", "−")
-    notes = [] if one.get("low") is None else [f"[{one['low']:g}, {one['high']:g}]".replace("-", "−")]
-    notes += [one["note"]] if one.get("note") else []
-    return PublishedClaim(str(one["name"]), written, str(one["target"]), one["met"], "; ".join(notes))
 
 
 # The page: one HTML file that loads nothing and runs nothing, for desk, phone and paper, by day and night.

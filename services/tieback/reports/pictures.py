@@ -1,4 +1,4 @@
-"""Heat maps, bars, ranges and curves as inline SVG.
+"""Heat maps, bars, ranges and lines as inline SVG.
 
 Nothing in a picture loads anything. Lengths are in units of the picture's own viewBox; a heat map keeps its
 size and the page scrolls it, since shrunk numbers are not read. Every text is escaped here.
@@ -18,7 +18,6 @@ CELL_WIDTH, CELL_HEIGHT, GAP = 50, 34, 2
 LETTER, LINE = 6.1, 13  # units that a letter takes, about, and a line
 LONGEST_LINE = 13  # letters of a name that stand on one line; longer ones are broken in two
 SLANT = 55  # degrees that column names are turned by
-CURVE_WIDTH, CURVE_HEIGHT = 220, 90
 
 
 def heat_map(
@@ -144,25 +143,6 @@ def _stretched(drawn: Sequence[str]) -> str:
 
 def _place(value: float, top: float) -> float:
     return 100 * min(max(value / top, 0.0), 1.0) if top > 0 else 0.0
-
-
-def curve(title: str, values: Sequence[float]) -> str:
-    """A line over steps that are evenly spaced, its first, least and last value beside it."""
-    kept = [value for value in values if known(value)]
-    if len(kept) < 2:
-        return ""
-    low, high = min(kept), max(kept)
-    height = (high - low) or 1.0
-    points = " ".join(
-        f"{CURVE_WIDTH * step / (len(kept) - 1):.1f},{5 + (CURVE_HEIGHT - 10) * (high - value) / height:.1f}"
-        for step, value in enumerate(kept)
-    )
-    said = f"{title}: from {figure(kept[0], 3)} to {figure(kept[-1], 3)}, least {figure(low, 3)}"
-    return (
-        f'<svg class="curve" role="img" viewBox="0 0 {CURVE_WIDTH} {CURVE_HEIGHT}">'
-        f"<title>{escape(said)}</title>"
-        f'<path class="axis" d="M0 {CURVE_HEIGHT - 1}H{CURVE_WIDTH}"/><polyline points="{points}"/></svg>'
-    )
 
 
 def known(value: Number) -> bool:

@@ -124,7 +124,7 @@ border-radius:6px;padding:.7rem .9rem}
 .card h3{margin:0;font-size:.9rem;font-weight:600}
 .card .value{font-size:1.5rem;line-height:1.3;font-weight:650;font-variant-numeric:tabular-nums}
 .card p{margin:0;font-size:.85rem;color:var(--soft)}
-.verdict{font-weight:650}.verdict,.whole{white-space:nowrap}
+.verdict{font-weight:650;white-space:nowrap}
 .met .verdict{color:var(--good)}.missed .verdict{color:var(--bad)}
 .side{display:flex;flex-wrap:wrap;gap:.5rem 2.5rem;align-items:flex-start}
 .side>*{max-width:100%}
@@ -157,17 +157,10 @@ align-items:center;padding:.15rem 0;font-size:.92rem}
 .chart .legend{flex-wrap:wrap;gap:.2rem 1rem}
 .chart .legend span{display:inline-flex;gap:.4rem;align-items:center}
 .chart+figure{flex:1 1 14rem}
-.curves{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:1rem 1.5rem}
-.curves figure{margin:0}
-.curve{display:block;width:100%;height:auto}
-.curve polyline{fill:none;stroke:var(--best);stroke-width:2;stroke-linejoin:round;
-vector-effect:non-scaling-stroke}
-.curves figcaption,.curves p{font-size:.82rem;margin:0}
 .query{border:1px solid var(--line);border-radius:6px;padding:.75rem .9rem;margin:.75rem 0;
 background:var(--card)}
 .query h3{margin:0 0 .25rem;display:flex;gap:.6rem;align-items:center}
 .found{flex:1 1 20rem;min-width:0}
-.found h4{margin:.25rem 0;font-size:.85rem;color:var(--soft);font-weight:600}
 .found ol{list-style:none;display:flex;flex-wrap:wrap;gap:.5rem;margin:0;padding:0}
 .found li{font-size:.8rem;line-height:1.3}
 .found li.photo{width:6.25rem}

@@ -32,34 +32,26 @@ from tieback.serving.settings import load_settings
     metavar="DIR",
     help="Photos to search: they are encoded now, and the neighbours shown with thumbnails.",
 )
-@click.option(
-    "--claims",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Results of scripts/bench binding, to show its claims too.",
-)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def report(
-    binding: str | None, out: Path | None, photos: Path | None, claims: Path | None, as_json: bool
-) -> None:
-    """Write a page about a binding: alignment, weights, neighbours, claims. By default the newest.
+def report(binding: str | None, out: Path | None, photos: Path | None, as_json: bool) -> None:
+    """Write a page about a binding: its spaces, weights, losses, claims. By default the newest.
 
     The page is one HTML file that loads nothing.
     """
-    # The recipes are loaded when they are needed: the other commands start without them.
-
-    from tieback.recipes.binding_report.neighbours import search_photos
-    from tieback.recipes.binding_report.page import claims_of, page
-    from tieback.reports.parts import read_claims
+    from tieback.reports.binding.page import claims_of, page
 
     with explained():
         settings = load_settings()
         store = Store(settings.models)
         bound = JointSpaceArtifact.load(folder_of(binding, store.bound))
-        questions = None
-        if photos is not None:
-            questions = search_photos(bound, photos, Catalog.load(settings.cards).encoders(), store)
-        written = page(bound, questions=questions, benchmark=read_claims(claims) if claims else ())
+        if photos is None:
+            written = page(bound)
+        else:
+            from tieback.recipes.photo_search import search_photos
+
+            written = page(
+                bound, search_photos(bound, photos, Catalog.load(settings.cards).encoders(), store)
+            )
     target = out or Path(f"binding-{bound.revision}.html")
     try:
         target.write_text(written, encoding="utf-8")

@@ -20,10 +20,11 @@ from tieback.core.errors import InvalidInput
 from tieback.methods.projection import fit
 from tieback.models.joint.artifact import BoundProjection, BoundRouter, JointSpaceArtifact, SpaceBlock
 from tieback.models.store import Store
-from tieback.recipes.binding_report import neighbours, sections
-from tieback.recipes.binding_report.neighbours import Found, Question, search_photos, thumbnail
-from tieback.recipes.binding_report.page import claims_of, page
-from tieback.reports.parts import read_claims
+from tieback.recipes import photo_search
+from tieback.recipes.photo_search import search_photos, thumbnail
+from tieback.reports.binding import sections
+from tieback.reports.binding.page import claims_of, page
+from tieback.reports.binding.photos import Found, Question
 from tieback.serving.commands.bind_report import report
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
@@ -39,9 +40,9 @@ def shown() -> str:
     found = [Found(f"{name}.jpg", 0.5, thumbnail(photo(name))) for name in ("red", "green", "blue")]
     return page(
         bound(),
-        questions=[
-            Question("a photo of a dog", found[:2], found[1:]),
-            Question("red.jpg", [Found("a cat", 0.2)], [Found("a dog", 0.4)], found[0].picture),
+        [
+            Question("a photo of a dog", found),
+            Question("red.jpg", [Found("a dog", 0.4)], found[0].picture),
         ],
     )
 
@@ -62,7 +63,7 @@ def test_a_photo_that_is_shown_twice_is_held_once() -> None:
     written = shown()
 
     assert written.count("data:image/jpeg") == 3
-    assert len(re.findall('<use href="#photo-', written)) == 5
+    assert len(re.findall('<use href="#photo-', written)) == 4
 
 
 def test_hostile_names_are_escaped_wherever_they_stand() -> None:
@@ -78,17 +79,12 @@ def test_hostile_names_are_escaped_wherever_they_stand() -> None:
                 "retrieval": [
                     {"task": evil, "measure": evil, "chance": 0.1, "rows": [{"name": evil, "value": 0.2}]}
                 ],
-                "alignment": {"spaces": [evil], "before": [[0.1]], "after": [[0.2]]},
-                "decoupling": {"classes": [evil], "confusion": [[1]], "accuracy": 1.0, "without": 0.5},
+                "decoupling": {"classes": [evil], "confusion": [[1]], "accuracy": 1.0},
                 "weights": {"rows": [{"what": evil, "weights": {evil: 1.0}}]},
-                "neighbours": [{"query": evil, "before": [evil], "after": [evil]}],
-                "training": [
-                    {"projection": evil, "method": evil, "anchors": 3, "loss": [2.0, 1.0]},
-                    {"projection": evil, "method": evil, "anchors": evil},
-                ],
             },
             {evil: {evil: [evil]}},
         ),
+        [Question(evil, [Found(evil, 0.5, evil)], evil)],
     )
 
     assert not re.search(r"<(script|img)", written)
@@ -114,48 +110,32 @@ def test_the_numbers_are_the_artifacts() -> None:
         "routed 0.562 [0.522, 0.603]",
         "best single: paraphrase-minilm-l3-v2 0.388 [0.340, 0.430]",
         "chance 0.013",
-        "Right: 0.932; 0.753 without",
+        "Right: 0.932.",
         "text queries without efficientnet-lite0: 11.5 points lost",
         "image queries without paraphrase-minilm-l3-v2: −0.4 points lost",
         "about image, recognised as audio: 9 9",
         "captions of sounds, yamnet: 0.41 0.41",
         "yamnet 0.190 to 0.330, mean 0.259",
-        "projector_ensemble, 3000 anchors",
-        "subspace 521",
         "seconds 412.5",
-        "golden retriever",
     ):
         assert said in text
-    for value in (one for row in bound().metrics["alignment"]["after"] for one in row):
-        assert f"{value:.2f}" in text
 
 
 def test_claims_are_held_against_their_targets() -> None:
     metrics = dict(bound().metrics)
     found = {claim.name: claim for claim in claims_of(metrics)}
     both = metrics | {"retrieval": [*metrics["retrieval"], metrics["retrieval"][0] | {"measure": "MRR"}]}
-    worse = metrics | {"decoupling": metrics["decoupling"] | {"accuracy": 0.85, "without": 0.9}}
+    worse = metrics | {"decoupling": metrics["decoupling"] | {"accuracy": 0.85}}
 
     assert found["text → image, R@1: routed above uniform"].met is True
     assert found["text → image, R@1: routed above uniform"].value == "+0.060"
     assert "overlap" in found["text → image, R@1: routed above uniform"].note
     assert found["text → image, R@1: uniform above best single"].value == "+0.115"
     assert found["Texts whose modality the router tells"].met is True
-    assert [claim.met for claim in claims_of(worse)][-2:] == [False, False]
+    assert claims_of(worse)[-1].met is False
     named = [claim.name for claim in claims_of(both)]
     assert "text → image, MRR: routed above uniform" in named
     assert "text → image, R@1: routed above uniform" not in named, "one measure stands for a task"
-
-
-def test_a_benchmarks_report_is_shown_beside_and_another_file_refused(tmp_path: Path) -> None:
-    path = tmp_path / "binding.json"
-    one = {"name": "COCO128 mAP", "value": 0.59, "unit": "", "target": "> 0.58", "met": True, "note": ""}
-    path.write_text(json.dumps({"claims": [one | {"low": 0.55, "high": 0.63}]}))
-
-    assert "COCO128 mAP 0.59 > 0.58 met [0.55, 0.63]" in _words(page(bound(), benchmark=read_claims(path)))
-    path.write_text("[]")
-    with pytest.raises(InvalidInput, match=r"binding.json is no report of scripts/bench"):
-        read_claims(path)
 
 
 def test_an_artifact_of_which_nothing_was_measured_still_has_a_page() -> None:
@@ -176,7 +156,7 @@ def test_a_thumbnail_is_small_whatever_the_photo() -> None:
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, "PNG")
 
-    assert len(thumbnail(buffer.getvalue())) <= neighbours.LARGEST_THUMBNAIL * 4 / 3 + 100
+    assert len(thumbnail(buffer.getvalue())) <= photo_search.LARGEST_THUMBNAIL * 4 / 3 + 100
 
 
 def test_the_command_writes_the_page_of_a_folder_and_says_where(tmp_path: Path) -> None:
@@ -222,7 +202,7 @@ def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
     assert "photos" in ran.output or "served" in ran.output
 
 
-def test_photos_are_searched_live_and_shown_before_and_after(tmp_path: Path) -> None:
+def test_photos_are_searched_live_and_shown(tmp_path: Path) -> None:
     catalog = Catalog.load()
     cards = [catalog.get(name) for name in ("wordllama-256", "efficientnet-lite0")]
     text, image = (card for card in cards if isinstance(card, EncoderCard))
@@ -246,13 +226,13 @@ def test_photos_are_searched_live_and_shown_before_and_after(tmp_path: Path) -> 
 
     found = search_photos(small, tmp_path, catalog.encoders(), Store())
 
-    assert [one.name for one in found[:3]] == list(neighbours.TEXTS)
-    assert all(len(one.before) == len(one.after) == 3 for one in found)
-    assert all(hit.picture.startswith("data:image/jpeg") for one in found[:3] for hit in one.after)
-    assert all(hit.name in neighbours.WORDS for one in found[3:] for hit in one.after)
-    scores_ = [hit.score or 0.0 for hit in found[0].after]
+    assert [one.name for one in found[:3]] == list(photo_search.TEXTS)
+    assert all(len(one.near) == 3 for one in found)
+    assert all(hit.picture.startswith("data:image/jpeg") for one in found[:3] for hit in one.near)
+    assert all(hit.name in photo_search.WORDS for one in found[3:] for hit in one.near)
+    scores_ = [hit.score for hit in found[0].near]
     assert scores_ == sorted(scores_, reverse=True)
-    assert "broken" not in page(small, questions=found)
+    assert "broken" not in page(small, found)
 
 
 def _words(written: str) -> str:

@@ -10,7 +10,7 @@ from tieback_contract.modality import Modality
 
 from tieback.models.joint.artifact import NATIVE, BoundProjection, JointSpaceArtifact
 from tieback.reports.parts import line, maps, section, table
-from tieback.reports.pictures import bar, curve, figure, known, span
+from tieback.reports.pictures import bar, figure, known, span
 
 ORDER = tuple(Modality)
 
@@ -80,19 +80,6 @@ def _chart(one: Mapping[str, Any]) -> str:
     return f"<div><h4>{escape(one['measure'])}</h4>{''.join(lines)}</div>"
 
 
-def alignment(found: Mapping[str, Any]) -> str:
-    """Two heat maps on one scale: before and after."""
-    tables = {when.capitalize(): found[when] for when in ("before", "after") if found.get(when)}
-    titles = {when: f"Alignment {when.lower()} binding" for when in tables}
-    names = found.get("spaces", ())
-    explanation = (
-        "How much nearer two spaces' vectors of the same thing are than those of different things (mean "
-        "cosine of matched less unmatched pairs, held out). Before: by class names alone; a dash is where "
-        "there was nothing to compare by."
-    )
-    return section("Alignment", explanation, maps(titles, names, names, list(tables.values()), scale=True))
-
-
 def weights(found: Mapping[str, Any], blocks: Sequence[str]) -> str:
     """Kinds of input against blocks."""
     rows = found.get("rows", ())
@@ -119,9 +106,8 @@ def decoupling(found: Mapping[str, Any]) -> str:
         meaning="{row}, recognised as {column}: {text}",
     )
     explanation = (
-        f"Held-out texts by their topic (rows) and by what the text router recognised (columns). "
-        f"Right: {figure(found.get('accuracy'), 3)}; {figure(found.get('without'), 3)} without the "
-        "decoupling objective."
+        "Held-out texts by their topic (rows) and by what the text router recognised (columns). "
+        f"Right: {figure(found.get('accuracy'), 3)}."
     )
     return section("Does the router recognise what a text is about?", explanation, content)
 
@@ -190,26 +176,3 @@ def ranges(bound: JointSpaceArtifact) -> str:
         "server whose mean weights leave it raises the drift alarm."
     )
     return section("Ranges of the weights", explanation, "".join(parts))
-
-
-def training(found: Sequence[Mapping[str, Any]]) -> str:
-    """A curve per projection that was trained; in words where there is none."""
-    curves, words = [], []
-    for one in found:
-        name, steps = str(one["projection"]), list(one.get("loss") or ())
-        of = f"{one['method']}, {one['anchors']} anchors"
-        picture = curve(name, steps)
-        if picture:
-            ends = f"loss {figure(steps[0], 3)} → {figure(steps[-1], 3)}"
-            curves.append(
-                f"<figure><figcaption>{escape(name)}</figcaption>{picture}"
-                f"<p class=soft>{escape(of)}; {ends}</p></figure>"
-            )
-        else:
-            words.append([escape(name), escape(str(one["method"])), escape(str(one["anchors"]))])
-    content = f"<div class=curves>{''.join(curves)}</div>" if curves else ""
-    if words:
-        header = ("projection", "method", "anchors")
-        content += "<h3>Fitted in closed form</h3>" + table(header, words, numbers={2})
-    explanation = "The loss over the steps of training, each curve on a scale of its own."
-    return section("Training", explanation, content)

@@ -1,8 +1,4 @@
-"""Nearest neighbours across modalities, before and after binding, among the photos of a folder.
-
-Before: each picture enters the text spaces by the names of its ten likeliest classes, and all spaces have one
-weight. After: every projection of the binding, weighted by its routers.
-"""
+"""Nearest neighbours across modalities among the photos of a folder, by a binding with its routers."""
 
 from __future__ import annotations
 
@@ -12,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tieback_contract.arrays import Array
@@ -28,12 +23,12 @@ from tieback.joint.retrieval import score, similarities
 from tieback.joint.space import Joint
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.joint.artifact import JointSpaceArtifact
-from tieback.models.joint.bridges import ClassNameBridge, load_bridges
 from tieback.models.loading import load_encoder
 from tieback.models.pictures.decoding import central_square
 from tieback.models.store import Store
 from tieback.recipes.class_name_bridges import encode_names
-from tieback.recipes.train.encoding import EncodedInputs, encode
+from tieback.recipes.train.encoding import encode
+from tieback.reports.binding.photos import Found, Question
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 MOST_PHOTOS = 400
@@ -44,39 +39,8 @@ SIDE, LARGEST_THUMBNAIL = 144, 12_000  # pixels, bytes
 TEXTS = ("a photo of a dog", "people having a meal", "traffic in a city street")
 """What photos are asked for."""
 
-WORDS = tuple(files(__package__).joinpath("words.txt").read_text(encoding="utf-8").splitlines())
+WORDS = tuple(files(__package__).joinpath("photo_words.txt").read_text(encoding="utf-8").splitlines())
 """What photos are compared with, to show in words what they are near to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A neighbour: its name, its score, and for a photo a JPEG of it as a data URI."""
-
-    name: str
-    score: float | None = None
-    picture: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What was asked (a text, or a photo), and what was near it."""
-
-    name: str
-    before: Sequence[Found]
-    after: Sequence[Found]
-    picture: str = ""
-
-
-def recorded(metrics: Mapping[str, Any]) -> list[Question]:
-    """The neighbours that the artifact recorded, in words."""
-    return [
-        Question(str(one["query"]), _named(one.get("before")), _named(one.get("after")))
-        for one in metrics.get("neighbours", ())
-    ]
-
-
-def _named(ids: Iterable[Any] | None) -> list[Found]:
-    return [Found(str(one)) for one in ids or ()]
 
 
 def search_photos(
@@ -101,15 +65,10 @@ def search_photos(
         if one.card.modality is Modality.TEXT and VectorKind.DENSE in one.card.kinds
     }
     names, pictures = [path.stem for path in photos.files], _Thumbnails(photos.files)
-    by_text, by_photo = _after(bound, texts, photos)
-    text_before, photo_before = _before(texts, photos, load_bridges(store.bindings, bound.spaces.values()))
-    questions = [
-        Question(text, _best(text_before, row, names, pictures), _best(by_text, row, names, pictures))
-        for row, text in enumerate(TEXTS)
-    ]
+    by_text, by_photo = _scores(bound, texts, photos)
+    questions = [Question(text, _best(by_text[row], names, pictures)) for row, text in enumerate(TEXTS)]
     return questions + [
-        Question(names[row], _best(photo_before, row, WORDS), _best(by_photo, row, WORDS), pictures.of(row))
-        for row in _far_apart(len(names))
+        Question(names[row], _best(by_photo[row], WORDS), pictures.of(row)) for row in _far_apart(len(names))
     ]
 
 
@@ -139,25 +98,20 @@ def _encoders(bound: JointSpaceArtifact, cards: Iterable[EncoderCard], store: St
 
 @dataclass(frozen=True, slots=True)
 class _Photos:
-    """The photos that could be read, and what encoders read of them, by space."""
+    """The photos that could be read, and the dense vectors `[photos, width]` by space."""
 
     files: list[Path]
-    seen: dict[str, EncodedInputs]
-
-    @property
-    def vectors(self) -> dict[str, Array]:
-        """The dense vectors `[photos, width]` by space."""
-        return {name: one.dense for name, one in self.seen.items()}
+    vectors: dict[str, Array]
 
 
 def _photos(files: Sequence[Path], encoders: Sequence[EncoderModel]) -> _Photos:
     """What is no photo is passed over: the folder is the user's."""
-    seen = {one.card.space.name: encode(one, files) for one in encoders}
-    kept = np.flatnonzero(np.all([one.dense.any(axis=1) for one in seen.values()], axis=0))
-    return _Photos([files[int(place)] for place in kept], {name: one.at(kept) for name, one in seen.items()})
+    seen = {one.card.space.name: encode(one, files).dense for one in encoders}
+    kept = np.flatnonzero(np.all([rows.any(axis=1) for rows in seen.values()], axis=0))
+    return _Photos([files[int(place)] for place in kept], {name: rows[kept] for name, rows in seen.items()})
 
 
-def _after(bound: JointSpaceArtifact, texts: Mapping[str, Array], photos: _Photos) -> tuple[Array, Array]:
+def _scores(bound: JointSpaceArtifact, texts: Mapping[str, Array], photos: _Photos) -> tuple[Array, Array]:
     """Texts against photos, and photos against WORDS."""
     joint = Joint.of(bound)
     written, shown = read(bound, texts, Modality.TEXT), read(bound, photos.vectors, Modality.IMAGE)
@@ -169,27 +123,10 @@ def _after(bound: JointSpaceArtifact, texts: Mapping[str, Array], photos: _Photo
     )
 
 
-def _before(
-    texts: Mapping[str, Array], photos: _Photos, bound: Sequence[ClassNameBridge]
-) -> tuple[Array, Array] | tuple[None, None]:
-    """The same by class names, all spaces alike; None where the store has no class-name bindings."""
-    known = [one for one in bound if one.source.name in photos.seen and one.target.name in texts]
-    if not known:
-        return None, None
-    cosines = [texts[one.target.name] @ photos.seen[one.source.name].by_names(one.vectors).T for one in known]
-    mean = np.mean(cosines, axis=0)
-    return mean, mean.T[:, len(TEXTS) :]
-
-
-def _best(
-    scores: Array | None, row: int, names: Sequence[str], pictures: _Thumbnails | None = None
-) -> list[Found]:
-    if scores is None:
-        return []
-    found = scores[row]
-    order = np.argsort(-found, kind="stable")[:SHOWN]
+def _best(scores: Array, names: Sequence[str], pictures: _Thumbnails | None = None) -> list[Found]:
+    order = np.argsort(-scores, kind="stable")[:SHOWN]
     return [
-        Found(names[place], float(found[place]), pictures.of(int(place)) if pictures else "")
+        Found(names[place], float(scores[place]), pictures.of(int(place)) if pictures else "")
         for place in order
     ]
 
