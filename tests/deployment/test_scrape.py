@@ -19,18 +19,19 @@ import yaml
 from support.deployment import ROOT, Query, queries
 from support.installed import need
 from support.prometheus import Prometheus
-from support.small_binding import binding, imputation, routed, text, text_router
+from support.small_binding import binding, imputation, routed, text
 from support.tenants import write_tokens
 from tieback.catalog.catalog import Catalog
 from tieback.core.call import NO_CALL
 from tieback.core.types.encoding import EncodeReply
 from tieback.core.types.fusion import FuseRequest
+from tieback.models.joint.artifact import BINDING
 from tieback.models.store import Store
-from tieback.router import Rollout, Router
+from tieback.router import Router
 from tieback.serving.mesh import Mesh, plaintext
 from tieback.serving.mesh.directory import Directory
-from tieback.serving.metrics.routing_watch import WINDOW as DRIFT_WINDOW
-from tieback.serving.metrics.routing_watch import RoutingWatch
+from tieback.serving.metrics.observed import observed
+from tieback.serving.metrics.ranges import WINDOW as DRIFT_WINDOW
 from tieback.serving.metrics.scrape import MetricsListener, MetricsPage, Scraper
 from tieback.serving.processes.local import LocalServer
 from tieback.serving.requests import context as call_context
@@ -89,17 +90,19 @@ class Platform:
         return f"127.0.0.1:{self._server.port}"
 
     def route(self) -> None:
-        """Has a small binding's routers, and a shadow's, weight as many queries as drift is told from.
+        """Has a small binding's routers weight as many queries as drift is told from, and one on trial.
 
         Then a space is lost, and stood in for.
 
         Binding the platform's own spaces takes minutes; what watches the routers is the platform's.
         """
-        shadow = binding([text_router({0: "ears"})])
-        weight_ranges = {str(router.modality): router.weight_ranges for router in routed().routers}
-        watch = RoutingWatch(self._server.telemetry, routed().revision, weight_ranges)
-        router = Router.bound(routed(), rollout=Rollout(shadow=shadow), on_routed=watch)
+        telemetry, served = self._server.telemetry, routed()
+        ranges = {str(router.modality): router.weight_ranges for router in served.routers}
+        telemetry.ranges.expect(BINDING.name, served.revision, ranges)
+        router = observed(Router.bound(served), telemetry)
         self._run(router.fuse(FuseRequest([text(1.0, 0.5)] * DRIFT_WINDOW), NO_CALL))
+        telemetry.trials.took("fuse", "tried")
+        telemetry.trials.compared("fuse", "tried", 0.2)
         imputing = Router.bound(binding(imputations=(imputation("ridge"),)))
         (lost,) = self._run(imputing.fuse(FuseRequest([text(1.0, 0.5)[:1]]), NO_CALL)).results
         told = dataclasses.replace(lost.routing, weights={})  # those are not the platform's own spaces

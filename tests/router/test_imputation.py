@@ -16,7 +16,7 @@ from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.methods.imputation import imputations
 from tieback.models.joint.artifact import BoundImputation, JointSpaceArtifact
-from tieback.router import Component, Routed, Router
+from tieback.router import Component, Router
 from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.method_choice import MethodChoice
 
@@ -161,16 +161,6 @@ async def test_the_router_reads_the_imputed_block_of_its_input() -> None:
 
     assert filled.routing.weights == pytest.approx(whole.routing.weights, abs=0.01)
     assert abs(skipped.routing.weights["eyes"] - whole.routing.weights["eyes"]) > 0.05
-
-
-async def test_an_imputed_query_does_not_count_for_the_drift_of_the_router() -> None:
-    heard: list[Routed] = []
-    router = Router.bound(bound(*EVERY, made=routed), on_routed=heard.append)
-
-    await fused(router, text(*CAT))
-    await fused(router, WITHOUT_NAMES)
-
-    assert [one.degraded for one in heard] == [False, True]
 
 
 @each("method", imputations.names())

@@ -1,4 +1,4 @@
-"""Learned routers weight the blocks; canaries take a share of the queries, shadows are compared."""
+"""Learned routers weight the blocks."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ import pytest
 from support.each import each
 from support.small_binding import (
     EYES,
-    NAMES_OF_BLOCKS,
     binding,
     photo,
     routed,
     said,
-    sound,
     text,
     text_router,
 )
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.fusion import FuseRequest, Role, Routing
-from tieback.models.joint.artifact import BoundRouter, JointSpaceArtifact, SpaceBlock
-from tieback.router import Component, Rollout, Routed, Router
+from tieback.models.joint.artifact import BoundRouter, SpaceBlock
+from tieback.router import Component, Router
 from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.modality import Modality
 
@@ -190,86 +188,24 @@ def test_a_router_that_does_not_fit_stops_the_start(bad: BoundRouter, says: str)
     assert says in refusal.value.message
 
 
-def canary(percent: float, key: str) -> Router:
+async def test_the_routers_of_another_binding_weight_and_the_explanation_names_it() -> None:
     other = binding([text_router({0: "ears"})])
-    return Router.bound(routed(), rollout=Rollout(other, percent), caller=lambda: key)
+
+    served = await fused(Router.bound(routed()), text(*CAT))
+    tried = await fused(Router.bound(routed(), weighted_by=other), text(*CAT))
+
+    assert (served.routing.binding, tried.routing.binding) == (routed().revision, other.revision)
+    assert (loudest(served), loudest(tried)) == ("eyes", "ears")
+    assert served.vector.space == tried.vector.space
 
 
-async def test_a_canary_takes_its_share_of_the_queries_and_the_explanation_names_it() -> None:
-    other = binding([text_router({0: "ears"})])
-    results = [await fused(canary(25, f"call-{n}"), text(*CAT)) for n in range(200)]
-
-    taken = [result.routing.binding == other.revision for result in results]
-    assert 30 <= sum(taken) <= 70
-    assert [loudest(result) for result in results] == ["ears" if one else "eyes" for one in taken]
-    assert len({result.vector.space for result in results}) == 1
-
-
-async def test_retries_of_one_call_agree_on_the_canary() -> None:
-    for number in range(20):
-        first, second = [
-            (await fused(canary(50, f"call-{number}"), text(*CAT))).routing.binding for _ in range(2)
-        ]
-        assert first == second
-
-
-@pytest.mark.parametrize(("percent", "key"), [(0, "call"), (100, "")])
-async def test_nobody_is_a_canary_at_no_percent_or_without_an_id(percent: float, key: str) -> None:
-    result = await fused(canary(percent, key), text(*CAT))
-
-    assert result.routing.binding == routed().revision
-
-
-async def test_everybody_is_a_canary_at_a_hundred_percent() -> None:
-    result = await fused(canary(100, "call"), text(*CAT))
-
-    assert result.routing.binding != routed().revision
-
-
-@pytest.mark.parametrize("place", ["canary", "shadow"])
-def test_routers_over_other_blocks_cannot_be_on_trial(place: str) -> None:
+def test_routers_over_other_blocks_do_not_weight() -> None:
     blocks = (SpaceBlock(EYES, Modality.IMAGE, 4), *binding().blocks[1:])
-    other = dataclasses.replace(routed(), blocks=blocks)
-
-    def rollout(bound: JointSpaceArtifact) -> Rollout:
-        return dataclasses.replace(Rollout(), **{place: bound})  # type: ignore[arg-type]  # of either place
 
     with pytest.raises(StartupError, match="which are others"):
-        Router.bound(routed(), rollout=rollout(other))
+        Router.bound(routed(), weighted_by=dataclasses.replace(routed(), blocks=blocks))
     with pytest.raises(StartupError, match="has no routers"):
-        Router.bound(routed(), rollout=rollout(binding()))
-
-
-async def test_a_shadow_is_compared_and_changes_nothing() -> None:
-    told: list[Routed] = []
-    shadow = binding([text_router({0: "ears", 2: "ears"})])
-    router = Router.bound(routed(), rollout=Rollout(shadow=shadow), on_routed=told.append)
-
-    cat, car = await fused(router, text(*CAT)), await fused(router, text(*CAR))
-
-    alone = await fused(Router.bound(routed()), text(*CAT))
-    theirs = await fused(Router.bound(shadow), text(*CAT))
-    distance = sum(abs(cat.routing.weights[n] - theirs.routing.weights[n]) for n in NAMES_OF_BLOCKS) / 2
-    assert cat.vector.values.tolist() == alone.vector.values.tolist()
-    assert loudest(car) == "ears"
-    assert [one.difference for one in told] == pytest.approx([distance, 0.0])
-    assert told[0].weights == pytest.approx(cat.routing.weights)
-    assert (told[0].modality, told[0].degraded) == ("text", False)
-
-
-async def test_only_queries_that_routers_weighted_are_reported() -> None:
-    told: list[Routed] = []
-    router = Router.bound(routed(), on_routed=told.append)
-
-    await fuse(router, text(*CAT), role=Role.DOCUMENT)
-    await fuse(router, text(*CAT), "uniform")
-    await fuse(router, text(*CAT), "soft")
-    await fuse(router, photo(*CAT))
-    await fuse(router, sound(*CAT))
-    assert told == []
-
-    await fuse(router, [FusePart(said("words", *CAT))])
-    assert [one.degraded for one in told] == [True]
+        Router.bound(routed(), weighted_by=binding())
 
 
 async def test_a_router_without_a_network_has_the_weights_that_it_was_given() -> None:

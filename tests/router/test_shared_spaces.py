@@ -13,7 +13,7 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.models.joint.artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
 from tieback.recipes.graphs.router import export_graphs
-from tieback.router import Rollout, Router
+from tieback.router import Router
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
 from tieback_contract.fusion import Fused, FusePart
@@ -175,7 +175,7 @@ def test_a_centre_of_another_width_stops_the_start() -> None:
 
 def test_a_canary_whose_vectors_are_centred_otherwise_is_refused() -> None:
     with pytest.raises(StartupError, match="centred otherwise"):
-        Router.bound(shared(), rollout=Rollout(canary=shared(centres=False), percent=50))
+        Router.bound(shared(), weighted_by=shared(centres=False))
 
 
 async def test_the_graph_of_projections_leaves_imputing_ones_to_their_methods() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tieback.models.joint.artifact import BoundProjection, BoundRouter, JointSpa
 from tieback.models.store import DefaultBinding
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.plan import Plan, assembly
+from tieback.serving.plan.on_trial import on_trial
 from tieback.serving.requests import context
 from tieback.serving.servicers.catalog import JointSpace
 from tieback.serving.settings import load_settings
@@ -195,24 +197,21 @@ def test_a_bound_space_that_is_not_served_stops_the_start(place: Place) -> None:
         _ = place.plan(binding=made.revision, spaces="small-a").bound
 
 
-async def test_the_canary_and_the_shadow_come_from_the_settings(place: Place) -> None:
+async def test_bindings_on_trial_come_from_the_settings(place: Place) -> None:
     served, other = place.bind(), place.bind(0.25)
-    settings = place.settings(
-        binding=served.revision, binding_trials=f"{other.revision}:100,{other.revision}"
-    )
+    settings = place.settings(binding=served.revision, trials=f"{other.revision}:100,{other.revision}")
     telemetry = Telemetry(settings)
-    router = assembly.build_router(settings, Plan(settings), telemetry)
+    router = on_trial(partial(assembly.build_router, settings), Plan(settings), telemetry)
 
     context.enter([("x-request-id", "call-1")])
     ours = (await router.fuse(FuseRequest([parts(place)]), NO_CALL)).results[0]
+    await router.close()
 
     assert isinstance(ours, Fused)
     assert ours.routing.binding == other.revision
     assert ours.routing.weights == pytest.approx({"small-a": 0.25, "small-b": 0.75})
-    counted = telemetry.registry.get_sample_value(
-        "tieback_routing_shadow_difference_count", {"modality": "text"}
-    )
-    assert counted == 1
+    labels = {"method": "fuse", "artifact": other.revision}
+    assert telemetry.registry.get_sample_value("tieback_trial_difference_count", labels) == 1
 
 
 def parts(place: Place) -> list[Any]:
@@ -228,11 +227,8 @@ def parts(place: Place) -> list[Any]:
 @each(
     "given, says",
     [
-        ({"binding_trials": "abc:101"}, "TIEBACK_BINDING_TRIALS"),
-        ({"binding_trials": "abc:100.5"}, "0 to 100"),
-        ({"binding_trials": "abc:5,def:6"}, "one binding weights queries and one is compared"),
-        ({"binding": "none", "binding_trials": "abc:5"}, "TIEBACK_BINDING_TRIALS: it needs a binding"),
-        ({"binding": "none", "binding_trials": "abc"}, "TIEBACK_BINDING_TRIALS: it needs a binding"),
+        ({"trials": "abc:101"}, "TIEBACK_TRIALS"),
+        ({"trials": "abc:100.5"}, "0 to 100"),
     ],
 )
 def test_a_wrong_setting_is_named(given: dict[str, Any], says: str) -> None:
@@ -240,12 +236,19 @@ def test_a_wrong_setting_is_named(given: dict[str, Any], says: str) -> None:
         load_settings(**({"binding": "abc"} | given))
 
 
-def test_a_canary_without_routers_or_with_other_blocks_stops_the_start(place: Place) -> None:
+def test_a_binding_without_routers_cannot_be_tried(place: Place) -> None:
     served, plain = place.bind(), place.bind(None)
-    settings = place.settings(binding=served.revision, binding_trials=f"{plain.revision}:5")
+    settings = place.settings(binding=served.revision, trials=f"{plain.revision}:5")
 
     with pytest.raises(StartupError, match="has no routers"):
-        assembly.build_router(settings, Plan(settings))
+        on_trial(partial(assembly.build_router, settings), Plan(settings), Telemetry(settings))
+
+
+def test_a_binding_is_tried_beside_a_binding(place: Place) -> None:
+    other = place.bind()
+
+    with pytest.raises(StartupError, match=r"TIEBACK_TRIALS: .* is a binding, and none is served"):
+        _ = place.plan(binding="none", trials=other.revision).trials
 
 
 class SharedPlace(Place):

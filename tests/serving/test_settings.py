@@ -102,8 +102,7 @@ def test_what_one_setting_gives_is_no_setting_of_its_own() -> None:
         ({"tls_client_ca": Path("a")}, "TIEBACK_TLS_CLIENT_CA: it needs TIEBACK_TLS_CERTIFICATE"),
         ({"replicas": 3, "replicas_max": 2}, "TIEBACK_REPLICAS_MAX: 2 is below TIEBACK_REPLICAS, 3"),
         ({"regions": "together", "binding": "none"}, "TIEBACK_REGIONS: together needs a binding"),
-        ({"binding_trials": "abc", "binding": "none"}, "TIEBACK_BINDING_TRIALS: it needs a binding"),
-        ({"binding": "abc", "binding_trials": "abc:100.5"}, "TIEBACK_BINDING_TRIALS: the percentage is"),
+        ({"trials": "abc:100.5"}, "TIEBACK_TRIALS: the percentage is"),
         ({"port": "70000"}, "TIEBACK_PORT is '70000': "),
     ],
 )

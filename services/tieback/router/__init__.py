@@ -1,7 +1,6 @@
 """The router: binds encodings of several spaces into the joint space and weights the spaces."""
 
 from tieback.router.joint_space import Component, JointSpace
-from tieback.router.rollout import Rollout, Routed
 from tieback.router.router import Router
 
-__all__ = ["Component", "JointSpace", "Rollout", "Routed", "Router"]
+__all__ = ["Component", "JointSpace", "Router"]

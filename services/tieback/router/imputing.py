@@ -43,12 +43,17 @@ class Imputer:
     """The imputations of a joint space; without a binding that has some, missing blocks are left empty."""
 
     def __init__(self, joint: JointSpace, bound: JointSpaceArtifact | None = None) -> None:
-        """StartupError where a method of the binding is unknown, or its state does not fit the blocks."""
+        """StartupError where the default of the binding is unknown, or a state does not fit the blocks.
+
+        Other methods may be of a package that is not installed; they are passed over.
+        """
         self._joint = joint
         self._widths = [joint.block(name).stop - joint.block(name).start for name in joint.names]
         losses = bound.losses if bound is not None else {}
         self._skip = FittedImputation(SKIP, imputations.configure(SKIP), NO_STATE, losses)
-        self._bound = {one.method: one for one in bound.imputations} if bound is not None else {}
+        every = () if bound is None else bound.imputations
+        known = {*imputations.names(), *(one.method for one in every[:1])}
+        self._bound = {one.method: one for one in every if one.method in known}
         self._fitted = {name: self._made(one) for name, one in self._bound.items()}
         self._default = next(iter(self._fitted.values()), self._skip)
 

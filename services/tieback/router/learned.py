@@ -89,6 +89,34 @@ class Routers:
         return tuple(self._by_modality.values())
 
 
+def routers_over(bound: JointSpaceArtifact, served: JointSpaceArtifact, joint: JointSpace) -> Routers:
+    """The routers of another binding over the served one's blocks. StartupError where the blocks differ."""
+    if bound.blocks != served.blocks:
+        raise StartupError(
+            f"the routers of the binding {bound.revision} cannot weight the blocks of {served.revision}, "
+            "which are others; bind again from the same spaces, or serve it by TIEBACK_BINDING"
+        )
+    if not _same_centres(bound, served):
+        raise StartupError(
+            f"the routers of the binding {bound.revision} read vectors that were centred otherwise than "
+            f"those of {served.revision}; bind again from the same data, or serve it by TIEBACK_BINDING"
+        )
+    if not bound.routers:
+        raise StartupError(f"the binding {bound.revision} has no routers, so there is nothing to try")
+    return Routers(bound, joint)
+
+
+def _same_centres(one: JointSpaceArtifact, other: JointSpaceArtifact) -> bool:
+    def flat(bound: JointSpaceArtifact) -> dict[tuple[str, str], bytes]:
+        return {
+            (space, modality): np.asarray(centre, np.float32).tobytes()
+            for space, known in bound.centres.items()
+            for modality, centre in known.items()
+        }
+
+    return flat(one) == flat(other)
+
+
 def _width(joint: JointSpace, space: str, modality: Modality) -> int:
     adapter = joint.adapters.get(space)
     if adapter is None or not isinstance(adapter.read, DenseReading):

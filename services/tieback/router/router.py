@@ -33,8 +33,7 @@ from tieback.router.class_names import class_name_space
 from tieback.router.contents import Contents, contents_of
 from tieback.router.imputing import FittedImputation, Imputer, expected_loss
 from tieback.router.joint_space import Component, JointSpace
-from tieback.router.learned import Routers
-from tieback.router.rollout import NO_ROLLOUT, Rollout, Routed, beside, difference, is_canary
+from tieback.router.learned import Routers, routers_over
 
 INLINE_INPUTS = 8
 """So many inputs are fused on the event loop: less work than handing them to a thread."""
@@ -112,10 +111,6 @@ class FuseBatcher:
             begin += len(one.inputs)
 
 
-def _nameless() -> str:
-    return ""
-
-
 class Router:
     """A `RouterPort` over the given components and bindings, or by `bound` over an artifact."""
 
@@ -135,44 +130,30 @@ class Router:
         *,
         modalities: Mapping[str, Modality] = NO_MODALITIES,
         limits: Limits | None = None,
-        rollout: Rollout = NO_ROLLOUT,
-        caller: Callable[[], str] = _nameless,
-        on_routed: Callable[[Routed], None] | None = None,
+        weighted_by: JointSpaceArtifact | None = None,
     ) -> Router:
-        """The router of a binding, with its learned routers.
+        """The router of a binding, with its learned routers or those of another one over the same blocks.
 
-        `modalities` are those of spaces without a block, `caller` the id of the running call, by which the
-        canary chooses; `on_routed` is called for each query that routers weighted, also from other threads.
-        StartupError where the artifact does not fit together.
+        `modalities` are those of spaces without a block. StartupError where an artifact does not fit
+        together, or the other one has other blocks.
         """
         router = cls.__new__(cls)
         router._serve(joint_space_of(served, modalities, projection_graphs(served)), limits)
-        router._routers = Routers(served, router.space)
+        if weighted_by is None:
+            router._routers = Routers(served, router.space)
+        else:
+            router._routers = routers_over(weighted_by, served, router.space)
         router._imputer = Imputer(router.space, served)
-        router._rollout, router._caller, router._on_routed = rollout, caller, on_routed
-        if rollout.canary is not None:
-            router._canary = beside(rollout.canary, served, router.space)
-        if rollout.shadow is not None:
-            router._shadow = beside(rollout.shadow, served, router.space)
         return router
 
     def _serve(self, space: JointSpace, limits: Limits | None) -> None:
         self.space = space
         self._limits = limits or Limits()
         self._routers: Routers | None = None
-        self._canary: Routers | None = None
-        self._shadow: Routers | None = None
         self._imputer = Imputer(space)
-        self._rollout, self._caller = NO_ROLLOUT, _nameless
-        self._on_routed: Callable[[Routed], None] | None = None
         self._batcher = FuseBatcher(self._fuse_each, INLINE_INPUTS)
-        self._choices: dict[str, Choice] = {}
+        self._default: Choice | None = None
         self._expected: dict[frozenset[Modality], Array] = {}
-
-    @property
-    def weight_ranges(self) -> dict[str, Mapping[str, tuple[float, float]]]:
-        """By modality and block, the range of the mean weights of a hundred queries at binding."""
-        return {one.modality: one.weight_ranges for one in self._routers.all} if self._routers else {}
 
     async def fuse(self, request: FuseRequest, call: Call) -> FuseReply:
         """One result per input, in order; a bad input gets an error and the others succeed.
@@ -215,16 +196,11 @@ class Router:
     def _choice(self, role: Role, routing: Routing) -> Choice:
         if role is Role.DOCUMENT:
             return choose(self.space.names, Routing(UNIFORM), None)
-        routers = self._routers
-        if self._canary is not None and is_canary(self._caller(), self._rollout.percent):
-            routers = self._canary
         if routing.policy or routing.weights or routing.parameters:
-            return choose(self.space.names, routing, routers)
-        # Most queries say nothing, and what that means stays the same.
-        key = "" if routers is None else routers.revision
-        if key not in self._choices:
-            self._choices[key] = choose(self.space.names, DEFAULT_ROUTING, routers)
-        return self._choices[key]
+            return choose(self.space.names, routing, self._routers)
+        if self._default is None:  # most queries say nothing, and what that means stays the same
+            self._default = choose(self.space.names, DEFAULT_ROUTING, self._routers)
+        return self._default
 
     def _fuse_each(
         self,
@@ -270,8 +246,6 @@ class Router:
             if isinstance(fused, Fused) and regions.get(number) is not None:
                 fused = dataclasses.replace(fused, regions=regions[number])
             results[number] = fused
-        if role is Role.QUERY:
-            self._report(choice, routing_inputs, weighted)
         return [results[number] for number in range(len(inputs))]
 
     def _routing_input(self, contents: Contents, blocks: Blocks) -> RoutingInput:
@@ -344,26 +318,3 @@ class Router:
                     )
                 ]
         return list(dict.fromkeys(found))
-
-    def _report(
-        self, choice: Choice, inputs: Sequence[RoutingInput], weighted: Sequence[BlockWeights | TiebackError]
-    ) -> None:
-        """Reports the queries that routers weighted by their own policy."""
-        if self._on_routed is None or choice.routers is None or choice.strict:
-            return
-        shadow: Sequence[BlockWeights | TiebackError | None] = [None] * len(inputs)
-        if self._shadow is not None and inputs:
-            shadow = choose(self.space.names, DEFAULT_ROUTING, self._shadow).weight(inputs)
-        for one, ours, theirs in zip(inputs, weighted, shadow, strict=True):
-            if not isinstance(ours, BlockWeights) or not ours.routed or ours.fallback:
-                continue
-            missing = bool((ours.wanted[~one.present] > 0).any() or one.contents.imputed)
-            self._on_routed(
-                Routed(
-                    one.contents.modality,
-                    dict(zip(self.space.names, ours.weights.tolist(), strict=True)),
-                    choice.routers.revision,
-                    missing,
-                    difference(ours.weights, theirs.weights) if isinstance(theirs, BlockWeights) else None,
-                )
-            )

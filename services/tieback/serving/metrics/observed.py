@@ -22,6 +22,7 @@ from tieback.core.types.encoding import EncodeReply, EncodeRequest
 from tieback.core.types.fusion import FuseReply, FuseRequest, Role
 from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, CheckReply, GenerateRequest
 from tieback.core.types.retrieval import AnswerEvent, AnswerRequest, RetrieveReply
+from tieback.models.joint.artifact import BINDING
 from tieback.ports import AnswerPort, GeneratorPort
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.metrics.tracing import SpanOperation, embeddings, generation, retrieval
@@ -50,11 +51,19 @@ def _encoded(telemetry: Telemetry, request: EncodeRequest, reply: EncodeReply, s
 
 
 def _fused(telemetry: Telemetry, request: FuseRequest, reply: FuseReply, _: Any) -> None:
-    """Counts the weights of queries. Documents have none that a query could change."""
-    if request.role is Role.QUERY:
-        for result in reply.results:
-            if isinstance(result, Fused):
-                telemetry.observe_routing(result.routing)
+    """Counts the weights of queries. Documents have none that a query could change.
+
+    Weights that somebody asked for, and those without a space, are others than at binding for a reason.
+    """
+    if request.role is not Role.QUERY:
+        return
+    asked = request.routing.policy or request.routing.weights or request.routing.parameters
+    for result in reply.results:
+        if isinstance(result, Fused):
+            routing = result.routing
+            telemetry.observe_routing(routing)
+            if not (asked or routing.fallback or routing.missing or routing.imputed):
+                telemetry.ranges.observe(BINDING.name, routing.binding, routing.modality, routing.weights)
 
 
 def _checked(telemetry: Telemetry, _: CheckGroundingRequest, reply: CheckReply, span: Any) -> None:

@@ -34,9 +34,16 @@ from tieback.batching import BatchReport
 from tieback.core.types.encoding import EncodeReply
 from tieback.core.types.load import Load
 from tieback.doors.metrics import DoorMetrics
+from tieback.serving.metrics.ranges import Ranges
 from tieback.serving.metrics.scraped import AdapterGauges, Caches, IndexGauges, Loads
 from tieback.serving.metrics.tracing import Tracing
-from tieback.serving.metrics.work import LongTextMetrics, MilvusMetrics, OperationMetrics, TenantMetrics
+from tieback.serving.metrics.work import (
+    LongTextMetrics,
+    MilvusMetrics,
+    OperationMetrics,
+    TenantMetrics,
+    TrialMetrics,
+)
 from tieback.serving.security.certificate_expiry import CertificateFile
 from tieback.serving.settings import Settings
 
@@ -124,18 +131,6 @@ class Telemetry:
         self._imputed = counter(
             "tieback_imputed_blocks", "Imputed blocks of missing spaces in queries.", "block", "method"
         )
-        self._drift = Gauge(
-            "tieback_routing_drift",
-            "Distance of the mean weight of the last 100 queries from its range at binding.",
-            ("modality", "space"),
-            registry=registry,
-        )
-        self._shadow = histogram(
-            "tieback_routing_shadow_difference",
-            "Total variation distance between the served weights and those of the shadow.",
-            SHARES,
-            "modality",
-        )
         self._generated = counter("tieback_generated_tokens", "Generated tokens.", "model")
         self._drafted = counter("tieback_drafted_tokens", "Tokens drafted from prompt and answer.", "model")
         self._accepted = counter("tieback_accepted_tokens", "Drafted tokens that were written.", "model")
@@ -183,6 +178,7 @@ class Telemetry:
         self.operations = OperationMetrics(registry)
         self.doors = DoorMetrics(registry)
         self.milvus = MilvusMetrics(registry)
+        self.trials, self.ranges = TrialMetrics(registry), Ranges(registry)
         self._tokens_current = Gauge(
             "tieback_tokens_file_current",
             "1 if the tokens file is in use; 0 if it is invalid and an older version is in use.",
@@ -262,14 +258,6 @@ class Telemetry:
                 self._weight.labels(space, routing.modality).observe(weight)
         for block, method in routing.imputed.items():
             self._imputed.labels(block, method).inc()
-
-    def observe_shadow(self, modality: str, difference: float) -> None:
-        """Counts one query that a shadow's routers weighted too."""
-        self._shadow.labels(modality).observe(difference)
-
-    def set_drift(self, modality: str, space: str, distance: float) -> None:
-        """Sets how far a mean weight is outside its range; 0 inside."""
-        self._drift.labels(modality, space).set(distance)
 
     def observe_check(self, verdicts: Sequence[Verdict]) -> None:
         """Counts the claims of a text that somebody else wrote."""

@@ -1,4 +1,4 @@
-"""Counts of operations, long texts, calls to Milvus, and of what each tenant asks for.
+"""Counts of operations, long texts, calls to Milvus, trials, and of what each tenant asks for.
 
 A process gives the first `most` tenants that it meets series of their own; the others together are `OTHER`,
 which is no tenant's name. So a page has a bounded number of series, however many tenants there are. Nothing
@@ -29,6 +29,32 @@ MILVUS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 
 SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0, 48 * 3600.0)
 Counts = Mapping[tuple[str, str], int]
+DIFFERENCES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+class TrialMetrics:
+    """Calls that artifacts on trial took, and what their replies differ by where they are compared."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("method", "artifact")
+        self._calls = Counter(
+            "tieback_trial_calls", "Calls that an artifact on trial took.", labels, registry=registry
+        )
+        self._difference = Histogram(
+            "tieback_trial_difference",
+            "Difference, 0 to 1, of the replies with an artifact that is compared.",
+            labels,
+            registry=registry,
+            buckets=DIFFERENCES,
+        )
+
+    def took(self, method: str, artifact: str) -> None:
+        """Counts a call."""
+        self._calls.labels(method, artifact).inc()
+
+    def compared(self, method: str, artifact: str, difference: float) -> None:
+        """Counts a comparison."""
+        self._difference.labels(method, artifact).observe(difference)
 
 
 class LongTextMetrics:

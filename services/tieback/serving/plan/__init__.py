@@ -19,17 +19,18 @@ from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.fusion import JOINT_SPACE, Role
 from tieback.methods.grounding import checkers
 from tieback.methods.reranking import NO_RERANKING
+from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.models.learned import ServedModels
 from tieback.models.store import Store
 from tieback.serving.plan.artifacts import ServedArtifacts
 from tieback.serving.plan.bindings import served_binding
+from tieback.serving.plan.trials import Trial, trials_of
 from tieback.serving.settings import Regions, Settings
 from tieback.serving.settings.precisions import at_chosen_precisions
 from tieback.token_spaces import TokenSpace, TokenSpaces
 
 if TYPE_CHECKING:
     from tieback.answer import JointInputs, SingleSpace
-    from tieback.models.joint.artifact import JointSpaceArtifact
     from tieback.models.joint.bridges import ClassNameBridge
     from tieback.router import Component, JointSpace
 
@@ -43,6 +44,7 @@ class Plan:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.other_weights: JointSpaceArtifact | None = None
         catalog = Catalog.load(settings.cards)
         encoders = {card.name: card for card in catalog.encoders()}
         generators = {card.name: card for card in catalog.generators()}
@@ -87,6 +89,17 @@ class Plan:
     def bound(self) -> JointSpaceArtifact | None:
         """The binding that makes the joint space, held against what is served; None for class names."""
         return served_binding(self._settings, self.encoders)
+
+    @property
+    def weighted_by(self) -> JointSpaceArtifact | None:
+        """The binding whose routers are on trial, in a plan of a trial."""
+        self.artifacts.asked.add(JointSpaceArtifact)
+        return self.other_weights
+
+    @cached_property
+    def trials(self) -> list[Trial]:
+        """Artifacts on trial, each with a plan as if it were served."""
+        return trials_of(self._settings, self)
 
     @cached_property
     def joint(self) -> JointSpace | None:

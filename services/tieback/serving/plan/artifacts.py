@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -33,12 +34,34 @@ class ServedArtifacts:
         self._models = models
         self._given = [(folder, _kind_of(folder)) for folder in (Path(one).expanduser() for one in folders)]
         self._loaded: dict[Path, Any] = {}
+        self.asked: set[type[Any]] = set()
+        """What was asked for, as which it is served."""
+
+    def anew(self) -> ServedArtifacts:
+        """The same ones, of which nothing was asked yet."""
+        made = copy.copy(self)
+        made.asked = set()
+        return made
+
+    def trying(self, name: str) -> tuple[ServedArtifacts, type[Any]]:
+        """These, but of those that give the same the one in that folder; and what it is served as."""
+        folder = Path(name).expanduser()
+        kind = _kind_of(folder)
+        gives = set(kind.gives(self._load(folder, kind)))
+        made = self.anew()
+        made._given = [
+            (other, its)
+            for other, its in self._given
+            if its.serves is not kind.serves or gives.isdisjoint(its.gives(self._load(other, its)))
+        ] + [(folder, kind)]
+        return made, kind.serves
 
     def all(self, serves: type[T]) -> tuple[T, ...]:
         """Those that are served as this: the given ones, or where there is none, those of the package.
 
         StartupError where one does not fit what is served, or gives what another one gives too.
         """
+        self.asked.add(serves)
         given = [(folder, kind) for folder, kind in self._given if kind.serves is serves]
         if not given:
             kinds = map(served_kind, kind_names())

@@ -26,8 +26,7 @@ from tieback.ports import (
     RouterPort,
 )
 from tieback.serving.plan import Plan
-from tieback.serving.plan.bindings import rollout_of
-from tieback.serving.requests import context
+from tieback.serving.plan.on_trial import on_trial
 from tieback.serving.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -161,29 +160,15 @@ def load_recognisers(settings: Settings, cards: Sequence[RecogniserCard]) -> lis
     return [load_recogniser(card, store, hardware) for card in cards]
 
 
-def build_router(settings: Settings, plan: Plan, telemetry: Telemetry | None = None) -> Router:
-    """The router over the served spaces and their bindings, or of the binding that the settings name.
-
-    What its learned routers do is counted by `telemetry`.
-    """
+def build_router(settings: Settings, plan: Plan) -> Router:
+    """The router over the served spaces and their class names, or of the binding that is served."""
     from tieback.router import Router
 
-    if plan.bound is not None:
-        watch = None
-        if telemetry is not None:
-            from tieback.serving.metrics.routing_watch import RoutingWatch
-
-            weight_ranges = {str(router.modality): router.weight_ranges for router in plan.bound.routers}
-            watch = RoutingWatch(telemetry, plan.bound.revision, weight_ranges)
-        return Router.bound(
-            plan.bound,
-            modalities=plan.modalities,
-            limits=settings.limits,
-            rollout=rollout_of(settings),
-            caller=lambda: context.current().request_id,
-            on_routed=watch,
-        )
-    return Router(*plan.class_names, limits=settings.limits)
+    if plan.bound is None:
+        return Router(*plan.class_names, limits=settings.limits)
+    return Router.bound(
+        plan.bound, modalities=plan.modalities, limits=settings.limits, weighted_by=plan.weighted_by
+    )
 
 
 def build_answerer(
@@ -225,7 +210,7 @@ def build_answerer(
 def public_servicers(
     settings: Settings,
     plan: Plan,
-    answerer: Callable[[], AnswerPort],
+    answerer: Callable[[Plan], AnswerPort],
     telemetry: Telemetry,
     *,
     states: States,
@@ -256,7 +241,9 @@ def public_servicers(
             plan.styles,
         )
     )
-    return (answer_servicer(answerer(), telemetry), catalog) if plan.keeps_collections else (catalog,)
+    if not plan.keeps_collections:
+        return (catalog,)
+    return (answer_servicer(on_trial(answerer, plan, telemetry), telemetry), catalog)
 
 
 def request_families() -> list[Family[Any]]:

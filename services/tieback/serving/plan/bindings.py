@@ -1,4 +1,4 @@
-"""Which bindings a server serves: the one that its joint space is, and those whose routers are on trial."""
+"""Which binding a server's joint space is, and where bindings are found by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from tieback.serving.settings import NO_BINDING, Settings
 
 if TYPE_CHECKING:
     from tieback.models.joint.artifact import JointSpaceArtifact
-    from tieback.router import Rollout
 
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ def served_binding(settings: Settings, served: Sequence[EncoderCard]) -> JointSp
     if settings.binding == NO_BINDING:
         return None
     if settings.binding:
-        bound = _load(settings, settings.binding, "TIEBACK_BINDING")
+        bound = named_binding(settings, settings.binding, "TIEBACK_BINDING")
         bound.check(*_offered(served))
         return bound
     return _default(settings, served)
@@ -87,22 +86,11 @@ def kept_binding(settings: Settings, name: str) -> JointSpaceArtifact:
     name = name or served or ("" if default is None else default.revision)
     if not name:
         raise StartupError("there is no default binding; say which to keep: --keep")
-    return _load(settings, name, "--keep")
+    return named_binding(settings, name, "--keep")
 
 
-def rollout_of(settings: Settings) -> Rollout:
-    """The canary and the shadow."""
-    from tieback.router import Rollout
-
-    trials = settings.trials
-    found = [(_load(settings, name, "TIEBACK_BINDING_TRIALS"), percent) for name, percent in trials]
-    canary = next((one for one, percent in found if percent is not None), None)
-    shadow = next((one for one, percent in found if percent is None), None)
-    return Rollout(canary, next((percent for _, percent in found if percent is not None), 0.0), shadow)
-
-
-def _load(settings: Settings, name: str, setting: str) -> JointSpaceArtifact:
-    """A revision in the store, or a folder."""
+def named_binding(settings: Settings, name: str, setting: str) -> JointSpaceArtifact:
+    """By a revision in the store, or a folder. StartupError, which names the setting, where there is none."""
     from tieback.models.joint.artifact import JointSpaceArtifact
     from tieback.models.store import Store
 

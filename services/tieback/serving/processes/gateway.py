@@ -92,7 +92,7 @@ class GatewayProcess:
         for servicer in assembly.public_servicers(
             settings,
             plan,
-            lambda: assembly.build_answerer(settings, plan, ports),
+            lambda plan: assembly.build_answerer(settings, plan, ports),
             telemetry,
             states=self._states,
             endpoints=functools.partial(direct_endpoints, mesh),

@@ -75,7 +75,7 @@ class LocalServer:
             for servicer in assembly.public_servicers(
                 settings,
                 plan,
-                lambda: context.answerer,
+                context.answerer_of,
                 telemetry,
                 states=all_ready,
                 endpoints=lambda _: (),  # this server is the only one there is

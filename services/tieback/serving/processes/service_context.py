@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tieback.batching import BatchReport
     from tieback.encoder import Encoder
     from tieback.generator.deciding import Deciders
-    from tieback.generator.evidence.answerability import Judges
     from tieback.grounding import Checkers
     from tieback.grounding.claim_reading import ClaimReader
     from tieback.models.language.chat_endpoint import EndpointModel
@@ -81,17 +80,13 @@ class ServiceContext:
             raise StartupError("the model that writes is an endpoint, whose scores cannot be read")
         return self.writer
 
-    def checkers(self) -> Checkers:
+    def checkers(self, plan: Plan) -> Checkers:
         """The checkers of claims, which ask the model that writes where this process has it."""
-        return assembly.load_checkers(self.settings, self.plan, self._read_model(), self.ports.checkers)
+        return assembly.load_checkers(self.settings, plan, self._read_model(), self.ports.checkers)
 
-    def judges(self) -> Judges:
-        """The judges of answerability."""
-        return assembly.load_judges(self.plan)
-
-    def deciders(self) -> Deciders:
-        """What decides about questions, by states of the model that writes where this process has it."""
-        return assembly.load_deciders(self.plan, self._read_model())
+    def deciders(self, plan: Plan) -> Deciders:
+        """The decisions about questions, by states of the model that writes where this process has it."""
+        return assembly.load_deciders(plan, self._read_model())
 
     def _read_model(self) -> LanguageModel | None:
         """The model that writes, where this process has it."""
@@ -110,6 +105,12 @@ class ServiceContext:
     def answerer(self) -> Answerer:
         """The pipeline over the ports, once these are all there."""
         return assembly.build_answerer(self.settings, self.plan, self.ports, self.retired)
+
+    def answerer_of(self, plan: Plan) -> Answerer:
+        """The pipeline of that plan."""
+        if plan is self.plan:
+            return self.answerer
+        return assembly.build_answerer(self.settings, plan, self.ports, self.retired)
 
     def load_retired_by(self, encoder: Encoder) -> None:
         """Has an encoder of this process load spaces that are not served, when the pipeline needs them."""

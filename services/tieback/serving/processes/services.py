@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import Card
+from tieback.models.joint.artifact import BINDING
 from tieback.serving.mesh import directory
 from tieback.serving.mesh.remote import RemoteEncoder
 from tieback.serving.metrics.observed import observed
 from tieback.serving.plan import Plan, assembly
+from tieback.serving.plan.on_trial import on_trial
 from tieback.serving.processes import service_context
 from tieback.serving.processes.service_context import ServiceContext
 from tieback.serving.requests import rpcs
@@ -71,9 +73,13 @@ async def _encoder(context: ServiceContext) -> None:
 
 
 async def _router(context: ServiceContext) -> None:
-
-    router = await asyncio.to_thread(assembly.build_router, context.settings, context.plan, context.telemetry)
-    context.ports.router = observed(router, context.telemetry)
+    bound, telemetry = context.plan.bound, context.telemetry
+    if bound is not None:
+        ranges = {str(router.modality): router.weight_ranges for router in bound.routers}
+        telemetry.ranges.expect(BINDING.name, bound.revision, ranges)
+    build = functools.partial(assembly.build_router, context.settings)
+    router = await asyncio.to_thread(on_trial, build, context.plan, telemetry)
+    context.ports.router = observed(router, telemetry)
     context.server.add(servicer(context.ports.router, rpcs.ROUTER))
 
 
@@ -172,12 +178,13 @@ async def _recogniser(context: ServiceContext) -> None:
 async def _grounding(context: ServiceContext) -> None:
     from tieback.grounding import ClaimChecker
 
-    checker = ClaimChecker(
-        context.ports.encoder,
-        space=context.plan.text_space,
-        checkers=await asyncio.to_thread(context.checkers),
-        limits=context.settings.limits,
-    )
+    def build(plan: Plan) -> ClaimChecker:
+        checkers = context.checkers(plan)
+        return ClaimChecker(
+            context.ports.encoder, space=plan.text_space, checkers=checkers, limits=context.settings.limits
+        )
+
+    checker = await asyncio.to_thread(on_trial, build, context.plan, context.telemetry)
     context.ports.grounding = observed(checker, context.telemetry)
     context.server.add(servicer(context.ports.grounding, rpcs.GROUNDING))
 
@@ -188,22 +195,26 @@ async def _generator(context: ServiceContext) -> None:
 
     settings, card = context.settings, context.plan.generator
     models = [] if card is None else [await asyncio.to_thread(lambda: context.writer)]
-    generator = Generator(
-        GeneratorParts(
-            models,
-            context.ports.encoder,
-            space=context.plan.text_space,
-            checkers=await asyncio.to_thread(context.checkers),
-            judges=await asyncio.to_thread(context.judges),
-            deciders=await asyncio.to_thread(context.deciders),
-            cache_bytes=settings.generator_cache_bytes,
-            prefix_bytes=settings.generator_cache_bytes // 2,
-            first_sentences=settings.quote_sentences,
-            limits=settings.limits,
-            contexts=context.plan.artifacts.all(SoftContext),
-            demonstrations_in=settings.store.expanduser() / "demonstrations",
+
+    def build(plan: Plan) -> Generator:
+        return Generator(
+            GeneratorParts(
+                models,
+                context.ports.encoder,
+                space=plan.text_space,
+                checkers=context.checkers(plan),
+                judges=assembly.load_judges(plan),
+                deciders=context.deciders(plan),
+                cache_bytes=settings.generator_cache_bytes,
+                prefix_bytes=settings.generator_cache_bytes // 2,
+                first_sentences=settings.quote_sentences,
+                limits=settings.limits,
+                contexts=plan.artifacts.all(SoftContext),
+                demonstrations_in=settings.store.expanduser() / "demonstrations",
+            )
         )
-    )
+
+    generator = await asyncio.to_thread(on_trial, build, context.plan, context.telemetry)
     context.closing.push_async_callback(generator.close)
     if card is not None:  # a quote waits for no slot
         context.load = lambda: generator.load

@@ -126,11 +126,6 @@ class Settings(PlacementSettings, DoorSettings):
         description="The binding of the joint space: a revision in the model store, or a folder. Empty: the "
         "default binding of the store, which `tieback models pull` makes. none: class names.",
     )
-    binding_trials: Names = Field(
-        (),
-        description="Bindings whose routers are tried, separated by commas: REVISION:PERCENT weights this "
-        "percentage of the queries, and REVISION alone only computes weights to compare.",
-    )
     regions: Regions = Field(
         Regions.OFF,
         description="Whether pictures are stored by their regions too, which is ten times the work for an "
@@ -156,6 +151,12 @@ class Settings(PlacementSettings, DoorSettings):
         description="Folders of learned artifacts to serve, separated by commas, of whatever kinds: rankers, "
         "checkers, judges, decisions, compositions, conditions, contexts. One of a kind that ships takes the "
         "place of the shipped one.",
+    )
+    trials: Names = Field(
+        (),
+        description="Artifacts that are tried, separated by commas: FOLDER:PERCENT serves one in the place "
+        "of the one of its kind on this percentage of the calls, FOLDER alone only compares it. Of a "
+        "binding, also its revision in the store; its routers are tried.",
     )
     generator: str = Field(
         "",
@@ -279,7 +280,7 @@ class Settings(PlacementSettings, DoorSettings):
             "recognisers",
             "artifacts",
             "precision",
-            "binding_trials",
+            "trials",
         ):
             names = values.get(name)
             if isinstance(names, str):
@@ -306,22 +307,17 @@ class Settings(PlacementSettings, DoorSettings):
             raise wrong("regions", "together needs a binding: only a joint vector is made of several regions")
         if self.milvus and self.regions is Regions.EACH:
             raise wrong("regions", "collections in Milvus keep one vector of a picture; set off or together")
-        if self.binding_trials and self.binding == NO_BINDING:
-            raise wrong("binding_trials", "it needs a binding, and TIEBACK_BINDING is none")
-        percents = [percent for _, percent in self.trials]
-        if any(percent is not None and percent > 100 for percent in percents):
-            raise wrong("binding_trials", "the percentage is 0 to 100")
-        if len(percents) > len({percent is None for percent in percents}):
-            raise wrong("binding_trials", "one binding weights queries and one is compared, at most")
+        if any(percent is not None and percent > 100 for _, percent in self.tried):
+            raise wrong("trials", "the percentage is 0 to 100")
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise wrong("tls_client_ca", "it needs TIEBACK_TLS_CERTIFICATE and TIEBACK_TLS_KEY")
         return self
 
     @property
-    def trials(self) -> list[tuple[str, float | None]]:
-        """The bindings on trial, with the percentage of queries of one that weights them."""
-        found = [_SHARE.fullmatch(one) for one in self.binding_trials]
-        pairs = zip(self.binding_trials, found, strict=True)
+    def tried(self) -> list[tuple[str, float | None]]:
+        """The artifacts on trial, with the percentage of calls that one takes."""
+        found = [_SHARE.fullmatch(one) for one in self.trials]
+        pairs = zip(self.trials, found, strict=True)
         return [(name, None) if match is None else (match[1], float(match[2])) for name, match in pairs]
 
     @property
