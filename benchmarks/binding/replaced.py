@@ -145,7 +145,7 @@ def _compare(
 
 def _options(data: tuple[Path, ...], text: str, beside: Sequence[str]) -> BindingOptions:
     spaces = (text, *OTHERS, *beside)
-    return BindingOptions(data=data, spaces=spaces, force=tuple(beside))
+    return BindingOptions(data=data, spaces=spaces)
 
 
 def _found(

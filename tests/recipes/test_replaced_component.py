@@ -190,7 +190,7 @@ def test_the_command_replaces_and_says_what_stays(
     for arguments, fault in (
         (("--replace", "words"), "is not OLD=NEW"),
         (("--keep", "x"), "goes with --replace"),
-        ((*given, "--steps", "3"), "--steps is for binding anew"),
+        ((*given, "--spaces", "words"), "--spaces is for binding anew"),
         (("--replace", "words=talk", "--keep", "nowhere"), "there is no binding 'nowhere'"),
     ):
         refused = run(*arguments)

@@ -11,7 +11,7 @@ from tieback.core.errors import InvalidInput
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing import routings
 from tieback.methods.routing._network import scores
-from tieback.recipes.fitting.router_training import Labelled, Pairs, train_router
+from tieback.recipes.fitting.router_training import Labelled, train_router
 from tieback_contract.arrays import Array
 
 SPACES = ("bird", "law", "song")
@@ -45,9 +45,8 @@ ASKED = slice(TRAINING, None)
 
 def train(**parameters: Any) -> dict[str, Array]:
     known = slice(0, TRAINING)
-    pairs = Pairs(INPUTS[known], [block[known] for block in TEXTS], [block[known] for block in PICTURES])
     settings = {"parts": [WIDTH] * 3, "steps": 80, **parameters}
-    return train_router([pairs], Labelled(INPUTS[known], TARGETS[known]), **settings)
+    return train_router(Labelled(INPUTS[known], TARGETS[known]), **settings)
 
 
 @pytest.fixture(scope="module")
@@ -103,51 +102,11 @@ def test_a_lost_space_has_no_weight_and_texts_of_other_domains_are_still_found(
         assert hits(weights)[others].mean() > whole[others].mean() - 0.03
 
 
-def test_without_the_decoupling_objective_fewer_texts_go_to_the_right_space(router: dict[str, Array]) -> None:
-    assert right_space(train(decoupling=0.0)) < right_space(router)
-
-
-def test_labels_alone_make_a_router() -> None:
-    labelled = Labelled(INPUTS[:TRAINING], TARGETS[:TRAINING])
-
-    router = train_router([], labelled, steps=60)
-
-    assert right_space(router) > 0.9
-
-
 def test_the_same_seed_gives_the_same_router_and_another_seed_another() -> None:
     first, again, other = (train(steps=5, seed=seed) for seed in (3, 3, 4))
 
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["first"], other["first"])
-
-
-def test_a_block_without_vectors_is_never_a_target_of_training_and_never_nan() -> None:
-    silent = [TEXTS[0][:TRAINING], TEXTS[1][:TRAINING], np.zeros((TRAINING, WIDTH))]
-    pictures = [block[:TRAINING] for block in PICTURES]
-
-    router = train_router([Pairs(INPUTS[:TRAINING], silent, pictures)], steps=20)
-
-    assert all(np.isfinite(array).all() for array in router.values())
-
-
-def test_items_of_one_group_are_not_told_apart() -> None:
-    """Two captions of one photo: every picture comes twice, and only the group says so."""
-    pair = [block[: TRAINING // 2].repeat(2, axis=0) for block in PICTURES]
-    losses: dict[bool, float] = {}
-
-    for grouped in (False, True):
-        groups = np.arange(TRAINING) // 2 if grouped else None
-        said: list[str] = []
-        train_router(
-            [Pairs(INPUTS[:TRAINING], pair, pair, groups)],
-            steps=10,
-            dropout=0.0,
-            progress=lambda _share, doing, said=said: said.append(doing),  # type: ignore[misc]  # the default
-        )
-        losses[grouped] = float(said[-1].rpartition(" ")[2])
-
-    assert losses[True] < losses[False] - 0.1
 
 
 def test_progress_ends_at_one() -> None:
@@ -158,31 +117,19 @@ def test_progress_ends_at_one() -> None:
     assert heard == [0.25, 0.5, 0.75, 1.0]
 
 
-def pairs_with(**changes: Any) -> Pairs:
-    whole = {"inputs": np.ones((4, 6)), "queries": [np.ones((4, 3))] * 2, "documents": [np.ones((4, 3))] * 2}
-    return Pairs(**{**whole, **changes})
-
-
 @each(
-    "pairs, labelled, parameters, message, field",
+    "labelled, parts, message, field",
     [
-        ([], None, {}, "a router learns from pairs, from labelled inputs or from both", "pairs"),
-        ([pairs_with()], None, {"alignment": 0.0}, "a router learns from", "pairs"),
-        ([pairs_with()], None, {"decoupling": -1.0}, "not negative", "pairs"),
-        ([pairs_with(documents=[np.ones((4, 3))])], None, {}, "the same blocks", "pairs[0]"),
-        ([pairs_with(documents=[np.ones((3, 3))] * 2)], None, {}, "a row in each array", "pairs[0]"),
-        ([pairs_with(inputs=np.full((4, 6), np.nan))], None, {}, "row 0 holds NaN", "pairs[0]"),
-        ([pairs_with(queries=[np.zeros((4, 3))] * 2)], None, {}, "query 0 has no block", "pairs[0]"),
-        ([pairs_with()], Labelled(np.ones((4, 5)), np.ones((4, 2))), {}, "6 wide with 2 blocks", "pairs"),
-        ([], Labelled(np.ones((4, 5)), np.full((4, 2), 1.5)), {}, "0 to 1", "labelled.targets"),
-        ([], Labelled(np.ones((4, 5)), np.ones((3, 2))), {}, "4 inputs have 3 targets", "labelled"),
-        ([pairs_with()], None, {"parts": [2, 3]}, "do not sum to the inputs' width 6", "parts"),
+        (Labelled(np.ones((4, 5)), np.full((4, 2), 1.5)), [], "0 to 1", "labelled.targets"),
+        (Labelled(np.ones((4, 5)), np.ones((3, 2))), [], "4 inputs have 3 targets", "labelled"),
+        (Labelled(np.full((4, 6), np.nan), np.ones((4, 2))), [], "row 0 holds NaN", "labelled.inputs"),
+        (Labelled(np.ones((4, 6)), np.ones((4, 2))), [2, 3], "do not sum to the inputs' width 6", "parts"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
-    pairs: list[Pairs], labelled: Labelled | None, parameters: dict[str, Any], message: str, field: str
+    labelled: Labelled, parts: list[int], message: str, field: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message) as refusal:
-        train_router(pairs, labelled, **parameters)
+        train_router(labelled, parts=parts)
 
     assert str(refusal.value.field) == field

@@ -1,14 +1,11 @@
 """Binding: from stored cards and unpaired data to a joint space whose blocks reach across modalities.
 
-options             what is bound, and how
-participants        which spaces take part
+participants        which spaces take part, and the options
 pairs               participants that pairs bind
 training_set        everything that is learned from, as vectors
 blocks              the blocks, and the projection of each space into its own
 dual_encoders       encoders that share a space
-anchoring           the anchors of each projection
-projections         all projections, each fitted with and without the held-out data
-caption_modalities  texts by the modality that they describe
+anchoring           the anchors of each projection, and all projections fitted by them
 partners            what texts of each kind are to find, for the routers
 tasks               the retrieval tasks that are measured
 measure             the numbers of the report

@@ -13,7 +13,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
-from tieback.joint.projecting import project, project_inputs
+from tieback.joint.projecting import project
 from tieback.methods.projection import unit_rows
 from tieback.models.joint.artifact import BoundProjection
 from tieback.recipes.binding.blocks import BlockSpec, Layout
@@ -22,9 +22,7 @@ from tieback.recipes.binding.training_set import TrainingSet
 from tieback.recipes.fitting.projections import (
     AFFINE,
     ATTENTION,
-    ENSEMBLE,
     Anchors,
-    Methods,
     ProjectionFitter,
     first_of_each,
 )
@@ -35,30 +33,11 @@ HELD_OUT = 0.1
 
 
 def anchors_of(
-    training_set: TrainingSet,
-    block: BlockSpec,
-    text: EncoderCard,
-    into_text: bool,
-    fitted: Sequence[BoundProjection],
-    everything: bool,
+    training_set: TrainingSet, block: BlockSpec, text: EncoderCard, into_text: bool, everything: bool
 ) -> Anchors:
-    """Between a text space and a member, either way. Views of inputs take the projections `fitted` so far."""
-    if block.member.paired:
-        return _of_inputs(training_set, block, text, into_text, fitted, everything)
-    return _of_classes(training_set, block, text, into_text, everything)
-
-
-def held_out(
-    training_set: TrainingSet, block: BlockSpec, text: EncoderCard, into_text: bool
-) -> tuple[Array, Array]:
-    """Inputs and texts of things that no fit has seen, one facing the other; a text faces their mean."""
-    member, rows = block.member, block.member.split.held_out
-    texts = training_set.class_texts(member.name, text.name)
-    if into_text:
-        return block.features[rows], texts[rows]
-    each = member.once(rows)
-    means = [block.targets[rows[member.things[rows] == member.things[row]]].mean(axis=0) for row in each]
-    return texts[each], unit_rows(np.stack(means)) if means else block.targets[:0]
+    """Between a text space and a member, either way."""
+    made = _of_inputs if block.member.paired else _of_classes
+    return made(training_set, block, text, into_text, everything)
 
 
 def _of_classes(
@@ -105,57 +84,29 @@ def seen_by_both(anchors: Anchors, shared: Shared) -> Anchors:
     """The anchors of a projection from a classifier into a shared block, where both have seen enough."""
     seen, features = shared.unseen
     none = (anchors.captions[0][:0], anchors.captions[1][:0])
-    choices = (ATTENTION, AFFINE, ENSEMBLE)
+    choices = (ATTENTION, AFFINE)
     return replace(anchors, captions=none, validation=(features, seen), made_up=False, choices=choices)
 
 
 def _of_inputs(
-    training_set: TrainingSet,
-    block: BlockSpec,
-    text: EncoderCard,
-    into_text: bool,
-    fitted: Sequence[BoundProjection],
-    everything: bool,
+    training_set: TrainingSet, block: BlockSpec, text: EncoderCard, into_text: bool, everything: bool
 ) -> Anchors:
-    """An input and its text; for inputs that the recipe makes, the user's pairs beside them.
-
-    A text has one anchor into the member's block, the mean of its inputs; an input has one into the text
-    space.
-    """
-    member, name = block.member, block.name
+    """An input of a pair and its text; a text has one anchor into the block, the mean of its inputs."""
+    member = block.member
     rows = member.rows if everything else member.split.training
-    mean = training_set.class_texts(name, text.name)
-    texts, inputs, things = mean[rows], block.features[rows], member.things[rows]
-    views = _views(member.views, rows, text.space.name, fitted)
-    user_rows = training_set.user.fitted(member.modality, everything=everything)
-    if member.captioned and len(user_rows):
-        user_texts, user_inputs = _of_user(training_set, block, text, everything)
-        texts, inputs = np.concatenate([texts, user_texts]), np.concatenate([inputs, user_inputs])
-        things = np.concatenate([things, len(member.names) + np.arange(len(user_rows))])
-        own = _views(member.user_views, user_rows, text.space.name, fitted)
-        views = np.concatenate([views, own]) if views is not None and own is not None else None
-    chosen_by, ends = member.split.validation, _ends(block, text, into_text)
-    choices = (ATTENTION, ENSEMBLE)
+    texts = training_set.class_texts(block.name, text.name)
+    source, target, things = texts[rows], block.features[rows], member.things[rows]
     if into_text:
-        kept = _once(inputs, texts)
-        pairs = (inputs[kept], texts[kept])
-        validation = (block.features[chosen_by], mean[chosen_by])
-        views = None if views is None else views[kept]
-        none = (inputs[:0], texts[:0])
-        return Anchors(*ends, pairs, pairs, none, validation, False, choices, things[kept], views)
-    targets = project(block.native, inputs)
-    known, first, of = np.unique(things, return_index=True, return_inverse=True)
-    means = unit_rows(np.stack([targets[of == n].mean(axis=0) for n in range(len(known))]))
-    names = training_set.names[name][text.name]
-    own_things = known < len(member.names)  # the user's pairs have no templates
-    captions = [one[rows[first[own_things]]] for one in names] + [texts[first[~own_things]]]
-    copies = [np.flatnonzero(own_things)] * len(names) + [np.flatnonzero(~own_things)]
-    sources, facing = np.concatenate(captions), means[np.concatenate(copies)]
-    one, every = _once(texts[first], means), _once(sources, facing)
-    each, all_captions = (texts[first][one], means[one]), (sources[every], facing[every])
-    validation = (mean[chosen_by], block.targets[chosen_by])
-    none = (texts[:0], means[:0])
-    return Anchors(*ends, each, all_captions, none, validation, False, choices, known[one])
+        source, target = target, source
+    else:
+        known, first = np.unique(things, return_index=True)
+        means = [block.targets[rows[things == thing]].mean(axis=0) for thing in known]
+        source, target, things = source[first], unit_rows(np.stack(means)), known
+    kept = first_of_each(source, target)
+    kept = kept[source[kept].any(axis=1) & target[kept].any(axis=1)]
+    pairs, none = (source[kept], target[kept]), (source[:0], target[:0])
+    ends = _ends(block, text, into_text)
+    return Anchors(*ends, pairs, pairs, none, none, made_up=False, groups=things[kept])
 
 
 def text_anchors(
@@ -196,7 +147,7 @@ def text_anchors(
         fitted,
         validation,
         made_up=False,
-        choices=(AFFINE, ENSEMBLE),
+        choices=(AFFINE,),
     )
 
 
@@ -218,50 +169,26 @@ def _of_user(
     return user.texts[text.name][user.rows(modality)[rows]], user.others[block.name][rows]
 
 
-def _views(
-    views: Mapping[str, Array], rows: Array, text: str, fitted: Sequence[BoundProjection]
-) -> Array | None:
-    """The views `[rows, views, text width]` in the text block, by the projections of spaces of pictures."""
-    projections = [one for one in fitted if one.source.name in views and one.block == text]
-    if not projections:
-        return None
-    dense = {name: one[rows].reshape(-1, one.shape[2]) for name, one in views.items()}
-    flat = project_inputs(projections, dense)[text]
-    return flat.reshape(len(rows), -1, flat.shape[1])
-
-
-def _once(source: Array, target: Array) -> Array:
-    """Places of the pairs of which both sides have a vector, each pair once."""
-    first = first_of_each(source, target)
-    return np.asarray(first[source[first].any(axis=1) & target[first].any(axis=1)])
-
-
 # All space projections of a binding: each fitted without what is measured on, and again with everything.
 #
 # Every text space is projected into every other member's block, and every member into every text space's;
 # and shared spaces and other text spaces into each other's.
 @dataclass(slots=True, eq=False)
 class Fitted:
-    """The projections that are measured, those that are served, and what is reported of their training.
-
-    `compared` is, by member, what its projections were chosen from, where that was tried.
-    """
+    """The projections that are measured, those that are served, and what is reported of their training."""
 
     measured: list[BoundProjection]
     served: list[BoundProjection]
     training: list[dict[str, Any]] = field(default_factory=list)
-    compared: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def add(
-        self, fitter: ProjectionFitter, anchors: Sequence[Anchors], methods: Methods, *, imputes: bool
-    ) -> None:
-        """Fits one by each of the methods: `anchors` are those without what is measured on, and all."""
-        for method, parameters in methods:
-            measured, _ = fitter.fit(anchors[0], method, parameters)
-            served, report = fitter.fit(anchors[1], method, parameters)
-            self.measured.append(replace(measured, imputes=imputes))
-            self.served.append(replace(served, imputes=imputes))
-            self.training.append(report)
+    def add(self, fitter: ProjectionFitter, anchors: Sequence[Anchors], *, imputes: bool) -> None:
+        """Fits one: `anchors` are those without what is measured on, and all."""
+        method, parameters = fitter.choose(anchors[0])
+        measured, _ = fitter.fit(anchors[0], method, parameters)
+        served, report = fitter.fit(anchors[1], method, parameters)
+        self.measured.append(replace(measured, imputes=imputes))
+        self.served.append(replace(served, imputes=imputes))
+        self.training.append(report)
 
 
 def fit_projections(
@@ -278,23 +205,16 @@ def fit_projections(
     ]
     for number, (block, text, into_text) in enumerate(wanted, 1):
         anchors = [
-            anchors_of(training_set, block, text, into_text, projections, everything)
-            for projections, everything in ((fitted.measured, False), (fitted.served, True))
+            anchors_of(training_set, block, text, into_text, everything) for everything in (False, True)
         ]
         say(f"projection {number} of {len(wanted)}: {anchors[0].projection}")
-        apart = held_out(training_set, block, text, into_text) if block.member.paired else None
-        chosen = fitter.choose(anchors[0], apart)
-        if chosen.report:
-            fitted.compared.setdefault(block.name, []).append(chosen.report)
-        if not chosen.with_views:
-            anchors = [replace(one, views=None) for one in anchors]
         # A tower and a classifier of one modality enter either's block by that block's own encoder.
         encoded = {tower.modality for tower in participants.towers_of(text)}
-        fitted.add(fitter, anchors, chosen.methods, imputes=block.member.modality in encoded)
+        fitted.add(fitter, anchors, imputes=block.member.modality in encoded)
     # A text enters a block by the block's own space, and by these where that is missing. What a tower encodes
     # always takes them, into blocks whose own space does not encode it.
     for source, target in text_space_pairs(participants):
         anchors = [text_anchors(training_set, source, target, everything) for everything in (False, True)]
         say(f"projection between text spaces: {anchors[0].projection}")
-        fitted.add(fitter, anchors, fitter.choose(anchors[0]).methods, imputes=True)
+        fitted.add(fitter, anchors, imputes=True)
     return fitted

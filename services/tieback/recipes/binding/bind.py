@@ -15,6 +15,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.joint.projecting import Dense
 from tieback.joint.retrieval import Worth, retrieval, worths
 from tieback.joint.space import Joint
+from tieback.methods.imputation import imputations as known_imputations
 from tieback.models.joint.artifact import BoundRouter, JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.binding import dual_encoders, measure
@@ -29,7 +30,7 @@ from tieback.recipes.binding.participants import (
     taking_part,
 )
 from tieback.recipes.binding.partners import own_blocks, partners
-from tieback.recipes.binding.tasks import class_tasks, held_out_tasks, losing_tasks, user_tasks
+from tieback.recipes.binding.tasks import class_tasks, losing_tasks, user_tasks
 from tieback.recipes.binding.training_set import TrainingSet, captions_by_modality, collect, sentences
 from tieback.recipes.fitting import imputations
 from tieback.recipes.fitting.projections import ProjectionFitter
@@ -90,7 +91,7 @@ class _Bound:
     @property
     def unlabelled(self) -> set[str]:
         """Members whose modality no text names."""
-        return {one.name for one in self.training_set.participants.labelled if not one.captioned}
+        return {one.name for one in self.training_set.participants.labelled if one.paired}
 
     def rows(self, of: Callable[[Member], Array]) -> dict[str, Array]:
         """Some rows of each member, by its name."""
@@ -114,6 +115,7 @@ class _Binding:
 
     def bind(self, cards: Sequence[EncoderCard], store: Store) -> JointSpaceArtifact:
         options, say = self.options, self.say
+        known_imputations.get(options.imputation)  # NotFound, with the choices, before anything is computed
         fitter = ProjectionFitter(self.steps, options.seed, options.method, say)
         pairs = read_pairs(options.anchors) if options.anchors else []
         chosen = participants(cards, store, options.spaces, say, options.seed)
@@ -123,7 +125,7 @@ class _Binding:
         corpus = read_corpus(options.data).limited(*limits, options.seed)
         found = self._fitted(chosen, corpus, pairs, fitter)
         worth = self._worths(found)
-        idle = [one for one in worth if one.gain < -MARGIN and one.name not in options.force]
+        idle = [one for one in worth if one.gain < -MARGIN and one.name not in options.spaces]
         if useless := idle[: max(0, len(worth) - 1)]:  # the best of all stays
             for one in useless:
                 chosen.left_out[one.name] = (
@@ -132,7 +134,7 @@ class _Binding:
                 )
                 say(
                     f"warning: {one.name} is left out, since {chosen.left_out[one.name]}; "
-                    f"--force-space {one.name} binds it all the same"
+                    "where --spaces names it, it is bound all the same"
                 )
             names = {one.name for one in useless}
             texts = tuple(card for card in chosen.texts if card.name not in names)
@@ -144,7 +146,7 @@ class _Binding:
     ) -> _Bound:
         collected = collect(chosen, corpus, pairs, self.encoders, self.options.seed, self.say)
         training_set, centres = dual_encoders.centred(collected)
-        blocks = layout(training_set, centres, self.options)
+        blocks = layout(training_set, centres)
         return _Bound(training_set, blocks, fit_projections(training_set, blocks, fitter, self.say))
 
     def _worths(self, found: _Bound) -> list[Worth]:
@@ -160,7 +162,7 @@ class _Binding:
         known, options, say = training_set.participants, self.options, self.say
         fitted.measured += dual_encoders.for_towers(fitted.measured, known)
         texts = captions_by_modality(training_set)
-        routers, candidates = self._routers(found, texts.training)
+        routers = self._routers(found, texts.training)
         joint = replace(found.joint, routers=routers)
         say("choosing how a missing space is imputed")
         read = sentences(len(training_set.corpus.texts), training_set.seed)
@@ -168,10 +170,10 @@ class _Binding:
             training_set, blocks, found.rows(lambda one: one.each.validation), read.validation
         )
         training = training_set.written(found.rows(lambda one: one.each.training), read.training)
-        chosen = imputations.choose(joint, training, validation)
+        chosen = imputations.choose(joint, options.imputation, training, validation)
         joint = replace(joint, imputation=chosen.default)
         say("measuring on what was left out of every fit")
-        reported = found.rows(lambda one: one.once(one.unseen))
+        reported = found.rows(lambda one: one.once(one.split.held_out))
         of_user = user_tasks(training_set)
         tasks = [
             *losing_tasks(training_set, blocks, reported, read.held_out),
@@ -186,21 +188,14 @@ class _Binding:
         tasks = [*class_tasks(training_set, blocks, reported), *of_user]
         metrics: dict[str, Any] = {
             "retrieval": retrieval(joint, tasks, options.seed),
-            "alignment": measure.alignment(joint, training_set, blocks),
             "decoupling": decoupling(joint, texts.held_out, found.unlabelled),
             "weights": measure.mean_weights(joint, training_set, blocks, texts.held_out),
-            "neighbours": measure.neighbours(joint, training_set, blocks),
             "training": fitted.training,
             "imputation": chosen.report | {"bytes": sum(one.nbytes for one in kept)},
             "spaces": [{"space": one.name, **one.numbers} for one in worth],
-            "routing": candidates,
         }
         if paired := [one for one in blocks if one.member.paired]:
-            metrics["pairs"] = {
-                one.name: measure.pair_accuracy(joint, training_set, one)
-                | {"projections": fitted.compared.get(one.name, [])}
-                for one in paired
-            }
+            metrics["pairs"] = {one.name: measure.pair_accuracy(joint, training_set, one) for one in paired}
         at_work = [self._at_work(router, found, joint, texts.held_out) for router in routers.values()]
         bound = JointSpaceArtifact(
             found.layout.blocks,
@@ -218,13 +213,11 @@ class _Binding:
         say("exporting the graphs that are served")
         return replace(bound, graphs=export_graphs(bound, sources))
 
-    def _routers(
-        self, found: _Bound, texts: Mapping[str, Dense]
-    ) -> tuple[dict[Modality, BoundRouter], list[dict[str, Any]]]:
+    def _routers(self, found: _Bound, texts: Mapping[str, Dense]) -> dict[Modality, BoundRouter]:
         """None where nothing but texts has names: nothing else tells what a text describes."""
         training_set, joint, blocks = found.training_set, found.joint, found.layout.specs
         if not blocks:
-            return {}, []
+            return {}
         routing = Routing(
             joint,
             tuple(card.name for card in training_set.participants.texts),
@@ -232,7 +225,6 @@ class _Binding:
             partners(training_set, joint, blocks, list(texts)),
             own_blocks(training_set, joint),
             found.unlabelled,
-            held_out_tasks(training_set, blocks, *found.unseen),
             self.options.seed,
             self.options.steps,
         )

@@ -19,14 +19,14 @@ from tieback.joint.projecting import project, rows_of
 from tieback.methods.projection import unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.joint.artifact import NATIVE, BoundProjection, SpaceBlock
-from tieback.recipes.binding.participants import BindingOptions, Member, Participants
+from tieback.recipes.binding.participants import Member, Participants
 from tieback.recipes.binding.training_set import TrainingSet
 from tieback.recipes.fitting.projections import called
 
 SUBSPACE = "subspace"
 
-SHOWN_WIDTH = 256
-"""The most dimensions of a block of inputs, where no option says another."""
+WIDTHS = {Modality.IMAGE: 512, Modality.AUDIO: 256, Modality.POINTS: 256}
+"""The most dimensions of a block."""
 
 TYPICAL_INPUTS = 32
 """So many show where the features of a classifier lie. Twenty photos of a demo do so worse than nothing."""
@@ -68,13 +68,12 @@ class Layout:
     centres: Centres
 
 
-def layout(training_set: TrainingSet, centres: Centres, options: BindingOptions) -> Layout:
+def layout(training_set: TrainingSet, centres: Centres) -> Layout:
     """Of all members; blocks are in the order of their names."""
-    widths = {Modality.IMAGE: options.image_width, Modality.AUDIO: options.audio_width}
     specs = tuple(
-        _of_inputs(one, widths.get(one.modality, SHOWN_WIDTH))
+        _of_inputs(one, WIDTHS[one.modality])
         if one.paired
-        else _of_classes(one, training_set.real(one.card), widths[one.modality])
+        else _of_classes(one, training_set.real(one.card), WIDTHS[one.modality])
         for one in training_set.participants.labelled
     )
     native = [_of_text(card, training_set.participants) for card in training_set.participants.texts]

@@ -28,23 +28,22 @@ from tieback.training.splits import Split, split
 class BindingOptions:
     """`data` are folders of unpaired texts, photos and sounds, `anchors` a list of pairs.
 
-    `spaces` are the cards that take part (all of the store's where empty); `texts`, `photos`, `sounds` the
-    most that are used. The router of texts is trained for `steps`. A text space that adds nothing is left
-    out, but for those of `force`.
+    `spaces` are the cards that take part (all of the store's where empty); a text space that adds nothing is
+    left out where it is not named there. `method` projects all pairs of spaces, and `imputation` fills the
+    blocks of missing ones. `texts`, `photos`, `sounds` are the most that are used. The router of texts is
+    trained for `steps`.
     """
 
     data: tuple[Path, ...] = ()
     anchors: Path | None = None
     seed: int = 0
     method: str | None = None
+    imputation: str = "ridge"
     spaces: tuple[str, ...] = ()
-    image_width: int = 512
-    audio_width: int = 256
     texts: int = 2000
     photos: int = 2000
     sounds: int = 2000
     steps: int = 300
-    force: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +51,9 @@ class Member:
     """An encoder with texts: row i of `vectors` `[n, width]` goes with the text `names[i]`.
 
     The rows of a classifier are its classes, as it holds them to look like (prototypes), each a thing. Where
-    `paired`, they are inputs, and several may be of one thing and have its text: `things` `[n]` number these.
-    `split` are rows, its held-out ones of things that no fit has seen where that can be; `apart` are held-out
-    rows of things that fits have seen in other rows. `captioned` says that texts name the modality.
-
-    Of inputs, `others` are the vectors `[n, width]` of other encoders of the modality, and `views` and
-    `user_views` those `[n, VIEWS, width]` of pictures of them, of the rows and of the user's pairs.
+    `paired`, they are the user's inputs with their texts, which do not name the modality; several may be of
+    one thing and have its text: `things` `[n]` number these. `split` are rows. Of inputs, `others` are the
+    vectors `[n, width]` of other encoders of the modality.
     """
 
     card: EncoderCard
@@ -65,12 +61,8 @@ class Member:
     vectors: Array
     things: Array
     split: Split
-    apart: Array
     paired: bool = False
-    captioned: bool = True
     others: Mapping[str, Array] = field(default_factory=dict)
-    views: Mapping[str, Array] = field(default_factory=dict)
-    user_views: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -96,11 +88,6 @@ class Member:
         return np.arange(len(self.names))
 
     @property
-    def unseen(self) -> Array:
-        """The rows that no fit has seen."""
-        return np.concatenate([self.split.held_out, self.apart])
-
-    @property
     def each(self) -> Split:
         """One row of each thing, for what is about texts; to choose by, of things that no fit has seen."""
         rows = self.split
@@ -114,7 +101,7 @@ class Member:
     def captions(self) -> list[list[str]]:
         """By template, the caption of each thing; a text of the user's is as it is."""
         names = [self.names[row] for row in self.once(self.rows)]
-        return captions(names, self.modality) if self.captioned else [names]
+        return [names] if self.paired else captions(names, self.modality)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,8 +204,7 @@ def _classifier(card: EncoderCard, store: Store, seed: int) -> Member:
         raise StartupError(f"{card.name} runs as {card.runtime}, which has no classes")
     names = read_class_names(store.open(card).path(options.class_names))
     prototypes = class_prototypes(card, store, len(names))
-    things = np.arange(len(names))
-    return Member(card, names, prototypes, things, split(len(names), seed), things[:0])
+    return Member(card, names, prototypes, np.arange(len(names)), split(len(names), seed))
 
 
 def _towers(

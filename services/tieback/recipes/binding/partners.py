@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from tieback_contract.arrays import Array
@@ -14,7 +14,7 @@ from tieback.methods.projection import fit, projections
 from tieback.recipes.binding.blocks import BlockSpec
 from tieback.recipes.binding.participants import Member
 from tieback.recipes.binding.training_set import CAPTIONED, TrainingSet
-from tieback.recipes.fitting.projections import ATTENTION
+from tieback.recipes.fitting.projections import ATTENTION, INTO_TEXT
 from tieback.recipes.fitting.routers import NEITHER, Partners
 from tieback.training.class_texts import CAPTION
 from tieback.training.splits import folds
@@ -44,7 +44,7 @@ def partners(
             found[kind] = [
                 _of_rows(training_set, joint, block)
                 for block in blocks
-                if block.member.modality is Modality(kind) and block.member.captioned
+                if block.member.modality is Modality(kind) and not block.member.paired
             ]
     return found
 
@@ -63,7 +63,7 @@ def own_blocks(training_set: TrainingSet, joint: Joint) -> dict[Modality, list[s
 def _of_rows(training_set: TrainingSet, joint: Joint, block: BlockSpec) -> Partners:
     texts, rows = _about(training_set, block.member)
     trust = SCENES_TRUST if block.name in training_set.scenes else OTHERWISE_TRUST
-    documents = rows_of(_left_out(training_set, joint, block), rows)
+    documents = rows_of(_left_out(training_set, block), rows)
     return Partners(joint.project_inputs(texts), documents, rows, trust)
 
 
@@ -77,26 +77,17 @@ def _about(training_set: TrainingSet, member: Member) -> tuple[Dense, Array]:
     return training_set.captions(member.name, CAPTION, chosen), chosen
 
 
-def _left_out(training_set: TrainingSet, joint: Joint, block: BlockSpec) -> dict[str, Array]:
+def _left_out(training_set: TrainingSet, block: BlockSpec) -> dict[str, Array]:
     """Every row `[rows, width]` in each text block, by projections that were fitted without its thing."""
     chosen = block.member.split.training
     fold = folds(block.member.things[chosen], training_set.seed, count=FOLDS)
-    found = {}
+    found, project = {}, projections.configure(ATTENTION, {"sharpness": INTO_TEXT})
     for card in training_set.participants.texts:
         names = training_set.class_texts(block.name, card.name)
         rows = np.zeros_like(names)
-        project = _attention(joint, block.name, card.space.name)
         for left_out in range(FOLDS):
             inside, outside = chosen[fold != left_out], chosen[fold == left_out]
             state = fit(ATTENTION, block.features[inside], names[inside])
             rows[outside] = project(block.features[outside], state)
         found[card.space.name] = rows
     return found
-
-
-def _attention(joint: Joint, source: str, block: str) -> Callable[[Array, Mapping[str, Array]], Array]:
-    """The method with the parameters that the joint space has for that projection, if it has."""
-    for one in joint.projections:
-        if (one.source.name, one.block, one.method) == (source, block, ATTENTION):
-            return projections.configure(ATTENTION, one.parameters)
-    return projections.configure(ATTENTION)

@@ -21,7 +21,6 @@ from tieback.recipes.binding.training_set import TrainingSet, sentences
 from tieback.recipes.fitting.projections import (
     AFFINE,
     ATTENTION,
-    INTO_BLOCK,
     Anchors,
     ProjectionFitter,
     first_of_each,
@@ -213,78 +212,56 @@ def _add_into(
     block: str,
     fitter: ProjectionFitter,
 ) -> None:
-    """Adds those into a block, towards what the old encoder's projections make of the same contents.
+    """Adds that into a block, towards what the old encoder's projections make of the same contents.
 
     Texts enter a block of another modality by attention to the frozen vectors there, as where all is bound,
-    if there are enough.
+    if there are enough; else the projection is an affine map.
     """
     before = [one for one in bound.projections if one.source.name == old.name and one.block == block]
     target = project_inputs(before, {old.name: seen.old})[block]
     others = [one for one in bound.projections if one.source.name != old.name and one.block == block]
-    views = _views(seen, others, block, target.shape[1])
-    known = target.any(axis=1)
-
-    def anchors(parts: Sequence[int]) -> Anchors:
-        rows = np.flatnonzero(known & np.isin(seen.part, parts))
-        rows = rows[first_of_each(seen.new[rows], target[rows])]
-        apart = np.flatnonzero(known & (seen.part == VALIDATION))
-        pairs, none = (seen.new[rows], target[rows]), (seen.new[:0], target[:0])
-        return Anchors(
-            *(f"{new.name} -> {block}", new, block, pairs, pairs, none),
-            (seen.new[apart], target[apart]),
-            made_up=False,
-            choices=(AFFINE,),
-            views=None if views is None else views[rows],
-        )
-
-    sides = ((found.measured, [TRAINING, VALIDATION]), (found.served, [TRAINING, VALIDATION, HELD_OUT]))
+    frozen = _frozen(seen, others, block, target.shape[1])
     is_foreign = any(one.space.name == block and one.modality is not new.modality for one in bound.blocks)
-    is_named = is_foreign and new.modality is Modality.TEXT and not fitter.is_forced
-    if is_named and views is not None and len(_partnered(seen, views, [TRAINING])) >= FEWEST:
-        for into, parts in sides:
-            given = _of_partners(seen, views, parts, new, block)
-            projection, report = fitter.fit(given, ATTENTION, {"sharpness": INTO_BLOCK})
-            into.append(projection)
-        found.report.append(report)
-        return
-    held_out = np.flatnonzero(known & (seen.part == HELD_OUT))
-    chosen = fitter.choose(anchors([TRAINING]), (seen.new[held_out], target[held_out]))
-    found.report += [chosen.report] if chosen.report else []
-    for into, parts in sides:
-        given = anchors(parts) if chosen.with_views else replace(anchors(parts), views=None)
-        for method, parameters in chosen.methods:
-            projection, report = fitter.fit(given, method, parameters)
-            into.append(projection)
+    learned_from = int(np.count_nonzero(frozen.any(axis=1) & (seen.part == TRAINING)))
+    is_named = is_foreign and new.modality is Modality.TEXT and learned_from >= FEWEST
+    is_named = is_named and not fitter.is_forced
+    for into, parts in (
+        (found.measured, (TRAINING, VALIDATION)),
+        (found.served, (TRAINING, VALIDATION, HELD_OUT)),
+    ):
+        pairs = _named(seen, frozen, parts) if is_named else _alike(seen, target, parts)
+        none = (pairs[0][:0], pairs[1][:0])
+        choices = (ATTENTION,) if is_named else (AFFINE,)
+        anchors = Anchors(f"{new.name} -> {block}", new, block, pairs, pairs, none, none, False, choices)
+        projection, report = fitter.fit(anchors, *fitter.choose(anchors))
+        into.append(projection)
     found.report.append(report)
 
 
-def _partnered(seen: Examples, views: Array, parts: Sequence[int]) -> Array:
-    """Places of the contents of these parts that stand for something with a vector in the block."""
-    return np.flatnonzero(views[:, 0].any(axis=1) & np.isin(seen.part, parts))
+def _alike(seen: Examples, target: Array, parts: Sequence[int]) -> tuple[Array, Array]:
+    """Contents of these parts, and what the old encoder's projections make of them; each pair once."""
+    rows = np.flatnonzero(target.any(axis=1) & np.isin(seen.part, parts))
+    rows = rows[first_of_each(seen.new[rows], target[rows])]
+    return seen.new[rows], target[rows]
 
 
-def _of_partners(seen: Examples, views: Array, parts: Sequence[int], new: EncoderCard, block: str) -> Anchors:
+def _named(seen: Examples, frozen: Array, parts: Sequence[int]) -> tuple[Array, Array]:
     """One anchor for each thing: the mean of the texts about it, and its frozen vector in the block."""
-    rows = _partnered(seen, views, parts)
+    rows = np.flatnonzero(frozen.any(axis=1) & np.isin(seen.part, parts))
     things, first, of = np.unique(seen.beside[rows], return_index=True, return_inverse=True)
     sums = np.zeros((len(things), seen.new.shape[1]), np.float32)
     np.add.at(sums, of, seen.new[rows])
-    frozen = views[rows[first], 0]
-    pairs, none = (unit_rows(sums), frozen), (seen.new[:0], frozen[:0])
-    return Anchors(f"{new.name} -> {block}", new, block, pairs, pairs, none, none, made_up=False)
+    return unit_rows(sums), frozen[rows[first]]
 
 
-def _views(seen: Examples, others: Sequence[BoundProjection], block: str, width: int) -> Array | None:
-    """The frozen vectors `[n, 1, width]` in the block of what the contents stand for; zeros for none."""
+def _frozen(seen: Examples, others: Sequence[BoundProjection], block: str, width: int) -> Array:
+    """The frozen vectors `[n, width]` in the block of what the contents stand for; zeros for none."""
     partners = [
         project_inputs(others, dense).get(block, np.zeros((len(next(iter(dense.values()))), width)))
         for dense in seen.partners
     ]
-    if not partners:
-        return None
     every = np.concatenate([*partners, np.zeros((1, width))]).astype(np.float32)  # the last one is for none
-    found = every[seen.beside]
-    return found[:, None] if found.any() else None
+    return np.asarray(every[seen.beside])
 
 
 def rerouted(

@@ -1,9 +1,8 @@
 """One component of a binding is replaced by another encoder; all other parts stay as they are, bit by bit.
 
-The new encoder is projected into the blocks that the old one was projected into: towards the old one's
-projected vectors of the same contents, and, where that finds more, towards the frozen vectors of other
-modalities for the same things as well (`methods/projection/joint_views`). Texts enter blocks of other
-modalities by attention to what is frozen there, as where all is bound. Of the router it gets rows of the
+The new encoder is projected into the blocks that the old one was projected into, towards the old one's
+projected vectors of the same contents. Texts enter blocks of other modalities by attention to what is frozen
+there, as where all is bound. Of the router it gets rows of the
 first layer (`replacement_fit.py`). So vectors of contents that the component does not encode are the same in
 both joint spaces, which the artifact says (`stays`). It is measured by the tasks of any binding.
 """
@@ -166,7 +165,7 @@ class _Replacing:
             options.texts, options.photos, options.sounds, options.seed
         )
         collected = collect(self._participants(store), corpus, pairs, encoders, options.seed, say)
-        specs = [one for one in layout(collected, {}, options).specs if one.name != self.old.name]
+        specs = [one for one in layout(collected, {}).specs if one.name != self.old.name]
         seen = examples(collected, specs, bound, self.old, self.new)
         found = fitted(bound, seen, self.old, self.new, fitter, say)
         routers = self._rerouted(seen)
@@ -242,7 +241,7 @@ class _Replacing:
 
         What stays has learned from all classes, before and after; the old component has too, the new one not.
         """
-        rows = {one.name: one.member.once(one.member.unseen) for one in specs}
+        rows = {one.name: one.member.once(one.member.split.held_out) for one in specs}
         of_user = user_tasks(training_set)
         shown = [*class_tasks(training_set, specs, rows), *of_user]
         read = sentences(len(training_set.corpus.texts), training_set.seed)

@@ -41,25 +41,6 @@ def losing_tasks(
     return tasks
 
 
-def held_out_tasks(
-    training_set: TrainingSet, blocks: Sequence[BlockSpec], rows: Mapping[str, Array], sentences: Array
-) -> list[Task]:
-    """What losses are measured on; with scenes of the classes, these in place of their names.
-
-    Names in templates are easier than what people write.
-    """
-    tasks = losing_tasks(training_set, blocks, rows, sentences)
-    for block in blocks:
-        if (scenes := training_set.scenes.get(block.name)) is None:
-            continue
-        about = scenes.about(rows[block.name])
-        if len(about) > 1:
-            inputs = {block.name: block.features[scenes.classes[about]]}
-            tasks = [task for task in tasks if block.name not in (*task.queries, *task.documents)]
-            tasks += both_ways(block.member.modality, "", rows_of(scenes.texts, about), inputs)
-    return tasks
-
-
 def user_tasks(training_set: TrainingSet) -> list[Task]:
     """The user's pairs that are held out, found either way."""
     tasks = []

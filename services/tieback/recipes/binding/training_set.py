@@ -53,7 +53,7 @@ def captions_by_modality(training_set: TrainingSet) -> CaptionsByModality:
     """Captions of all rows, held-out ones apart; a tenth of the sentences apart too."""
     found = CaptionsByModality({}, {})
     for modality in CAPTIONED:
-        participants = [one for one in training_set.participants.of(modality) if one.captioned]
+        participants = [one for one in training_set.participants.of(modality) if not one.paired]
         for into, inside in ((found.training, False), (found.held_out, True)):
             parts = [_captions(training_set, one, inside) for one in participants]
             parts += [
@@ -195,8 +195,7 @@ def _inputs(card: EncoderCard, corpus: Corpus, encoders: Encoders, say: Say) -> 
     unpaired = {Modality.IMAGE: ("photos", corpus.photos), Modality.AUDIO: ("sounds", corpus.sounds)}
     what, files = unpaired.get(card.modality, ("", ()))
     if not files:
-        none = np.zeros((0, 1))
-        return EncodedInputs(np.zeros((0, card.width), np.float32), none.astype(np.int64), none)
+        return EncodedInputs(np.zeros((0, card.width), np.float32))
     found = encoders.files(what, card, files)
     for place, fault in found.faults.items():
         say(f"{files[place].name} is passed over: {fault}")

@@ -1,13 +1,13 @@
-"""The imputation of missing text spaces: fitted on what all text spaces encode, and the best is the default.
+"""The imputation of missing text spaces, fitted on what all text spaces encode; the default is it or none.
 
-Every method of the family is fitted, and each is there for requests that ask for it. Only text blocks are
-filled: a text still reaches all others by the text spaces that are left, and a photo or a sound whose only
-space is missing has no vector that could be projected anywhere.
+One method is fitted, and there is the other for requests that ask for it: leaving a block empty. Only text
+blocks are filled: a text still reaches all others by the text spaces that are left, and a photo or a sound
+whose only space is missing has no vector that could be projected anywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,9 +18,12 @@ from tieback.core.errors import InvalidInput
 from tieback.joint.projecting import Dense, project_inputs
 from tieback.joint.retrieval import Task, losses
 from tieback.joint.space import Joint
-from tieback.methods.imputation import fit, imputations
+from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
 from tieback.models.joint.artifact import BoundImputation
+
+NONE = "skip"
+"""The method that leaves a block empty."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,10 +39,10 @@ class Chosen:
         return self.measured[0] if self.measured else None
 
 
-def choose(joint: Joint, dense: Dense, tasks: Sequence[Task]) -> Chosen:
-    """The methods, fitted on texts by space, in the order of what queries lose without each text space."""
+def choose(joint: Joint, method: str, dense: Dense, tasks: Sequence[Task]) -> Chosen:
+    """The method and none, fitted on texts by space, in the order of what queries lose without each space."""
     try:
-        fitted = _fitted(joint, dense)
+        fitted = _fitted(joint, dense, {method: None, NONE: None})
     except InvalidInput as too_few:
         return Chosen((), {"rows": [], "left_out": too_few.message})
     of_texts = [task for task in tasks if task.modality is Modality.TEXT]
@@ -66,7 +69,7 @@ def keep(
     """The losses on held-out tasks, and the methods fitted on everything, to be served, with their own."""
     if not chosen.measured:
         return losses(joint, tasks), ()
-    served = {one.method: one for one in _fitted(joint, dense)}
+    served = {one.method: one for one in _fitted(joint, dense, [one.method for one in chosen.measured])}
     kept = tuple(
         replace(served[one.method], losses=losses(replace(joint, imputation=one), tasks))
         for one in chosen.measured
@@ -74,8 +77,8 @@ def keep(
     return kept[0].losses, kept
 
 
-def _fitted(joint: Joint, dense: Dense) -> list[BoundImputation]:
-    """Every method, on the vectors of spaces in blocks of their own; the other blocks have zeros."""
+def _fitted(joint: Joint, dense: Dense, methods: Iterable[str]) -> list[BoundImputation]:
+    """The methods, on the vectors of spaces in blocks of their own; the other blocks have zeros."""
     projected = project_inputs(joint.own(dense), dense)
     count = len(next(iter(dense.values())))
     blocks = [
@@ -83,7 +86,7 @@ def _fitted(joint: Joint, dense: Dense) -> list[BoundImputation]:
         for block in joint.blocks
     ]
     found = []
-    for name in imputations.names():
+    for name in methods:
         state = {key: array.astype(np.float16) for key, array in fit(name, blocks).items()}
         found.append(BoundImputation(name, {}, state))
     return found

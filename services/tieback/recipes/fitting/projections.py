@@ -1,17 +1,16 @@
-"""How a space projection is fitted on its anchors, and which method it is served with.
+"""How a space projection is fitted on its anchors, and by which method.
 
-A projection has what finds partners best that no fit has seen. One from prototypes or class names has
-attention to its anchors: it was best wherever it was measured, so it is not chosen anew. Where pairs are the
-anchors, its sharpness is chosen too, and a method that views of the inputs take part in is tried (JM3D,
-arXiv:2308.02982, `methods/projection/joint_views`).
+One from prototypes, class names or pairs has attention to its anchors, which was best wherever it was
+measured; one between text spaces is an affine map. Where a classifier and the encoder of a shared space have
+seen the same inputs, the better of both is taken. `--method` names another for all.
 """
 
 from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,16 +20,14 @@ from tieback_contract.vectors import SpaceRef
 from tieback.artifacts.packed_arrays import rounded
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
-from tieback.joint.projecting import project_inputs
+from tieback.joint.projecting import project
 from tieback.joint.retrieval import places, reciprocal
-from tieback.methods.projection import LEAST_ANCHORS, fit, projections
+from tieback.methods.projection import fit, projections
 from tieback.models.joint.artifact import BoundProjection
 from tieback.training.splits import folds
 from tieback.training.step_cache import StepCache
 
-ATTENTION, ENSEMBLE, AFFINE, JOINTLY = "anchor_attention", "projector_ensemble", "affine", "joint_views"
-TRAINING: dict[str, dict[str, Any]] = {ENSEMBLE: {"hidden": 64}}
-"""Parameters of `fit`, by method: a quarter of the width takes a quarter of the time, trained and served."""
+ATTENTION, AFFINE = "anchor_attention", "affine"
 
 INTO_TEXT, INTO_BLOCK = 15.0, 10.0
 """Sharpness of attention from features to what classes are called, and from texts to classes.
@@ -39,14 +36,9 @@ Photos with captions were found alike for 12 to 20 and for 8 to 12 (docs/binding
 SHARPNESSES = (5.0, 8.0, 12.0, 15.0, 20.0)
 FOLDS = 5
 
-WORTH = 0.02
-"""By so much reciprocal rank two methods must be better together than either, for what they cost at work."""
-
-TEXT_ALONE, WITH_VIEWS = "texts alone", "texts and views"
-
 Say = Callable[[str], None]
-Methods = tuple[tuple[str, dict[str, Any]], ...]
-"""Methods with their parameters that a space is projected into a block by, averaged."""
+Method = tuple[str, dict[str, Any]]
+"""A method of the family projection with its parameters."""
 LOSS = re.compile(r"loss (\d+\.\d+)")
 
 
@@ -56,8 +48,7 @@ class Anchors:
 
     `names` are the rows that class names gave, one a class; `captions` the same with every template.
     `made_up` means that the sources are what a class would give, not what anything gave. `choices` are the
-    methods that are chosen from, where these are not the default ones. Anchors that pairs gave have `groups`,
-    the thing of each name, and may have `views` `[captions, views, target width]` of it.
+    methods that are chosen from. Anchors that pairs gave have `groups`, the thing of each name.
     """
 
     projection: str
@@ -68,22 +59,12 @@ class Anchors:
     further: tuple[Array, Array]
     validation: tuple[Array, Array]
     made_up: bool
-    choices: tuple[str, ...] = ()
+    choices: tuple[str, ...] = (ATTENTION,)
     groups: Array | None = None
-    views: Array | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chosen:
-    """What serves, whether views take part, and what each candidate that was tried was worth."""
-
-    methods: Methods
-    with_views: bool = False
-    report: dict[str, Any] = field(default_factory=dict)
 
 
 class ProjectionFitter:
-    """Fits projections, each a step that is kept. `method` forces one; else each has what serves it best."""
+    """Fits projections, each a step that is kept. `method` is for all of them, where one is named."""
 
     def __init__(self, steps: StepCache, seed: int, method: str | None, say: Say) -> None:
         if method is not None:
@@ -95,42 +76,22 @@ class ProjectionFitter:
         """Whether one method is for all projections."""
         return self._method is not None
 
-    def choose(self, anchors: Anchors, held_out: tuple[Array, Array] | None = None) -> Chosen:
-        """What serves best on what no fit has seen; a forced method is taken as it is.
-
-        Where there is `held_out`, the report has how well each candidate does there, which chooses nothing.
-        """
+    def choose(self, anchors: Anchors) -> Method:
+        """The choice that is best on what no fit has seen; the first where there is nothing to tell by."""
         if self._method is not None:
-            views = self._method == JOINTLY and anchors.views is not None
-            parameters = self._parameters(self._method, anchors) if anchors.groups is None else {}
-            return Chosen(((self._method, parameters),), views)
-        candidates = self._candidates(anchors)
-        first = next(iter(candidates.values()))
-        if len(anchors.validation[0]) < 2 or (len(candidates) == 1 and held_out is None):
-            return Chosen(first)
-        worth, apart = {}, {}
-        for name, methods in candidates.items():
-            given = anchors if name == WITH_VIEWS else replace(anchors, views=None)
-            fitted = [self.fit(given, *one)[0] for one in methods]
-            worth[name] = _worth(fitted, *anchors.validation) - WORTH * (len(fitted) - 1)
-            if held_out is not None:
-                apart[name] = round(_worth(fitted, *held_out), 4) if len(held_out[0]) > 1 else None
-        best = max(worth, key=lambda name: worth[name])
-        report = {
-            "projection": anchors.projection,
-            "chosen": best,
-            "validation": {name: round(value, 4) for name, value in worth.items()},
-            "held_out": apart,
-        }
-        return Chosen(candidates[best], best == WITH_VIEWS, report)
+            known = self._method == ATTENTION and anchors.groups is None
+            return self._method, self._parameters(ATTENTION, anchors) if known else {}
+        choices: list[Method] = [(name, self._parameters(name, anchors)) for name in anchors.choices]
+        if len(choices) == 1 or len(anchors.validation[0]) < 2:
+            return choices[0]
+        source, target = anchors.validation
+        return max(choices, key=lambda one: _rank(project(self.fit(anchors, *one)[0], source), target))
 
     def fit(
         self, anchors: Anchors, name: str, parameters: Mapping[str, Any]
     ) -> tuple[BoundProjection, dict[str, Any]]:
         """One projection, and a report of its training. InvalidInput names how many anchors are too few."""
         source, target = _rows(anchors, name)
-        training = TRAINING.get(name, {})
-        views = anchors.views if name == JOINTLY else None
         losses: list[float] = []
 
         def record(_share: float, doing: str) -> None:
@@ -140,17 +101,15 @@ class ProjectionFitter:
         def make() -> dict[str, Array]:
             self._say(f"fitting {anchors.projection} by {name} on {len(source)} anchors")
             try:
-                state = fit(name, source, target, training, seed=self._seed, progress=record, views=views)
+                state = fit(name, source, target, seed=self._seed, progress=record)
             except InvalidInput as error:
                 raise InvalidInput(f"{anchors.projection}: {error.message}", field=error.field) from None
             return {f"state.{key}": array for key, array in state.items()} | {
                 "loss": np.array(losses, np.float64)
             }
 
-        inputs = {**training, "seed": self._seed, "source": source, "target": target}
-        if views is not None:
-            inputs["views"] = views
-        made_by = importlib.import_module(f"{projections.package}.{name}").fit
+        made_by = importlib.import_module(projections.get(name).__module__).fit
+        inputs = {"seed": self._seed, "source": source, "target": target}
         arrays = self._steps.arrays(f"{anchors.projection} by {name}", made_by, inputs, make)
         state = rounded({key.removeprefix("state."): array for key, array in arrays.items() if key != "loss"})
         card = anchors.source
@@ -159,22 +118,9 @@ class ProjectionFitter:
             "method": name,
             "parameters": dict(parameters),
             "anchors": len(source),
-            **({} if views is None else {"views": views.shape[1]}),
             "loss": [round(float(loss), 4) for loss in arrays["loss"]],
         }
         return BoundProjection(called(card), card.width, anchors.block, name, dict(parameters), state), report
-
-    def _candidates(self, anchors: Anchors) -> dict[str, Methods]:
-        """What is chosen from: methods that there are anchors enough for, alone and together."""
-        count = len(_rows(anchors, ENSEMBLE)[0]) if anchors.choices else 0
-        able = [name for name in anchors.choices if count >= least(name)] or [ATTENTION]
-        single = [(name, self._parameters(name, anchors)) for name in able]
-        candidates: dict[str, Methods] = {one[0]: (one,) for one in single}
-        if len(single) > 1:
-            candidates[" and ".join(able)] = tuple(single)
-        if anchors.views is not None:
-            candidates |= {TEXT_ALONE: ((JOINTLY, {}),), WITH_VIEWS: ((JOINTLY, {}),)}
-        return candidates
 
     def _parameters(self, name: str, anchors: Anchors) -> dict[str, Any]:
         if name != ATTENTION:
@@ -187,11 +133,6 @@ class ProjectionFitter:
 def called(card: EncoderCard) -> SpaceRef:
     """The space by the card's own name, which separates encoders of one space while they are bound."""
     return SpaceRef(card.name, card.space.revision, card.space.fingerprint)
-
-
-def least(name: str) -> int:
-    """How many anchors a method needs whatever the widths: those that are chosen from do not look at them."""
-    return projections.form(LEAST_ANCHORS, name)(1, 1)
 
 
 def first_of_each(source: Array, target: Array) -> Array:
@@ -221,11 +162,6 @@ def _sharpness(source: Array, target: Array, groups: Array, seed: int) -> dict[s
             rows = projections.configure(ATTENTION, {"sharpness": sharpness})(source[outside], state)
             values[place] += _rank(rows, target[outside])
     return {"sharpness": SHARPNESSES[int(values.argmax())]}
-
-
-def _worth(fitted: Sequence[BoundProjection], source: Array, target: Array) -> float:
-    first = fitted[0]
-    return _rank(project_inputs(fitted, {first.source.name: source})[first.block], target)
 
 
 def _rank(rows: Array, target: Array) -> float:

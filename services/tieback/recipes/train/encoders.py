@@ -13,7 +13,6 @@ from tieback_contract.modality import Modality
 
 from tieback.artifacts import file_digest
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.content import Content
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import RUNTIMES, load_encoder
 from tieback.models.store import Store
@@ -46,27 +45,11 @@ class Encoders:
         def make(model: EncoderModel) -> dict[str, Array]:
             found = encode(model, files)
             faults.update(found.faults)
-            return {"dense": found.dense, "classes": found.classes, "shares": found.shares}
+            return {"dense": found.dense}
 
         inputs = {"files": [file_digest(path) for path in files]}
         arrays = self._kept(what, card, encode, inputs, len(files), make)
-        return EncodedInputs(**arrays, faults=faults, files=tuple(files))
-
-    def contents(
-        self,
-        what: str,
-        card: EncoderCard,
-        contents: Callable[[], Sequence[Content]],
-        count: int,
-        made_from: Mapping[str, Any],
-        *beside: Callable[..., Any],
-    ) -> Array:
-        """The vectors `[count, width]` of contents that are made of what `made_from` names, by `beside`."""
-
-        def make(model: EncoderModel) -> dict[str, Array]:
-            return {"dense": encode(model, contents()).dense}
-
-        return self._kept(what, card, encode, made_from, count, make, *beside)["dense"]
+        return EncodedInputs(arrays["dense"], faults, tuple(files))
 
     def _kept(
         self,
@@ -76,7 +59,6 @@ class Encoders:
         made_from: Mapping[str, Any],
         count: int,
         make: Callable[[EncoderModel], Mapping[str, Array]],
-        *beside: Callable[..., Any],
     ) -> dict[str, Array]:
         step = f"{what} in {card.name}"
 
@@ -85,7 +67,7 @@ class Encoders:
             return make(self._model(card))
 
         inputs = {"space": f"{card.space} {card.space.fingerprint}", **made_from}
-        return self._steps.arrays(step, made_by, inputs, encoded, beside=(RUNTIMES[card.runtime], *beside))
+        return self._steps.arrays(step, made_by, inputs, encoded, beside=(RUNTIMES[card.runtime],))
 
     def _model(self, card: EncoderCard) -> EncoderModel:
         if card.name not in self._loaded:

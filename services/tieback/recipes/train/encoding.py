@@ -1,4 +1,4 @@
-"""Many inputs through one encoder, into its dense vectors and, of classifiers, their likeliest classes."""
+"""Many inputs through one encoder, into its dense vectors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ from tieback_contract.vectors import VectorKind
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.methods.bridging import bridges
 from tieback.models.encoder_model import EncoderModel, Prepared
 
 TEXTS_AT_ONCE, FILES_AT_ONCE = 32, 8
-LABELS = 10
 FEWEST_POINTS = 8
 """Of a cloud that has a shape: those of a box."""
 
@@ -32,32 +30,16 @@ Progress = Callable[[float], None]
 class EncodedInputs:
     """`dense` `[inputs, width]` unit rows, zeros where an input could not be read; `faults` are the reasons.
 
-    `classes` and `shares` `[inputs, LABELS]` are the likeliest classes with their probabilities, -1 and 0
-    where there are none. `files` are the inputs where these were files.
+    `files` are the inputs where these were files.
     """
 
     dense: Array
-    classes: Array
-    shares: Array
     faults: dict[int, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
 
     def at(self, places: Array) -> EncodedInputs:
         """Of these inputs alone, which could all be read."""
-        files = tuple(self.files[place] for place in places) if self.files else ()
-        return EncodedInputs(self.dense[places], self.classes[places], self.shares[places], files=files)
-
-    def by_names(self, names: Array) -> Array:
-        """The mean of the names of each input's likeliest classes `[inputs, width]`, as without a binding.
-
-        `names` are the names' vectors `[classes, width]`. An input without classes has zeros.
-        """
-        method = bridges.configure("class_names")
-        found = np.zeros((len(self.classes), names.shape[1]), np.float32)
-        for row, (classes, shares) in enumerate(zip(self.classes, self.shares, strict=True)):
-            if (known := classes >= 0).any():
-                found[row] = method(shares[known], names[classes[known]])
-        return found
+        return EncodedInputs(self.dense[places], files=tuple(self.files[place] for place in places))
 
 
 def encode(
@@ -65,13 +47,8 @@ def encode(
 ) -> EncodedInputs:
     """A path stands for the photo, sound or cloud in that file, which is read when its turn comes."""
     waiting = list(contents)
-    found = EncodedInputs(
-        np.zeros((len(waiting), model.card.width), np.float32),
-        np.full((len(waiting), LABELS), -1, np.int64),
-        np.zeros((len(waiting), LABELS), np.float32),
-        {},
-    )
-    plan = EncodePlan(kinds=model.card.kinds & {VectorKind.DENSE, VectorKind.LABELS})
+    found = EncodedInputs(np.zeros((len(waiting), model.card.width), np.float32))
+    plan = EncodePlan(kinds=model.card.kinds & {VectorKind.DENSE})
     for begin, rows in _batches(model, waiting):
         batch: list[tuple[int, Prepared]] = []
         for place in rows:
@@ -82,8 +59,6 @@ def encode(
         encodings = model.run([prepared for _, prepared in batch], plan) if batch else []
         for (place, _), encoding in zip(batch, encodings, strict=True):
             found.dense[place] = encoding.dense
-            for rank, label in enumerate(encoding.labels[:LABELS]):
-                found.classes[place, rank], found.shares[place, rank] = label.index, label.probability
         done((begin + len(rows)) / len(waiting))
     return found
 

@@ -26,10 +26,7 @@ from tieback.serving.settings import Settings, load_settings
 from tieback.serving.settings.precisions import at_chosen_precisions
 
 SHOWN = "R@1"
-WHOLE = {
-    "spaces": "--spaces", "image_width": "--image-width", "audio_width": "--audio-width", "steps": "--steps",
-    "force": "--force-space",
-}  # fmt: skip
+WHOLE = {"spaces": "--spaces", "imputation": "--imputation"}
 """Options, by their parameters, that go with binding anew alone."""
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 folder = click.Path(file_okay=False, path_type=Path)
@@ -51,23 +48,21 @@ folder = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--method",
     metavar="NAME",
-    help="One projection method for all pairs of spaces, instead of the best for each.",
+    help="One projection method for all pairs of spaces.",
 )
 @click.option(
     "--spaces",
     default="",
     metavar="A,B",
-    help="Encoders to bind; by default those of TIEBACK_SPACES, or the store's that are not optional.",
+    help="Encoders to bind, even where one adds nothing; by default those of TIEBACK_SPACES, or the store's "
+    "that are not optional.",
 )
-@click.option("--image-width", default=512, show_default=True, help="Width of an image encoder's block.")
-@click.option("--audio-width", default=256, show_default=True, help="Width of an audio encoder's block.")
-@click.option("--steps", default=300, show_default=True, help="Training steps of the router of texts.")
 @click.option(
-    "--force-space",
-    "force",
-    multiple=True,
+    "--imputation",
+    default="ridge",
+    show_default=True,
     metavar="NAME",
-    help="Bind this text space even if it adds nothing; may be repeated.",
+    help="Method that fills the blocks of missing text spaces, where it loses less than leaving them empty.",
 )
 @click.option(
     "--replace",
@@ -224,10 +219,10 @@ def _show(bound: JointSpaceArtifact) -> None:
     if len(decoupling.get("classes", ())) > 1:
         say(f"The router sends {decoupling['accuracy']:.0%} of texts to the blocks of what they describe.")
     for name, accuracies in bound.metrics.get("pairs", {}).items():
-        if unseen := accuracies.get("unseen_things"):
+        if unseen := accuracies.get("held_out"):
             say(
-                f"{name} finds the texts of {unseen['accuracy']:.0%} of the inputs that no fit has seen the "
-                f"like of, among {unseen['texts']}; by chance of {1 / unseen['texts']:.0%}."
+                f"{name} finds the texts of {unseen['accuracy']:.0%} of the inputs that were held out, among "
+                f"{unseen['texts']}; by chance of {1 / unseen['texts']:.0%}."
             )
 
 
