@@ -30,7 +30,6 @@ from tieback.models.store import Store
 from tieback.router import Router
 from tieback.serving.mesh import Mesh, plaintext
 from tieback.serving.mesh.directory import Directory
-from tieback.serving.metrics.observed import observed
 from tieback.serving.metrics.ranges import WINDOW as DRIFT_WINDOW
 from tieback.serving.metrics.scrape import MetricsListener, MetricsPage, Scraper
 from tieback.serving.processes.local import LocalServer
@@ -99,8 +98,9 @@ class Platform:
         telemetry, served = self._server.telemetry, routed()
         ranges = {str(router.modality): router.weight_ranges for router in served.routers}
         telemetry.ranges.expect(BINDING.name, served.revision, ranges)
-        router = observed(Router.bound(served), telemetry)
-        self._run(router.fuse(FuseRequest([text(1.0, 0.5)] * DRIFT_WINDOW), NO_CALL))
+        asked = FuseRequest([text(1.0, 0.5)] * DRIFT_WINDOW)
+        for one in self._run(Router.bound(served).fuse(asked, NO_CALL)).results:
+            telemetry.ranges.observe(BINDING.name, served.revision, "text", one.routing.weights)
         telemetry.trials.took("fuse", "tried")
         telemetry.trials.compared("fuse", "tried", 0.2)
         imputing = Router.bound(binding(imputations=(imputation("ridge"),)))
