@@ -15,11 +15,11 @@ import numpy as np
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.routing import routings
 from tieback.methods.routing._network import scores
+from tieback.recipes.fitting.pair_router import Pairs, train_router
 from tieback.recipes.fitting.router_training import Labelled
 from tieback_contract.arrays import Array
 
 from benchmarks.claims import claim
-from benchmarks.claims._pair_router import Pairs, train_router
 from benchmarks.report import Report, Tried
 
 WHAT = "49 OmniBind (arXiv:2407.11895)"

@@ -13,6 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import FieldPath, at
+from torch import Tensor
+from torch.nn import functional
+
 from tieback.core.errors import InvalidInput
 from tieback.recipes.fitting.router_training import (
     BATCH,
@@ -29,10 +34,6 @@ from tieback.recipes.fitting.router_training import (
     without_parts,
 )
 from tieback.training.loop import Plan, Progress, batch, train
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import FieldPath, at
-from torch import Tensor
-from torch.nn import functional
 
 TEMPERATURE = 0.05
 

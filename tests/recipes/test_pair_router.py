@@ -11,10 +11,9 @@ from tieback.core.errors import InvalidInput
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing import routings
 from tieback.methods.routing._network import scores
+from tieback.recipes.fitting.pair_router import Pairs, train_router
 from tieback.recipes.fitting.router_training import Labelled
 from tieback_contract.arrays import Array
-
-from benchmarks.claims._pair_router import Pairs, train_router
 
 SPACES = ("bird", "law", "song")
 WIDTH, TRAINING, HELD_OUT = 24, 600, 240
