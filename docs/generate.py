@@ -1,5 +1,6 @@
 """Writes the parts of the documentation that the code knows best: docs/methods.md, docs/recipes.md, and the
-tables of settings, of metrics, of options and stages of a query, and of the fields of a checked text.
+tables of settings, of metrics, of options and stages of a query, of the fields of a checked text, and of what
+was measured.
 
 Run by scripts/docs; with ``--check`` it says what is not current instead of writing it.
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from checked_text_fields import fields_tables
 from methods_page import default, methods_page
+from numbers_tables import headlines, tables
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from query_options_table import options_table
@@ -82,15 +84,17 @@ async def _add_mesh(telemetry: Telemetry) -> None:
 
 def pages() -> dict[Path, str]:
     """What each page should hold."""
-    tables = (
+    parts = (
         ("operations.md", "settings", settings_table),
         ("deployment.md", "metrics", metrics_table),
         ("checked-text.md", "fields", fields_tables),
         ("retrieval.md", "options", options_table),
         ("retrieval.md", "stages", stages_table),
+        ("numbers.md", "results", tables),
+        ("../README.md", "numbers", headlines),
     )
     found = {DOCS / "methods.md": methods_page(), DOCS / "recipes.md": recipes_page()}
-    for name, mark, table in tables:
+    for name, mark, table in parts:
         path = DOCS / name
         text = found[path] if path in found else path.read_text(encoding="utf-8")
         begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
@@ -108,11 +112,11 @@ def main() -> int:
     ]
     if "--check" in sys.argv[1:]:
         for path in stale:
-            print(f"docs/{path.name} is not what the code says: run scripts/docs", file=sys.stderr)
+            print(f"{path.name} is not what the code says: run scripts/docs", file=sys.stderr)
         return 1 if stale else 0
     for path in stale:
         path.write_text(pages()[path], encoding="utf-8")
-        print(f"wrote docs/{path.name}")
+        print(f"wrote {path.name}")
     return 0
 
 

@@ -212,28 +212,22 @@ def test_a_peer_that_is_missing_is_named_beside_the_lead_over_the_others(claims:
     assert lead.note == "MLServer (sorted); without Triton"
 
 
-def test_the_page_has_figures_and_every_claim(report: Report, tmp_path: Path) -> None:
+def test_the_figures_of_the_page_are_drawn(report: Report, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     result, soaked = tmp_path / "speed.json", tmp_path / "soak.json"
     result.write_text(report.json())
     rows = [{"requests": 100 * n, "resident MB": 300.0 + min(n, 5), "warm": n > 4} for n in range(20)]
     soak = {"claims": [], "tables": {"memory over requests": rows}}
     soaked.write_text(json.dumps(json.loads(report.json()) | soak))
-    remarks = tmp_path / "remarks.md"
-    remarks.write_text("One aim is missed because the sun shone.\n")
+    page = (Path(__file__).parents[2] / "docs/numbers.md").read_text(encoding="utf-8")
 
-    out = tmp_path / "docs" / "speed.md"
-    code = main(["plots", str(result), str(soaked), "--out", str(out), "--remarks", str(remarks)])
-    page = out.read_text()
+    code = main(["plots", str(result), str(soaked), "--out", str(tmp_path / "speed")])
 
     assert code == 0
-    figures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", page)
-    assert len(figures) == 4
+    figures = re.findall(r"!\[[^]]+\]\(speed/([^)]+)\)", page)
+    assert sorted(figures) == sorted(path.name for path in (tmp_path / "speed").iterdir())
     for figure in figures:
-        assert (out.parent / figure).read_text().rstrip().endswith("</svg>")
-    for claim in report.claims:
-        assert claim.name in page
-    assert "the sun shone" in page
+        assert (tmp_path / "speed" / figure).read_text().rstrip().endswith("</svg>")
 
 
 def test_the_middle_of_rounds_has_a_spread() -> None:

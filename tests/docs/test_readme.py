@@ -1,17 +1,34 @@
-"""The README's Python runs as it stands, one block after the other, against a real server."""
+"""The README's commands are there, and its Python runs as it stands, with that of docs/apis.md behind it."""
 
 import importlib.util
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from support.each import each
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
+from tieback_client.cli.app import tieback
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S | re.M)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+APIS = (ROOT / "docs/apis.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The blocks of code of a page in a language, or in none."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.S | re.M)
+    return [code for named, code in fenced if named == language]
+
+
+BLOCKS = blocks(README, "python")
+MORE = blocks(APIS.split("\n## Python\n")[1].split("\n## ")[0], "python")
+SHELL = "\n".join(blocks(README, "") + blocks(APIS, ""))
+COMMANDS = re.findall(r"^(?:\$ |\.venv/bin/)?tieback (.+?)(?: +#.*)?$", SHELL, re.M)
 
 
 @pytest.fixture
@@ -35,11 +52,12 @@ def test_the_blocks_of_the_readme_run(
     monkeypatch.setenv("TIEBACK_SERVER", server)
     names: dict[str, object] = {}
 
-    for block in BLOCKS:
+    for block in BLOCKS + MORE:
         exec(compile(block, "README.md", "exec"), names)
 
     shown = capsys.readouterr().out
-    assert len(BLOCKS) >= 4
+    assert len(BLOCKS) == 1
+    assert len(MORE) >= 5
     assert "1730" in shown
     assert "espresso" in shown
     assert "(2, 64)" in shown
@@ -47,3 +65,27 @@ def test_the_blocks_of_the_readme_run(
 
 def test_the_first_block_is_short_enough_for_a_first_screen() -> None:
     assert len([line for line in BLOCKS[0].splitlines() if line.strip()]) <= 8
+
+
+@each("line", COMMANDS)
+def test_every_command_that_is_shown_takes_the_options_that_are_shown(line: str) -> None:
+    words = shlex.split(line)
+    command: click.Command = tieback
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words.pop(0))
+        assert found is not None, line
+        command = found
+    options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+
+    assert len(COMMANDS) >= 30
+    for word in words:
+        name = word.partition("=")[0]
+        assert not name.startswith("-") or name in options, line
+
+
+def test_the_scripts_of_the_first_steps_are_there() -> None:
+    named = set(re.findall(r"^(scripts/\w+)", README, re.M)) | set(re.findall(r"`(scripts/\w+)", README))
+
+    assert {"scripts/serve", "scripts/demo"} <= named
+    for name in named:
+        assert (ROOT / name).is_file(), name
