@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from checked_text_fields import fields_tables
+from decisions_table import decisions_table
 from methods_page import default, methods_page
 from numbers_tables import headlines, tables
 from prometheus_client import generate_latest
@@ -91,6 +92,7 @@ def pages() -> dict[Path, str]:
         ("retrieval.md", "options", options_table),
         ("retrieval.md", "stages", stages_table),
         ("numbers.md", "results", tables),
+        ("decisions/README.md", "pages", decisions_table),
         ("../README.md", "numbers", headlines),
     )
     found = {DOCS / "methods.md": methods_page(), DOCS / "recipes.md": recipes_page()}

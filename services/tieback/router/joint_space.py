@@ -149,7 +149,7 @@ class JointSpace:
         """What does not count of a query of these modalities, whose blocks have these weights.
 
         Texts are not compared with texts in blocks that they enter by learned projections alone: most texts
-        are alike there (docs/decisions/0034). If a query has weights in no other block, all of it counts.
+        are alike there (docs/decisions/0003). If a query has weights in no other block, all of it counts.
         """
         if set(modalities) != {Modality.TEXT}:
             return []

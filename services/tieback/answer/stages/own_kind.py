@@ -2,7 +2,7 @@
 
 What is of that kind is what is related to the query (`relevance.py`). Modalities are not balanced for it:
 a photo that stands out among the few of a collection, or a text among many, can be unrelated all the same
-(docs/decisions/0125).
+(docs/decisions/0003).
 """
 
 from __future__ import annotations

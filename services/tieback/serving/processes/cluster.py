@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "RAY_DISABLE_WORKER_LOG_PREFIX": "1",
     "RAY_DEDUP_LOGS": "0",
     # Ray's workers run 15 steps nicer than their raylet, which is meant for batches: beside any other busy
-    # process of the machine a replica would get a thirtieth of a core (docs/decisions/0075).
+    # process of the machine a replica would get a thirtieth of a core (docs/decisions/0009).
     "RAY_worker_niceness": "0",
     "RAY_preload_python_modules": "tieback.serving.processes.lean_serve",
     "MALLOC_ARENA_MAX": "2",  # glibc's default of eight arenas per core keeps freed memory from being reused
