@@ -1,4 +1,4 @@
-"""The tables of docs/checked-text.md: every field of a checked text, as its JSON schema describes it."""
+"""The tables of fields in docs/grounding.md: every field of a checked text, as its JSON schema describes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _table(title: str, one: Mapping[str, Any]) -> str:
         f"| `{name}` | {_kind(field)} | {field['description']} |" for name, field in one["properties"].items()
     ]
     return "\n".join(
-        [f"### {title}", "", one["description"], "", "| field | type | meaning |", "|---|---|---|", *rows]
+        [f"#### {title}", "", one["description"], "", "| field | type | meaning |", "|---|---|---|", *rows]
     )
 
 

@@ -88,9 +88,9 @@ def pages() -> dict[Path, str]:
     parts = (
         ("operations.md", "settings", settings_table),
         ("deployment.md", "metrics", metrics_table),
-        ("checked-text.md", "fields", fields_tables),
-        ("retrieval.md", "options", options_table),
-        ("retrieval.md", "stages", stages_table),
+        ("grounding.md", "fields", fields_tables),
+        ("search.md", "options", options_table),
+        ("search.md", "stages", stages_table),
         ("numbers.md", "results", tables),
         ("decisions/README.md", "pages", decisions_table),
         ("../README.md", "numbers", headlines),

@@ -1,4 +1,4 @@
-"""The table of options of a query in docs/retrieval.md, by the fields of `QueryOptions`."""
+"""The table of options of a query in docs/search.md, by the fields of `QueryOptions`."""
 
 from __future__ import annotations
 

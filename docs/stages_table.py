@@ -1,4 +1,4 @@
-"""The table of the stages of a query in docs/retrieval.md, by the list of `query_stages/stages.py`."""
+"""The table of the stages of a query in docs/search.md, by the list of `query_stages/stages.py`."""
 
 from __future__ import annotations
 

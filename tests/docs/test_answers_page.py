@@ -1,14 +1,13 @@
 """docs/answers.md names what there is, and its Python runs as it stands, against a real server."""
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.pages import blocks, page
 from tieback.methods.answerability import answerabilities
 from tieback_client import AnswerStyle, QuestionFit
 
-PAGE = (Path(__file__).parents[2] / "docs/answers.md").read_text(encoding="utf-8")
+PAGE = page("answers.md")
 
 
 def test_the_examples_quote_what_answers_and_name_what_disagrees(
@@ -16,7 +15,7 @@ def test_the_examples_quote_what_answers_and_name_what_disagrees(
 ) -> None:
     monkeypatch.setenv("TIEBACK_SERVER", local_platform.address)
 
-    for block in re.findall(r"^```python\n(.*?)^```", PAGE, re.S | re.M):
+    for block in blocks(PAGE):
         exec(compile(block, "answers.md", "exec"), {})
         said = capsys.readouterr().out
         assert said.strip()

@@ -1,4 +1,4 @@
-"""Every example of docs/filters.md finds what the page says, over the items that it shows."""
+"""Every example of filters in docs/search.md finds what the page says, over the items that it shows."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.each import each
+from support.pages import blocks, section
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Item, Section
 from tieback.index.filters import parse
@@ -17,8 +18,8 @@ from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/filters.md").read_text(encoding="utf-8")
-ITEMS = json.loads(re.findall(r"^```json\n(.*?)^```", PAGE, re.S | re.M)[0])
+PAGE = section("search.md", "Filters")
+ITEMS = json.loads(blocks(PAGE, "json")[0])
 ROWS = re.findall(r"^\| `(.+?)` \| ([\w, ]+) \|", PAGE, re.M)
 
 

@@ -1,20 +1,19 @@
 """The Python of docs/grounding.md runs as it stands, against a real server."""
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.pages import blocks, page
 from tieback.methods.grounding import checkers
 
-PAGE = (Path(__file__).parents[2] / "docs/grounding.md").read_text(encoding="utf-8")
+PAGE = page("grounding.md")
 
 
 def test_the_example_runs_and_tells_what_is_supported(
     local_platform: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIEBACK_SERVER", local_platform.address)
-    (block,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.S | re.M)
+    (block,) = blocks(PAGE.partition("\n## ")[0])
 
     exec(compile(block, "grounding.md", "exec"), {})
 

@@ -1,22 +1,22 @@
-"""The Python of docs/heads.md runs as it stands, against a real server."""
+"""The Python on heads in docs/own-models.md runs as it stands, against a real server."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.pages import blocks, section
 from tieback.methods.heads import heads
 
-PAGE = (Path(__file__).parents[2] / "docs/heads.md").read_text(encoding="utf-8")
+PAGE = section("own-models.md", "Heads: classifying with a few examples")
 
 
 def test_the_example_runs_and_classifies_rightly(
     local_platform: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIEBACK_SERVER", local_platform.address)
-    (block,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.S | re.M)
+    (block,) = blocks(PAGE)
 
-    exec(compile(block, "heads.md", "exec"), {})
+    exec(compile(block, "own-models.md", "exec"), {})
 
     first, *predicted = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"version 1, accuracy [01]\.\d\d, of 2 classes", first)

@@ -10,24 +10,15 @@ from pathlib import Path
 import click
 import pytest
 from support.each import each
+from support.pages import blocks, section
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback_client.cli.app import tieback
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-APIS = (ROOT / "docs/apis.md").read_text(encoding="utf-8")
-
-
-def blocks(text: str, language: str) -> list[str]:
-    """The blocks of code of a page in a language, or in none."""
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.S | re.M)
-    return [code for named, code in fenced if named == language]
-
-
-BLOCKS = blocks(README, "python")
-MORE = blocks(APIS.split("\n## Python\n")[1].split("\n## ")[0], "python")
-SHELL = "\n".join(blocks(README, "") + blocks(APIS, ""))
+BLOCKS, MORE = blocks(README), blocks(section("apis.md", "Python"))
+SHELL = "\n".join(blocks(README, "") + blocks(section("apis.md", "Commands"), ""))
 COMMANDS = re.findall(r"^(?:\$ |\.venv/bin/)?tieback (.+?)(?: +#.*)?$", SHELL, re.M)
 
 

@@ -87,7 +87,7 @@ class TiebackRetriever(_Component):
 
     @component.output_types(documents=list[Document])
     def run(self, query: str, top_k: int | None = None, filter: str | None = None) -> dict[str, Any]:
-        """Searches. `filter` is the platform's, docs/filters.md."""
+        """Searches. `filter` is the platform's, docs/search.md#filters."""
         own = self._options
         chosen = own["filter"] if filter is None else filter
         found = self.client.retrieve(own["collection"], query, limit=top_k or own["top_k"], filter=chosen)
@@ -117,7 +117,7 @@ class TiebackRanker(_Component):
 
 @component
 class TiebackChecker(_Component):
-    """Checks replies against documents: a checked text of each (docs/checked-text.md).
+    """Checks replies against documents: a checked text of each (docs/grounding.md#checked-texts).
 
     `is_supported` tells for a router whether at least `least_share` of the decided claims of every reply are
     supported. A reply of which nothing was decided is not.

@@ -1,4 +1,4 @@
-"""A checked text as JSON: one form for the command line, HTTP, MCP and the SDK (docs/checked-text.md).
+"""A checked text as JSON: one form for the command line, HTTP, MCP and the SDK (docs/grounding.md).
 
 schema.json  the form, as JSON Schema
 document     a checked text or an answer in this form

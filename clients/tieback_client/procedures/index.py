@@ -273,12 +273,12 @@ def search(
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
 
     `filter` compares item_id, section_id, modality and metadata keys, joined by AND, OR, NOT and
-    parentheses: ``'modality = "image" AND year >= 1990 AND NOT draft'``; docs/filters.md has the whole
+    parentheses: ``'modality = "image" AND year >= 1990 AND NOT draft'``; docs/search.md#filters has the whole
     language. `InvalidArgument` where no item has a field of it. A joint vector is best given as `fuse`
     returned it, with what is `ignored` of it for some sections, as `retrieve` has it. With `multi_vectors`,
     pictures with regions come with their vectors, which `rerank` takes, and with `token_vectors` texts with
     those of their tokens, where the collection keeps them. `explain` says of each step what it did, as in
-    `retrieve`. With names of `signals`, hits have what a learned ranking can go by; docs/retrieval.md lists
+    `retrieve`. With names of `signals`, hits have what a learned ranking can go by; docs/search.md lists
     them. By a vector alone, sections of the `first_modality` that are at least so similar as `related_from`
     come first; with `balance_modalities`, those that are not come last. With `fill_up`, what `hits_per_item`
     leaves out are `pieces` of its item's best hit, or hits where other items are too few.

@@ -96,7 +96,7 @@ def operations(
     """All operations of this tenant that are kept, the newest first, page after page as they are read.
 
     `filter` compares `done`, `kind` and `collection`: ``'kind = "reindex" AND NOT done'``;
-    docs/long-running.md has examples. `InvalidArgument` for another field.
+    docs/operations.md#work-of-minutes-or-hours has examples. `InvalidArgument` for another field.
     """
 
     def fetch(token: str) -> Procedure[Page[OperationStatus[Any]]]:

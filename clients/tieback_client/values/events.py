@@ -70,7 +70,7 @@ class CheckedText:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The text as JSON, in the form of docs/checked-text.md, which every door gives."""
+        """The text as JSON, in the form of docs/grounding.md#checked-texts, which every door gives."""
         from tieback_client.checked_text.document import document  # it reads checked texts
 
         return document(self)

@@ -42,7 +42,7 @@ def plan_by_regions(
 ) -> RetrievalPlan:
     """The plan of such a query: in the space of one encoder reranked by regions, unless it asks otherwise.
 
-    In the joint space it is a choice: there it lost where a part is alone (docs/retrieval.md). InvalidInput
+    In the joint space it is a choice: there it lost where a part is alone (docs/search.md). InvalidInput
     where a reranking is asked for and the picture is too small to have regions.
     """
     content = retrieval.query[0].content

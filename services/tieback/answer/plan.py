@@ -1,7 +1,7 @@
 """The defaults of Retrieve and Answer, in one place.
 
 Clients leave out what their callers do not choose, so the SDK, the command line and other clients have these
-defaults without a list of their own. docs/retrieval.md has the measurements behind them.
+defaults without a list of their own. docs/search.md has the measurements behind them.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def plan_of(retrieval: RetrieveRequest, defaults: RetrievalPlan = DEFAULT_PLAN) 
 
 
 def most_per_item(limit: int) -> int:
-    """Number of hits of one item among so many, as long as others are near: half (docs/retrieval.md)."""
+    """Number of hits of one item among so many, as long as others are near: half (docs/search.md)."""
     return max(-(-limit // 2), FEWEST_PER_ITEM)
 
 

@@ -5,7 +5,7 @@ and not the score that they give: a heading that is the query itself has a low o
 of the words tell little, all of them much.
 
 The coefficients were fitted with the default binding on half the questions of the mixed library that the
-project ships (`benchmarks/pipeline/mixed`), and on nothing else; docs/retrieval.md says how well they hold
+project ships (`benchmarks/pipeline/mixed`), and on nothing else; docs/search.md says how well they hold
 elsewhere. They are for the joint space: of another one nothing is said.
 """
 
@@ -22,7 +22,7 @@ from tieback.core.types.fusion import JOINT_SPACE
 CONSTANT, OF_SIMILARITY, OF_WORDS = -4.9, 7.4, 3.3
 
 RELEVANCE_FLOOR = 0.08
-"""What has all words of a query is above it, whatever its similarity. Its errors: docs/retrieval.md."""
+"""What has all words of a query is above it, whatever its similarity. Its errors: docs/search.md."""
 
 
 def relevance_of(hit: Hit | FoundPiece, space: str) -> float | None:

@@ -67,10 +67,10 @@ MOST_CHARACTERS = 16
 VERBATIM = MethodChoice("verbatim")
 """The default checker of quotes."""
 
-NO_CONTEXT = "this server has none; train one, and name it in TIEBACK_ARTIFACTS: docs/compression.md"
+NO_CONTEXT = "this server has none; train one, and name it in TIEBACK_ARTIFACTS: docs/answers.md"
 NO_DEMONSTRATIONS = (
     "this server has no compression of demonstrations; train one (tieback train aim), and name it in "
-    "TIEBACK_ARTIFACTS: docs/compression.md"
+    "TIEBACK_ARTIFACTS: docs/answers.md"
 )
 
 NO_MODEL = "this server has no language model, so it quotes: ask for the style quote, without sampling"

@@ -69,7 +69,7 @@ The exit code is 1 where a claim is contradicted or not supported, and 0 otherwi
     metavar="N",
     help="Passages of the collection for each claim. [4]",
 )
-@click.option("--filter", default="", metavar="FILTER", help="Which of them may be found; docs/filters.md.")
+@click.option("--filter", default="", metavar="FILTER", help="Which may be found; docs/search.md#filters.")
 @click.option("--question", default="", metavar="TEXT", help="The question that the text answers.")
 @click.option(
     "--checker", metavar="METHOD", help="How to check; `tieback methods` lists them. [the server's]"

@@ -33,7 +33,7 @@ Examples:
 
 \b
 A program is started once for each case. It reads the case's input as JSON from its standard input, in the
-form of POST /v1/check, and writes the checked text as JSON to its standard output. docs/checked-text.md has
+form of POST /v1/check, and writes the checked text as JSON to its standard output. docs/grounding.md has
 the form.
 
 The exit code is 1 where a case fails.

@@ -123,7 +123,7 @@ _QUERY: list[Option] = [
         "--filter",
         default="",
         metavar="EXPRESSION",
-        help="Only what matches, e.g. 'year >= 1990 AND NOT draft'; see docs/filters.md.",
+        help="Only what matches, e.g. 'year >= 1990 AND NOT draft'; see docs/search.md#filters.",
     ),
     click.option(
         "--modality",

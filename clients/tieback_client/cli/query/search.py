@@ -43,7 +43,7 @@ Examples:
   tieback search tides --modality text --filter 'year < 1900' --reranker optimal_transport --explain
   tieback search certificates --filter 'tags = "tls" AND published >= 2024-03-01 AND NOT draft'
 
-docs/filters.md has all that a filter can say.
+docs/search.md#filters has all that a filter can say.
 """,
 )
 @query_options

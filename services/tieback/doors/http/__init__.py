@@ -1,4 +1,4 @@
-"""HTTP/1.1 in the shapes that clients of OpenAI, Cohere and Jina read; see docs/doors.md."""
+"""HTTP/1.1 in the shapes that clients of OpenAI, Cohere and Jina read; see docs/apis.md."""
 
 from tieback.doors.http.door import Certificate as Certificate
 from tieback.doors.http.door import HttpDoor as HttpDoor

@@ -50,7 +50,7 @@ from tieback.doors.http.reading import read
 
 # What an answer carries beside its text, as JSON: the object ``tieback`` that plain clients pass over.
 #
-# `checked` is the answer as a checked text, docs/checked-text.md. Parts of a stream are events of the
+# `checked` is the answer as a checked text, docs/grounding.md. Parts of a stream are events of the
 # contract, whose spans are bytes in the UTF-8 of the text that they are of.
 NAMES: dict[type, str] = {
     Claim: "claims",

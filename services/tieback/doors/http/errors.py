@@ -84,7 +84,7 @@ def response(error: BaseException, request_id: str, fields: Fields) -> JSONRespo
         )
     if isinstance(error, HTTPException):
         reason = {404: "NO_SUCH_PATH", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "HTTP")
-        texts = {404: "there is no such path; docs/doors.md lists them", 405: "the path takes other methods"}
+        texts = {404: "there is no such path; docs/apis.md lists them", 405: "the path takes other methods"}
         text = texts.get(error.status_code, str(error.detail))
         return _made(error.status_code, reason, text, request_id, more=error.headers)
     return _made(500, *_TEXTS[500], request_id)

@@ -1,3 +1,3 @@
-"""MCP, the Model Context Protocol, over streamable HTTP: tools that agents call; see docs/doors.md."""
+"""MCP, the Model Context Protocol, over streamable HTTP: tools that agents call; see docs/apis.md."""
 
 from tieback.doors.mcp.server import McpServer as McpServer

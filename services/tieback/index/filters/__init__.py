@@ -1,6 +1,6 @@
 """The filter language of searches and listings, a subset of AIP-160 (https://google.aip.dev/160).
 
-docs/filters.md says what it means to a user, with examples that tests run.
+docs/search.md says what it means to a user, with examples that tests run.
 
     syntax.py        text to tree and back
     fields.py        refuses fields that are not there, and comparisons of different types

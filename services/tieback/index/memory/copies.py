@@ -104,7 +104,7 @@ def _joined(texts: Sequence[str], begins: Sequence[int | None], ends: Sequence[i
 #
 # Several pieces of a split text can match a query. If the text is short, they are one hit: the best piece,
 # with the others attached. For longer texts, each piece is a hit; when only the best of neighbouring pieces
-# was kept, the piece with the answer was left out too often (docs/retrieval.md). `index/query/grouping.py`
+# was kept, the piece with the answer was left out too often (docs/search.md). `index/query/grouping.py`
 # makes the hits.
 MOST_PIECES = 8
 """Of a short text: about 1,000 tokens, two pages. All but a few abstracts are shorter."""

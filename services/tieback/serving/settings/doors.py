@@ -13,7 +13,7 @@ DOORS = (KSERVE, TEI, CHANNELZ, CONSOLE, MCP, MCP_WRITES)
 
 
 class DoorSettings(BaseSettings):
-    """What is served for clients of other protocols; docs/doors.md has them."""
+    """What is served for clients of other protocols; docs/apis.md has them."""
 
     doors: Annotated[tuple[str, ...], NoDecode] = Field(
         ("console", "mcp"),
