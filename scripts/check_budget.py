@@ -3,8 +3,8 @@
 
 Counted are lines of code that people wrote in Python: no comments, docstrings, blank lines or generated
 files. Also counted are docstrings that begin with What, Which, Whether, Where or How, which say less than a
-verb. The ceilings stand in scripts/budget.toml; whoever raises one says why in the changelog. A change is
-what differs from the last commit, or what the last commit itself did where nothing differs. Run it in the
+verb. Files of a pattern and lines of a page have ceilings as well. They all stand in scripts/budget.toml;
+whoever raises one says why in the changelog. A change is what differs from the last commit, or what the last commit itself did where nothing differs. Run it in the
 root of the tree.
 """
 
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tokenize
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 BUDGET = Path("scripts", "budget.toml")
@@ -90,6 +90,14 @@ def before(commit: str, names: Iterable[str]) -> dict[str, str]:
     return {name: source for name, source in found.items() if source}
 
 
+def documents(budget: Mapping[str, Mapping[str, int]]) -> Iterator[tuple[str, int, int]]:
+    """Numbers of files by pattern, and of lines by page, each with its ceiling."""
+    for pattern, most in budget.get("files", {}).items():
+        yield f"files {pattern}", len(list(Path().glob(pattern))), most
+    for name, most in budget.get("lines", {}).items():
+        yield f"lines of {name}", len(Path(name).read_text(encoding="utf-8").splitlines()), most
+
+
 def _git(*arguments: str, check: bool = True) -> str:
     return subprocess.run(["git", *arguments], capture_output=True, check=check, text=True).stdout.rstrip(
         "\n"
@@ -111,6 +119,9 @@ def main() -> int:
         over = count > ceilings[name]
         above |= over
         print(f"{name}: {count:,} of {ceilings[name]:,} ({change}){', too many' if over else ''}")
+    for name, count, most in documents(budget):
+        above |= count > most
+        print(f"{name}: {count:,} of {most:,}{', too many' if count > most else ''}")
     if above:
         print("Remove something, or raise the ceiling in scripts/budget.toml and say why.", file=sys.stderr)
     return int(above)

@@ -65,3 +65,18 @@ def test_code_alone_is_counted_with_what_a_change_adds_and_what_is_above_a_ceili
         "server: 7 of 6 (+2), too many",
         "docstrings that begin as questions: 1 of 0 (+1), too many",
     ]
+
+
+def test_files_of_a_pattern_and_lines_of_a_page_have_ceilings(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    (tmp_path / "docs").mkdir()
+    for name in ("owls", "wrens"):
+        (tmp_path / "docs" / f"{name}.md").write_text("# Birds\n\nThey fly.\n")
+    ceilings = '\n[files]\n"docs/*.md" = 2\n[lines]\n"docs/owls.md" = 2\n'
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "budget.toml").write_text(BUDGET.format(lines=0) + ceilings)
+
+    run = subprocess.run([sys.executable, CHECK], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 1
+    assert run.stdout.splitlines()[2:] == ["files docs/*.md: 2 of 2", "lines of docs/owls.md: 3 of 2, too many"]
