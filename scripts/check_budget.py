@@ -3,9 +3,9 @@
 
 Counted are lines of code that people wrote in Python: no comments, docstrings, blank lines or generated
 files. Also counted are docstrings that begin with What, Which, Whether, Where or How, which say less than a
-verb. Files of a pattern and lines of a page have ceilings as well. They all stand in scripts/budget.toml;
-whoever raises one says why in the changelog. A change is what differs from the last commit, or what the last commit itself did where nothing differs. Run it in the
-root of the tree.
+verb. Files of a pattern and lines of a page have ceilings as well. All stand in scripts/budget.toml; whoever
+raises one says why in the changelog. A change is what differs from the last commit, or what the last commit
+itself did where nothing differs. Run it in the root of the tree.
 """
 
 from __future__ import annotations
