@@ -1,4 +1,4 @@
-"""The tables of fields in docs/grounding.md: every field of a checked text, as its JSON schema describes it."""
+"""The tables of fields in docs/grounding.md, as the JSON schema of a checked text describes them."""
 
 from __future__ import annotations
 

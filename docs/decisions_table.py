@@ -11,6 +11,8 @@ def decisions_table() -> str:
     """A row for each page: its number, and what it is about."""
     rows = []
     for page in sorted(DECISIONS.glob("[0-9]*.md")):
-        number, _, title = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").partition(" · ")
+        number, _, title = (
+            page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").partition(" · ")
+        )
         rows.append(f"| [{number}]({page.name}) | {title} |")
     return "\n".join(["| | |", "|---|---|", *rows])

@@ -125,7 +125,9 @@ def tables() -> str:
         lines += ["", f"## {area}"] if shown else []
         for one in shown:
             lines += ["", f"### {one.name}", "", _made(one), "", *HEAD, *_rows(one.claims)]
-    others = ", ".join(f"[{one.name}](../benchmarks/results/{one.path.name})" for one in every if not one.claims)
+    others = ", ".join(
+        f"[{one.name}](../benchmarks/results/{one.path.name})" for one in every if not one.claims
+    )
     lines += ["", "## Claims of papers, and tables alone", ""]
     lines += [f"Claims of papers are in [methods.md](methods.md#claims). Files without others: {others}."]
     return "\n".join(lines[1:])

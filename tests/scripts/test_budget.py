@@ -79,4 +79,7 @@ def test_files_of_a_pattern_and_lines_of_a_page_have_ceilings(tmp_path: Path) ->
     run = subprocess.run([sys.executable, CHECK], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert run.returncode == 1
-    assert run.stdout.splitlines()[2:] == ["files docs/*.md: 2 of 2", "lines of docs/owls.md: 3 of 2, too many"]
+    assert run.stdout.splitlines()[2:] == [
+        "files docs/*.md: 2 of 2",
+        "lines of docs/owls.md: 3 of 2, too many",
+    ]
