@@ -15,7 +15,7 @@ from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.joint.artifact import BoundProjection
 from tieback.models.session import Session
-from tieback.recipes.binding.dual_encoders import pseudo_pairs
+from tieback.recipes.binding.dual_encoders import nearest_of_each_other
 from tieback.recipes.class_prototypes import last_linear
 from tieback.recipes.fitting.routers import weight_ranges
 from tieback.training.class_texts import captions
@@ -171,23 +171,15 @@ def test_captions_name_every_class_in_every_template() -> None:
     assert said[1] == ["the sound of owl", "the sound of wren"]
 
 
-def test_an_input_keeps_the_text_that_all_spaces_agree_on() -> None:
+def test_an_input_and_its_nearest_text_are_a_pair_where_it_is_the_nearest_of_the_text_too() -> None:
     draw = np.random.default_rng(0)
     texts = draw.normal(size=(100, 16))
     inputs = texts[[3, 50]] + 0.3 * draw.normal(size=(2, 16))
-    agreed = unit_rows(inputs) @ unit_rows(texts).T
-    other = agreed.copy()
-    other[1] *= -1  # a space that sees the opposite
 
-    assert pseudo_pairs([agreed, agreed]).tolist() == [[0, 3], [1, 50]]
-    assert pseudo_pairs([agreed, other]).tolist() == [[0, 3]]
-    assert pseudo_pairs([]).shape == (0, 2)
-
-
-def test_of_two_inputs_with_one_best_text_the_nearer_has_it() -> None:
-    cosines = np.array([[0.9, 0.1, 0.0, 0.1], [0.5, 0.1, 0.0, 0.4]])
-
-    assert pseudo_pairs([cosines], near_top=0.3).tolist() == [[0, 0]]
+    assert nearest_of_each_other(unit_rows(inputs) @ unit_rows(texts).T).tolist() == [[0, 3], [1, 50]]
+    contested = np.array([[0.9, 0.1, 0.0, 0.1], [0.5, 0.1, 0.0, 0.4]])
+    assert nearest_of_each_other(contested).tolist() == [[0, 0]]
+    assert nearest_of_each_other(np.zeros((0, 100))).shape == (0, 2)
 
 
 def test_places_count_from_one_and_equals_as_half() -> None:

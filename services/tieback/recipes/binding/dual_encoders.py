@@ -32,39 +32,18 @@ from tieback.recipes.fitting.projections import called
 from tieback.training.class_texts import CAPTION
 from tieback.training.splits import split_off
 
-# Pairs where nobody made any: an unpaired photo or sound finds the text that the existing spaces agree on.
-#
-# Every text space ranks all texts for an input by the path that class names gave; the text of the best mean
-# place is kept where each space has it near its own top and the input is the text's own best (OmniBind,
-# arXiv:2407.11895, retrieves its pairs so, with stronger models).
-NEAR_TOP = 0.02
-"""Share of the texts among which every space must have the one that is kept."""
+def nearest_of_each_other(cosines: Array) -> Array:
+    """Pairs (input, text) `[pairs, 2]` of those that are each other's nearest, by input.
 
-
-def pseudo_pairs(cosines: Sequence[Array], *, near_top: float = NEAR_TOP) -> Array:
-    """Pairs (input, text) `[pairs, 2]` from each text space's cosines `[inputs, texts]`; by input."""
-    if not cosines or not cosines[0].size:
+    `cosines` are `[inputs, texts]`; inputs differ in how far theirs spread, and only their order counts.
+    """
+    if not cosines.size:
         return np.zeros((0, 2), np.int64)
-    texts = cosines[0].shape[1]
-    places = np.stack([_places(one) for one in cosines])
-    agreed = np.mean([_standardised(one) for one in cosines], axis=0)
-    best = agreed.argmax(axis=1)
-    inputs = np.arange(len(best))
-    near = (places[:, inputs, best] < max(1, near_top * texts)).all(axis=0)
-    mutual = agreed[:, best].argmax(axis=0) == inputs  # of the inputs, the text's best is this one
-    kept = inputs[near & mutual]
-    return np.stack([kept, best[kept]], axis=1)
-
-
-def _places(cosines: Array) -> Array:
-    """Where each text stands in each input's ranking, from 0."""
-    return np.asarray(np.argsort(np.argsort(-cosines, axis=1, kind="stable"), axis=1, kind="stable"))
-
-
-def _standardised(cosines: Array) -> Array:
-    """Spaces differ in how far their cosines spread; only the order within a space counts here."""
     spread = cosines.std(axis=1, keepdims=True)
-    return np.asarray((cosines - cosines.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1))
+    near = (cosines - cosines.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1)
+    best, inputs = near.argmax(axis=1), np.arange(len(near))
+    kept = inputs[near[:, best].argmax(axis=0) == inputs]
+    return np.stack([kept, best[kept]], axis=1)
 
 
 FEWEST_INPUTS = 8
@@ -212,9 +191,7 @@ def own_pairs(training_set: TrainingSet) -> list[Task]:
     for text in participants.texts:
         for tower in participants.towers_of(text):
             inputs = training_set.inputs[tower.name]
-            pairs = (
-                pseudo_pairs([inputs.dense @ every[text.name].T]) if len(inputs.dense) else np.zeros((0, 2))
-            )
+            pairs = nearest_of_each_other(inputs.dense @ every[text.name].T)
             if len(pairs) >= FEWEST_PAIRS:
                 files = [inputs.files[row] for row in pairs[:, 0]]
                 texts, seen = rows_of(every, pairs[:, 1]), _read(training_set, tower, files)
