@@ -8,6 +8,7 @@ Run by scripts/docs; with ``--check`` it says what is not current instead of wri
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from query_options_table import options_table
 from recipes_page import recipes_page
 from stages_table import stages_table
+from tieback.core.extensions import VARIABLE
 from tieback.core.types.load import Load
 from tieback.encoder import AdapterState
 from tieback.encoder.cache.disk import DiskState
@@ -33,6 +35,8 @@ from tieback.serving.settings import Settings
 from tieback.serving.settings.groups import setting_groups
 
 DOCS = Path(__file__).parent
+
+os.environ[VARIABLE] = "lab"
 
 
 def settings_table() -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import papers
+from tieback.core.extensions import entries
 from tieback.core.family import SUMMARY, Family
 from tieback.methods import families
 from tieback.serving.requests.contract import METHOD_FIELDS, MethodField
@@ -32,15 +33,18 @@ def methods_page() -> str:
         f"of the families {', '.join(sorted(requested))}; `tieback methods` and `CatalogService.ListMethods` "
         "show these on a running server. Methods of the other families are chosen by cards and recipes. "
         "Adding a method adds a file there and touches nothing else: see "
-        "[architecture.md](architecture.md#where-things-are).",
+        "[architecture.md](architecture.md#where-things-are). Those of the lab (`services/tieback_lab/`) are used "
+        "where `TIEBACK_EXTENSIONS` names `lab`.",
         "",
         "| family | named by requests in | methods | what it does |",
         "|---|---|---|---|",
     ]
     for family in known:
-        links = ", ".join(f"[{name}](#{family.name}-{name})" for name in family.names())
+        links = ", ".join(
+            f"[{name}](#{family.name}-{name}){origin(module)}" for name, module in entries(family.package).items()
+        )
         summary = _first(inspect.getdoc(sys.modules[family.package]))
-        lines.append(f"| {family.name} | {requested.get(family.name, '–')} | {links} | {summary} |")
+        lines.append(f"| {family.name}{origin(family.package)} | {requested.get(family.name, '–')} | {links} | {summary} |")
     lines += [
         "",
         "## Papers",
@@ -84,6 +88,11 @@ def _fields(fields: Sequence[MethodField]) -> str:
     for field in fields:
         rpcs.setdefault(field.path, []).append(field.rpc.rpartition(".")[2])
     return ", ".join(f"`{path}` of {', '.join(sorted(set(names)))}" for path, names in sorted(rpcs.items()))
+
+
+def origin(module: str) -> str:
+    """A mark of what is in the lab."""
+    return " (lab)" if module.startswith("tieback_lab.") else ""
 
 
 def _method(family: Family[Any], name: str) -> list[str]:

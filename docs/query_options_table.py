@@ -23,6 +23,8 @@ def _values(one: Option) -> str:
         return "true, false"
     if one.kind is MethodChoice:
         return "method"
+    if one.kind is tuple:
+        return "methods"
     if one.kind is Mapping:
         return "numbers by name"
     if issubclass(one.kind, enum.Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tieback.query_stages.stage import Rule, Stage
-from tieback.query_stages.stages import BY_NAME, STAGES
+from tieback.query_stages.stages import by_name, stages
 
 
 def stages_table() -> str:
@@ -13,7 +13,7 @@ def stages_table() -> str:
     rows = [
         f"| `{one.name}` | {one.of} | {_each(one.options)} | {_rules(one.needs)} | "
         f"{_each(_not_beside(one))} | {one.does} |"
-        for one in STAGES
+        for one in stages()
     ]
     head = "| stage | of | options | needs | not beside | what it does |"
     return "\n".join([head, "|---|---|---|---|---|---|", *rows])
@@ -24,7 +24,7 @@ def _not_beside(stage: Stage) -> list[str]:
     own = [rule.other for rule in (*stage.excludes, *stage.excluded_by) if rule.why]
     others = [
         one.name
-        for one in STAGES
+        for one in stages()
         if any(rule.other == stage.name and rule.why for rule in (*one.excludes, *one.excluded_by))
     ]
     return list(dict.fromkeys((*own, *others)))
@@ -36,5 +36,5 @@ def _each(names: Iterable[str]) -> str:
 
 def _rules(rules: Iterable[Rule]) -> str:
     """Stages by their names; what a query has to have in words."""
-    others = (f"`{rule.other}`" if rule.other in BY_NAME else rule.other for rule in rules)
+    others = (f"`{rule.other}`" if rule.other in by_name() else rule.other for rule in rules)
     return ", ".join(dict.fromkeys(others))

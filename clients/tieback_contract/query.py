@@ -9,7 +9,7 @@ import functools
 import inspect
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args, get_origin, get_type_hints
@@ -94,6 +94,8 @@ class QueryOptions:
     min_scores: Mapping[str, float] | None = field(default=None, metadata=_OF_RETRIEVAL)
     """Leave out hits whose score of a stage is lower, as in {"search": 0.3, "rerank": 0.5}; stages are
     "search", "rerank", "condition" and "rank"."""
+    stages: tuple[MethodChoice, ...] | None = None
+    """Have these further stages take place, which extensions of the server bring."""
 
     @classmethod
     def of(cls, **keywords: Unpack[QueryKeywords]) -> QueryOptions:
@@ -101,8 +103,8 @@ class QueryOptions:
         given: dict[str, Any] = dict(keywords)
         for one in OPTIONS:
             value = given.get(one.name)
-            if value is not None and one.kind in (MethodChoice, Granularity):
-                given[one.name] = MethodChoice.of(value) if one.kind is MethodChoice else Granularity(value)
+            if value is not None and one.kind in _MADE:
+                given[one.name] = _MADE[one.kind](value)
         return cls(**given)
 
     def chosen(self) -> dict[str, Any]:
@@ -141,6 +143,19 @@ class QueryKeywords(TypedDict, total=False):
     highlights: int | None
     every_copy: bool | None
     min_scores: Mapping[str, float] | None
+    stages: Sequence[MethodLike] | None
+
+
+def _methods(given: Sequence[MethodLike]) -> tuple[MethodChoice, ...] | None:
+    return tuple(MethodChoice.of(one) for one in given) or None
+
+
+_MADE: Mapping[Any, Callable[[Any], Any]] = {
+    MethodChoice: MethodChoice.of,
+    Granularity: Granularity,
+    tuple: _methods,
+}
+"""Functions that make the value of an option of what a caller gave, by its type."""
 
 
 class Option(NamedTuple):
@@ -148,8 +163,8 @@ class Option(NamedTuple):
 
     name: str
     kind: type
-    """The type of its value: bool, int, float, str, `Granularity`, `MethodChoice`, or `Mapping` of numbers by
-    names."""
+    """The type of its value: bool, int, float, str, `Granularity`, `MethodChoice`, `Mapping` of numbers by
+    names, or `tuple` of `MethodChoice`."""
     range: tuple[float, float] | None
     """The least and the greatest value of a number."""
     family: str
@@ -204,9 +219,14 @@ NO_OPTIONS = QueryOptions()
 def options_json(options: QueryOptions) -> dict[str, Any]:
     """The choices as JSON has them."""
     return {
-        name: [value.name, dict(value.parameters)] if isinstance(value, MethodChoice) else value
-        for name, value in options.chosen().items()
+        name: _json(value) for name, value in options.chosen().items()
     }
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_json(one) for one in value]
+    return [value.name, dict(value.parameters)] if isinstance(value, MethodChoice) else value
 
 
 def options_from_json(known: Mapping[str, Any]) -> QueryOptions:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from support.each import each
 from support.small_library import small_library
 from tieback.query_stages.stage import SEARCH
-from tieback.query_stages.stages import STAGES
+from tieback.query_stages.stages import stages
 from tieback.v1 import annotations_pb2, query_pb2
 from tieback_client import Client, Granularity, InvalidArgument, MethodChoice, QueryOptions
 from tieback_client.cli import app
@@ -66,7 +66,7 @@ def test_an_option_is_described_and_has_the_family_of_the_contract(one: Option) 
 
 @each("one", OPTIONS)
 def test_a_stage_reads_each_option_and_a_search_takes_those_of_its_own_stages(one: Option) -> None:
-    methods = {stage.of for stage in STAGES if one.name in stage.options}
+    methods = {stage.of for stage in stages() if one.name in stage.options}
 
     assert (SEARCH in methods) == one.is_of_search
     assert methods

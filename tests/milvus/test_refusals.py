@@ -10,7 +10,7 @@ from tieback.core.types.search import NAMES
 from tieback.milvus import MilvusIndex
 from tieback.milvus.refusals import NOT_OFFERED, OF_COLLECTIONS, REASON
 from tieback.query_stages.checks import path_of
-from tieback.query_stages.stages import BY_NAME
+from tieback.query_stages.stages import by_name
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import Granularity, QueryOptions
@@ -39,7 +39,7 @@ async def test_a_search_for_what_is_not_offered_is_refused_by_its_field(
     with pytest.raises(InvalidInput) as caught:
         await searched(index, "docs", vector=NORTH, **asked)
 
-    stage = BY_NAME[name]
+    stage = by_name()[name]
     assert (caught.value.field, caught.value.message) == (path_of(stage), NOT_OFFERED[name])
     assert caught.value.reason == REASON
 

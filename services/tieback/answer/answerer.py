@@ -40,7 +40,7 @@ from tieback.answer.spaces.single_space import SingleSpace
 from tieback.answer.stages.condition import Conditions
 from tieback.answer.stages.rank import Ranker
 from tieback.answer.stages.rerank import RerankTimes
-from tieback.answer.stages.state import Server
+from tieback.answer.stages.state import Learned, Server, nothing_learned
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
@@ -99,6 +99,7 @@ class PipelineParts:
     conditions: Sequence[ConditionalSpace] = ()
     recogniser: RecogniserPort | None = None
     recognised: frozenset[Modality] = frozenset()
+    learned: Learned = nothing_learned
 
 
 class Answerer:
@@ -116,7 +117,8 @@ class Answerer:
     where spaces are had that are no longer served, to read the collections in them. `token_spaces` are those
     whose token vectors collections may keep. `ranker` orders hits by what was learned of judgements.
     By `conditions` hits are ordered under one.
-    `highlight_space` compares sentences of hits, which are chosen by their words alone without it.
+    `highlight_space` compares sentences of hits, which are chosen by their words alone without it. `learned` gives
+    further stages the artifacts that they need.
     """
 
     def __init__(self, parts: PipelineParts) -> None:
@@ -159,6 +161,7 @@ class Answerer:
                 parts.rerankers,
                 parts.ranker,
                 parts.highlight_space,
+                parts.learned,
             )
         )
         self._generator = parts.generator

@@ -8,7 +8,7 @@ from tieback_contract.query import NO_OPTIONS, RetrievalPlan
 
 from tieback.answer.plan import DEFAULT_PLAN, check_known, checked_plan, with_plan
 from tieback.answer.spaces.encoding import LATE, reason_of
-from tieback.answer.stages import PIPELINE
+from tieback.answer.stages import pipeline
 from tieback.answer.stages.state import Retrieving, Server
 from tieback.answer.stages.step import Step
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of
@@ -53,7 +53,7 @@ class Retriever:
         if not state.request.explain:
             return state.reply(())
         return state.reply(
-            [one for _, step in PIPELINE if step.explained is not None for one in step.explained(state)]
+            [one for _, step in pipeline() if step.explained is not None for one in step.explained(state)]
         )
 
     async def _planned(
@@ -68,7 +68,7 @@ class Retriever:
             request = with_plan(request, collection.plan)
             plan = checked_plan(request, server.limits, defaults, server.models)
         state = Retrieving(server, request, plan, watch, call, collection)
-        for _, step in PIPELINE:
+        for _, step in pipeline():
             if step.check is not None:
                 step.check(state)
         return state
@@ -76,7 +76,7 @@ class Retriever:
 
 async def _run(state: Retrieving) -> None:
     """Runs the stages that take place, one after the other."""
-    for stage, step in PIPELINE:
+    for stage, step in pipeline():
         if not step.takes_place(state):
             continue
         state.hop = Call(hop(state.call.deadline))

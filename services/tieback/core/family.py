@@ -8,7 +8,8 @@ The file may hold further forms of the method, by the family's `Form`s: `fit` ma
 data, `graph` is the method in torch, for exported graphs, `summary` has what a result rests on. What else is
 to be known of a method is read from its file as well: its parameters, the arrays of its state, the fewest
 data that it can be fitted on. Adding a method adds a file and touches nothing else. Names come from file
-names, so listing methods imports none.
+names, so listing methods imports none. Extensions add methods by folders that mirror a family's
+(`tieback.core.extensions`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import pkgutil
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -28,10 +28,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from tieback_contract.field_path import ROOT, FieldPath, at
 
 from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.extensions import entries, where_more
 from tieback.core.state import Schema
 
 P = TypeVar("P", bound=Callable[..., Any])
 F = TypeVar("F", bound=Callable[..., Any])
+M = TypeVar("M", bound=BaseModel)
 
 FIT, GRAPH, SUMMARY = "fit", "graph", "summary"
 """Names of forms that mean the same in every family that takes them."""
@@ -103,8 +105,7 @@ class Family(Generic[P]):
 
     def names(self) -> list[str]:
         """The methods' names, sorted, without importing them."""
-        path = importlib.import_module(self.package).__path__
-        return sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_"))
+        return list(entries(self.package))
 
     def method(self, function: P) -> P:
         """Registers a method under its function's name. TypeError where its data arguments differ."""
@@ -122,9 +123,10 @@ class Family(Generic[P]):
         TypeError where its file lacks what the family asks for, or holds it with other arguments.
         """
         if name not in self._checked:
-            if name not in self.names():
-                raise NotFound(self._called, name, self.names())
-            module = importlib.import_module(f"{self.package}.{name}")
+            there = entries(self.package)
+            if name not in there:
+                raise NotFound(self._called, name, there, hint=where_more(self.package, name))
+            module = importlib.import_module(there[name])
             if name not in self._methods:
                 raise TypeError(f"{module.__name__} holds no function {name} that is a method of the family")
             for form in self.forms:
@@ -234,20 +236,23 @@ class Family(Generic[P]):
         parameters: Mapping[str, Any] | None,
         field: FieldPath | str,
     ) -> dict[str, Any]:
-        try:
-            checked = model(**(parameters or {}))
-        except ValidationError as error:
-            first = error.errors()[0]
-            parameter = _place(first["loc"])
-            message = f"{self._called} {name!r}: parameter '{parameter}': {first['msg'].lower()}"
-            if first["type"] == "extra_forbidden":
-                known = ", ".join(model.model_fields) or "none"
-                message = (
-                    f"{self._called} {name!r} has no parameter '{parameter}'; its parameters are: {known}"
-                )
-            asked = at(field) if isinstance(field, str) else field
-            raise InvalidInput(message, field=parameter.under(asked["parameters"])) from None
-        return {key: getattr(checked, key) for key in model.model_fields}
+        asked = at(field) if isinstance(field, str) else field
+        made = checked(model, parameters or {}, f"{self._called} {name!r}", asked["parameters"])
+        return {key: getattr(made, key) for key in model.model_fields}
+
+
+def checked(model: type[M], parameters: Mapping[str, Any], called: str, field: FieldPath) -> M:
+    """The parameters of what is `called` so. InvalidInput names the wrong one, which is under `field`."""
+    try:
+        return model(**parameters)
+    except ValidationError as error:
+        first = error.errors()[0]
+        parameter = _place(first["loc"])
+        message = f"{called}: parameter '{parameter}': {first['msg'].lower()}"
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(model.model_fields) or "none"
+            message = f"{called} has no parameter '{parameter}'; its parameters are: {known}"
+        raise InvalidInput(message, field=parameter.under(field)) from None
 
 
 def _place(of_error: Sequence[str | int]) -> FieldPath:

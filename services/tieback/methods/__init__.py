@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from typing import Any
 
+from tieback.core.extensions import entries
 from tieback.core.family import Family
 
 
 def families() -> dict[str, Family[Any]]:
-    """Every family by its name: one for each folder here. Methods are not imported by it.
+    """Every family by its name: one for each folder here or of an extension. Methods are not imported by it.
 
     TypeError where a folder holds no family of its name.
     """
     found: dict[str, Family[Any]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        package = importlib.import_module(f"{__name__}.{module.name}")
+    for module in entries(__name__).values():
+        package = importlib.import_module(module)
         family = next((one for one in vars(package).values() if _is_of(package.__name__, one)), None)
         if family is None:
             raise TypeError(f"{package.__name__} holds no family")

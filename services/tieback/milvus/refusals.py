@@ -14,8 +14,8 @@ from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.types.search import SearchRequest
 from tieback.index.query import asked
 from tieback.query_stages.checks import check_offered
-from tieback.query_stages.stage import OPTIONS, PLAN, Asked
-from tieback.query_stages.stages import BY_NAME
+from tieback.query_stages.stage import OPTIONS, PLAN, SEARCH, Asked
+from tieback.query_stages.stages import by_name, further
 
 REASON = "NOT_IN_MILVUS"
 
@@ -32,6 +32,8 @@ NOT_OFFERED = {
     "none, or within without words",
 }
 """Stages of a query that there are not in Milvus, by their names."""
+
+FURTHER = "stages of extensions search the index of this server, and not Milvus; leave this one out"
 
 OF_COLLECTIONS = {
     "codec": "Milvus keeps vectors as its own index does; leave the codec out",
@@ -77,5 +79,8 @@ def check_search(request: SearchRequest) -> None:
 
 def _check(asked: Asked, path: FieldPath, *, with_words: bool) -> None:
     check_offered(asked, NOT_OFFERED, REASON, path)
-    if with_words and BY_NAME["range"].chosen(asked):
+    for stage in further():
+        if stage.of == SEARCH and stage.chosen(asked):
+            raise InvalidInput(FURTHER, field=path["stages"], reason=REASON)
+    if with_words and by_name()["range"].chosen(asked):
         raise InvalidInput(NOT_OFFERED["depth"], field=path["vector_search"], reason=REASON)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from pydantic import BaseModel, ConfigDict
 from tieback_contract import query as options
 from tieback_contract.field_path import at
 from tieback_contract.query import QueryOptions
@@ -58,6 +59,12 @@ class Rule:
     why: str = ""
 
 
+class NoParameters(BaseModel):
+    """Parameters of a stage that has none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A stage of a query."""
@@ -90,6 +97,10 @@ class Stage:
     """Stages that it may not take place beside; the error names this one."""
     otherwise: tuple[Rule, ...] = ()
     """Stages that have to take place where it is left out."""
+    after: str = ""
+    """Of an extension's stage: the one that it is run after. It takes place where the option `stages` names it."""
+    parameters: type[BaseModel] = NoParameters
+    """Of an extension's stage: the parameters that it is given there."""
 
     @property
     def options(self) -> tuple[str, ...]:

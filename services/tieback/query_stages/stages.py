@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable, Mapping
+from importlib import import_module
 
 from tieback_contract.method_choice import MethodChoice, is_chosen
 from tieback_contract.query import Granularity
 
-from tieback.query_stages.stage import RETRIEVE, Asked, Rule, Stage
+from tieback.core.extensions import further_entries, used
+from tieback.query_stages.stage import RETRIEVE, SEARCH, Asked, Rule, Stage
+
+FOLDERS = {RETRIEVE: "tieback.answer.stages", SEARCH: "tieback.index.stages"}
+"""Folders of the files that run stages, by the method of the contract that does."""
 
 
 def _named(option: str) -> Callable[[Asked], bool]:
@@ -36,7 +43,7 @@ _RANKED = (
 _ONE_HIT = "a document is one hit: leave this out"
 
 
-STAGES: tuple[Stage, ...] = (
+PLATFORM: tuple[Stage, ...] = (
     Stage(
         "locate",
         "Makes the query's vector: encodes its contents and fuses them, or composes a photo and words.",
@@ -314,6 +321,39 @@ STAGES: tuple[Stage, ...] = (
         shown="highlights",
     ),
 )
-"""In the order in which they are run."""
+"""The platform's own, in the order in which they are run."""
 
-BY_NAME: Mapping[str, Stage] = {one.name: one for one in STAGES}
+
+def stages() -> tuple[Stage, ...]:
+    """The platform's stages and those of the extensions in use, in the order in which they are run."""
+    return tuple(by_name().values())
+
+
+def by_name() -> Mapping[str, Stage]:
+    """The same by their names."""
+    return _with(used())
+
+
+@functools.cache
+def _with(_: tuple[str, ...]) -> Mapping[str, Stage]:
+    found = list(PLATFORM)
+    for one in further():
+        place = next(place for place, other in enumerate(found) if other.name == one.after)
+        found.insert(place + 1, one)
+    return {one.name: one for one in found}
+
+
+def further() -> list[Stage]:
+    """Stages of the extensions in use, which stand in the files that run them."""
+    modules = [module for folder in FOLDERS.values() for module in further_entries(folder).values()]
+    return [_asked_by_name(import_module(module).STAGE) for module in modules]
+
+
+def _asked_by_name(stage: Stage) -> Stage:
+    """A stage that takes place where the option `stages` names it, and says so itself."""
+    return dataclasses.replace(
+        stage,
+        option="stages",
+        run=stage.run or stage.name,
+        chosen=lambda asked: any(one.name == stage.name for one in asked.options.stages or ()),
+    )

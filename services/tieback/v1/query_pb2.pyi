@@ -4,7 +4,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -19,7 +19,7 @@ GRANULARITY_SECTION: Granularity
 GRANULARITY_DOCUMENT: Granularity
 
 class QueryOptions(_message.Message):
-    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity", "ranker", "vector_search", "composition", "condition", "min_relevance", "highlights", "every_copy", "min_scores")
+    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity", "ranker", "vector_search", "composition", "condition", "min_relevance", "highlights", "every_copy", "min_scores", "stages")
     class MinScoresEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +45,7 @@ class QueryOptions(_message.Message):
     HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
     EVERY_COPY_FIELD_NUMBER: _ClassVar[int]
     MIN_SCORES_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
     hybrid: bool
     balance_modalities: bool
     rank_fusion: _report_pb2.Method
@@ -63,4 +64,5 @@ class QueryOptions(_message.Message):
     highlights: int
     every_copy: bool
     min_scores: _containers.ScalarMap[str, float]
-    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., composition: _Optional[str] = ..., condition: _Optional[str] = ..., min_relevance: _Optional[float] = ..., highlights: _Optional[int] = ..., every_copy: _Optional[bool] = ..., min_scores: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    stages: _containers.RepeatedCompositeFieldContainer[_report_pb2.Method]
+    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., composition: _Optional[str] = ..., condition: _Optional[str] = ..., min_relevance: _Optional[float] = ..., highlights: _Optional[int] = ..., every_copy: _Optional[bool] = ..., min_scores: _Optional[_Mapping[str, float]] = ..., stages: _Optional[_Iterable[_Union[_report_pb2.Method, _Mapping]]] = ...) -> None: ...

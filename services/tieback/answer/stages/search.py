@@ -15,10 +15,12 @@ from tieback.answer.stages.state import Retrieving
 from tieback.answer.stages.step import Step
 from tieback.core.types.search import SearchReply, SearchRequest, StageScores
 from tieback.ports import NO_EXPANSION
+from tieback.query_stages.stage import SEARCH
+from tieback.query_stages.stages import by_name
 
 
 async def _search(state: Retrieving) -> None:
-    for _, step in stages.PIPELINE:
+    for _, step in stages.pipeline():
         if step.wants is not None:
             await step.wants(state)
     reply = await state.server.index.search(_request(state), state.hop)
@@ -32,6 +34,9 @@ async def _search(state: Retrieving) -> None:
 def _request(state: Retrieving) -> SearchRequest:
     request, fused = state.request, state.fused
     options = state.plan.options.of_search()
+    known = by_name()
+    own = tuple(one for one in options.stages or () if known[one.name].of == SEARCH) or None
+    options = dataclasses.replace(options, stages=own)
     if options.highlights and not state.searched:
         options = dataclasses.replace(options, highlights=None)
     return SearchRequest(

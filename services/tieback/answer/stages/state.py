@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from pydantic import BaseModel
 from tieback_contract.collections import Moving
 from tieback_contract.encodings import Truncated
 from tieback_contract.fusion import Fused, RoutingExplanation
@@ -25,7 +26,8 @@ from tieback.core.types.rerank import RerankCandidate, RerankSource
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback.core.types.search import SearchReply, StageScores
 from tieback.ports import EncoderPort, IndexPort, RerankerPort
-from tieback.query_stages.stage import Models
+from tieback.query_stages.checks import parameters_by_stage
+from tieback.query_stages.stage import RETRIEVE, Models
 from tieback.token_spaces import TokenSpace
 
 if TYPE_CHECKING:
@@ -41,6 +43,20 @@ STALE = "stale"
 """The reason of a space that is not served any more."""
 
 _NOTHING = SearchReply([], Timing())
+T = TypeVar("T")
+
+
+class Learned(Protocol):
+    """Gives the learned artifacts of a server by what they are served as."""
+
+    def __call__(self, serves: type[T]) -> Sequence[T]:
+        """Those of this type; StartupError where one does not fit what is served."""
+        ...
+
+
+def nothing_learned(_: type[T]) -> Sequence[T]:
+    """Gives the artifacts of a server that has none."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,8 @@ class Server:
     ranker: Ranker | None = None
     highlight_space: str = ""
     """The space that compares sentences; empty where they are chosen by their words alone."""
+    learned: Learned = nothing_learned
+    """The learned artifacts that are served, for stages of extensions."""
 
     @property
     def models(self) -> Models:
@@ -129,6 +147,13 @@ class Retrieving:
     """The hits in their final order."""
     hits: Sequence[RetrievedHit] = ()
     """The hits that are given."""
+    kept: dict[str, Any] = field(default_factory=dict)
+    """Values that stages of extensions keep for later ones, by the stage."""
+
+    @property
+    def further(self) -> Mapping[str, BaseModel]:
+        """Parameters of the stages of extensions that take place, by their names."""
+        return parameters_by_stage(self.plan.options, RETRIEVE)
 
     @property
     def limit(self) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+from pydantic import BaseModel
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.fusion import IgnoredDimensions
@@ -26,7 +27,7 @@ from tieback.methods.query_expansion import Expansion, configured
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.vector_search import AS_KEPT, Reach, vector_searches
 from tieback.ports import DEFAULT_RANK_FUSION, SEARCH_TEXT_BYTES
-from tieback.query_stages.checks import check
+from tieback.query_stages.checks import check, parameters_by_stage
 from tieback.query_stages.stage import OPTIONS, SEARCH, Asked
 
 HITS, MOST_HITS = 10, 1000
@@ -89,6 +90,8 @@ class Query:
     """True if what is left out by `hits_per_item` are pieces of other hits, or hits where these are few."""
     led: bool = False
     """Whether the vector was led into the collection's space by a transform."""
+    further: Mapping[str, BaseModel] = field(default_factory=dict)
+    """Parameters of the stages of extensions that take place, by their names."""
 
 
 def checked(known: Description, request: SearchRequest, *, led: bool = False) -> Query:
@@ -149,6 +152,7 @@ def checked(known: Description, request: SearchRequest, *, led: bool = False) ->
         folds=not options.every_copy,
         fills=request.fill_up,
         led=led,
+        further=parameters_by_stage(options, SEARCH),
     )
 
 

@@ -15,7 +15,7 @@ from tieback.index.filters import Check
 from tieback.index.memory.collection import Memory
 from tieback.index.query import Query
 from tieback.index.query.recorder import FILTER, HITS, Recorder, enter
-from tieback.index.stages import PIPELINE
+from tieback.index.stages import pipeline
 from tieback.index.stages.ranking import STEP as RANKING
 from tieback.index.stages.state import Searching
 
@@ -34,7 +34,7 @@ def search(
     enter(recorder, FILTER)
     state = Searching(memory, query, check, recorder, deadline, memory.scan(query.filter, check))
     with memory.lock.reading():
-        for stage, step in PIPELINE:
+        for stage, step in pipeline():
             if not step.takes_place(state):
                 continue
             if step is RANKING and not state.allowed.any():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import pkgutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -18,6 +17,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from tieback.artifacts import HEADER, Kind, stored
 from tieback.catalog.card import EncoderCard, GeneratorCard
+from tieback.core.extensions import entries
 from tieback.models.store import Store
 
 T = TypeVar("T")
@@ -51,12 +51,12 @@ class ServedKind(Generic[T]):
 
 def kind_names() -> list[str]:
     """The names of the kinds, sorted, without importing them."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return list(entries(__name__))
 
 
 def served_kind(name: str) -> ServedKind[Any]:
     """The kind of that name, which is one of `kind_names()`."""
-    return cast("ServedKind[Any]", importlib.import_module(f"{__name__}.{name}").SERVED)
+    return cast("ServedKind[Any]", importlib.import_module(entries(__name__)[name]).SERVED)
 
 
 def kind_in(folder: Path) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.extensions import entries
 from tieback.core.types.operation import Json, Progress
 from tieback.operation_ports import HeadsPort, MovingPort, ReindexPort, UpgradePort
 
@@ -64,14 +64,15 @@ class Kind(BaseModel, ABC):
 
 def names() -> list[str]:
     """The kinds' names, sorted, without importing them."""
-    return sorted(one.name for one in pkgutil.iter_modules(__path__))
+    return list(entries(__name__))
 
 
 def read(kind: str, request: Mapping[str, Any]) -> Kind:
     """A request of a kind. NotFound with the kinds, or InvalidInput with the field."""
-    if kind not in names():
-        raise NotFound("kind of operation", kind, names())
-    module = importlib.import_module(f"{__name__}.{kind}")
+    there = entries(__name__)
+    if kind not in there:
+        raise NotFound("kind of operation", kind, there)
+    module = importlib.import_module(there[kind])
     made = next(
         one
         for one in vars(module).values()

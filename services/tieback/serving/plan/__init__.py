@@ -15,6 +15,7 @@ from tieback.catalog.base_card import HttpEndpoint
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.checker_card import CheckerCard
+from tieback.core import extensions
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.fusion import JOINT_SPACE, Role
 from tieback.methods.grounding import checkers
@@ -45,6 +46,7 @@ class Plan:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.other_weights: JointSpaceArtifact | None = None
+        extensions.use(settings.extensions)
         catalog = Catalog.load(settings.cards)
         encoders = {card.name: card for card in catalog.encoders()}
         generators = {card.name: card for card in catalog.generators()}

@@ -203,6 +203,7 @@ def build_answerer(
             highlight_space=plan.highlight_space,
             recogniser=ports.recogniser,
             recognised=frozenset(card.modality for card in plan.recognisers),
+            learned=plan.artifacts.all,
         )
     )
 

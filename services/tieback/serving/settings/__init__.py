@@ -146,6 +146,12 @@ class Settings(PlacementSettings, DoorSettings):
         description="The recognisers of writing and speech to serve. Empty: those of the served modalities "
         "but the optional ones; none: none.",
     )
+    extensions: Names = Field(
+        (),
+        description="Extensions to use, separated by commas: packages that bring further methods, recipes, "
+        "kinds of artifacts and stages of queries, such as lab. What is installed and not named here cannot be "
+        "asked for.",
+    )
     artifacts: Names = Field(
         (),
         description="Folders of learned artifacts to serve, separated by commas, of whatever kinds: rankers, "
@@ -278,6 +284,7 @@ class Settings(PlacementSettings, DoorSettings):
             "rerankers",
             "checkers",
             "recognisers",
+            "extensions",
             "artifacts",
             "precision",
             "trials",

@@ -1,0 +1,279 @@
+"""An extension: a package outside of the tree that brings a method, a recipe, a kind and a stage."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support.extension import forget, install
+from support.local_platform import served_locally
+from support.own_encoder import Silent
+from support.small_spaces import write_words
+from tieback.core import extensions
+from tieback.core.errors import NotFound, StartupError
+from tieback.methods import families
+from tieback.methods.rank_fusion import rank_fusions
+from tieback.models.learned import kind_names
+from tieback.models.store import Store
+from tieback.recipes.pull import pull
+from tieback.recipes.trained import describe, recipes
+from tieback.recipes.train import train
+from tieback.serving.commands.recipes import recipes as listed
+from tieback.serving.plan import Plan
+from tieback.serving.settings import Settings
+from tieback_client import Client, Item
+from tieback_client.errors import InvalidInputError, NotFoundError
+
+METHOD = '''
+"""Words alone decide, whatever the vectors say (arXiv:1901.00001)."""
+
+from tieback.methods.rank_fusion import rank_fusions
+
+
+@rank_fusions.method
+def words_alone(scores, *, share: float = 1.0):
+    """The scores of the words."""
+    return share * scores[1]
+'''
+
+FAMILY = '''
+"""A family that only strangers have."""
+
+from typing import Protocol
+
+from tieback.core.family import Family
+
+
+class Doubling(Protocol):
+    """Doubles."""
+
+    def __call__(self, number): ...
+
+
+doublings = Family(__name__, Doubling)
+'''
+
+TWICE = '''
+"""Twice as much."""
+
+from strangers.methods.doubling import doublings
+
+
+@doublings.method
+def twice(number):
+    """Twice the number."""
+    return 2 * number
+'''
+
+RECIPE = '''
+"""Counts the letters of files (arXiv:1901.00001)."""
+
+import numpy as np
+
+from tieback.artifacts import Kind
+from tieback.recipes.trained import Learned, recipes
+
+MAKES = "a ranker that prefers words"
+
+
+@recipes.method
+def counting(run, *, weight: float = 1.0):
+    """Counts."""
+    kind = Kind("one_signal", "ranker of one signal", 1, "train it again")
+    return Learned(kind, {"weights": np.array([weight])}, (), run.data, {"signal": "words"})
+'''
+
+KIND = '''
+"""A ranker that is one signal."""
+
+import numpy as np
+
+from tieback.models.learned import ServedKind
+from tieback.models.learned.ranker import TrainedRanker
+
+KIND = Kind("one_signal", "ranker of one signal", 1, "train it again")
+
+
+def load(folder, models):
+    return TrainedRanker("linear", [Artifact.load(folder, KIND).facts["signal"]], {"weights": np.ones(1)})
+
+
+SERVED = ServedKind(KIND, TrainedRanker, load, lambda _: ("a ranker",))
+'''
+
+STAGE = '''
+"""Hits in the opposite order, or the first of them alone."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tieback.answer.stages.step import Step
+from tieback.query_stages.stage import RETRIEVE, Rule, Stage
+
+
+class Parameters(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    most: Annotated[int, Field(ge=1)] = 100
+
+
+STAGE = Stage(
+    "upside_down",
+    "Turns the hits around.",
+    RETRIEVE,
+    after="order",
+    parameters=Parameters,
+    excludes=(Rule("rerank", "a reranker orders the hits: leave it out, or upside_down"),),
+)
+
+
+async def run(state):
+    asked = state.further["upside_down"]
+    state.ordered = list(reversed(state.ordered))[: asked.most]
+
+
+async def wants(state):
+    state.orders_all |= "upside_down" in state.further
+
+
+STEP = Step(run, lambda state: "upside_down" in state.further, wants=wants)
+'''
+
+FILES = {
+    "methods/rank_fusion/words_alone.py": METHOD,
+    "methods/doubling/__init__.py": FAMILY,
+    "methods/doubling/twice.py": TWICE,
+    "recipes/trained/counting.py": RECIPE,
+    "models/learned/one_signal.py": KIND,
+    "answer/stages/upside_down.py": STAGE,
+}
+USED = ("strangers",)
+
+
+@pytest.fixture(autouse=True)
+def strangers(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder where the package is installed."""
+    folder = tmp_path_factory.mktemp("site")
+    install(folder, "strangers", FILES, monkeypatch)
+    yield folder
+    monkeypatch.undo()
+    forget("strangers")
+    for family, name in ((rank_fusions, "words_alone"), (recipes, "counting")):
+        family._methods.pop(name, None)  # type: ignore[attr-defined]  # of families of two types
+        family._checked.discard(name)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("served")
+    draw = np.random.default_rng(1)
+    space = write_words(folder, "words", {word: draw.normal(size=8) for word in ("owl", "wren", "night")})
+    pull([space], [space], Store(folder / "models"), Silent())
+    return Settings(
+        models=folder / "models", store=folder / "store", cards=folder, port=0, metrics_port=None,
+        spaces=("words",), rerankers=("none",), binding="none", generator="none", drain_seconds=1,
+    )  # fmt: skip
+
+
+def filled(client: Client) -> None:
+    client.ingest("birds", [Item("owl", "owl at night"), Item("wren", "wren")], space="words").collect()
+
+
+def test_what_is_installed_and_not_named_cannot_be_asked_for_and_says_how_it_could(settings: Settings) -> None:
+    with served_locally(settings) as running, Client(running.address, timeout=60) as client:
+        filled(client)
+
+        with pytest.raises(NotFoundError, match="it is in the extension 'strangers': set TIEBACK_EXTENSIONS=str"):
+            client.retrieve("birds", "owl", rank_fusion="words_alone", hybrid=True)
+        with pytest.raises(NotFoundError, match="it is in the extension 'strangers'") as refused:
+            client.retrieve("birds", "owl", stages=["upside_down"])
+
+    assert refused.value.field == "options.stages[0]"
+    assert not [one for one in sys.modules if one.startswith("strangers.methods.rank_fusion.")]
+
+
+def test_a_method_a_kind_and_a_stage_of_a_package_are_served_where_it_is_named(
+    settings: Settings, tmp_path: Path
+) -> None:
+    extensions.use(USED)
+    trained = train(
+        "counting", {"weight": 2.0}, cards=(), store=Store(tmp_path / "store"), data=[Path(__file__)],
+        output=tmp_path / "out", say=lambda _: None,
+    )  # fmt: skip
+    given = settings.model_copy(update={"extensions": USED, "artifacts": (str(trained.folder),)})
+
+    with served_locally(given) as running, Client(running.address, timeout=60) as client:
+        filled(client)
+        usual = client.retrieve("birds", "owl wren", ranker="none", rank_fusion=("words_alone", {"share": 0.5}))
+        ranked = client.retrieve("birds", "owl wren night", ranker="linear", explain=True)
+        turned = client.retrieve("birds", "owl wren night", ranker="none", stages=["upside_down"])
+        last = client.retrieve("birds", "owl wren night", ranker="none", stages=[("upside_down", {"most": 1})])
+        with pytest.raises(InvalidInputError, match="greater than or equal to 1") as refused:
+            client.retrieve("birds", "owl", stages=[("upside_down", {"most": 0})])
+        with pytest.raises(InvalidInputError, match="a reranker orders the hits"):
+            client.retrieve("birds", "owl", stages=["upside_down"], reranker="late_interaction")
+        with pytest.raises(NotFoundError, match="upside_down"):
+            client.retrieve("birds", "owl", stages=["upside_dawn"])
+        client.update_collection("birds", stages=["upside_down"])
+        planned = client.retrieve("birds", "owl wren night", ranker="none")
+
+    assert usual.plan.options.rank_fusion is not None
+    assert usual.plan.options.rank_fusion.name == "words_alone"
+    assert {share.name for one in ranked.hits for share in one.signals if share.contribution} == {"words"}
+    assert [one.hit.item_id for one in turned.hits] == ["wren", "owl"]
+    assert [one.hit.item_id for one in last.hits] == ["wren"]
+    assert [one.hit.item_id for one in planned.hits] == ["wren", "owl"]
+    assert str(refused.value.field) == "options.stages[0].parameters.most"
+
+
+def test_its_families_methods_recipes_and_kinds_are_listed_with_the_platforms(strangers: Path) -> None:
+    known = set(families())
+    extensions.use(USED)
+
+    assert set(families()) == known | {"doubling"}
+    assert families()["doubling"].get("twice")(21) == 42
+    assert "words_alone" in rank_fusions.names()
+    assert describe("counting").papers == ("1901.00001",)
+    assert "one_signal" in kind_names()
+    assert "counting" in CliRunner().invoke(listed).stdout
+
+
+def test_a_name_that_the_platform_has_is_the_platforms(
+    strangers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (strangers / "strangers/methods/rank_fusion/weighted_sum.py").write_text("raise RuntimeError")
+    extensions.use(USED)
+
+    assert rank_fusions.get("weighted_sum").__module__.startswith("tieback.")
+
+
+def test_an_extension_that_is_not_installed_is_refused_at_the_start(settings: Settings) -> None:
+    with pytest.raises(StartupError, match="no extension 'strange' is installed; installed: .*strangers"):
+        Plan(settings.model_copy(update={"extensions": ("strange",)}))
+
+
+def test_a_method_that_nobody_has_is_refused_without_a_word_of_extensions() -> None:
+    with pytest.raises(NotFound) as refused:
+        rank_fusions.get("words_alone_2")
+
+    assert "extension" not in refused.value.message
+
+
+def test_the_platform_and_its_defaults_load_nothing_of_the_lab() -> None:
+    code = (
+        "import sys; from tieback.serving.plan import Plan; from tieback.serving.settings import Settings; "
+        "from tieback.methods import families; import tieback.answer; Plan(Settings()); "
+        "[one.names() for one in families().values()]; "
+        "print([one for one in sys.modules if one.startswith('tieback_lab')])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
