@@ -26,7 +26,7 @@ from PIL import ImageDraw
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback.recipes.train import train
-from tieback.recipes.train.photo_views import photo_files, read_photo
+from tieback_lab.recipes.train.photo_views import photo_files, read_photo
 from tieback_client import Client, Image, Item
 
 from benchmarks.binding.measures import paired

@@ -20,7 +20,7 @@ from tieback.artifacts import Artifact
 from tieback.core.errors import ArtifactError
 from tieback.core.text.sentences import sentences
 from tieback.models.learned.soft_context import SOFT_CONTEXT
-from tieback.recipes.train.demonstrated import FORMS
+from tieback_lab.recipes.train.demonstrated import FORMS
 from tieback_client import AnswerStyle, Client, Demonstration, Grounding, SamplingParameters
 from tieback_client.evaluation import is_right
 

@@ -41,7 +41,7 @@ from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.recipes.train import train
-from tieback.recipes.train.photo_views import pasted, photo_files, read_photo
+from tieback_lab.recipes.train.photo_views import pasted, photo_files, read_photo
 from tieback.recipes.trained import describe
 from tieback.serving.commands.train import assigned
 from tieback.training.ranks import ranks

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tieback.recipes.train.photo_views import PASTED, compressed, cropped, pasted, photo_files, read_photo
+from tieback_lab.recipes.train.photo_views import PASTED, compressed, cropped, pasted, photo_files, read_photo
 from tieback_client import Client
 
 from benchmarks.binding.measures import paired

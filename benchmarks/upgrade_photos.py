@@ -34,8 +34,8 @@ from tieback.operations.kinds.plan_upgrade import ITEMS
 from tieback.operations.upgrades.measures import alike
 from tieback.operations.upgrades.worth import SHARES
 from tieback.recipes.train.encoding import encode
-from tieback.recipes.train.photo_views import photo_files
-from tieback.recipes.trained.dolg import dolg
+from tieback_lab.recipes.train.photo_views import photo_files
+from tieback_lab.recipes.trained.dolg import dolg
 from tieback.training.step_cache import StepCache
 from tieback_contract.modality import Modality
 

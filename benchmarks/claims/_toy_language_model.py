@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from tieback.recipes.train.soft_reading import Bridge, FrozenReader, Reading
+from tieback_lab.recipes.train.soft_reading import Bridge, FrozenReader, Reading
 from tieback.training.loop import Plan, batch, train
 from tieback_contract.arrays import Array
 from torch import Tensor

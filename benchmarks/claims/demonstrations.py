@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 from tieback.methods.context_compression import aim
-from tieback.recipes.train import soft_reading
-from tieback.recipes.train.soft_reading import Bridge, Choices, FrozenReader, Reading
+from tieback_lab.recipes.train import soft_reading
+from tieback_lab.recipes.train.soft_reading import Bridge, Choices, FrozenReader, Reading
 from tieback.training.loop import Plan
 from tieback_contract.arrays import Array
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from tieback.methods import layer_pooling
 from tieback.methods.layer_pooling import READS, layer_poolings
-from tieback.recipes.train.layer_pooling import LearnedPooling, last_mean
+from tieback_lab.recipes.train.layer_pooling import LearnedPooling, last_mean
 from tieback.training.loop import Plan
 from tieback.training.ranks import signed_rank
 

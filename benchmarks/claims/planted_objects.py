@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from tieback.methods import map_pooling
 from tieback.methods.map_pooling import GRAPH, map_poolings
-from tieback.recipes.train.photo_maps import Choices, PhotoMaps, Pooled, found, learn_pooling
+from tieback_lab.recipes.train.photo_maps import Choices, PhotoMaps, Pooled, found, learn_pooling
 from tieback.training.loop import Plan
 from tieback.training.splits import Split
 

@@ -15,7 +15,7 @@ from tieback.catalog.catalog import Catalog, read_card
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.recipes.train import TrainingOutcome, train
-from tieback.recipes.train.photo_views import photo_files
+from tieback_lab.recipes.train.photo_views import photo_files
 
 from support.own_encoder import Silent
 
