@@ -12,8 +12,8 @@ from support.own_encoder import WORDS, tiny_bert
 from tieback.core.errors import StartupError
 from tieback.models.text.question_reader import LEAST, Embeddings, QuestionReader
 from tieback.models.text.tokenization import TextTokenizer, TokenizedPair
-from tieback.recipes.reading.reading_network import ReadingNetwork, Served, graph_of
-from tieback.recipes.reading.reading_pairs import PairReader, Read
+from tieback_lab.recipes.reading.reading_network import ReadingNetwork, Served, graph_of
+from tieback_lab.recipes.reading.reading_pairs import PairReader, Read
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 CLAIM, SAID = "owl flies", "owl flies at night"

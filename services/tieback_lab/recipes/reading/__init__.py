@@ -1,1 +1,1 @@
-"""Mirrors `tieback.recipes.reading`."""
+"""Training of networks that read questions, claims and passages."""

@@ -15,7 +15,7 @@ import numpy as np
 from tieback_contract.answers import AnswerAction
 from tieback_contract.arrays import Array
 
-from tieback.recipes.reading.made_questions import LOWERED, NAME, Asked
+from tieback_lab.recipes.reading.made_questions import LOWERED, NAME, Asked
 
 PASSAGES = 4
 """That are found for a question."""

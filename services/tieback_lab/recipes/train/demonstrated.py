@@ -19,8 +19,8 @@ from tieback.generator.writing.prompting import (
     demonstration_texts,
 )
 from tieback.models.language.model import LanguageModel
-from tieback.recipes.reading.asked_questions import LONGEST
-from tieback.recipes.reading.made_questions import Asked
+from tieback_lab.recipes.reading.asked_questions import LONGEST
+from tieback_lab.recipes.reading.made_questions import Asked
 from tieback_lab.recipes.train.soft_examples import cost
 from tieback_lab.recipes.train.soft_reading import Reading
 

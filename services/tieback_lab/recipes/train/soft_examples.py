@@ -19,9 +19,9 @@ from tieback.generator.writing.prompting import compressed_request, messages, pl
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.language.decoder import PrefixCache, SoftTokens
 from tieback.models.language.model import LanguageModel
-from tieback.recipes.reading.asked_questions import LONGEST, MOST_SENTENCES
-from tieback.recipes.reading.claim_pairs import encoded
-from tieback.recipes.reading.made_questions import Asked
+from tieback_lab.recipes.reading.asked_questions import LONGEST, MOST_SENTENCES
+from tieback_lab.recipes.reading.claim_pairs import encoded
+from tieback_lab.recipes.reading.made_questions import Asked
 from tieback_lab.recipes.train.soft_reading import Reading
 
 SAY_AGAIN = (

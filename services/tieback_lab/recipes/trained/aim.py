@@ -34,7 +34,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.generator.writing.prompting import demonstrated_beginning
 from tieback.methods.context_compression import aim as aim_method
 from tieback.models.learned.soft_context import SOFT_CONTEXT
-from tieback.recipes.reading.asked_questions import read_questions
+from tieback_lab.recipes.reading.asked_questions import read_questions
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest

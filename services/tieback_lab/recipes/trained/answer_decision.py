@@ -32,10 +32,10 @@ from tieback.methods.grounding import Passage, Statement, words_of
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.learned.answer_decision import DECIDER
 from tieback.models.learned.answerability import JUDGE
-from tieback.recipes.reading.asked_questions import LONGEST, MOST_SENTENCES, card_of, read_questions
-from tieback.recipes.reading.claim_pairs import encoded
+from tieback_lab.recipes.reading.asked_questions import LONGEST, MOST_SENTENCES, card_of, read_questions
+from tieback_lab.recipes.reading.claim_pairs import encoded
 from tieback_lab.recipes.reading.decision_cases import DecisionCase, Library, cases_of, requests_of
-from tieback.recipes.reading.made_questions import Asked
+from tieback_lab.recipes.reading.made_questions import Asked
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest

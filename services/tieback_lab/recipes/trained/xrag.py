@@ -35,7 +35,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.generator.writing.prompting import compressed_request
 from tieback.methods.context_compression import xrag as xrag_method
 from tieback.models.learned.soft_context import SOFT_CONTEXT
-from tieback.recipes.reading.asked_questions import card_of, read_questions
+from tieback_lab.recipes.reading.asked_questions import card_of, read_questions
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
@@ -84,7 +84,7 @@ def xrag(
     from tieback.models.loading import load_encoder
     from tieback.recipes.export.causal_language_model import read_weights
     from tieback.recipes.networks.llama_drift import torch_model
-    from tieback.recipes.reading.claim_pairs import encoded
+    from tieback_lab.recipes.reading.claim_pairs import encoded
     from tieback_lab.recipes.train import soft_examples, soft_reading
     from tieback.training.loop import Plan, said_every
 

@@ -19,7 +19,7 @@ from tieback.core.language.tokens import YEARS
 from tieback.core.text.sentences import sentences
 from tieback.core.text.terms import DEFAULT_LANGUAGE, function_words
 from tieback.methods.grounding._features import LABELS
-from tieback.recipes.reading.claim_pairs import Pair
+from tieback_lab.recipes.reading.claim_pairs import Pair
 
 NUMBER = re.compile(r"(?<![\w.,-])\d[\d,]*(?:\.\d+)?(?![\w])")
 _WRITTEN_LARGE = r"[A-Z][\w'’-]*[a-z](?: (?:of |the )?[A-Z][\w'’-]*[a-z])*"

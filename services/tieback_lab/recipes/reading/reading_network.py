@@ -23,8 +23,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from tieback.models.text.question_reader import ANSWERED, EMBEDDED, OWN, VERDICT
 from tieback.recipes.graphs.quantise import quantise
 from tieback.recipes.graphs.torch_export import export_module
-from tieback.recipes.reading.made_claims import SUPPORTED
-from tieback.recipes.reading.reading_pairs import NOT_SUPPORTED, UNKNOWN, Read
+from tieback_lab.recipes.reading.made_claims import SUPPORTED
+from tieback_lab.recipes.reading.reading_pairs import NOT_SUPPORTED, UNKNOWN, Read
 from tieback.training.loop import Checkpoint
 
 SMOOTHING = 0.05

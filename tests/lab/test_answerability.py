@@ -14,9 +14,9 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.state import check_state
 from tieback.methods.answerability.question_alignment import STATE
 from tieback.models.learned.answerability import JUDGE
-from tieback.recipes.reading.made_questions import Stated, questions_of
+from tieback_lab.recipes.reading.made_questions import Stated, questions_of
 from tieback.recipes.train import REPORT, TrainingOutcome
-from tieback.recipes.trained.answerability import auc, calibration, precisions
+from tieback_lab.recipes.trained.answerability import auc, calibration, precisions
 
 QUICK: dict[str, Any] = {
     "space": "own", "steps": 200, "batch": 32, "hidden": 16, "decision": 16, "learning_rate": 0.01,

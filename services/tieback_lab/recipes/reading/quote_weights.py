@@ -15,8 +15,8 @@ from tieback.methods.answerability.question_alignment import threshold_of
 from tieback.methods.answerability.question_reading import ANSWERED, CERTAIN, LIKELY, likelihood
 from tieback.methods.grounding import words_of
 from tieback.models.text.question_reader import load_question_reader
-from tieback.recipes.reading.calibration import auc, least_right, logistic
-from tieback.recipes.reading.question_candidates import Question, answers_of, texts_of
+from tieback_lab.recipes.reading.calibration import auc, least_right, logistic
+from tieback_lab.recipes.reading.question_candidates import Question, answers_of, texts_of
 from tieback.recipes.trained import TrainingRun
 
 THRESHOLDS = np.linspace(0.02, 0.98, 97)

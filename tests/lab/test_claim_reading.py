@@ -17,8 +17,8 @@ from tieback.methods.grounding._features import FEATURES, HEARD
 from tieback.models.learned import kind_in
 from tieback.models.learned.claim_reading import CLAIMS
 from tieback.models.text.question_reader import GRAPH, load_question_reader
-from tieback.recipes.reading.claim_pairs import Pair, read_pairs
-from tieback.recipes.reading.claim_weights import (
+from tieback_lab.recipes.reading.claim_pairs import Pair, read_pairs
+from tieback_lab.recipes.reading.claim_weights import (
     left_out,
     likelihoods,
     measured,

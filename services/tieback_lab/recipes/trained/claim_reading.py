@@ -36,10 +36,10 @@ from tieback.methods.grounding._features import FEATURES, HEARD, with_likelihood
 from tieback.methods.grounding.claim_reading import weighed
 from tieback.models.learned.claim_reading import CLAIMS
 from tieback.models.text.question_reader import GRAPH, load_question_reader
-from tieback.recipes.reading.asked_questions import card_of
-from tieback.recipes.reading.calibration import auc
-from tieback.recipes.reading.claim_pairs import Pair, read_pairs
-from tieback.recipes.reading.claim_weights import (
+from tieback_lab.recipes.reading.asked_questions import card_of
+from tieback_lab.recipes.reading.calibration import auc
+from tieback_lab.recipes.reading.claim_pairs import Pair, read_pairs
+from tieback_lab.recipes.reading.claim_weights import (
     LONGEST,
     UNHEARD,
     ablation,
@@ -52,14 +52,14 @@ from tieback.recipes.reading.claim_weights import (
     weights_and_bounds,
     weights_of_likelihood,
 )
-from tieback.recipes.reading.made_claims import SUPPORTED
-from tieback.recipes.reading.reading_pairs import base_of
+from tieback_lab.recipes.reading.made_claims import SUPPORTED
+from tieback_lab.recipes.reading.reading_pairs import base_of
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
 
 if TYPE_CHECKING:
-    from tieback.recipes.reading.reading_network import Plan, ReadingNetwork
+    from tieback_lab.recipes.reading.reading_network import Plan, ReadingNetwork
 
 MAKES = "a checker that reads claims with their evidence"
 
@@ -110,7 +110,7 @@ def claim_reading(
     made, and `weighed_of` claims of each set are weighed. Of `asked` of them the language model `model` is
     asked, at about a second each; of none with 0.
     """
-    from tieback.recipes.reading.reading_network import Plan
+    from tieback_lab.recipes.reading.reading_network import Plan
 
     card = card_of(run, space)
     if asked and model not in run.generators:
@@ -190,7 +190,7 @@ def learned(
     trained_on: str,
 ) -> dict[str, Array]:
     """The graph that is served, as bytes, and losses and what the sets that are left out gave, by step."""
-    from tieback.recipes.reading import reading_network, reading_pairs
+    from tieback_lab.recipes.reading import reading_network, reading_pairs
 
     bert, reader, words = base_of(card, run)
     changed = [one for one in pairs if one.source not in NOT_CHANGED]
@@ -223,7 +223,7 @@ def learned(
 
 def _look(beside: Sequence[Any]) -> Callable[[ReadingNetwork], float]:
     """The mean AUC of support over sets that are left out."""
-    from tieback.recipes.reading.reading_network import read_by
+    from tieback_lab.recipes.reading.reading_network import read_by
 
     own = np.array([one.label == SUPPORTED for one in beside])
     sources = np.array([one.source for one in beside])

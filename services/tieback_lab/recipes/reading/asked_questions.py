@@ -19,8 +19,8 @@ from tieback.core.text.sentences import sentences
 from tieback.methods.answerability.question_alignment import Inputs, inputs_of
 from tieback.methods.grounding import Statement
 from tieback.models.encoder_model import EncoderModel
-from tieback.recipes.reading.claim_pairs import encoded
-from tieback.recipes.reading.made_questions import Asked, Stated, crowded, questions_of
+from tieback_lab.recipes.reading.claim_pairs import encoded
+from tieback_lab.recipes.reading.made_questions import Asked, Stated, crowded, questions_of
 from tieback.recipes.trained import TrainingRun
 
 SUPPORTED = {

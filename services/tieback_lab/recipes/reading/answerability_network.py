@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
 from tieback.methods.answerability.question_alignment import SIGNALS, Inputs
-from tieback.recipes.reading.asked_questions import Example
+from tieback_lab.recipes.reading.asked_questions import Example
 from tieback.training.loop import History, Plan, Progress, train
 
 DROPPED = 0.2

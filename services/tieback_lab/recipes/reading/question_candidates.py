@@ -20,7 +20,7 @@ from tieback.core.errors import StartupError
 from tieback.core.text.passage_units import units
 from tieback.methods.answerability._candidates import in_context
 from tieback.methods.grounding import words_of
-from tieback.recipes.reading.made_questions import LONGEST_PASSAGE, Asked
+from tieback_lab.recipes.reading.made_questions import LONGEST_PASSAGE, Asked
 
 FEWEST_LETTERS = 3
 """Of an answer, from which on a part that has it may be the answer, wherever people marked it."""

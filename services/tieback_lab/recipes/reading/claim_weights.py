@@ -12,7 +12,7 @@ from tieback.methods.grounding._chosen import bounds
 from tieback.methods.grounding._features import FEATURES
 from tieback.methods.grounding.claim_reading import PRECISION
 from tieback.models.language.model import claim_likelihoods, load_language_model
-from tieback.recipes.reading.calibration import (
+from tieback_lab.recipes.reading.calibration import (
     POINTS,
     auc,
     balanced,
@@ -21,8 +21,8 @@ from tieback.recipes.reading.calibration import (
     unsupported_up_to,
     weights_of,
 )
-from tieback.recipes.reading.claim_pairs import Pair
-from tieback.recipes.reading.made_claims import SUPPORTED
+from tieback_lab.recipes.reading.claim_pairs import Pair
+from tieback_lab.recipes.reading.made_claims import SUPPORTED
 from tieback.recipes.trained import TrainingRun
 from tieback.training.digests import digest
 

@@ -27,8 +27,8 @@ from tieback.core.text.terms import DEFAULT_LANGUAGE, function_words
 from tieback.methods.grounding import words_of
 from tieback.methods.grounding._chosen import chosen
 from tieback.models.text.question_reader import MOST_TOKENS, TABLES
-from tieback.recipes.reading.claim_pairs import LONGEST, Pair
-from tieback.recipes.reading.made_claims import (
+from tieback_lab.recipes.reading.claim_pairs import LONGEST, Pair
+from tieback_lab.recipes.reading.made_claims import (
     CONTRADICTED,
     EDITS,
     SUPPORTED,
@@ -39,7 +39,7 @@ from tieback.recipes.reading.made_claims import (
     negated,
     other_number,
 )
-from tieback.recipes.reading.made_questions import LONGEST_PASSAGE, Asked, Stated, crowded, questions_of
+from tieback_lab.recipes.reading.made_questions import LONGEST_PASSAGE, Asked, Stated, crowded, questions_of
 from tieback.recipes.trained import TrainingRun
 
 SENTENCES, CLAIMS, MADE, ASKED = "sentences", "claims", "made", "asked"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from tieback.recipes.reading.reading_network import Plan, ReadingNetwork, learn_to_read
-from tieback.recipes.reading.reading_pairs import UNKNOWN, Read
+from tieback_lab.recipes.reading.reading_network import Plan, ReadingNetwork, learn_to_read
+from tieback_lab.recipes.reading.reading_pairs import UNKNOWN, Read
 from transformers import BertConfig, BertModel
 
 PLAN = Plan(steps=9, tokens=40, learning_rate=0.01, frozen=0, seed=0, shares={"claims": 1.0})

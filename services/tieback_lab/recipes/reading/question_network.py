@@ -9,15 +9,15 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
-from tieback.recipes.reading.calibration import auc
-from tieback.recipes.reading.claim_pairs import Pair
-from tieback.recipes.reading.question_candidates import Question, QuestionCandidate, asked_of, candidates_of
-from tieback.recipes.reading.reading_pairs import base_of
+from tieback_lab.recipes.reading.calibration import auc
+from tieback_lab.recipes.reading.claim_pairs import Pair
+from tieback_lab.recipes.reading.question_candidates import Question, QuestionCandidate, asked_of, candidates_of
+from tieback_lab.recipes.reading.reading_pairs import base_of
 from tieback.recipes.trained import TrainingRun
 
 if TYPE_CHECKING:
-    from tieback.recipes.reading.reading_network import Plan, ReadingNetwork
-    from tieback.recipes.reading.reading_pairs import PairReader, Read
+    from tieback_lab.recipes.reading.reading_network import Plan, ReadingNetwork
+    from tieback_lab.recipes.reading.reading_pairs import PairReader, Read
 
 OF_SENTENCES = ("snli", "mnli", "fever", "feverous", "fool-me-twice", "factcheck-gpt", "halueval-qa")
 """Sets of claims that are read beside the questions."""
@@ -42,7 +42,7 @@ def learned(
     trained_on: str,
 ) -> dict[str, Array]:
     """The graph that is served, as bytes, and losses and what the sets that are left out gave, by step."""
-    from tieback.recipes.reading import reading_network, reading_pairs
+    from tieback_lab.recipes.reading import reading_network, reading_pairs
 
     bert, reader, words = base_of(card, run)
     seed = plan.seed
@@ -90,7 +90,7 @@ def _look(stopping: Sequence[Sequence[tuple[QuestionCandidate, Read]]]) -> Calla
     """The mean, over sets that are left out, of the share of questions whose best sentence answers, and of
     the AUC of the best sentences that do.
     """
-    from tieback.recipes.reading.reading_network import read_by
+    from tieback_lab.recipes.reading.reading_network import read_by
 
     sources = np.array([some[0][0].source for some in stopping])
 

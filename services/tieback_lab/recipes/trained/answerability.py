@@ -28,9 +28,9 @@ from tieback.core.errors import InvalidInput
 from tieback.methods.answerability import answerabilities
 from tieback.methods.answerability.question_alignment import NEARNESS
 from tieback.models.learned.answerability import JUDGE
-from tieback.recipes.reading.asked_questions import card_of, examples_of, read_questions, standardised
-from tieback.recipes.reading.calibration import logistic
-from tieback.recipes.reading.made_questions import Asked
+from tieback_lab.recipes.reading.asked_questions import card_of, examples_of, read_questions, standardised
+from tieback_lab.recipes.reading.calibration import logistic
+from tieback_lab.recipes.reading.made_questions import Asked
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
@@ -69,7 +69,7 @@ def answerability(
     `nearness` is how much the cosine of the question and the nearest sentence counts beside the network.
     """
     from tieback.models.loading import load_encoder
-    from tieback.recipes.reading import answerability_network
+    from tieback_lab.recipes.reading import answerability_network
     from tieback.training.loop import Plan, said_every
 
     card = card_of(run, space)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback.methods.grounding._chosen import bounds
-from tieback.recipes.reading.calibration import (
+from tieback_lab.recipes.reading.calibration import (
     EXPECTED_SUPPORTED,
     POINTS,
     logistic,
     unsupported_up_to,
     weights_of,
 )
-from tieback.recipes.reading.claim_pairs import Pair
-from tieback.recipes.reading.made_claims import EDITS, SUPPORTED, UNSUPPORTED, Texts, made_pairs
+from tieback_lab.recipes.reading.claim_pairs import Pair
+from tieback_lab.recipes.reading.made_claims import EDITS, SUPPORTED, UNSUPPORTED, Texts, made_pairs
 
 CLAIM = "In the spring of 1992 Lady Ada Byron was the guest of King Leopold."
 BESIDE = ["The harbour of Ostend was built in 1884.", "It was closed by the army of Prussia in winter."]

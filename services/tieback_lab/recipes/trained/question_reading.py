@@ -24,11 +24,11 @@ from tieback.grounding.named import unnamed
 from tieback.methods.answerability._candidates import FEATURES, features_of
 from tieback.models.learned.question_reading import READER
 from tieback.models.text.question_reader import GRAPH
-from tieback.recipes.reading.asked_questions import card_of
-from tieback.recipes.reading.claim_pairs import Pair, read_pairs
-from tieback.recipes.reading.question_candidates import Question, answers_of, read_asked, texts_of
-from tieback.recipes.reading.question_network import learned
-from tieback.recipes.reading.quote_weights import Parts, ablation, left_out, parts_of, weighed
+from tieback_lab.recipes.reading.asked_questions import card_of
+from tieback_lab.recipes.reading.claim_pairs import Pair, read_pairs
+from tieback_lab.recipes.reading.question_candidates import Question, answers_of, read_asked, texts_of
+from tieback_lab.recipes.reading.question_network import learned
+from tieback_lab.recipes.reading.quote_weights import Parts, ablation, left_out, parts_of, weighed
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
@@ -63,7 +63,7 @@ def question_reading(
     `tokens`, and the first `frozen` layers are not trained. At most `questions` of each set are learned from,
     and those that are made of `made` claims of each; `weighed_of` of each set are weighed by.
     """
-    from tieback.recipes.reading.reading_network import Plan
+    from tieback_lab.recipes.reading.reading_network import Plan
 
     card = card_of(run, space)
     files = files_of(run.data, (".jsonl",), "questions")

@@ -1,1 +1,0 @@
-"""Training of networks that read questions, claims and passages."""
