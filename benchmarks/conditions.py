@@ -26,8 +26,8 @@ from PIL import ImageDraw
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback.recipes.train import train
-from tieback_lab.recipes.train.photo_views import photo_files, read_photo
 from tieback_client import Client, Image, Item
+from tieback_lab.recipes.train.photo_views import photo_files, read_photo
 
 from benchmarks.binding.measures import paired
 from benchmarks.data_folder import add_data, data_of

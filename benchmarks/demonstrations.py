@@ -20,9 +20,9 @@ from tieback.artifacts import Artifact
 from tieback.core.errors import ArtifactError
 from tieback.core.text.sentences import sentences
 from tieback.models.learned.soft_context import SOFT_CONTEXT
-from tieback_lab.recipes.train.demonstrated import FORMS
 from tieback_client import AnswerStyle, Client, Demonstration, Grounding, SamplingParameters
 from tieback_client.evaluation import is_right
+from tieback_lab.recipes.train.demonstrated import FORMS
 
 from benchmarks.binding.measures import interval, paired
 from benchmarks.compression import Row

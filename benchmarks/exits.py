@@ -30,12 +30,12 @@ from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.models.text.transformer_text import TransformerTextModel
 from tieback.recipes.adapt.cards import write_card
-from tieback_lab.recipes.adapt.layered_encoder import CONFIG, NOT_TAKEN, TOKENIZER, WEIGHTS
 from tieback.recipes.pull import pull
 from tieback.recipes.train import train
 from tieback.recipes.trained import describe
 from tieback.serving.commands.train import assigned
 from tieback_contract.arrays import Array
+from tieback_lab.recipes.adapt.layered_encoder import CONFIG, NOT_TAKEN, TOKENIZER, WEIGHTS
 
 from benchmarks import judged_texts
 from benchmarks.data_folder import add_data, data_of

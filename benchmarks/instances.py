@@ -41,13 +41,13 @@ from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.recipes.train import train
-from tieback_lab.recipes.train.photo_views import pasted, photo_files, read_photo
 from tieback.recipes.trained import describe
 from tieback.serving.commands.train import assigned
 from tieback.training.ranks import ranks
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
+from tieback_lab.recipes.train.photo_views import pasted, photo_files, read_photo
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.progress import PullProgress, log

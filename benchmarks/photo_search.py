@@ -29,8 +29,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tieback_lab.recipes.train.photo_views import PASTED, compressed, cropped, pasted, photo_files, read_photo
 from tieback_client import Client
+from tieback_lab.recipes.train.photo_views import PASTED, compressed, cropped, pasted, photo_files, read_photo
 
 from benchmarks.binding.measures import paired
 from benchmarks.data_folder import add_data, data_of

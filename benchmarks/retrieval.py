@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from tieback.core.types.search import NAMES
 from tieback.recipes.train.judged_candidates import JudgedQuestion, dcg, first_stage, learned, scores
-from tieback_lab.recipes.trained.ranker import SIGNALS_READ
 from tieback_client import Client
 from tieback_client.values.results import RetrievalResult
+from tieback_lab.recipes.trained.ranker import SIGNALS_READ
 
 from benchmarks.binding.measures import paired
 from benchmarks.pipeline.asking import contents

@@ -34,10 +34,10 @@ from tieback.operations.kinds.plan_upgrade import ITEMS
 from tieback.operations.upgrades.measures import alike
 from tieback.operations.upgrades.worth import SHARES
 from tieback.recipes.train.encoding import encode
-from tieback_lab.recipes.train.photo_views import photo_files
-from tieback_lab.recipes.trained.dolg import dolg
 from tieback.training.step_cache import StepCache
 from tieback_contract.modality import Modality
+from tieback_lab.recipes.train.photo_views import photo_files
+from tieback_lab.recipes.trained.dolg import dolg
 
 from benchmarks.instances import queries_of, trained
 from benchmarks.report import Report

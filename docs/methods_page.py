@@ -33,18 +33,22 @@ def methods_page() -> str:
         f"of the families {', '.join(sorted(requested))}; `tieback methods` and `CatalogService.ListMethods` "
         "show these on a running server. Methods of the other families are chosen by cards and recipes. "
         "Adding a method adds a file there and touches nothing else: see "
-        "[architecture.md](architecture.md#where-things-are). Those of the lab (`services/tieback_lab/`) are used "
-        "where `TIEBACK_EXTENSIONS` names `lab`.",
+        "[architecture.md](architecture.md#where-things-are). Those of the lab (`services/tieback_lab/`) are "
+        "used where `TIEBACK_EXTENSIONS` names `lab`.",
         "",
         "| family | named by requests in | methods | what it does |",
         "|---|---|---|---|",
     ]
     for family in known:
         links = ", ".join(
-            f"[{name}](#{family.name}-{name}){origin(module)}" for name, module in entries(family.package).items()
+            f"[{name}](#{family.name}-{name}){origin(module)}"
+            for name, module in entries(family.package).items()
         )
         summary = _first(inspect.getdoc(sys.modules[family.package]))
-        lines.append(f"| {family.name}{origin(family.package)} | {requested.get(family.name, '–')} | {links} | {summary} |")
+        lines.append(
+            f"| {family.name}{origin(family.package)} | {requested.get(family.name, '–')} | {links} | "
+            f"{summary} |"
+        )
     lines += [
         "",
         "## Papers",

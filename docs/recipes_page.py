@@ -25,6 +25,13 @@ def recipes_page() -> str:
         one = trained.describe(name)
         papers = ", ".join(f"[arXiv:{paper}](https://arxiv.org/abs/{paper})" for paper in one.papers)
         body = inspect.getdoc(sys.modules[trained.recipes.get(name).__module__]) or ""
-        lines += ["", f"## {name}{origin(trained.recipes.get(name).__module__)}", "", body, "", f"Makes {one.makes}. {papers}"]
+        lines += [
+            "",
+            f"## {name}{origin(trained.recipes.get(name).__module__)}",
+            "",
+            body,
+            "",
+            f"Makes {one.makes}. {papers}",
+        ]
         lines += parameters("parameter", one.schema)
     return "\n".join(lines) + "\n"

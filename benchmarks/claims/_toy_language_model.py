@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from tieback_lab.recipes.train.soft_reading import Bridge, FrozenReader, Reading
 from tieback.training.loop import Plan, batch, train
 from tieback_contract.arrays import Array
+from tieback_lab.recipes.train.soft_reading import Bridge, FrozenReader, Reading
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM

@@ -25,11 +25,11 @@ from dataclasses import dataclass
 import numpy as np
 from tieback.core.state import State
 from tieback.methods.projection import unit_rows
-from tieback.methods.query_composition import sentence_prompt
-from tieback_lab.recipes.train.composing import Choices, Triplets, first_right, learn_composition, queries
 from tieback.training.loop import Plan
 from tieback.training.splits import Split
 from tieback_contract.arrays import Array
+from tieback_lab.methods.query_composition import sentence_prompt
+from tieback_lab.recipes.train.composing import Choices, Triplets, first_right, learn_composition, queries
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._edited_scenes import (

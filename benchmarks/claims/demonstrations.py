@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 from tieback.methods.context_compression import aim
-from tieback_lab.recipes.train import soft_reading
-from tieback_lab.recipes.train.soft_reading import Bridge, Choices, FrozenReader, Reading
 from tieback.training.loop import Plan
 from tieback_contract.arrays import Array
+from tieback_lab.recipes.train import soft_reading
+from tieback_lab.recipes.train.soft_reading import Bridge, Choices, FrozenReader, Reading
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._toy_language_model import BEGIN, WIDTH, language_model, learn_language, right

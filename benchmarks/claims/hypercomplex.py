@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from tieback.methods.composition import Signs, constants
-from tieback.methods.composition.dihedron import SIGNS as DIHEDRON
-from tieback.methods.composition.hamilton import SIGNS as HAMILTON
+from tieback_lab.methods.composition import Signs, constants
+from tieback_lab.methods.composition.dihedron import SIGNS as DIHEDRON
+from tieback_lab.methods.composition.hamilton import SIGNS as HAMILTON
 
 from benchmarks.claims import claim
 from benchmarks.report import Report, Tried

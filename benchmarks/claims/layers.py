@@ -20,10 +20,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from tieback.methods import layer_pooling
 from tieback.methods.layer_pooling import READS, layer_poolings
-from tieback_lab.recipes.train.layer_pooling import LearnedPooling, last_mean
 from tieback.training.loop import Plan
 from tieback.training.ranks import signed_rank
 from tieback_contract.arrays import Array
+from tieback_lab.recipes.train.layer_pooling import LearnedPooling, last_mean
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._frozen import (

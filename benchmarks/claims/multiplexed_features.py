@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from tieback.methods.feature_tables import feature_tables
-from tieback_lab.recipes.train.click_model import Examples, auc, fitted, predicted
 from tieback.training.loop import Plan
 from tieback_contract.arrays import Array
+from tieback_lab.recipes.train.click_model import Examples, auc, fitted, predicted
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.report import Report, Tried

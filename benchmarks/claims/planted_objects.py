@@ -22,11 +22,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from tieback.methods import map_pooling
-from tieback.methods.map_pooling import GRAPH, map_poolings
-from tieback_lab.recipes.train.photo_maps import Choices, PhotoMaps, Pooled, found, learn_pooling
 from tieback.training.loop import Plan
 from tieback.training.splits import Split
+from tieback_lab.methods import map_pooling
+from tieback_lab.methods.map_pooling import GRAPH, map_poolings
+from tieback_lab.recipes.train.photo_maps import Choices, PhotoMaps, Pooled, found, learn_pooling
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.report import Report, Tried

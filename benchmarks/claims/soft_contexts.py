@@ -20,11 +20,11 @@ from tieback.catalog.catalog import Catalog
 from tieback.methods.context_compression import xrag
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback.training.loop import Plan
+from tieback_contract.arrays import Array
 from tieback_lab.recipes.reading.claim_pairs import encoded
 from tieback_lab.recipes.train import soft_reading
 from tieback_lab.recipes.train.soft_reading import Bridge, Choices, FrozenReader, Reading
-from tieback.training.loop import Plan
-from tieback_contract.arrays import Array
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._toy_language_model import BEGIN, WIDTH, language_model, learn_language, right

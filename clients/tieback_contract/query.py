@@ -79,11 +79,6 @@ class QueryOptions:
     vector_search: MethodChoice | None = field(default=None, metadata=_family("vector_search"))
     """Search for the vector as far as this method says, such as exact or within:similarity=0.5; "none" is
     words alone."""
-    composition: str | None = field(default=None, metadata=_OF_RETRIEVAL)
-    """Make one vector of a photo and the words that change it, by this learned composition of the
-    server's."""
-    condition: str | None = field(default=None, metadata=_OF_RETRIEVAL)
-    """Order the hits by a learned condition of the server's alone, such as "colour"."""
     min_relevance: float | None = field(default=None, metadata={**_within(0, 1), **_OF_RETRIEVAL})
     """Leave out hits of lower relevance, 0 to 1; hits outside the joint space have none and stay."""
     highlights: int | None = field(default=None, metadata=_within(0, 100))
@@ -93,7 +88,7 @@ class QueryOptions:
     `also_in`."""
     min_scores: Mapping[str, float] | None = field(default=None, metadata=_OF_RETRIEVAL)
     """Leave out hits whose score of a stage is lower, as in {"search": 0.3, "rerank": 0.5}; stages are
-    "search", "rerank", "condition" and "rank"."""
+    "search", "rerank" and "rank"."""
     stages: tuple[MethodChoice, ...] | None = None
     """Have these further stages take place, which extensions of the server bring."""
 
@@ -137,8 +132,6 @@ class QueryKeywords(TypedDict, total=False):
     granularity: Granularity | Literal["section", "document"] | None
     ranker: MethodLike | None
     vector_search: MethodLike | None
-    composition: str | None
-    condition: str | None
     min_relevance: float | None
     highlights: int | None
     every_copy: bool | None
@@ -218,9 +211,7 @@ NO_OPTIONS = QueryOptions()
 
 def options_json(options: QueryOptions) -> dict[str, Any]:
     """The choices as JSON has them."""
-    return {
-        name: _json(value) for name, value in options.chosen().items()
-    }
+    return {name: _json(value) for name, value in options.chosen().items()}
 
 
 def _json(value: Any) -> Any:

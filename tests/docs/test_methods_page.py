@@ -65,11 +65,11 @@ def test_every_proof_is_a_test_and_those_of_a_row_that_is_done_go_through_the_pr
 
 
 def test_a_test_of_a_method_alone_proves_nothing_and_one_that_is_not_there_is_refused() -> None:
-    alone = "tests/methods/test_composition.py::test_a_unit_of_zeros_stays_zeros"
+    alone = "tests/lab/test_composition.py::test_a_unit_of_zeros_stays_zeros"
 
     assert not called(alone) & PRODUCT.keys()
     with pytest.raises(LookupError, match="there is no test"):
-        called("tests/methods/test_composition.py::test_no_such_thing")
+        called("tests/lab/test_composition.py::test_no_such_thing")
 
 
 def test_what_a_paper_is_reached_by_is_there(papers: ModuleType) -> None:

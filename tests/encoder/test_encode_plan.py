@@ -19,13 +19,13 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, Concern, EncodePlan, EncodeRequest, Truncation
 from tieback.encoder import Encoder
 from tieback.encoder.cache.content_key import ContentKeys
-from tieback.methods.conditional_projection import cross_attention
 from tieback.models.encoder_model import Prepared, RawEncoding
-from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback_contract.encodings import EncodingSource, Reduction
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import DType, SpaceRef, VectorKind
+from tieback_lab.methods.conditional_projection import cross_attention
+from tieback_lab.models.learned.conditional_space import ConditionalSpace
 
 SPACE = "bag-of-words"
 FIELDS = {one.name: one for one in dataclasses.fields(EncodePlan)}

@@ -18,11 +18,11 @@ from tieback.methods.answerability.question_alignment import (
     threshold_of,
 )
 from tieback.methods.grounding import Passage, Statement
-from tieback_lab.recipes.reading.answerability_network import AnswerabilityNetwork, Choices, padded
 from tieback_contract.answers import AbstentionReason, AnswerStyle
 from tieback_contract.claims import QuestionFit, Verdict, VerdictLabel
 from tieback_contract.generation import Evidence, Grounding
 from tieback_contract.method_choice import MethodChoice
+from tieback_lab.recipes.reading.answerability_network import AnswerabilityNetwork, Choices, padded
 
 BRIDGE = [Evidence("The bridge is open on monday.", "b")]
 WIDTH = 12

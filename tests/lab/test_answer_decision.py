@@ -6,11 +6,11 @@ from collections import Counter
 
 import numpy as np
 from tieback.methods.answer_decision import ACTIONS
+from tieback.recipes.trained import describe
+from tieback_contract.answers import AnswerAction
 from tieback_lab.recipes.reading.decision_cases import PASSAGES, Library, cases_of, requests_of
 from tieback_lab.recipes.reading.made_questions import Asked
-from tieback.recipes.trained import describe
 from tieback_lab.recipes.trained.answer_decision import _rows, _softmax_fit
-from tieback_contract.answers import AnswerAction
 
 NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Gum", "Hazel", "Ivy", "Juniper")
 PORTS = [

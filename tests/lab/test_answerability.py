@@ -14,8 +14,8 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.state import check_state
 from tieback.methods.answerability.question_alignment import STATE
 from tieback.models.learned.answerability import JUDGE
-from tieback_lab.recipes.reading.made_questions import Stated, questions_of
 from tieback.recipes.train import REPORT, TrainingOutcome
+from tieback_lab.recipes.reading.made_questions import Stated, questions_of
 from tieback_lab.recipes.trained.answerability import auc, calibration, precisions
 
 QUICK: dict[str, Any] = {

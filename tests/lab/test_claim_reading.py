@@ -17,6 +17,7 @@ from tieback.methods.grounding._features import FEATURES, HEARD
 from tieback.models.learned import kind_in
 from tieback.models.learned.claim_reading import CLAIMS
 from tieback.models.text.question_reader import GRAPH, load_question_reader
+from tieback.recipes.train import REPORT, TrainingOutcome
 from tieback_lab.recipes.reading.claim_pairs import Pair, read_pairs
 from tieback_lab.recipes.reading.claim_weights import (
     left_out,
@@ -25,7 +26,6 @@ from tieback_lab.recipes.reading.claim_weights import (
     weights_and_bounds,
     weights_of_likelihood,
 )
-from tieback.recipes.train import REPORT, TrainingOutcome
 
 QUICK: dict[str, Any] = {
     "space": "own", "steps": 4, "tokens": 64, "made": 20, "unseen": ["towns"],

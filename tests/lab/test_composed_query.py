@@ -10,8 +10,8 @@ import pytest
 from support.coloured_triplets import Shades, shades_in
 from support.each import each
 from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupError
-from tieback.models.learned.query_composition import LearnedComposition
 from tieback.recipes.train import TrainingOutcome, train
+from tieback_lab.models.learned.query_composition import LearnedComposition
 
 pytestmark = pytest.mark.all
 

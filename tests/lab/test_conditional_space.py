@@ -10,9 +10,9 @@ import pytest
 from support.coloured_triplets import Shades, shades_in
 from support.labelled_shades import labels_in, learn
 from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupError
-from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.recipes.train import TrainingOutcome
 from tieback_contract.modality import Modality
+from tieback_lab.models.learned.conditional_space import ConditionalSpace
 
 pytestmark = pytest.mark.all
 

@@ -22,11 +22,11 @@ from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
-from tieback_lab.recipes.adapt.dense_sparse import DENSE_SPARSE
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, TrainingOutcome
-from tieback_lab.recipes.train.word_head import joined, sketched, sparse_view
 from tieback_contract.vectors import VectorKind
+from tieback_lab.recipes.adapt.dense_sparse import DENSE_SPARSE
+from tieback_lab.recipes.train.word_head import joined, sketched, sparse_view
 
 pytestmark = pytest.mark.all
 

@@ -26,22 +26,22 @@ from tieback.catalog.options import ImageClassifier, ImageRegions
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeights, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.methods.map_pooling import dolg, gem, map_poolings, part
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.pictures.classifier import REGIONS
 from tieback.models.pictures.regions import ImageRegionsModel, View
 from tieback.models.store import Store
-from tieback_lab.recipes.adapt.map_pooling import MAP_POOLING, adapt, weights_of
 from tieback.recipes.export.image_classifier import load_network
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, TrainingOutcome
-from tieback_lab.recipes.train.photo_views import read_photo
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
+from tieback_lab.methods.map_pooling import dolg, gem, map_poolings, part
+from tieback_lab.recipes.adapt.map_pooling import MAP_POOLING, adapt, weights_of
+from tieback_lab.recipes.train.photo_views import read_photo
 
 pytestmark = pytest.mark.all
 

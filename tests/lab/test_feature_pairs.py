@@ -13,8 +13,8 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.catalog.options import FeatureTable
 from tieback.core.errors import AlreadyExists, InvalidInput, StartupError
-from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE
 from tieback.recipes.train import REPORT
+from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE
 
 pytestmark = pytest.mark.all
 

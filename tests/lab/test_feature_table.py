@@ -12,10 +12,10 @@ from tieback.artifacts import Artifact
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.methods.feature_tables import embedded, feature_tables
 from tieback.models.store import Store
-from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE
 from tieback.recipes.train import REPORT, TrainingOutcome, train
-from tieback_lab.recipes.train.click_model import Examples, auc, fitted, predicted
 from tieback.training.loop import Plan
+from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE
+from tieback_lab.recipes.train.click_model import Examples, auc, fitted, predicted
 
 pytestmark = pytest.mark.all
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from support.each import each
 from tieback.core.errors import InvalidInput, StartupError
+from tieback.training.ranks import ranks
 from tieback_lab.recipes.train.photo_views import (
     CROPPED,
     PASTED,
@@ -19,7 +20,6 @@ from tieback_lab.recipes.train.photo_views import (
     photo_files,
     read_photo,
 )
-from tieback.training.ranks import ranks
 
 RED, BLUE = Image.new("RGB", (90, 60), (240, 20, 20)), Image.new("RGB", (80, 70), (20, 20, 240))
 

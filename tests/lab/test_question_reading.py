@@ -14,10 +14,10 @@ from tieback.methods.answerability._candidates import FEATURES
 from tieback.models.learned import kind_in
 from tieback.models.learned.question_reading import READER
 from tieback.models.text.question_reader import GRAPH, load_question_reader
+from tieback.recipes.train import TrainingOutcome
 from tieback_lab.recipes.reading.made_claims import Texts
 from tieback_lab.recipes.reading.question_candidates import Question, candidates_of
 from tieback_lab.recipes.reading.reading_pairs import OtherWords
-from tieback.recipes.train import TrainingOutcome
 
 QUICK: dict[str, Any] = {
     "space": "own", "steps": 4, "tokens": 64, "made": 60, "unseen": ["towns"],

@@ -20,9 +20,9 @@ from tieback.models.learned.soft_context import SOFT_CONTEXT, SoftContext
 from tieback.recipes.networks.llama_drift import torch_model
 from tieback.recipes.networks.llama_files import read_transformers
 from tieback.recipes.train import TrainingOutcome
+from tieback.serving.plan.artifacts import ServedArtifacts
 from tieback_lab.recipes.train.soft_examples import beginning_of, costs, paraphrases
 from tieback_lab.recipes.train.soft_reading import Bridge, Choices, FrozenReader, packed, unpacked
-from tieback.serving.plan.artifacts import ServedArtifacts
 
 pytestmark = pytest.mark.all
 

@@ -8,10 +8,10 @@ import torch
 from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State
-from tieback.methods import map_pooling
-from tieback.methods.map_pooling import GRAPH, dolg, gem, map_poolings, part
 from tieback.models.pictures.classifier import REGIONS
 from tieback_contract.arrays import Array
+from tieback_lab.methods import map_pooling
+from tieback_lab.methods.map_pooling import GRAPH, dolg, gem, map_poolings, part
 
 from benchmarks.claims import planted_objects
 

@@ -27,14 +27,11 @@ from tieback.methods import (
     imputation,
     layer_pooling,
     learned_ranking,
-    map_pooling,
     projection,
 )
 from tieback.methods.grounding import SUMMARY as GROUNDING_SUMMARY
 from tieback.methods.grounding import Passage, Statement, checkers
 from tieback.methods.layer_pooling import layer_poolings
-from tieback.methods.map_pooling import GRAPH as POOLING_GRAPH
-from tieback.methods.map_pooling import map_poolings
 from tieback.methods.pooling import poolings
 from tieback.methods.projection import unit_rows
 from tieback.methods.token_reduction import GRAPH as REDUCTION_GRAPH
@@ -54,6 +51,9 @@ from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector, SpaceRef
+from tieback_lab.methods import map_pooling
+from tieback_lab.methods.map_pooling import GRAPH as POOLING_GRAPH
+from tieback_lab.methods.map_pooling import map_poolings
 
 NAME = "newcomer"
 DOCS = Path(__file__).parents[2] / "docs"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tieback.core.state import State, check_state
-from tieback.methods.query_composition import query_compositions, sentence_prompt
+from tieback_lab.methods.query_composition import query_compositions, sentence_prompt
 
 IMAGE, TEXT = 12, 6
 SIZES = {"image": IMAGE, "text": TEXT}

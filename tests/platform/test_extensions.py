@@ -21,8 +21,8 @@ from tieback.methods.rank_fusion import rank_fusions
 from tieback.models.learned import kind_names
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback.recipes.trained import describe, recipes
 from tieback.recipes.train import train
+from tieback.recipes.trained import describe, recipes
 from tieback.serving.commands.recipes import recipes as listed
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
@@ -185,11 +185,15 @@ def filled(client: Client) -> None:
     client.ingest("birds", [Item("owl", "owl at night"), Item("wren", "wren")], space="words").collect()
 
 
-def test_what_is_installed_and_not_named_cannot_be_asked_for_and_says_how_it_could(settings: Settings) -> None:
+def test_what_is_installed_and_not_named_cannot_be_asked_for_and_says_how_it_could(
+    settings: Settings,
+) -> None:
     with served_locally(settings) as running, Client(running.address, timeout=60) as client:
         filled(client)
 
-        with pytest.raises(NotFoundError, match="it is in the extension 'strangers': set TIEBACK_EXTENSIONS=str"):
+        with pytest.raises(
+            NotFoundError, match="it is in the extension 'strangers': set TIEBACK_EXTENSIONS=str"
+        ):
             client.retrieve("birds", "owl", rank_fusion="words_alone", hybrid=True)
         with pytest.raises(NotFoundError, match="it is in the extension 'strangers'") as refused:
             client.retrieve("birds", "owl", stages=["upside_down"])
@@ -210,10 +214,14 @@ def test_a_method_a_kind_and_a_stage_of_a_package_are_served_where_it_is_named(
 
     with served_locally(given) as running, Client(running.address, timeout=60) as client:
         filled(client)
-        usual = client.retrieve("birds", "owl wren", ranker="none", rank_fusion=("words_alone", {"share": 0.5}))
+        usual = client.retrieve(
+            "birds", "owl wren", ranker="none", rank_fusion=("words_alone", {"share": 0.5})
+        )
         ranked = client.retrieve("birds", "owl wren night", ranker="linear", explain=True)
         turned = client.retrieve("birds", "owl wren night", ranker="none", stages=["upside_down"])
-        last = client.retrieve("birds", "owl wren night", ranker="none", stages=[("upside_down", {"most": 1})])
+        last = client.retrieve(
+            "birds", "owl wren night", ranker="none", stages=[("upside_down", {"most": 1})]
+        )
         with pytest.raises(InvalidInputError, match="greater than or equal to 1") as refused:
             client.retrieve("birds", "owl", stages=[("upside_down", {"most": 0})])
         with pytest.raises(InvalidInputError, match="a reranker orders the hits"):
@@ -254,7 +262,7 @@ def test_a_name_that_the_platform_has_is_the_platforms(
 
 
 def test_an_extension_that_is_not_installed_is_refused_at_the_start(settings: Settings) -> None:
-    with pytest.raises(StartupError, match="no extension 'strange' is installed; installed: .*strangers"):
+    with pytest.raises(StartupError, match=r"no extension 'strange' is installed; installed: .*strangers"):
         Plan(settings.model_copy(update={"extensions": ("strange",)}))
 
 
@@ -276,4 +284,3 @@ def test_the_platform_and_its_defaults_load_nothing_of_the_lab() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
-

@@ -23,7 +23,6 @@ from tieback.models.joint.artifact import (
     JointSpaceArtifact,
     SpaceBlock,
 )
-from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.reranker import Reranker
 from tieback.router import Router
 from tieback.router.joint_space import JointSpace
@@ -55,7 +54,7 @@ class Library:
         imputations: Sequence[str] = (),
         per_region: bool = False,
         halves: bool = False,
-        conditions: Callable[[JointSpace], Sequence[ConditionalSpace]] = lambda _: (),
+        learned: Callable[[JointSpace], Sequence[Any]] = lambda _: (),
     ) -> None:
         folder.mkdir()
         (folder / "seed").write_text("0")
@@ -94,6 +93,7 @@ class Library:
         kinds = frozenset({VectorKind.DENSE, VectorKind.LABELS})
         text = frozenset({VectorKind.DENSE})
         every = ("words-a", "words-b", "colours")
+        artifacts = learned(self.router.space)
         self.answerer = Answerer(
             PipelineParts(
                 spaces=JointInputs(
@@ -110,7 +110,7 @@ class Library:
                 reranker=Reranker(self.encoder, space="words-b"),
                 losses=LOSSES,
                 encode_share=0.25,
-                conditions=conditions(self.router.space),
+                learned=lambda serves: [one for one in artifacts if isinstance(one, serves)],
             )
         )
 

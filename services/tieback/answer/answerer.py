@@ -16,7 +16,6 @@ from tieback_contract.reports import Timing
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
-from tieback.answer.composing import Composing
 from tieback.answer.evidence import evidence_of
 from tieback.answer.ingesting.items import Ingestion
 from tieback.answer.ingesting.recognition import Recognition
@@ -37,7 +36,6 @@ from tieback.answer.spaces.collections import (
 from tieback.answer.spaces.embedding import TOGETHER, Embedding
 from tieback.answer.spaces.encoding import JointInputs, Losses, Spaces
 from tieback.answer.spaces.single_space import SingleSpace
-from tieback.answer.stages.condition import Conditions
 from tieback.answer.stages.rank import Ranker
 from tieback.answer.stages.rerank import RerankTimes
 from tieback.answer.stages.state import Learned, Server, nothing_learned
@@ -50,8 +48,6 @@ from tieback.core.types.content import Item
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.retrieval import AnswerRequest, RetrieveReply, RetrieveRequest
-from tieback.models.learned.conditional_space import ConditionalSpace
-from tieback.models.learned.query_composition import LearnedComposition
 from tieback.operation_ports import MovesPort
 from tieback.ports import (
     EncoderPort,
@@ -94,9 +90,7 @@ class PipelineParts:
     rerankers: frozenset[str] = frozenset()
     token_spaces: TokenSpaces | None = None
     ranker: Ranker | None = None
-    compositions: Sequence[LearnedComposition] = ()
     highlight_space: str = ""
-    conditions: Sequence[ConditionalSpace] = ()
     recogniser: RecogniserPort | None = None
     recognised: frozenset[Modality] = frozenset()
     learned: Learned = nothing_learned
@@ -112,13 +106,11 @@ class Answerer:
     is said. `losses` are what a missing space costs, and `encode_share` is how much of the time left spaces
     are waited for. Without a generator it retrieves and does not answer; without a reranker the search's
     order is kept, and without `reranks_words` its methods have no texts to compare. `rerankers` are models of
-    the reranker's, which may be named in place of a method, and `compositions` make one vector of a photo and
-    words. With `keeps_originals` the index is sent what pictures and sounds were encoded from. `retired` is
-    where spaces are had that are no longer served, to read the collections in them. `token_spaces` are those
-    whose token vectors collections may keep. `ranker` orders hits by what was learned of judgements.
-    By `conditions` hits are ordered under one.
-    `highlight_space` compares sentences of hits, which are chosen by their words alone without it. `learned` gives
-    further stages the artifacts that they need.
+    the reranker's, which may be named in place of a method. With `keeps_originals` the index is sent what
+    pictures and sounds were encoded from. `retired` is where spaces are had that are no longer served, to
+    read the collections in them. `token_spaces` are those whose token vectors collections may keep. `ranker`
+    orders hits by what was learned of judgements. `highlight_space` compares sentences of hits, which are
+    chosen by their words alone without it. `learned` gives further stages the artifacts that they need.
     """
 
     def __init__(self, parts: PipelineParts) -> None:
@@ -153,8 +145,6 @@ class Answerer:
                 parts.encoder,
                 limits,
                 parts.encode_share,
-                Composing(parts.encoder, parts.compositions),
-                Conditions(parts.conditions),
                 RerankTimes(),
                 parts.reranker,
                 parts.reranks_words,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,8 @@ from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import FuseRequest, Role
 from tieback.core.types.retrieval import QueryPart, RetrieveRequest
 from tieback.models.pictures.decoding import size_of
+from tieback.query_stages.checks import clashes
+from tieback.query_stages.stage import Asked
 
 SMALLEST_SIDE = 8
 """Pixels. A region has half of that."""
@@ -62,11 +65,12 @@ def plan_by_regions(
         or not isinstance(space.router, SingleSpace)
         or retrieval.options.reranker is not None
         or is_chosen(plan.options.reranker)
-        or plan.options.diversity
-        or plan.options.condition
         or plan.options.granularity is Granularity.DOCUMENT
     ):
         return plan
+    reranked = dataclasses.replace(plan.options, reranker=PICTURE_RERANKING)
+    if any("rerank" in (one.holder.name, one.blamed.name) for one in clashes(Asked(reranked))):
+        return plan  # something else orders the hits
     candidates = retrieval.options.candidates or reranked_candidates(retrieval.limit)
     return plan.but(reranker=PICTURE_RERANKING, candidates=max(candidates, plan.options.candidates or 0))
 

@@ -41,8 +41,6 @@ NEAREST = MethodChoice("nearest")
 DEFAULT_LIMIT, MOST_HITS = 10, 100
 FEWEST_CANDIDATES = 20
 CANDIDATES_PER_HIT = 4
-CONDITION_CANDIDATES = 200
-"""Under a condition: what agrees in it may be far down the order of the search."""
 FEWEST_PER_ITEM = 3
 RANKED_CANDIDATES = 100
 """Candidates of a learned ranking: so many it was trained with."""
@@ -61,8 +59,6 @@ DEFAULT_PLAN = RetrievalPlan(
         granularity=Granularity.SECTION,
         ranker=NO_RANKER,
         vector_search=NEAREST,
-        composition="",
-        condition="",
         min_relevance=0.0,
         highlights=0,
         every_copy=False,
@@ -138,7 +134,7 @@ def plan_of(retrieval: RetrieveRequest, defaults: RetrievalPlan = DEFAULT_PLAN) 
     limit = retrieval.limit or DEFAULT_LIMIT
     said = retrieval.options
     every = said.over(defaults.options)
-    hybrid = bool(every.hybrid) and not (said.hybrid is None and said.composition)
+    hybrid = bool(every.hybrid)
     reranks = is_chosen(every.reranker)
     documents = every.granularity is Granularity.DOCUMENT
     candidates = said.candidates
@@ -147,9 +143,7 @@ def plan_of(retrieval: RetrieveRequest, defaults: RetrievalPlan = DEFAULT_PLAN) 
         candidates = reranked_candidates(limit) if reranks and not documents else limit
         if is_chosen(every.ranker):
             candidates = RANKED_CANDIDATES
-        if every.condition:
-            candidates = CONDITION_CANDIDATES
-    is_ordered = reranks or is_chosen(every.ranker) or bool(every.condition or every.diversity) or documents
+    is_ordered = reranks or is_chosen(every.ranker) or bool(every.diversity) or documents
     fill_up = said.hits_per_item is None and defaults.fill_up and not is_ordered
     options = dataclasses.replace(
         every,

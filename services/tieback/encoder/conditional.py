@@ -1,5 +1,7 @@
 """Vectors under a condition: the learned projections of what a space computes.
 
+Kinds of artifacts that an extension brings are such projections; the platform has none of its own.
+
 A projection is made of a result, as a width or an element type is, so the cache keeps one result for all
 conditions.
 """
@@ -7,29 +9,61 @@ conditions.
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import at
-from tieback_contract.vectors import DType, VectorKind
+from tieback_contract.vectors import DType, SpaceRef, VectorKind
 
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.encoder.shaping import vectors
-from tieback.models.learned.conditional_space import ConditionalSpace
+
+
+class ConditionalVectors(ABC):
+    """A learned projection of the vectors of an encoder to those under its conditions."""
+
+    @property
+    @abstractmethod
+    def encoder(self) -> str:
+        """The encoder by its name."""
+
+    @property
+    @abstractmethod
+    def conditions(self) -> Sequence[str]:
+        """The conditions by their names."""
+
+    @property
+    @abstractmethod
+    def kinds(self) -> frozenset[VectorKind]:
+        """The kinds of vectors that are projected."""
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Dimensions of the projected vectors."""
+
+    @abstractmethod
+    def space_under(self, condition: str) -> SpaceRef:
+        """The space of the projected vectors."""
+
+    @abstractmethod
+    def project(self, contents: Sequence[Array], condition: str) -> Array:
+        """Unit rows `[n, width]` of contents, each by its rows `[rows, input width]`, the whole's first."""
 
 
 class ConditionalSpaces:
     """The learned conditions of the encoders of a process."""
 
-    def __init__(self, spaces: Sequence[ConditionalSpace] = ()) -> None:
-        self._known: Mapping[tuple[str, str], ConditionalSpace] = {
+    def __init__(self, spaces: Sequence[ConditionalVectors] = ()) -> None:
+        self._known: Mapping[tuple[str, str], ConditionalVectors] = {
             (one.encoder, name): one for one in spaces for name in one.conditions
         }
 
-    def find(self, encoder: str, plan: EncodePlan) -> ConditionalSpace:
+    def find(self, encoder: str, plan: EncodePlan) -> ConditionalVectors:
         """What the plan's condition is of. InvalidInput, with the choices, for what cannot be had."""
         found = self._known.get((encoder, plan.condition))
         if found is None:
@@ -61,12 +95,12 @@ class ConditionalSpaces:
         return found
 
 
-def computed_plan(learned: ConditionalSpace, plan: EncodePlan) -> EncodePlan:
+def computed_plan(learned: ConditionalVectors, plan: EncodePlan) -> EncodePlan:
     """What is computed of the contents, to be projected."""
     return dataclasses.replace(plan, condition="", kinds=learned.kinds, dtype=DType.FLOAT32)
 
 
-def projected(learned: ConditionalSpace, plan: EncodePlan, reply: EncodeReply) -> EncodeReply:
+def projected(learned: ConditionalVectors, plan: EncodePlan, reply: EncodeReply) -> EncodeReply:
     """The reply to the computed plan, as the plan asks for it."""
     results: list[Encoding | TiebackError] = list(reply.results)
     rows = {place: _rows(one) for place, one in enumerate(results) if isinstance(one, Encoding)}

@@ -34,11 +34,10 @@ from tieback.core.types.encoding import (
 from tieback.core.types.load import Load
 from tieback.encoder.adapting import encode_each, encode_routed, routing_adapters
 from tieback.encoder.cache.encodings import CacheOptions, CacheState
-from tieback.encoder.conditional import ConditionalSpaces, computed_plan, projected
+from tieback.encoder.conditional import ConditionalSpaces, ConditionalVectors, computed_plan, projected
 from tieback.encoder.space import EncoderSpace
 from tieback.models.adapters import AdapterState
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.learned.conditional_space import ConditionalSpace
 
 BATCH_TOKENS = 512
 """Tokens of a batch on a processor: some thirty short texts, or one or two long ones."""
@@ -64,7 +63,7 @@ class Encoder:
         batch_tokens: int = BATCH_TOKENS,
         cache: CacheOptions = DEFAULT_CACHE,
         reduction_wait: float = 0.0,
-        conditions: Sequence[ConditionalSpace] = (),
+        conditions: Sequence[ConditionalVectors] = (),
         on_batch: Callable[[str, BatchReport], None] | None = None,
     ) -> None:
         self._conditions = ConditionalSpaces(conditions)

@@ -30,7 +30,7 @@ from tieback.query_stages.stage import (
     Models,
     Stage,
 )
-from tieback.query_stages.stages import FOLDERS, by_name, stages
+from tieback.query_stages.stages import FOLDERS, by_name, further, stages
 
 _FAMILIES = {
     one.name: one for one in (rank_fusions, query_expansions, learned_rankings, vector_searches, rerankings)
@@ -107,7 +107,7 @@ def parameters_of(choice: MethodChoice, path: FieldPath) -> BaseModel:
 
     NotFound, with the choices, or InvalidInput with the field.
     """
-    known = {one.name: one for one in stages() if one.after}
+    known = {one.name: one for one in further()}
     if choice.name not in known:
         hint = next(filter(None, (where_more(folder, choice.name) for folder in FOLDERS.values())), "")
         raise NotFound("stage", choice.name, known, hint=hint)

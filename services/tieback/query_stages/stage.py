@@ -16,6 +16,9 @@ RETRIEVE, SEARCH = "Retrieve", "Search"
 OPTIONS, PLAN = at("options"), at("plan")
 """The places of the options of a request, and of those of a collection."""
 
+STAGES = OPTIONS["stages"]
+"""The place where a request names stages of extensions."""
+
 
 OPTION_OF = {one.name: one for one in options.OPTIONS}
 OPTION_NAMES = frozenset(OPTION_OF)
@@ -98,7 +101,8 @@ class Stage:
     otherwise: tuple[Rule, ...] = ()
     """Stages that have to take place where it is left out."""
     after: str = ""
-    """Of an extension's stage: the one that it is run after. It takes place where the option `stages` names it."""
+    """Of an extension's stage: the one that it is run after; empty where it comes first. It takes place where
+    the option `stages` names it."""
     parameters: type[BaseModel] = NoParameters
     """Of an extension's stage: the parameters that it is given there."""
 

@@ -35,7 +35,6 @@ def _is_merely_kept(choice: MethodChoice | None) -> bool:
 
 
 _ALONE = "words alone are searched for, and no vector: leave this out"
-_ORDERED = "the condition orders the hits, and so would {}: leave one of them out"
 _RANKED = (
     "a learned ranking orders the sections that a hybrid search found, by feedback too: leave {} out, or "
     "name the ranker 'none'"
@@ -46,20 +45,9 @@ _ONE_HIT = "a document is one hit: leave this out"
 PLATFORM: tuple[Stage, ...] = (
     Stage(
         "locate",
-        "Makes the query's vector: encodes its contents and fuses them, or composes a photo and words.",
+        "Makes the query's vector: encodes its contents and fuses them.",
         RETRIEVE,
-        "composition",
         run="locate",
-        chosen=_set("composition"),
-        needs=(Rule("vectors", _ALONE),),
-        excludes=(
-            Rule(
-                "rerank",
-                "a reranker would compare the hits with the photo or the words as they are; leave it out, or "
-                "the composition",
-            ),
-            Rule("words"),
-        ),
     ),
     Stage(
         "routing",
@@ -76,9 +64,7 @@ PLATFORM: tuple[Stage, ...] = (
         "hybrid",
         run="words",
         chosen=lambda asked: asked.options.hybrid is True,
-        left_out=lambda asked: (
-            not asked.options.hybrid and (asked.options.hybrid is False or bool(asked.options.composition))
-        ),
+        left_out=lambda asked: asked.options.hybrid is False,
         otherwise=(Rule("vectors", _ALONE),),
     ),
     Stage(
@@ -218,7 +204,7 @@ PLATFORM: tuple[Stage, ...] = (
     ),
     Stage(
         "hit_vectors",
-        "Gives hits with their vectors, for a reranker or a condition.",
+        "Gives hits with their vectors, for what compares them.",
         option="vectors",
         run="hit_vectors",
         chosen=_has("vectors"),
@@ -257,23 +243,6 @@ PLATFORM: tuple[Stage, ...] = (
         ),
     ),
     Stage(
-        "condition",
-        "Orders the hits under a learned condition.",
-        RETRIEVE,
-        "condition",
-        run="condition",
-        shown="condition",
-        chosen=_set("condition"),
-        needs=(Rule("vectors", _ORDERED.format("vector_search")),),
-        excludes=(
-            Rule("rerank", _ORDERED.format("reranker")),
-            Rule("diversity", _ORDERED.format("diversity")),
-            Rule("documents", _ORDERED.format("granularity")),
-            Rule("locate", _ORDERED.format("composition")),
-            Rule("rank", _ORDERED.format("ranker")),
-        ),
-    ),
-    Stage(
         "rank",
         "Orders the hits by a learned ranking.",
         RETRIEVE,
@@ -290,7 +259,6 @@ PLATFORM: tuple[Stage, ...] = (
             Rule("feedback", _RANKED.format("query_expansion")),
             Rule("diversity", _RANKED.format("diversity")),
             Rule("documents", _RANKED.format("granularity")),
-            Rule("locate", _RANKED.format("composition")),
         ),
     ),
     Stage("order", "Orders the other hits by their scores.", RETRIEVE, run="order", shown="final"),
@@ -338,8 +306,8 @@ def by_name() -> Mapping[str, Stage]:
 def _with(_: tuple[str, ...]) -> Mapping[str, Stage]:
     found = list(PLATFORM)
     for one in further():
-        place = next(place for place, other in enumerate(found) if other.name == one.after)
-        found.insert(place + 1, one)
+        names = [other.name for other in found]
+        found.insert(names.index(one.after) + 1 if one.after else 0, one)
     return {one.name: one for one in found}
 
 

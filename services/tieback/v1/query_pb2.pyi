@@ -19,7 +19,7 @@ GRANULARITY_SECTION: Granularity
 GRANULARITY_DOCUMENT: Granularity
 
 class QueryOptions(_message.Message):
-    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity", "ranker", "vector_search", "composition", "condition", "min_relevance", "highlights", "every_copy", "min_scores", "stages")
+    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity", "ranker", "vector_search", "min_relevance", "highlights", "every_copy", "min_scores", "stages")
     class MinScoresEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -39,8 +39,6 @@ class QueryOptions(_message.Message):
     GRANULARITY_FIELD_NUMBER: _ClassVar[int]
     RANKER_FIELD_NUMBER: _ClassVar[int]
     VECTOR_SEARCH_FIELD_NUMBER: _ClassVar[int]
-    COMPOSITION_FIELD_NUMBER: _ClassVar[int]
-    CONDITION_FIELD_NUMBER: _ClassVar[int]
     MIN_RELEVANCE_FIELD_NUMBER: _ClassVar[int]
     HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
     EVERY_COPY_FIELD_NUMBER: _ClassVar[int]
@@ -58,11 +56,9 @@ class QueryOptions(_message.Message):
     granularity: Granularity
     ranker: _report_pb2.Method
     vector_search: _report_pb2.Method
-    composition: str
-    condition: str
     min_relevance: float
     highlights: int
     every_copy: bool
     min_scores: _containers.ScalarMap[str, float]
     stages: _containers.RepeatedCompositeFieldContainer[_report_pb2.Method]
-    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., composition: _Optional[str] = ..., condition: _Optional[str] = ..., min_relevance: _Optional[float] = ..., highlights: _Optional[int] = ..., every_copy: _Optional[bool] = ..., min_scores: _Optional[_Mapping[str, float]] = ..., stages: _Optional[_Iterable[_Union[_report_pb2.Method, _Mapping]]] = ...) -> None: ...
+    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., highlights: _Optional[int] = ..., every_copy: _Optional[bool] = ..., min_scores: _Optional[_Mapping[str, float]] = ..., stages: _Optional[_Iterable[_Union[_report_pb2.Method, _Mapping]]] = ...) -> None: ...

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tieback_contract.encodings import Truncated
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused, FusePart, RoutingExplanation
-from tieback_contract.method_choice import is_chosen
+from tieback_contract.method_choice import MethodChoice, is_chosen
 from tieback_contract.vectors import Vector
 
 from tieback.answer.plan import NO_RANKER, NO_RERANKING, WORDS_ALONE
@@ -26,6 +26,7 @@ from tieback.core.errors import InvalidInput, StaleCollection, TiebackError
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import FuseRequest, Role
 from tieback.core.types.moving import SecondVector
+from tieback.query_stages.stages import by_name
 
 _log = logging.getLogger(__name__)
 
@@ -56,18 +57,23 @@ async def _locate(state: Retrieving) -> None:
             rank_fusion=None,
             reranker=NO_RERANKING,
             vector_search=WORDS_ALONE,
-            condition="",
+            stages=_without_vectors(state.plan.options.stages),
         )
         return
     state.fused, state.unread, state.second = located.fused, located.unread, located.second
 
 
-def _check(state: Retrieving) -> None:
-    if state.plan.options.composition:
-        state.server.composing.check(state.plan.options.composition, state.request.query)
+def _without_vectors(stages: Sequence[MethodChoice] | None) -> tuple[MethodChoice, ...] | None:
+    """The stages of extensions that need no vector."""
+    known = by_name()
+    return (
+        tuple(one for one in stages or () if all(rule.other != "vectors" for rule in known[one.name].needs))
+        or None
+    )
 
 
-STEP = Step(_locate, lambda state: is_chosen(state.plan.options.vector_search), _check)
+STEP = Step(_locate, lambda state: state.fused is None and is_chosen(state.plan.options.vector_search))
+"""An extension's stage may have made the vector."""
 
 
 async def _located(state: Retrieving) -> Located:
@@ -79,7 +85,7 @@ async def _located(state: Retrieving) -> Located:
     with watch.stage("collection"):
         space = await spaces.space_of(state.collection, state.hop.deadline)
         following = spaces.following(state.collection)
-    if following is None or state.plan.options.composition:
+    if following is None:
         return await _in(state, space, watch)
     beside = asyncio.create_task(_in(state, following, Stopwatch()), name="the query in the new space")
     try:
@@ -100,17 +106,12 @@ async def _located(state: Retrieving) -> Located:
 
 async def _in(state: Retrieving, space: CollectionSpace, watch: Stopwatch) -> Located:
     """The query's vector in one space."""
-    request, deadline, composition = state.request, state.call.deadline, state.plan.options.composition
+    request, deadline = state.request, state.call.deadline
     contents = [part.content for part in request.query]
     first = contents[0].data
     routing = space.routing(request.routing, state.collection.routing)
-    if composition:
-        composed, unread = await state.server.composing.compose(
-            composition, request.query, space.ref, watch, hop(deadline)
-        )
-        return Located(dataclasses.replace(composed, routing=_marked(composed.routing, space)), unread)
     if len(contents) == 1 and isinstance(first, Vector) and first.space.name == space.name:
-        return Located(Fused(first, _marked(RoutingExplanation("precomputed", {}, 0.0), space)), {})
+        return Located(Fused(first, marked(RoutingExplanation("precomputed", {}, 0.0), space)), {})
     encoders = space.encoders[Role.QUERY]
     encoded = await encoders.encode(
         contents,
@@ -149,11 +150,11 @@ async def _in(state: Retrieving, space: CollectionSpace, watch: Stopwatch) -> Lo
         raise _blame_query(fused, parts)
     explained = with_unencoded_contents(fused.routing, request.query, encoded, space.losses)
     unread = cut_off(part.encoding for part in parts)
-    routed = _marked(without(explained, lost), space)
+    routed = marked(without(explained, lost), space)
     return Located(dataclasses.replace(fused, routing=routed), unread)
 
 
-def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExplanation:
+def marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExplanation:
     """The explanation, saying of a space that is no longer served that it is; nothing is missing for that."""
     if not space.is_retired:
         return routing

@@ -16,7 +16,6 @@ from tieback.query_stages.stage import OPTIONS
 _SCORES: Mapping[str, Callable[[RetrievedHit], float | None]] = {
     "search": lambda one: one.search_score,
     "rerank": lambda one: one.rerank_score,
-    "condition": lambda one: one.rerank_score,
     "rank": lambda one: one.hit.score,
 }
 

@@ -31,12 +31,9 @@ from tieback.query_stages.stage import RETRIEVE, Models
 from tieback.token_spaces import TokenSpace
 
 if TYPE_CHECKING:
-    from tieback.answer.composing import Composing
     from tieback.answer.spaces.collections import CollectionSpace, CollectionSpaces
-    from tieback.answer.stages.condition import Conditions
     from tieback.answer.stages.rank import Ranker
     from tieback.answer.stages.rerank import RerankTimes
-    from tieback.models.learned.conditional_space import ConditionalSpace
 
 FULL_TEXT = "full_text"
 STALE = "stale"
@@ -69,8 +66,6 @@ class Server:
     limits: Limits
     encode_share: float
     """Of the time that is left, so much may go by until the spaces that have not answered are given up."""
-    composing: Composing
-    conditions: Conditions
     rerank_times: RerankTimes
     reranker: RerankerPort | None = None
     reranks_words: bool = True
@@ -128,8 +123,6 @@ class Retrieving:
     """The space of a photo that is reranked by its regions."""
     tokens: TokenSpace | None = None
     """The space of the token vectors that texts are reranked by."""
-    under: ConditionalSpace | None = None
-    """The condition that orders the hits."""
 
     found: SearchReply = _NOTHING
     compared: Sequence[Hit] = ()

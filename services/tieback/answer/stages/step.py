@@ -18,7 +18,7 @@ class Step:
     takes_place: Callable[[Retrieving], bool] = lambda _: True
     """Tell whether there is something to do."""
     check: Callable[[Retrieving], None] | None = None
-    """Refuses a planned query that this server cannot do it for."""
+    """Refuses a planned query that this server cannot do it for, or changes its plan."""
     wants: Callable[[Retrieving], Awaitable[None]] | None = None
     """Says what hits are to come with, before the search."""
     explained: Callable[[Retrieving], Iterable[StageScores]] | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from importlib import import_module
 
-from tieback.index.stages.step import Step
 from tieback.core.extensions import entries, used
+from tieback.index.stages.step import Step
 from tieback.query_stages.checks import run_by
 from tieback.query_stages.stage import SEARCH, Stage
 

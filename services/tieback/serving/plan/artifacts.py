@@ -62,10 +62,10 @@ class ServedArtifacts:
         StartupError where one does not fit what is served, or gives what another one gives too.
         """
         self.asked.add(serves)
-        given = [(folder, kind) for folder, kind in self._given if kind.serves is serves]
+        given = [(folder, kind) for folder, kind in self._given if issubclass(kind.serves, serves)]
         if not given:
             kinds = map(served_kind, kind_names())
-            return self._shipped(kind for kind in kinds if kind.serves is serves and kind.shipped)
+            return self._shipped(kind for kind in kinds if issubclass(kind.serves, serves) and kind.shipped)
         found: list[T] = []
         giving: dict[str, Path] = {}
         for folder, kind in given:
@@ -81,6 +81,13 @@ class ServedArtifacts:
                 giving[name] = folder
             found.append(one)
         return tuple(found)
+
+    def load_further(self) -> None:
+        """Load the given ones of kinds that extensions bring: one that does not fit stops the start."""
+        for serves in {
+            kind.serves for _, kind in self._given if not kind.serves.__module__.startswith("tieback.")
+        }:
+            self.all(serves)
 
     def _shipped(self, kinds: Iterable[ServedKind[T]]) -> tuple[T, ...]:
         found = []

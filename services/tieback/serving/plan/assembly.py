@@ -176,10 +176,9 @@ def build_answerer(
 ) -> Answerer:
     """The pipeline over the other services. `retired` loads spaces that are no longer served."""
     from tieback.answer import Answerer, PipelineParts
-    from tieback.models.learned.conditional_space import ConditionalSpace
-    from tieback.models.learned.query_composition import LearnedComposition
     from tieback.models.learned.ranker import TrainedRanker
 
+    plan.artifacts.load_further()
     return Answerer(
         PipelineParts(
             joint=plan.joint,
@@ -191,8 +190,6 @@ def build_answerer(
             reranker=ports.reranker if plan.has_multi_vectors or plan.rerankers else None,
             reranks_words=plan.has_token_vectors,
             rerankers=frozenset(card.name for card in plan.rerankers),
-            compositions=plan.artifacts.all(LearnedComposition),
-            conditions=plan.artifacts.all(ConditionalSpace),
             generator=ports.generator,
             limits=settings.limits,
             losses={} if plan.bound is None else plan.bound.losses,

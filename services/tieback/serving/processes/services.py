@@ -41,7 +41,7 @@ _DISK_TIMES = 16
 async def _encoder(context: ServiceContext) -> None:
     from tieback.encoder import CacheOptions, Encoder
     from tieback.encoder.cache.encodings import DISK_BYTES
-    from tieback.models.learned.conditional_space import ConditionalSpace
+    from tieback.encoder.conditional import ConditionalVectors
     from tieback.serving.servicers.encoder import encoder_servicer
 
     settings, telemetry = context.settings, context.telemetry
@@ -54,7 +54,7 @@ async def _encoder(context: ServiceContext) -> None:
         batch_tokens=settings.batch_budget,
         cache=CacheOptions(settings.cache_bytes, disk, _DISK_TIMES * settings.cache_bytes or DISK_BYTES),
         reduction_wait=settings.reduction_wait,
-        conditions=context.plan.artifacts.all(ConditionalSpace),
+        conditions=context.plan.artifacts.all(ConditionalVectors),
         on_batch=context.on_batch,
     )
     context.closing.push_async_callback(encoder.close)

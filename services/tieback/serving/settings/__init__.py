@@ -149,8 +149,8 @@ class Settings(PlacementSettings, DoorSettings):
     extensions: Names = Field(
         (),
         description="Extensions to use, separated by commas: packages that bring further methods, recipes, "
-        "kinds of artifacts and stages of queries, such as lab. What is installed and not named here cannot be "
-        "asked for.",
+        "kinds of artifacts and stages of queries, such as lab. What is installed and not named here cannot "
+        "be asked for.",
     )
     artifacts: Names = Field(
         (),

@@ -11,10 +11,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from safetensors.numpy import save
-from tieback_contract.field_path import at
-from tieback_contract.modality import Modality
-from tieback_contract.vectors import VectorKind
-
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.base_card import NAME
 from tieback.catalog.card import EncoderCard
@@ -25,6 +21,9 @@ from tieback.core.errors import AlreadyExists, InvalidInput
 from tieback.models.feature_table import PROJECTION, TABLE, WEIGHTS
 from tieback.models.store import Store
 from tieback.recipes.adapt.cards import write_card
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 FEATURE_TABLE = Kind("feature-table", "feature table", 2, "make it again with `tieback train`")
 

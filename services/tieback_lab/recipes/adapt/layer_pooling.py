@@ -13,9 +13,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tieback_contract.field_path import at
-from tieback_contract.vectors import VectorKind
-
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
@@ -23,6 +20,8 @@ from tieback.models.reference import IDS, MASK
 from tieback.models.store import Store
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER
 from tieback.recipes.adapt.cards import base_of, places, write_card
+from tieback_contract.field_path import at
+from tieback_contract.vectors import VectorKind
 
 LAYER_POOLING = Kind("layer_pooling", "layer pooling", 1, "train it again: tieback train layer_pooling")
 POOLED = "pooled"
@@ -54,10 +53,10 @@ def adapt(
 def write_graph(artifact: Artifact, card: EncoderCard, store: Store, path: Path) -> None:
     """Writes the graph of the card's backbone and the pooling. StartupError where it differs from torch."""
     import torch
-
     from tieback.methods.layer_pooling import layer_poolings
     from tieback.recipes.adapt.layer_states import backbone_of
     from tieback.recipes.graphs.torch_export import check, export_module
+
     from tieback_lab.recipes.train.layer_pooling import LearnedPooling
 
     class Pooled(torch.nn.Module):

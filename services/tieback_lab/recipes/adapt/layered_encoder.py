@@ -13,14 +13,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tieback_contract.field_path import FieldPath, at
-
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import CardMethod, EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.core.errors import InvalidInput
 from tieback.models.store import Store
 from tieback.recipes.adapt.cards import base_of, places, write_card
+from tieback_contract.field_path import FieldPath, at
 
 LAYERED = Kind(
     "layered_encoder", "encoder of trained layers", 1, "train it again: tieback train matryoshka2d"
@@ -65,7 +64,6 @@ def adapt(
     `output` has another card of that name.
     """
     from safetensors.torch import save_file
-
     from tieback.recipes.adapt.layer_states import backbone_of
 
     card = base_of(artifact, cards)

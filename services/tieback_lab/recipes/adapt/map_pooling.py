@@ -11,10 +11,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tieback_contract.field_path import FieldPath, at
-from tieback_contract.modality import Modality
-from tieback_contract.vectors import VectorKind
-
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import ImageClassifier
@@ -22,6 +18,9 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.pictures.regions import GRAPH
 from tieback.models.store import Store
 from tieback.recipes.adapt.cards import base_of, places, write_card
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 MAP_POOLING = Kind("map_pooling", "map pooling", 1, "train it again: tieback train dolg")
 RUNTIME = "image_regions"

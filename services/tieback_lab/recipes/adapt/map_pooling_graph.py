@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from tieback_contract.arrays import Array
-from torch import Tensor
-
-from tieback.methods.map_pooling import GRAPH, map_poolings, part
 from tieback.models.pictures.classifier import PIXELS, REGIONS
 from tieback.models.pictures.regions import PARTS, VECTOR
 from tieback.recipes.export.image_classifier import load_network
 from tieback.recipes.graphs.torch_export import check, export_module
 from tieback.recipes.networks.efficientnet_lite import EfficientNetLite0, random_pixels
+from tieback_contract.arrays import Array
+from torch import Tensor
+
+from tieback_lab.methods.map_pooling import GRAPH, map_poolings, part
 
 OUTPUTS = (VECTOR, PARTS)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback.methods.answerability.question_alignment import SIGNALS, Inputs
+from tieback.training.loop import History, Plan, Progress, train
 from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
-from tieback.methods.answerability.question_alignment import SIGNALS, Inputs
 from tieback_lab.recipes.reading.asked_questions import Example
-from tieback.training.loop import History, Plan, Progress, train
 
 DROPPED = 0.2
 SMOOTHING = 0.04

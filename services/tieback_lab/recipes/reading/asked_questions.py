@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-from tieback_contract.vectors import VectorKind
-
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.text.sentences import sentences
 from tieback.methods.answerability.question_alignment import Inputs, inputs_of
 from tieback.methods.grounding import Statement
 from tieback.models.encoder_model import EncoderModel
+from tieback.recipes.trained import TrainingRun
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.vectors import VectorKind
+
 from tieback_lab.recipes.reading.claim_pairs import encoded
 from tieback_lab.recipes.reading.made_questions import Asked, Stated, crowded, questions_of
-from tieback.recipes.trained import TrainingRun
 
 SUPPORTED = {
     "supported": True, "contradicted": False, "unsupported": None,

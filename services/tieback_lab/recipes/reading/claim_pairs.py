@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback_contract.arrays import Array
-from tieback_contract.limits import Limits
-from tieback_contract.modality import Modality
-from tieback_contract.vectors import VectorKind
-
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.methods.grounding._features import LABELS
 from tieback.models.encoder_model import EncoderModel, Prepared
+from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 NAMES = {str(label): place for place, label in enumerate(LABELS)}
 NAMES |= dict(zip(("entailment", "contradiction", "neutral"), NAMES.values(), strict=True))

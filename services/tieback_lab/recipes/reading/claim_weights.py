@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.methods.grounding._chosen import bounds
 from tieback.methods.grounding._features import FEATURES
 from tieback.methods.grounding.claim_reading import PRECISION
 from tieback.models.language.model import claim_likelihoods, load_language_model
+from tieback.recipes.trained import TrainingRun
+from tieback.training.digests import digest
+from tieback_contract.arrays import Array
+
 from tieback_lab.recipes.reading.calibration import (
     POINTS,
     auc,
@@ -23,8 +25,6 @@ from tieback_lab.recipes.reading.calibration import (
 )
 from tieback_lab.recipes.reading.claim_pairs import Pair
 from tieback_lab.recipes.reading.made_claims import SUPPORTED
-from tieback.recipes.trained import TrainingRun
-from tieback.training.digests import digest
 
 MOST_RIGHT_CONTRADICTED = 0.01
 """Of the claims that are supported."""

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from tieback_contract.claims import VerdictLabel
-
 from tieback.core.language.tokens import YEARS
 from tieback.core.text.sentences import sentences
 from tieback.core.text.terms import DEFAULT_LANGUAGE, function_words
 from tieback.methods.grounding._features import LABELS
+from tieback_contract.claims import VerdictLabel
+
 from tieback_lab.recipes.reading.claim_pairs import Pair
 
 NUMBER = re.compile(r"(?<![\w.,-])\d[\d,]*(?:\.\d+)?(?![\w])")

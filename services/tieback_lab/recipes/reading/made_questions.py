@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-
 from tieback.core.language import language
 from tieback.core.text.sentences import sentences
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from tieback.core.errors import StartupError
 from tieback.core.text.passage_units import units
 from tieback.methods.answerability._candidates import in_context
 from tieback.methods.grounding import words_of
+
 from tieback_lab.recipes.reading.made_questions import LONGEST_PASSAGE, Asked
 
 FEWEST_LETTERS = 3

@@ -6,14 +6,19 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tieback.catalog.card import EncoderCard
+from tieback.recipes.trained import TrainingRun
 from tieback_contract.arrays import Array
 
-from tieback.catalog.card import EncoderCard
 from tieback_lab.recipes.reading.calibration import auc
 from tieback_lab.recipes.reading.claim_pairs import Pair
-from tieback_lab.recipes.reading.question_candidates import Question, QuestionCandidate, asked_of, candidates_of
+from tieback_lab.recipes.reading.question_candidates import (
+    Question,
+    QuestionCandidate,
+    asked_of,
+    candidates_of,
+)
 from tieback_lab.recipes.reading.reading_pairs import base_of
-from tieback.recipes.trained import TrainingRun
 
 if TYPE_CHECKING:
     from tieback_lab.recipes.reading.reading_network import Plan, ReadingNetwork

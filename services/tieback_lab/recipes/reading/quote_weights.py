@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.catalog.card import EncoderCard
 from tieback.grounding.named import unnamed
 from tieback.methods.answerability._candidates import FEATURES, features_of
@@ -15,9 +13,11 @@ from tieback.methods.answerability.question_alignment import threshold_of
 from tieback.methods.answerability.question_reading import ANSWERED, CERTAIN, LIKELY, likelihood
 from tieback.methods.grounding import words_of
 from tieback.models.text.question_reader import load_question_reader
+from tieback.recipes.trained import TrainingRun
+from tieback_contract.arrays import Array
+
 from tieback_lab.recipes.reading.calibration import auc, least_right, logistic
 from tieback_lab.recipes.reading.question_candidates import Question, answers_of, texts_of
-from tieback.recipes.trained import TrainingRun
 
 THRESHOLDS = np.linspace(0.02, 0.98, 97)
 ROUNDS = 2

@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from tieback.models.text.question_reader import ANSWERED, EMBEDDED, OWN, VERDICT
+from tieback.recipes.graphs.quantise import quantise
+from tieback.recipes.graphs.torch_export import export_module
+from tieback.training.loop import Checkpoint
 from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, softplus
 
-from tieback.models.text.question_reader import ANSWERED, EMBEDDED, OWN, VERDICT
-from tieback.recipes.graphs.quantise import quantise
-from tieback.recipes.graphs.torch_export import export_module
 from tieback_lab.recipes.reading.made_claims import SUPPORTED
 from tieback_lab.recipes.reading.reading_pairs import NOT_SUPPORTED, UNKNOWN, Read
-from tieback.training.loop import Checkpoint
 
 SMOOTHING = 0.05
 ANSWERED_WEIGHT, TOKENS_WEIGHT, RARE = 1.4, 0.6, 4.0

@@ -15,10 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-from tokenizers import Tokenizer
-
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.core.errors import InvalidInput
@@ -27,6 +23,11 @@ from tieback.core.text.terms import DEFAULT_LANGUAGE, function_words
 from tieback.methods.grounding import words_of
 from tieback.methods.grounding._chosen import chosen
 from tieback.models.text.question_reader import MOST_TOKENS, TABLES
+from tieback.recipes.trained import TrainingRun
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tokenizers import Tokenizer
+
 from tieback_lab.recipes.reading.claim_pairs import LONGEST, Pair
 from tieback_lab.recipes.reading.made_claims import (
     CONTRADICTED,
@@ -40,7 +41,6 @@ from tieback_lab.recipes.reading.made_claims import (
     other_number,
 )
 from tieback_lab.recipes.reading.made_questions import LONGEST_PASSAGE, Asked, Stated, crowded, questions_of
-from tieback.recipes.trained import TrainingRun
 
 SENTENCES, CLAIMS, MADE, ASKED = "sentences", "claims", "made", "asked"
 """Kinds of pairs: of one sentence each, with evidence, made of them, questions."""

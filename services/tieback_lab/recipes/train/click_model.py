@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from tieback_contract.arrays import Array
-from torch import Tensor, nn
-
 from tieback.training.digests import digest
 from tieback.training.loop import History, Plan, Progress, train
+from tieback_contract.arrays import Array
+from torch import Tensor, nn
 
 
 class Examples(NamedTuple):

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback.core.state import State
+from tieback.training.loop import History, Plan, Progress, batch, train
+from tieback.training.splits import Split
 from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tieback.core.state import State
-from tieback.methods.query_composition import sentence_prompt
-from tieback.training.loop import History, Plan, Progress, batch, train
-from tieback.training.splits import Split
+from tieback_lab.methods.query_composition import sentence_prompt
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback.core.state import State
+from tieback.training.loop import History, Plan, Progress, batch, train
+from tieback.training.splits import Split
 from tieback_contract.arrays import Array
 from torch import Tensor
 
-from tieback.core.state import State
-from tieback.methods.conditional_projection import cross_attention
-from tieback.training.loop import History, Plan, Progress, batch, train
-from tieback.training.splits import Split
+from tieback_lab.methods.conditional_projection import cross_attention
 
 FIXED = "mean", "scale"
 """What of the state is not trained."""

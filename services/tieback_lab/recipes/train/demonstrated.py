@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.core.text.sentences import sentences
 from tieback.generator.writing.prompting import (
     demonstrated_beginning,
@@ -19,6 +17,8 @@ from tieback.generator.writing.prompting import (
     demonstration_texts,
 )
 from tieback.models.language.model import LanguageModel
+from tieback_contract.arrays import Array
+
 from tieback_lab.recipes.reading.asked_questions import LONGEST
 from tieback_lab.recipes.reading.made_questions import Asked
 from tieback_lab.recipes.train.soft_examples import cost

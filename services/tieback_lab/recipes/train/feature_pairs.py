@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback.methods.feature_tables._many_values import Lookups, looked_up
+from tieback.training.digests import digest
+from tieback.training.loop import History, Plan, Progress, batch, train
+from tieback.training.ranks import ranks
 from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from tieback.methods.feature_tables._many_values import Lookups, looked_up
 from tieback_lab.training.data.feature_lines import Thing
-from tieback.training.digests import digest
-from tieback.training.loop import History, Plan, Progress, batch, train
-from tieback.training.ranks import ranks
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from tieback.methods.heads import fit, probabilities
+from tieback.training.loop import Plan, Progress, train
 from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss, normalize
 
-from tieback.methods.heads import fit, probabilities
 from tieback_lab.recipes.train.layers_and_widths import LayeredEncoder, _encoded
-from tieback.training.loop import Plan, Progress, train
 
 HEAD = "logistic"
 

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tieback_contract.arrays import Array
-from torch import Tensor
-from torch.nn.functional import normalize
-
 from tieback.core.state import State
 from tieback.methods.layer_pooling import LayerPooling
 from tieback.recipes.adapt.layer_states import LayerStates
 from tieback.training.loop import History, Plan, Progress, angular_contrast, batch, train
+from tieback_contract.arrays import Array
+from torch import Tensor
+from torch.nn.functional import normalize
 
 Module = Callable[[Sequence[Tensor], Tensor], Tensor]
 """A pooling with its state: states and sizes to unit vectors `[texts, width]`."""

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tieback_contract.arrays import Array
-from torch import Tensor
-from torch.nn.functional import normalize
-
 from tieback.methods.pooling import Pooling
 from tieback.models.text.transformer_text import padded
 from tieback.recipes.adapt.layer_states import LayeredBackbone
 from tieback.training.loop import History, Plan, Progress, angular_contrast, batch, output_distillation, train
+from tieback_contract.arrays import Array
+from torch import Tensor
+from torch.nn.functional import normalize
 
 AT_ONCE = 64
 """Texts that are encoded together where nothing is learned."""

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from tieback_contract.arrays import Array
-from torch import Tensor
-
 from tieback.core.state import State
-from tieback.methods.map_pooling import AT_ONCE, Graph
 from tieback.methods.projection import unit_rows
 from tieback.models.pictures.regions import View
 from tieback.recipes.networks.efficientnet_lite import EfficientNetLite0
-from tieback_lab.recipes.train.photo_views import compressed, cropped, pasted
 from tieback.training.loop import History, Plan, Progress, angular_contrast, batch, train
 from tieback.training.ranks import ranks
 from tieback.training.splits import Split
+from tieback_contract.arrays import Array
+from torch import Tensor
+
+from tieback_lab.methods.map_pooling import AT_ONCE, Graph
+from tieback_lab.recipes.train.photo_views import compressed, cropped, pasted
 
 BACKGROUNDS = 5
 """Of so many photos, one is no photo to be found: views of others are pasted into it."""

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tieback_contract.arrays import Array
-from tieback_contract.limits import Limits
-from tieback_contract.modality import Modality
-
 from tieback.core.types.content import Content
 from tieback.models.pictures.decoding import made_of_picture
 from tieback.training.data.texts import files_of
+from tieback_contract.arrays import Array
+from tieback_contract.limits import Limits
+from tieback_contract.modality import Modality
 
 KNOWN = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 

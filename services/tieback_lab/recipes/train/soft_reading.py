@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from tieback.core.state import State
+from tieback.training.loop import History, Plan, Progress, batch, train
 from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 from transformers import DynamicCache
-
-from tieback.core.state import State
-from tieback.training.loop import History, Plan, Progress, batch, train
 
 Makes = Callable[[Any, Any], Any]
 

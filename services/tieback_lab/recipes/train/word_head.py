@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tieback_contract.arrays import Array
-from torch import Tensor, nn
-from torch.nn.functional import gelu, normalize
-
 from tieback.recipes.adapt.layer_states import LayerStates
 from tieback.training.loop import History, Plan, Progress, batch, train
 from tieback.training.ranks import ranks
+from tieback_contract.arrays import Array
+from torch import Tensor, nn
+from torch.nn.functional import gelu, normalize
 
 NEVER = -1e9
 AT_ONCE = 16

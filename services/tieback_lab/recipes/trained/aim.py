@@ -25,20 +25,20 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-
 from tieback.catalog.base_card import NAME
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.generator.writing.prompting import demonstrated_beginning
 from tieback.methods.context_compression import aim as aim_method
 from tieback.models.learned.soft_context import SOFT_CONTEXT
-from tieback_lab.recipes.reading.asked_questions import read_questions
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
 from tieback.training.splits import split_off
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+
+from tieback_lab.recipes.reading.asked_questions import read_questions
 
 MAKES = "a projection by which a language model reads demonstrations"
 METHOD = "aim"
@@ -71,8 +71,9 @@ def aim(
     from tieback.models.language.model import LanguageModel, load_language_model
     from tieback.recipes.export.causal_language_model import read_weights
     from tieback.recipes.networks.llama_drift import torch_model
-    from tieback_lab.recipes.train import demonstrated, soft_reading
     from tieback.training.loop import Plan, said_every
+
+    from tieback_lab.recipes.train import demonstrated, soft_reading
 
     if not re.fullmatch(NAME, name):
         raise InvalidInput(

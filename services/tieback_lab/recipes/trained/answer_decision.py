@@ -18,8 +18,6 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field
 from scipy.optimize import minimize, minimize_scalar
-from tieback_contract.arrays import Array
-
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.text.sentences import sentences
 from tieback.generator.deciding import state_of
@@ -32,14 +30,16 @@ from tieback.methods.grounding import Passage, Statement, words_of
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.learned.answer_decision import DECIDER
 from tieback.models.learned.answerability import JUDGE
-from tieback_lab.recipes.reading.asked_questions import LONGEST, MOST_SENTENCES, card_of, read_questions
-from tieback_lab.recipes.reading.claim_pairs import encoded
-from tieback_lab.recipes.reading.decision_cases import DecisionCase, Library, cases_of, requests_of
-from tieback_lab.recipes.reading.made_questions import Asked
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
 from tieback.training.splits import split
+from tieback_contract.arrays import Array
+
+from tieback_lab.recipes.reading.asked_questions import LONGEST, MOST_SENTENCES, card_of, read_questions
+from tieback_lab.recipes.reading.claim_pairs import encoded
+from tieback_lab.recipes.reading.decision_cases import DecisionCase, Library, cases_of, requests_of
+from tieback_lab.recipes.reading.made_questions import Asked
 
 MAKES = "a decision to answer, to give the item, to search again, or to abstain"
 

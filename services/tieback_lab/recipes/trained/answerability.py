@@ -22,8 +22,6 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.core.errors import InvalidInput
 from tieback.methods.answerability import answerabilities
 from tieback.methods.answerability.question_alignment import NEARNESS
@@ -35,6 +33,10 @@ from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
 from tieback.training.splits import split
+from tieback_contract.arrays import Array
+
+from tieback_lab.recipes.reading.asked_questions import card_of, examples_of, read_questions, standardised
+from tieback_lab.recipes.reading.made_questions import Asked
 
 MAKES = "a judge of whether passages answer a question"
 
@@ -69,8 +71,9 @@ def answerability(
     `nearness` is how much the cosine of the question and the nearest sentence counts beside the network.
     """
     from tieback.models.loading import load_encoder
-    from tieback_lab.recipes.reading import answerability_network
     from tieback.training.loop import Plan, said_every
+
+    from tieback_lab.recipes.reading import answerability_network
 
     card = card_of(run, space)
     files = files_of(run.data, (".jsonl",), "questions")

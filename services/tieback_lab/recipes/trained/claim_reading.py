@@ -26,8 +26,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.text.passage_units import in_bytes
@@ -36,6 +34,11 @@ from tieback.methods.grounding._features import FEATURES, HEARD, with_likelihood
 from tieback.methods.grounding.claim_reading import weighed
 from tieback.models.learned.claim_reading import CLAIMS
 from tieback.models.text.question_reader import GRAPH, load_question_reader
+from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.texts import files_of
+from tieback.training.digests import digest
+from tieback_contract.arrays import Array
+
 from tieback_lab.recipes.reading.asked_questions import card_of
 from tieback_lab.recipes.reading.calibration import auc
 from tieback_lab.recipes.reading.claim_pairs import Pair, read_pairs
@@ -54,9 +57,6 @@ from tieback_lab.recipes.reading.claim_weights import (
 )
 from tieback_lab.recipes.reading.made_claims import SUPPORTED
 from tieback_lab.recipes.reading.reading_pairs import base_of
-from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.training.data.texts import files_of
-from tieback.training.digests import digest
 
 if TYPE_CHECKING:
     from tieback_lab.recipes.reading.reading_network import Plan, ReadingNetwork

@@ -18,22 +18,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-from tieback_contract.modality import Modality
-from tieback_contract.vectors import VectorKind
-
 from tieback.artifacts import file_digest
 from tieback.catalog.base_card import NAME
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.content import Content
-from tieback.methods.query_composition import sentence_prompt
-from tieback.models.learned.query_composition import QUERY_COMPOSITION, image_kinds, rows_of, text_kinds
 from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback_lab.training.data.triplets import Triplet, read_triplets, triplet_files
 from tieback.training.digests import digest
 from tieback.training.splits import Split, split
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
+
+from tieback_lab.methods.query_composition import sentence_prompt
+from tieback_lab.models.learned.query_composition import QUERY_COMPOSITION, image_kinds, rows_of, text_kinds
+from tieback_lab.training.data.triplets import Triplet, read_triplets, triplet_files
 
 if TYPE_CHECKING:
     from tieback_lab.recipes.train.composing import Triplets
@@ -74,8 +74,9 @@ def composed_query(
     the prompts' alignment. Training ends early where `patience` validations in a row were not better than the
     best; 0 never ends it early.
     """
-    from tieback_lab.recipes.train import composing
     from tieback.training.loop import Plan, said_every
+
+    from tieback_lab.recipes.train import composing
 
     if not re.fullmatch(NAME, name):
         raise InvalidInput(

@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-from tieback_contract.modality import Modality
-from tieback_contract.vectors import VectorKind
-
 from tieback.catalog.base_card import NAME
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.methods.conditional_projection import cross_attention
-from tieback.models.learned.conditional_space import CONDITIONAL_SPACE, row_kinds
 from tieback.recipes.train.encoded_rows import labelled_rows
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.labelled_contents import LabelledContent, labelled_files, read_labelled
 from tieback.training.digests import digest
 from tieback.training.splits import Split, split
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
+
+from tieback_lab.methods.conditional_projection import cross_attention
+from tieback_lab.models.learned.conditional_space import CONDITIONAL_SPACE, row_kinds
 
 if TYPE_CHECKING:
     from tieback_lab.recipes.train.conditions import Labelled
@@ -69,8 +69,9 @@ def conditional_space(
     contents. Training ends early where `patience` validations in a row were not better than the best; 0
     never ends it early.
     """
-    from tieback_lab.recipes.train import conditions as _conditions
     from tieback.training.loop import Plan, said_every
+
+    from tieback_lab.recipes.train import conditions as _conditions
 
     card = _card(run, space, regions=regions)
     files = labelled_files(run.data)

@@ -23,15 +23,15 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-
 from tieback.core.errors import InvalidInput, NotFound
-from tieback_lab.recipes.adapt.dense_sparse import DENSE_SPARSE, adapt
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.text_pairs import pair_files, read_text_pairs
 from tieback.training.digests import digest
 from tieback.training.splits import split
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+
+from tieback_lab.recipes.adapt.dense_sparse import DENSE_SPARSE, adapt
 
 MAKES = "an encoder of texts with a dense and a sparse view"
 
@@ -63,8 +63,9 @@ def dense_sparse(
     `patience` validations in a row were not better than the best; 0 never ends it early.
     """
     from tieback.recipes.adapt import layer_states
-    from tieback_lab.recipes.train import word_head as heads
     from tieback.training.loop import Plan, said_every
+
+    from tieback_lab.recipes.train import word_head as heads
 
     if space not in run.cards:
         raise NotFound("space", space, run.cards)

@@ -20,21 +20,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-
 from tieback.artifacts import file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State
-from tieback.methods import map_pooling
-from tieback.methods.map_pooling import GRAPH, map_poolings
 from tieback.models.pictures.regions import View
-from tieback_lab.recipes.adapt.map_pooling import MAP_POOLING, adapt, network_of, weights_of
-from tieback_lab.recipes.train.photo_views import photo_files, read_photo
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+
+from tieback_lab.methods import map_pooling
+from tieback_lab.methods.map_pooling import GRAPH, map_poolings
+from tieback_lab.recipes.adapt.map_pooling import MAP_POOLING, adapt, network_of, weights_of
+from tieback_lab.recipes.train.photo_views import photo_files, read_photo
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -78,8 +78,9 @@ def dolg(
     step separates `batch` photos; scale (1 / `temperature`) and `margin` are the paper's. Training ends
     early where `patience` validations in a row were not better than the best; 0 never ends it early.
     """
-    from tieback_lab.recipes.train import photo_maps
     from tieback.training.loop import Plan, said_every
+
+    from tieback_lab.recipes.train import photo_maps
 
     card = _card(run, space)
     own = network_of(card, field=at("parameters", "space"))
@@ -214,6 +215,7 @@ def _maps(
 ) -> PhotoMaps:
     """The maps of the photos and their views."""
     from tieback.recipes.export.image_classifier import load_network
+
     from tieback_lab.recipes.train import photo_maps
 
     options = network_of(card, field=at("parameters", "space"))

@@ -21,15 +21,15 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback.core.errors import InvalidInput
+from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.digests import digest
+from tieback.training.splits import split
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
-from tieback.core.errors import InvalidInput
 from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE, adapt, check_name
-from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback_lab.training.data.feature_lines import pair_files, read_feature_pairs
-from tieback.training.digests import digest
-from tieback.training.splits import split
 
 MAKES = "a space of categorical features"
 
@@ -60,8 +60,9 @@ def feature_pairs(
     pairs. Training ends early where `patience` validations in a row were not better than the best; 0 never
     ends it early.
     """
-    from tieback_lab.recipes.train import feature_pairs as network
     from tieback.training.loop import Plan, said_every
+
+    from tieback_lab.recipes.train import feature_pairs as network
 
     check_name(space, field="space")
     files = pair_files(run.data)

@@ -22,15 +22,15 @@ from typing import Annotated, Any, NamedTuple, cast
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.methods.feature_tables import feature_tables
-from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE, adapt, check_name
 from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback_lab.training.data.feature_lines import one_value
 from tieback.training.digests import digest
 from tieback.training.splits import split
+from tieback_contract.arrays import Array
+
+from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE, adapt, check_name
+from tieback_lab.training.data.feature_lines import one_value
 
 MAKES = "a table of vectors for categorical features"
 
@@ -123,8 +123,9 @@ def _learn(
     shape: dict[str, int],
 ) -> dict[str, Array]:
     """The arrays of the model, its AUC, and the cosines of its weights before and after."""
-    from tieback_lab.recipes.train import click_model as clicks
     from tieback.training.loop import said_every
+
+    from tieback_lab.recipes.train import click_model as clicks
 
     rows = feature_tables.configure(method, parameters)(known.columns, shape["size"])
     per_feature = rows.shape[1] // len(known.columns)

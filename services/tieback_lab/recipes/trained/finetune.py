@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-
 from tieback.core.errors import NotFound
-from tieback_lab.recipes.adapt.layered_encoder import FINETUNED, adapt, check_trainable
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.text_pairs import pair_files, read_text_pairs
 from tieback.training.digests import digest
 from tieback.training.splits import split
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+
+from tieback_lab.recipes.adapt.layered_encoder import FINETUNED, adapt, check_trainable
 
 if TYPE_CHECKING:
     from tieback.training.loop import History
@@ -56,8 +56,9 @@ def finetune(
     """
     from tieback.methods.pooling import poolings
     from tieback.recipes.adapt.layer_states import backbone_of, token_numbers
-    from tieback_lab.recipes.train import layers_and_widths
     from tieback.training.loop import Plan, said_every
+
+    from tieback_lab.recipes.train import layers_and_widths
 
     if space not in run.cards:
         raise NotFound("space", space, run.cards)

@@ -20,14 +20,14 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback.core.errors import InvalidInput, NotFound
+from tieback.methods.merging import merge
+from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.texts import LINES, files_of, json_lines
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
-from tieback.core.errors import InvalidInput, NotFound
-from tieback.methods.merging import merge
 from tieback_lab.recipes.adapt.layered_encoder import FINETUNED, adapt, check_trainable
-from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.training.data.texts import LINES, files_of, json_lines
 
 MAKES = "an encoder of texts for classes"
 
@@ -57,9 +57,10 @@ def fusionsent(
     """
     from tieback.methods.pooling import poolings
     from tieback.recipes.adapt.layer_states import backbone_of, token_numbers
+    from tieback.training.loop import Plan, said_every
+
     from tieback_lab.recipes.train import fusionsent as _fusionsent
     from tieback_lab.recipes.train.layers_and_widths import LayeredEncoder
-    from tieback.training.loop import Plan, said_every
 
     if space not in run.cards:
         raise NotFound("space", space, run.cards)

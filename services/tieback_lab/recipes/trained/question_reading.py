@@ -18,20 +18,20 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import Field
-
 from tieback.core.errors import InvalidInput
 from tieback.grounding.named import unnamed
 from tieback.methods.answerability._candidates import FEATURES, features_of
 from tieback.models.learned.question_reading import READER
 from tieback.models.text.question_reader import GRAPH
+from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.data.texts import files_of
+from tieback.training.digests import digest
+
 from tieback_lab.recipes.reading.asked_questions import card_of
 from tieback_lab.recipes.reading.claim_pairs import Pair, read_pairs
 from tieback_lab.recipes.reading.question_candidates import Question, answers_of, read_asked, texts_of
 from tieback_lab.recipes.reading.question_network import learned
 from tieback_lab.recipes.reading.quote_weights import Parts, ablation, left_out, parts_of, weighed
-from tieback.recipes.trained import Learned, TrainingRun, recipes
-from tieback.training.data.texts import files_of
-from tieback.training.digests import digest
 
 MAKES = "a judge of which sentence answers a question, which reads both together"
 

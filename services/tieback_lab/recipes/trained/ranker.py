@@ -22,8 +22,6 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.field_path import at
-
 from tieback.core.errors import InvalidInput
 from tieback.core.types.search import BEGINNING, LENGTH, METADATA, NAMES, PLACE
 from tieback.models.learned.ranker import RANKER
@@ -37,6 +35,7 @@ from tieback.recipes.train.judged_candidates import (
     read_judged,
 )
 from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback_contract.field_path import at
 
 MAKES = "a ranker, which orders the candidates of a search"
 

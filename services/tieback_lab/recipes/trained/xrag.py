@@ -26,20 +26,20 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-
 from tieback.catalog.base_card import NAME
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.generator.writing.prompting import compressed_request
 from tieback.methods.context_compression import xrag as xrag_method
 from tieback.models.learned.soft_context import SOFT_CONTEXT
-from tieback_lab.recipes.reading.asked_questions import card_of, read_questions
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
 from tieback.training.splits import split_off
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+
+from tieback_lab.recipes.reading.asked_questions import card_of, read_questions
 
 MAKES = "a bridge by which a language model reads vectors"
 METHOD = "xrag"
@@ -79,14 +79,14 @@ def xrag(
     says behind the text, beside the likelihood of the answer.
     """
     import torch
-
     from tieback.models.language.model import LanguageModel, load_language_model
     from tieback.models.loading import load_encoder
     from tieback.recipes.export.causal_language_model import read_weights
     from tieback.recipes.networks.llama_drift import torch_model
+    from tieback.training.loop import Plan, said_every
+
     from tieback_lab.recipes.reading.claim_pairs import encoded
     from tieback_lab.recipes.train import soft_examples, soft_reading
-    from tieback.training.loop import Plan, said_every
 
     bridge_of = partial(soft_reading.Bridge, makes=partial(xrag_method.bridged, torch))
     if not re.fullmatch(NAME, name):

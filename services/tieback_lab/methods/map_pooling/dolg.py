@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.core.errors import InvalidInput
 from tieback.core.state import State
-from tieback.methods.map_pooling import Tensors, by_parts, cells, gem, map_poolings, whitening
 from tieback.methods.projection import unit_rows, unit_tensor
+from tieback_contract.arrays import Array
+
+from tieback_lab.methods.map_pooling import Tensors, by_parts, cells, gem, map_poolings, whitening
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from tieback_contract.arrays import Array, Box
-
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family, Form
 from tieback.core.state import State, check_state
+from tieback_contract.arrays import Array, Box
 
 if TYPE_CHECKING:  # naming the methods imports no torch
     from torch import Tensor

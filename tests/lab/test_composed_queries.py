@@ -11,13 +11,15 @@ from click.testing import CliRunner
 from support.coloured_triplets import Shades, shades_in
 from support.local_platform import Running, served_locally
 from tieback.core.errors import StartupError
-from tieback.models.learned.query_composition import LearnedComposition
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 from tieback_client import Client, Image, InvalidArgument, Item, NotFound
 from tieback_client.cli import app
+from tieback_contract.method_choice import MethodChoice
+from tieback_lab.models.learned.query_composition import LearnedComposition
 
 ASKED = range(0, 168, 7)
+SHADES = ("composition", {"name": "shades"})
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def settings(world: Shades) -> Settings:
     return Settings(
         models=world.store.root, store=world.folder / "store", cards=world.folder / "cards", port=0,
         metrics_port=None, spaces=("words", "eyes"), binding="none", generator="none", drain_seconds=1,
-        artifacts=(str(learned.folder),),
+        artifacts=(str(learned.folder),), extensions=("lab",),
     )  # fmt: skip
 
 
@@ -56,16 +58,16 @@ def test_a_photo_and_words_find_the_photo_that_is_meant(client: Client, world: S
     for line in (lines[place] for place in ASKED):
         photo, meant = Image.from_file(world.folder / line["photo"]), line["target"].removesuffix(".png")
         own = line["photo"].removesuffix(".png")
-        composed = client.retrieve("shades", [photo, line["text"]], composition="shades", limit=2)
+        composed = client.retrieve("shades", [photo, line["text"]], stages=[SHADES], limit=2)
         alone = client.retrieve("shades", photo, limit=2)
         for way, result in (("composed", composed), ("photo", alone)):
             first = next(hit.hit.item_id for hit in result.hits if hit.hit.item_id != own)
             right[way] += first == meant
 
     assert right["composed"] > right["photo"] + 5, right
-    assert (composed.plan.options.composition, composed.plan.options.hybrid) == ("shades", False)
+    assert (composed.plan.options.stages, composed.plan.options.hybrid) == ((MethodChoice.of(SHADES),), False)
     assert composed.routing.policy == "composition"
-    assert alone.plan.options.composition == ""
+    assert alone.plan.options.stages is None
     assert {"encode:eyes", "encode:words", "compose"} <= {stage.name for stage in composed.timing.stages}
 
 
@@ -73,14 +75,14 @@ def test_what_cannot_be_composed_is_refused_with_its_place(client: Client, world
     photo = Image.from_file(world.photo((1, 1)))
     ask = client.retrieve
     with pytest.raises(NotFound, match="shades"):
-        ask("shades", [photo, "more red"], composition="colours")
+        ask("shades", [photo, "more red"], stages=[("composition", {"name": "colours"})])
     for query in (photo, "more red", [photo, photo], [photo, "more red", "more blue"]):
         with pytest.raises(InvalidArgument, match="one photo and one text") as parts:
-            ask("shades", query, composition="shades")
+            ask("shades", query, stages=[SHADES])
         assert [one.field for one in parts.value.violations] == ["query"]
     refused: dict[str, dict[str, Any]] = {
         "query[1].weight": {"query": [photo, ("more red", 0.5)]},
-        "options.composition": {"collection": "notes"},
+        "options.stages": {"collection": "notes"},
         "options.reranker": {"reranker": "late_interaction"},
         "query[1].content.text": {"query": [photo, "  "]},
         "query[0].content.image": {"query": [Image(b"\x89PNG"), "more red"]},
@@ -89,7 +91,7 @@ def test_what_cannot_be_composed_is_refused_with_its_place(client: Client, world
         asked: dict[str, Any] = {
             "collection": "shades",
             "query": [photo, "more red"],
-            "composition": "shades",
+            "stages": [SHADES],
         } | changes
         with pytest.raises(InvalidArgument) as raised:
             ask(**asked)
@@ -102,11 +104,13 @@ def test_the_composition_is_named_on_the_command_line(
     words = ["search", "--image", str(world.photo((1, 1))), "more red", "-c", "shades"]
 
     result = CliRunner().invoke(
-        app.tieback, [*words, "--composition", "shades", "--json"], env={"TIEBACK_SERVER": running.address}
+        app.tieback,
+        [*words, "--stages", "composition:name=shades", "--json"],
+        env={"TIEBACK_SERVER": running.address},
     )
 
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["plan"]["options"]["composition"] == "shades"
+    assert json.loads(result.stdout)["plan"]["options"]["stages"] == [["composition", {"name": "shades"}]]
 
 
 def test_a_composition_that_does_not_fit_stops_the_start_with_the_reason(settings: Settings) -> None:

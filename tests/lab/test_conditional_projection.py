@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from tieback.core.state import State, check_state
-from tieback.methods.conditional_projection import conditional_projections, cross_attention
 from tieback_contract.arrays import Array
+from tieback_lab.methods.conditional_projection import conditional_projections, cross_attention
 
 NAME, INPUT, WIDTH = "cross_attention", 12, 5
 

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tieback_contract.arrays import Array
-from tieback_contract.modality import Modality
-from tieback_contract.vectors import SpaceRef, VectorKind
-
 from tieback.artifacts import Artifact, Kind
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.source import short_hash
 from tieback.core.state import State, check_state
-from tieback.methods.conditional_projection import conditional_projections
+from tieback.encoder.conditional import ConditionalVectors
 from tieback.models.learned import ServedKind
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, VectorKind
+
+from tieback_lab.methods.conditional_projection import conditional_projections
 
 CONDITIONAL_SPACE = Kind(
     "conditional_space", "conditional space", 1, "train it again: tieback train conditional_space"
@@ -29,7 +30,7 @@ CONDITIONAL_SPACE = Kind(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ConditionalSpace:
+class ConditionalSpace(ConditionalVectors):
     """By `method`, with `state`, of vectors of `encoder`, which reads `modality` and whose space is `space`.
 
     `conditions` are their names, in the order of the state. With `regions`, contents were compared by the

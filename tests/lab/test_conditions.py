@@ -15,15 +15,16 @@ from support.requests import searched
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.retrieval import QueryPart
-from tieback.methods.conditional_projection import cross_attention
-from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.router.joint_space import JointSpace
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import QueryOptions
 from tieback_contract.vectors import Vector, VectorKind
+from tieback_lab.methods.conditional_projection import cross_attention
+from tieback_lab.models.learned.conditional_space import ConditionalSpace
 
 BY_REGIONS = {"colours": frozenset({VectorKind.MULTI_VECTOR})}
+HUE = (MethodChoice("condition", {"name": "hue"}),)
 RED, GREEN = (250, 10, 10), (10, 250, 10)
 
 
@@ -40,7 +41,7 @@ def learned(space: JointSpace) -> list[ConditionalSpace]:
 @pytest.fixture
 async def album(tmp_path: Path) -> AsyncIterator[Library]:
     """What `library` holds, by regions, and a photo that is red on the left and green on the right."""
-    made = Library(tmp_path / "weights", stored=BY_REGIONS, per_region=True, halves=True, conditions=learned)
+    made = Library(tmp_path / "weights", stored=BY_REGIONS, per_region=True, halves=True, learned=learned)
     await made.fill()
     flag = Item("flag", [Section("1", Content(Modality.IMAGE, colours.halves(RED, GREEN)))])
     (result,) = (await made.answerer.ingest("library", [flag])).results
@@ -52,7 +53,7 @@ async def album(tmp_path: Path) -> AsyncIterator[Library]:
 async def test_hits_are_ordered_by_what_is_projected_of_their_stored_regions(album: Library) -> None:
     query = QueryPart(Content(Modality.IMAGE, colours.halves(RED, GREEN)))
 
-    reply = await album.ask(query, condition="hue")
+    reply = await album.ask(query, stages=HUE)
 
     space = album.router.space
     asked = Vector(np.ones(space.width, np.float32), space.ref, normalized=False)
@@ -72,18 +73,18 @@ async def test_hits_are_ordered_by_what_is_projected_of_their_stored_regions(alb
 async def test_what_a_collection_chooses_beside_a_condition_is_left_out(album: Library) -> None:
     await album.index.update_collection("library", QueryOptions(diversity=0.5))
 
-    under = await album.ask(photo(*RED), reranker=None, condition="hue")
+    under = await album.ask(photo(*RED), reranker=None, stages=HUE)
     without = await album.ask(photo(*RED), reranker=None)
 
-    assert (under.plan.options.condition, under.plan.options.diversity) == ("hue", 0)
-    assert (without.plan.options.condition, without.plan.options.diversity) == ("", 0.5)
+    assert (under.plan.options.stages, under.plan.options.diversity) == (HUE, 0)
+    assert (without.plan.options.stages, without.plan.options.diversity) == (None, 0.5)
     with pytest.raises(InvalidInput, match="the condition orders the hits, and so would reranker"):
-        await album.ask(photo(*RED), reranker=MethodChoice("best_pairs"), condition="hue")
+        await album.ask(photo(*RED), reranker=MethodChoice("best_pairs"), stages=HUE)
 
 
 async def test_a_query_of_another_modality_is_refused(album: Library) -> None:
     with pytest.raises(InvalidInput, match="modality image, and the query is of text") as refused:
-        await album.ask(words("red"), condition="hue")
+        await album.ask(words("red"), stages=HUE)
 
     assert str(refused.value.field) == "query[0].content"
 
@@ -91,13 +92,13 @@ async def test_a_query_of_another_modality_is_refused(album: Library) -> None:
 async def test_a_collection_without_regions_is_not_searched_under_what_was_learned_from_them(
     tmp_path: Path,
 ) -> None:
-    library = await Library(tmp_path / "weights", conditions=learned).fill()
+    library = await Library(tmp_path / "weights", learned=learned).fill()
 
     with pytest.raises(InvalidInput, match="the collection keeps none") as refused:
-        await library.ask(photo(*RED), condition="hue")
+        await library.ask(photo(*RED), stages=HUE)
     await library.close()
 
-    assert str(refused.value.field) == "options.condition"
+    assert str(refused.value.field) == "options.stages"
 
 
 @pytest.mark.parametrize("regions", [True, False])

@@ -14,11 +14,16 @@ from support.labelled_shades import labels_in, learn
 from support.local_platform import Running, served_locally
 from support.present import present
 from tieback.core.errors import StartupError
-from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 from tieback_client import Client, Image, InvalidArgument, Item, NotFound
 from tieback_client.cli import app
+from tieback_contract.method_choice import MethodChoice, MethodLike
+from tieback_lab.models.learned.conditional_space import ConditionalSpace
+
+
+def under_condition(name: str) -> MethodLike:
+    return "condition", {"name": name}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +37,7 @@ def settings(world: Shades) -> Settings:
     return Settings(
         models=world.store.root, store=world.folder / "store", cards=world.folder / "cards", port=0,
         metrics_port=None, spaces=("words", "eyes"), binding="none", generator="none", drain_seconds=1,
-        artifacts=(str(learned.folder),),
+        artifacts=(str(learned.folder),), extensions=("lab",),
     )  # fmt: skip
 
 
@@ -57,7 +62,7 @@ def test_under_a_condition_hits_that_agree_in_it_come_first(
 ) -> None:
     photo = Image.from_file(world.photo((3, 5)))
 
-    under = client.retrieve("shades", photo, condition=condition, limit=7, explain=True)
+    under = client.retrieve("shades", photo, stages=[under_condition(condition)], limit=7, explain=True)
     without = client.retrieve("shades", photo, limit=7)
 
     def agreeing(result: Any) -> int:
@@ -65,7 +70,8 @@ def test_under_a_condition_hits_that_agree_in_it_come_first(
 
     assert agreeing(under) >= 6 > agreeing(without)
     options = under.plan.options
-    assert (options.condition, options.candidates, without.plan.options.condition) == (condition, 200, "")
+    assert (options.stages, options.candidates) == ((MethodChoice.of(under_condition(condition)),), 200)
+    assert without.plan.options.stages is None
     scores = [hit.hit.score for hit in under.hits]
     assert scores == sorted(scores, reverse=True)
     assert under.hits[0].rerank_score == pytest.approx(1, abs=1e-4)
@@ -88,16 +94,20 @@ def test_a_content_is_encoded_under_a_condition_in_a_space_of_its_own(client: Cl
 def test_what_no_condition_can_answer_is_refused_with_its_place(client: Client, world: Shades) -> None:
     photo = Image.from_file(world.photo((1, 1)))
     with pytest.raises(NotFound, match="green, red"):
-        client.retrieve("shades", photo, condition="size")
+        client.retrieve("shades", photo, stages=[under_condition("size")])
     refused: dict[str, dict[str, Any]] = {
         "query": {"query": [photo, photo]},
-        "options.condition": {"collection": "notes", "query": "more red"},
+        "options.stages": {"collection": "notes", "query": "more red"},
         "options.reranker": {"reranker": "late_interaction"},
         "options.diversity": {"diversity": 0.5},
         "options.granularity": {"granularity": "document"},
     }
     for place, changes in refused.items():
-        asked: dict[str, Any] = {"collection": "shades", "query": photo, "condition": "red"} | changes
+        asked: dict[str, Any] = {
+            "collection": "shades",
+            "query": photo,
+            "stages": [under_condition("red")],
+        } | changes
         with pytest.raises(InvalidArgument) as raised:
             client.retrieve(**asked)
         assert [one.field for one in raised.value.violations] == [place]
@@ -119,7 +129,7 @@ def test_the_condition_is_named_on_the_command_line(running: Running, client: Cl
 
     found = CliRunner().invoke(
         app.tieback,
-        ["search", "--image", photo, "-c", "shades", "--condition", "red", "--json"],
+        ["search", "--image", photo, "-c", "shades", "--stages", "condition:name=red", "--json"],
         env=environment,
     )
     made = CliRunner().invoke(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tieback_contract.arrays import Array
 
-from tieback.methods.composition import compositions, product
+from tieback_lab.methods.composition import compositions, product
 
 SIGNS = ((1, 1, 1, 1), (1, -1, 1, -1), (1, -1, -1, 1), (1, 1, -1, -1))
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tieback.core.state import State
 from tieback_contract.arrays import Array
 
-from tieback.core.state import State
-from tieback.methods.conditional_projection import conditional_projections
+from tieback_lab.methods.conditional_projection import conditional_projections
 
 STATE = {
     "mean": ("input",),

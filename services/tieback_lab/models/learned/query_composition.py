@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tieback_contract.arrays import Array
-from tieback_contract.vectors import SpaceRef, VectorKind
-
 from tieback.artifacts import Artifact, Kind
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
 from tieback.core.state import State, check_state
-from tieback.methods.query_composition import query_compositions
 from tieback.models.learned import ServedKind
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef, VectorKind
+
+from tieback_lab.methods.query_composition import query_compositions
 
 QUERY_COMPOSITION = Kind(
     "query_composition", "composition of queries", 1, "train it again: tieback train composed_query"

@@ -18,10 +18,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tieback.core.state import State
 from tieback_contract.arrays import Array
 
-from tieback.core.state import State
-from tieback.methods.query_composition import query_compositions
+from tieback_lab.methods.query_composition import query_compositions
 
 STATE = {
     "image": ("image", "inner"),

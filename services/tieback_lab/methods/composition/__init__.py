@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
+from tieback_contract.arrays import Array
 
 PARTS = 4
 Signs = Sequence[Sequence[int]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
-from tieback.methods.composition import compositions, unit
+from tieback_lab.methods.composition import compositions, unit
 
 # The units as complex or real 2 × 2 matrices, whose matrix product is the algebra's.
 MATRICES = {
