@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import OPTIONS, Option
@@ -23,7 +23,7 @@ def _values(one: Option) -> str:
         return "true, false"
     if one.kind is MethodChoice:
         return "method"
-    if one.kind is tuple:
+    if one.kind is Sequence:
         return "methods"
     if one.kind is Mapping:
         return "numbers by name"

@@ -289,7 +289,8 @@ class MessageCodec:
                 return f"[e for x in {place} if (e := {read.format(value='x')})]", ""
             if one.alone:
                 return f"each_alone({element}, {place})", ""
-            return f"[{read.format(value='x')} for x in xs] if (xs := {place}) else []", element
+            none = "None" if one.optional else "[]"
+            return f"[{read.format(value='x')} for x in xs] if (xs := {place}) else {none}", element
         if one.form == "map":
             if read == "{value}":
                 return f"dict({place})" + (" or None" if one.optional else ""), ""
@@ -354,6 +355,7 @@ class MessageCodec:
             return [f"if (x := {value}) {'is not None' if one.optional else ''}: {place} = text(x)"]
         if always:
             return [f"{place} = {value}"]
+        some = f"(xs := {value}) is not None and len(xs)" if one.optional else f"len(xs := {value})"
         if one.is_message:
             whole = self._whole("fill", one)
             if whole is not None:
@@ -361,7 +363,7 @@ class MessageCodec:
             fill = self._part("fill", one)
             if one.form == "list":
                 return [
-                    f"if len(xs := {value}):",
+                    f"if {some}:",
                     f"    add = {place}.add",
                     f"    for x in xs: {fill}(add(), x)",
                 ]
@@ -375,10 +377,10 @@ class MessageCodec:
         if one.is_enum:
             numbers = self._constant(self.numbers(one.kind, one.descriptor.enum_type))
             if one.form == "list":
-                return [f"if len(xs := {value}): {place}.extend([{numbers}[x] for x in xs])"]
+                return [f"if {some}: {place}.extend([{numbers}[x] for x in xs])"]
             return [f"if (x := {value}): {place} = {numbers}[x]"]
         if one.form == "list":
-            return [f"if len(xs := {value}): {place}.extend(xs)"]
+            return [f"if {some}: {place}.extend(xs)"]
         if one.form == "map":
             return [f"if (xs := {value}):", f"    to = {place}", "    for k, x in xs.items(): to[k] = x"]
         if one.microseconds and not one.has_presence:

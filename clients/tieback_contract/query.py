@@ -89,7 +89,7 @@ class QueryOptions:
     min_scores: Mapping[str, float] | None = field(default=None, metadata=_OF_RETRIEVAL)
     """Leave out hits whose score of a stage is lower, as in {"search": 0.3, "rerank": 0.5}; stages are
     "search", "rerank" and "rank"."""
-    stages: tuple[MethodChoice, ...] | None = None
+    stages: Sequence[MethodChoice] | None = None
     """Have these further stages take place, which extensions of the server bring."""
 
     @classmethod
@@ -139,14 +139,14 @@ class QueryKeywords(TypedDict, total=False):
     stages: Sequence[MethodLike] | None
 
 
-def _methods(given: Sequence[MethodLike]) -> tuple[MethodChoice, ...] | None:
-    return tuple(MethodChoice.of(one) for one in given) or None
+def _methods(given: Sequence[MethodLike]) -> list[MethodChoice] | None:
+    return [MethodChoice.of(one) for one in given] or None
 
 
 _MADE: Mapping[Any, Callable[[Any], Any]] = {
     MethodChoice: MethodChoice.of,
     Granularity: Granularity,
-    tuple: _methods,
+    Sequence: _methods,
 }
 """Functions that make the value of an option of what a caller gave, by its type."""
 
@@ -157,7 +157,7 @@ class Option(NamedTuple):
     name: str
     kind: type
     """The type of its value: bool, int, float, str, `Granularity`, `MethodChoice`, `Mapping` of numbers by
-    names, or `tuple` of `MethodChoice`."""
+    names, or `Sequence` of `MethodChoice`."""
     range: tuple[float, float] | None
     """The least and the greatest value of a number."""
     family: str
@@ -215,7 +215,7 @@ def options_json(options: QueryOptions) -> dict[str, Any]:
 
 
 def _json(value: Any) -> Any:
-    if isinstance(value, tuple):
+    if isinstance(value, list | tuple):
         return [_json(one) for one in value]
     return [value.name, dict(value.parameters)] if isinstance(value, MethodChoice) else value
 

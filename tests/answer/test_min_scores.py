@@ -43,7 +43,7 @@ async def test_others_take_the_places_of_hits_that_are_left_out(library: Platfor
 
 
 async def test_a_score_of_a_stage_that_there_is_not_is_refused_with_the_stages(library: Platform) -> None:
-    with pytest.raises(InvalidInput, match="search, rerank, condition, rank") as refused:
+    with pytest.raises(InvalidInput, match="search, rerank, rank") as refused:
         await found(library, min_scores={"fuse": 1.0})
 
     assert str(refused.value.field) == 'options.min_scores["fuse"]'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -24,8 +24,9 @@ VALUES: dict[type, Any] = {
     str: "colour",
     Granularity: Granularity.DOCUMENT,
     Mapping: {"search": 0.5},
+    Sequence: [MethodChoice("some", {"beta": 2})],
 }
-SAID = {MethodChoice: "some:beta=2,how=so", Mapping: "search=0.5"}
+SAID = {MethodChoice: "some:beta=2,how=so", Mapping: "search=0.5", Sequence: "some:beta=2"}
 OTHERS = [one for one in OPTIONS if not one.is_of_search]
 
 

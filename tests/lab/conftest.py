@@ -8,7 +8,7 @@ import pytest
 from tieback.core import extensions
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def lab() -> Iterator[None]:
     """The lab in use."""
     with pytest.MonkeyPatch.context() as patch:

@@ -65,7 +65,7 @@ def test_a_photo_and_words_find_the_photo_that_is_meant(client: Client, world: S
             right[way] += first == meant
 
     assert right["composed"] > right["photo"] + 5, right
-    assert (composed.plan.options.stages, composed.plan.options.hybrid) == ((MethodChoice.of(SHADES),), False)
+    assert (composed.plan.options.stages, composed.plan.options.hybrid) == ([MethodChoice.of(SHADES)], False)
     assert composed.routing.policy == "composition"
     assert alone.plan.options.stages is None
     assert {"encode:eyes", "encode:words", "compose"} <= {stage.name for stage in composed.timing.stages}
@@ -110,7 +110,9 @@ def test_the_composition_is_named_on_the_command_line(
     )
 
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["plan"]["options"]["stages"] == [["composition", {"name": "shades"}]]
+    assert json.loads(result.stdout)["plan"]["options"]["stages"] == [
+        {"name": "composition", "parameters": {"name": "shades"}}
+    ]
 
 
 def test_a_composition_that_does_not_fit_stops_the_start_with_the_reason(settings: Settings) -> None:

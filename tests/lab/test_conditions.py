@@ -24,7 +24,7 @@ from tieback_lab.methods.conditional_projection import cross_attention
 from tieback_lab.models.learned.conditional_space import ConditionalSpace
 
 BY_REGIONS = {"colours": frozenset({VectorKind.MULTI_VECTOR})}
-HUE = (MethodChoice("condition", {"name": "hue"}),)
+HUE = [MethodChoice("condition", {"name": "hue"})]
 RED, GREEN = (250, 10, 10), (10, 250, 10)
 
 

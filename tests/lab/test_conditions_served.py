@@ -70,7 +70,7 @@ def test_under_a_condition_hits_that_agree_in_it_come_first(
 
     assert agreeing(under) >= 6 > agreeing(without)
     options = under.plan.options
-    assert (options.stages, options.candidates) == ((MethodChoice.of(under_condition(condition)),), 200)
+    assert (options.stages, options.candidates) == ([MethodChoice.of(under_condition(condition))], 200)
     assert without.plan.options.stages is None
     scores = [hit.hit.score for hit in under.hits]
     assert scores == sorted(scores, reverse=True)
@@ -139,7 +139,9 @@ def test_the_condition_is_named_on_the_command_line(running: Running, client: Cl
     )
 
     assert found.exit_code == 0, found.output
-    assert json.loads(found.stdout)["plan"]["options"]["condition"] == "red"
+    assert json.loads(found.stdout)["plan"]["options"]["stages"] == [
+        {"name": "condition", "parameters": {"name": "red"}}
+    ]
     assert made.exit_code == 0, made.output
 
 

@@ -253,7 +253,7 @@ SAMPLES: dict[str, list[Any]] = {
             ranker=MethodChoice("linear"),
             vector_search=MethodChoice("within", {"similarity": 0.5}),
             highlights=3,
-            stages=(MethodChoice("condition", {"name": "colour"}), MethodChoice("upside_down")),
+            stages=[MethodChoice("condition", {"name": "colour"}), MethodChoice("upside_down")],
             every_copy=True,
             min_scores={"search": 0.25},
         ),

@@ -38,7 +38,7 @@ PLAN = RetrievalPlan(
         granularity=Granularity.DOCUMENT,
         ranker=MethodChoice("linear"),
         vector_search=MethodChoice("coarse_to_fine", {"breadth": 2}),
-        stages=(MethodChoice("condition", {"name": "colour"}), MethodChoice("upside_down")),
+        stages=[MethodChoice("condition", {"name": "colour"}), MethodChoice("upside_down")],
         every_copy=False,
     ),
     0.25,

@@ -9,7 +9,6 @@ conditions.
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -23,36 +22,32 @@ from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.encoder.shaping import vectors
 
 
-class ConditionalVectors(ABC):
-    """A learned projection of the vectors of an encoder to those under its conditions."""
+class ConditionalVectors:
+    """A learned projection of the vectors of an `encoder` to those under its `conditions`, by their names.
+
+    `kinds` of vectors are projected, to `width` dimensions. A kind of artifact serves a subclass.
+    """
+
+    encoder: str
+    conditions: Sequence[str]
 
     @property
-    @abstractmethod
-    def encoder(self) -> str:
-        """The encoder by its name."""
-
-    @property
-    @abstractmethod
-    def conditions(self) -> Sequence[str]:
-        """The conditions by their names."""
-
-    @property
-    @abstractmethod
     def kinds(self) -> frozenset[VectorKind]:
         """The kinds of vectors that are projected."""
+        raise NotImplementedError
 
     @property
-    @abstractmethod
     def width(self) -> int:
         """Dimensions of the projected vectors."""
+        raise NotImplementedError
 
-    @abstractmethod
     def space_under(self, condition: str) -> SpaceRef:
         """The space of the projected vectors."""
+        raise NotImplementedError
 
-    @abstractmethod
     def project(self, contents: Sequence[Array], condition: str) -> Array:
         """Unit rows `[n, width]` of contents, each by its rows `[rows, input width]`, the whole's first."""
+        raise NotImplementedError
 
 
 class ConditionalSpaces:

@@ -95,7 +95,7 @@ def check_values(asked: QueryOptions, path: FieldPath, models: Models) -> None:
             # To leave a stage out is right in every family but that of what is merged.
             if not value.is_none or value.parameters or one.family == rank_fusions.name:
                 _check_method(one.family, value, path[name], models)
-        elif one.kind is tuple:
+        elif one.kind is Sequence:
             for place, stage in enumerate(value):
                 parameters_of(stage, path[name][place])
         elif one.range is not None and (fault := one.fault(value)):

@@ -82,6 +82,12 @@ PLATFORM: tuple[Stage, ...] = (
         "Searches in the space that the collection is being moved to, too, where enough sections are there.",
         run="second",
     ),
+    Stage(
+        "further",
+        "Runs stages of extensions, each after the stage that it names, also of a retrieval.",
+        option="stages",
+        chosen=_set("stages"),
+    ),
     Stage("explain", "Tells what each stage did.", option="explain", chosen=_has("explain")),
     Stage(
         "depth",

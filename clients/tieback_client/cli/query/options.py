@@ -30,7 +30,7 @@ def _option(one: contract.Option) -> Option:
         return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=help)
     if one.kind is MethodChoice:
         return click.option(flag, type=_method, metavar="METHOD[:NAME=X,…]", help=help)
-    if one.kind is tuple:
+    if one.kind is Sequence:
         return click.option(flag, type=_method, multiple=True, metavar="STAGE[:NAME=X,…]", help=help)
     if one.kind is Mapping:
         return click.option(flag, type=_numbers, metavar="NAME=X,…", help=help)

@@ -26,7 +26,6 @@ from tieback.core.errors import InvalidInput, StaleCollection, TiebackError
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import FuseRequest, Role
 from tieback.core.types.moving import SecondVector
-from tieback.query_stages.stages import by_name
 
 _log = logging.getLogger(__name__)
 
@@ -63,13 +62,10 @@ async def _locate(state: Retrieving) -> None:
     state.fused, state.unread, state.second = located.fused, located.unread, located.second
 
 
-def _without_vectors(stages: Sequence[MethodChoice] | None) -> tuple[MethodChoice, ...] | None:
+def _without_vectors(stages: Sequence[MethodChoice] | None) -> list[MethodChoice] | None:
     """The stages of extensions that need no vector."""
-    known = by_name()
-    return (
-        tuple(one for one in stages or () if all(rule.other != "vectors" for rule in known[one.name].needs))
-        or None
-    )
+    needs = {stage.name: [rule.other for rule in stage.needs] for stage in further()}
+    return [one for one in stages or () if "vectors" not in needs[one.name]] or None
 
 
 STEP = Step(_locate, lambda state: state.fused is None and is_chosen(state.plan.options.vector_search))

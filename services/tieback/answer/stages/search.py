@@ -35,7 +35,7 @@ def _request(state: Retrieving) -> SearchRequest:
     request, fused = state.request, state.fused
     options = state.plan.options.of_search()
     known = by_name()
-    own = tuple(one for one in options.stages or () if known[one.name].of == SEARCH) or None
+    own = [one for one in options.stages or () if known[one.name].of == SEARCH] or None
     options = dataclasses.replace(options, stages=own)
     if options.highlights and not state.searched:
         options = dataclasses.replace(options, highlights=None)

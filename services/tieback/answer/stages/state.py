@@ -51,7 +51,7 @@ class Learned(Protocol):
         ...
 
 
-def nothing_learned(_: type[T]) -> Sequence[T]:
+def nothing_learned(serves: type[T]) -> Sequence[T]:  # noqa: ARG001 - as of `Learned`
     """Gives the artifacts of a server that has none."""
     return ()
 
