@@ -26,6 +26,7 @@ from tieback.core.errors import InvalidInput, StaleCollection, TiebackError
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import FuseRequest, Role
 from tieback.core.types.moving import SecondVector
+from tieback.query_stages.stages import further
 
 _log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.vectors import VectorKind
-from tieback_lab.models.learned.conditional_space import padded, row_kinds
 
 from tieback.artifacts import file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.models.content_rows import padded, row_kinds
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.recipes.trained import TrainingRun
 from tieback.training.data.labelled_contents import LabelledContent

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from tieback.artifacts import Artifact, Kind
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.source import short_hash
 from tieback.core.state import State, check_state
 from tieback.encoder.conditional import ConditionalVectors
+from tieback.models.content_rows import padded, row_kinds
 from tieback.models.learned import ServedKind
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
@@ -93,17 +93,3 @@ SERVED = ServedKind(
     lambda folder, models: ConditionalSpace.load(folder, models.encoders),
     lambda one: [f"the condition {name!r} of {one.encoder}" for name in one.conditions],
 )
-
-
-def row_kinds(regions: bool) -> frozenset[VectorKind]:
-    """The kinds of which the rows are made."""
-    return frozenset({VectorKind.DENSE, *([VectorKind.MULTI_VECTOR] if regions else [])})
-
-
-def padded(contents: Sequence[Array]) -> tuple[Array, Array]:
-    """`[n, most rows, width]`, float32, and the mask `[n, most rows]` of what is no padding."""
-    lengths = np.array([len(one) for one in contents])
-    rows = np.zeros((len(contents), lengths.max(), contents[0].shape[1]), np.float32)
-    for place, one in enumerate(contents):
-        rows[place, : len(one)] = one
-    return rows, np.arange(lengths.max()) < lengths[:, None]

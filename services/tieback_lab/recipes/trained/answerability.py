@@ -26,9 +26,6 @@ from tieback.core.errors import InvalidInput
 from tieback.methods.answerability import answerabilities
 from tieback.methods.answerability.question_alignment import NEARNESS
 from tieback.models.learned.answerability import JUDGE
-from tieback_lab.recipes.reading.asked_questions import card_of, examples_of, read_questions, standardised
-from tieback_lab.recipes.reading.calibration import logistic
-from tieback_lab.recipes.reading.made_questions import Asked
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
@@ -36,6 +33,7 @@ from tieback.training.splits import split
 from tieback_contract.arrays import Array
 
 from tieback_lab.recipes.reading.asked_questions import card_of, examples_of, read_questions, standardised
+from tieback_lab.recipes.reading.calibration import logistic
 from tieback_lab.recipes.reading.made_questions import Asked
 
 MAKES = "a judge of whether passages answer a question"

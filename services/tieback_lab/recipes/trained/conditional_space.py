@@ -20,6 +20,7 @@ from pydantic import Field
 from tieback.catalog.base_card import NAME
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
+from tieback.models.content_rows import row_kinds
 from tieback.recipes.train.encoded_rows import labelled_rows
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.labelled_contents import LabelledContent, labelled_files, read_labelled
@@ -31,7 +32,7 @@ from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
 from tieback_lab.methods.conditional_projection import cross_attention
-from tieback_lab.models.learned.conditional_space import CONDITIONAL_SPACE, row_kinds
+from tieback_lab.models.learned.conditional_space import CONDITIONAL_SPACE
 
 if TYPE_CHECKING:
     from tieback_lab.recipes.train.conditions import Labelled
