@@ -19,7 +19,8 @@ def recipes_page() -> str:
         "A recipe is a file in `services/tieback/recipes/trained/`. `tieback recipes` lists them; `tieback "
         "train NAME --data DIR --output DIR` runs one, with parameters as `--set KEY=VALUE`. It makes an "
         "artifact: a folder named by a hash over its content, which holds arrays, facts, metrics, a report, "
-        "and how it was made. Training needs PyTorch (`tieback[train]`); serving does not.",
+        "and how it was made. Training needs PyTorch (`tieback[train]`); serving does not. Recipes of the lab "
+        "are run where `TIEBACK_EXTENSIONS` names `lab`.",
     ]
     for name in trained.recipes.names():
         one = trained.describe(name)
@@ -27,11 +28,12 @@ def recipes_page() -> str:
         body = inspect.getdoc(sys.modules[trained.recipes.get(name).__module__]) or ""
         lines += [
             "",
-            f"## {name}{origin(trained.recipes.get(name).__module__)}",
+            f"## {name}",
             "",
             body,
             "",
-            f"Makes {one.makes}. {papers}",
+            f"Makes {one.makes}. {papers}"
+            + " Of the lab." * bool(origin(trained.recipes.get(name).__module__)),
         ]
         lines += parameters("parameter", one.schema)
     return "\n".join(lines) + "\n"

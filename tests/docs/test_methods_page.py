@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 from support.proofs import called
+from tieback.core.extensions import VARIABLE
 from tieback.methods import families
 from tieback.recipes import trained
 
@@ -72,7 +73,8 @@ def test_a_test_of_a_method_alone_proves_nothing_and_one_that_is_not_there_is_re
         called("tests/lab/test_composition.py::test_no_such_thing")
 
 
-def test_what_a_paper_is_reached_by_is_there(papers: ModuleType) -> None:
+def test_what_a_paper_is_reached_by_is_there(papers: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "lab")
     known = families()
     for paper in papers.papers():
         for by in paper.by:
