@@ -19,7 +19,7 @@ def recipes_page() -> str:
         "A recipe is a file in `services/tieback/recipes/trained/`. `tieback recipes` lists them; `tieback "
         "train NAME --data DIR --output DIR` runs one, with parameters as `--set KEY=VALUE`. It makes an "
         "artifact: a folder named by a hash over its content, which holds arrays, facts, metrics, a report, "
-        "and how it was made. Training needs PyTorch (`tieback[train]`); serving does not. Recipes of the lab "
+        "and how it was made. Training needs PyTorch (`tieback[train]`); serving does not. Those of the lab "
         "are run where `TIEBACK_EXTENSIONS` names `lab`.",
     ]
     for name in trained.recipes.names():
