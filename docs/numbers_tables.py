@@ -119,7 +119,7 @@ def headlines() -> str:
 def tables() -> str:
     """Every file with its command, its machine and its claims, by area."""
     every = results()
-    lines: list[str] = []
+    lines = ["", *_counts(every)]
     for area in [*AREAS, "Methods"]:
         shown = [one for one in every if one.area == area and one.claims]
         lines += ["", f"## {area}"] if shown else []
@@ -131,6 +131,16 @@ def tables() -> str:
     lines += ["", "## Claims of papers, and tables alone", ""]
     lines += [f"Claims of papers are in [methods.md](methods.md#claims). Files without others: {others}."]
     return "\n".join(lines[1:])
+
+
+def _counts(every: Sequence[Result]) -> Iterator[str]:
+    """Numbers of claims by area that were met, missed, or decided nothing."""
+    yield from ("| area | met | missed | not decided |", "|---|---|---|---|")
+    for area in [*AREAS, "Methods"]:
+        met = [claim["met"] for one in every if one.area == area for claim in one.claims]
+        anchor = area.lower().replace(",", "").replace(" ", "-")
+        counts = " | ".join(str(met.count(verdict)) for verdict in (True, False, None))
+        yield f"| [{area}](#{anchor}) | {counts} |"
 
 
 def _made(one: Result) -> str:
