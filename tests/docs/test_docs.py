@@ -1,10 +1,14 @@
 """Promises of the documentation hold: links lead somewhere, tables are complete."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
+import click
 from support.each import each
+from support.pages import blocks
+from tieback_client.cli.app import tieback
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -17,6 +21,9 @@ PAGES = sorted(
 )
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)|<img[^>]*src=\"([^\"]+)\"")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
+COMMAND = re.compile(
+    r"^(?:\$ |\.venv/bin/|(?:\w+=\S+ )+|echo .*? \| )*tieback ([^|\\\n]+?)(?: +#.*)?(?: [|\\].*)?$", re.M
+)
 
 
 def anchors(page: Path) -> set[str]:
@@ -91,3 +98,23 @@ def test_every_file_that_the_architecture_names_exists() -> None:
 
     assert named
     assert missing == []
+
+
+@each("page", [ROOT / "README.md", *ROOT.glob("docs/*.md")])
+def test_every_command_that_a_page_shows_takes_the_options_that_it_shows(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+
+    for line in COMMAND.findall("\n".join(blocks(text, "") + blocks(text, "bash"))):
+        words = shlex.split(line)
+        command: click.Command = tieback
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            found = command.get_command(click.Context(command), words.pop(0))
+            assert found is not None, line
+            command = found
+        parameters = list(command.params)
+        if isinstance(command, click.Group):  # where no command of it is named, its list is meant
+            listing = command.get_command(click.Context(command), "list")
+            parameters += listing.params if listing else []
+        options = {name for one in parameters for name in (*one.opts, *one.secondary_opts)}
+        for word in words[: words.index("--")] if "--" in words else words:
+            assert not word.startswith("--") or word.partition("=")[0] in options, line
