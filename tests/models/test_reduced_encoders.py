@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.text.transformer_text import TransformerTextModel
@@ -26,7 +25,7 @@ from tieback.recipes.graphs.architectures import REDUCIBLE
 from tieback.serving.metrics.observed import observed
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.settings import Settings
-from tieback_contract.encodings import EncodingSource, Reduction
+from tieback_contract.encodings import Reduction
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
@@ -139,7 +138,7 @@ def model(tmp_path: Path) -> BagOfWords:
 
 @pytest.fixture
 async def encoder(model: BagOfWords) -> AsyncIterator[Encoder]:
-    made = Encoder([model], limits=Limits(queued_tokens=10_000), batch_tokens=100, reduction_wait=0.5)
+    made = Encoder([model], limits=Limits(queued_tokens=10_000), batch_tokens=100)
     yield made
     await made.close()
 
@@ -195,35 +194,6 @@ async def test_the_reply_says_the_reduction_and_the_smallest_served_ratio_is_the
     assert found.space == whole.space
 
 
-async def test_a_long_queue_is_worked_on_by_fewer_tokens_and_the_reply_says_so(
-    encoder: Encoder, model: BagOfWords
-) -> None:
-    await encoder.encode(EncodeRequest(SPACE, texts("known")), NO_CALL)
-    with model.paused():
-        running = asyncio.create_task(encoder.encode(EncodeRequest(SPACE, texts("running")), NO_CALL))
-        await asyncio.to_thread(model.running.wait)
-        waiting = [
-            asyncio.create_task(encoder.encode(EncodeRequest(SPACE, texts(f"{n} " * 200)), NO_CALL))
-            for n in range(3)
-        ]
-        while encoder.load(SPACE).queued_tokens < 600:  # noqa: ASYNC110 - a load is a number, no event
-            await asyncio.sleep(0.001)
-        shed = asyncio.create_task(encoder.encode(EncodeRequest(SPACE, texts("known", "new")), NO_CALL))
-        exact = asyncio.create_task(
-            encoder.encode(EncodeRequest(SPACE, texts("new"), EncodePlan(batch_invariant=True)), NO_CALL)
-        )
-        await asyncio.sleep(0.01)
-    known, new = encodings(await shed)
-    (invariant,) = encodings(await exact)
-    await asyncio.gather(running, *waiting)
-    (after,) = encodings(await encoder.encode(EncodeRequest(SPACE, texts("new")), NO_CALL))
-
-    assert (known.reduction, known.source) == (None, EncodingSource.MEMORY)
-    assert (new.reduction, new.source) == (Reduction("pitome", 0.7), EncodingSource.COMPUTED)
-    assert invariant.reduction is None
-    assert after.reduction is None  # the queue is empty, and what was reduced answers nobody else
-
-
 async def test_what_is_encoded_on_fewer_tokens_is_counted_by_its_method(encoder: Encoder) -> None:
     telemetry = Telemetry(Settings())
     counted = observed(encoder, telemetry)
@@ -235,18 +205,3 @@ async def test_what_is_encoded_on_fewer_tokens_is_counted_by_its_method(encoder:
 
     page = telemetry.page().decode()
     assert f'tieback_reduced_items_total{{method="pitome",space="{SPACE}"}} 2.0' in page
-
-
-async def test_nothing_is_reduced_unasked_where_the_setting_is_off(tmp_path: Path) -> None:
-    model = BagOfWords(words(tmp_path, GOOD), seconds=1e-4)
-    encoder = Encoder([model], batch_tokens=100)
-
-    replies = await asyncio.gather(
-        *(
-            encoder.encode(EncodeRequest(SPACE, texts(f"{n} " * 100), cache=CachePolicy.BYPASS), NO_CALL)
-            for n in range(5)
-        )
-    )
-
-    assert all(one.reduction is None for reply in replies for one in encodings(reply))
-    await encoder.close()

@@ -10,7 +10,7 @@ from tieback.core.errors import StartupError
 from tieback.serving.settings import Settings, load_settings
 from tieback_contract.limits import Limits
 
-MOST_SETTINGS = 61
+MOST_SETTINGS = 60
 
 
 def test_the_defaults_are_the_limits_of_the_contract() -> None:

@@ -48,8 +48,7 @@ DEFAULT_CACHE = CacheOptions()
 class Encoder:
     """Encodes contents into the spaces of the models it is given.
 
-    `batch_tokens` bounds the tokens of a batch, padding included; `cache` is what each space keeps, and
-    `reduction_wait` from how many seconds of waiting on texts are computed on fewer tokens (0 for never).
+    `batch_tokens` bounds the tokens of a batch, padding included; `cache` is what each space keeps.
     By `conditions` vectors are projected where a plan names one.
     `on_batch` is called with each batch and the name of its space, on its worker thread. StartupError
     where two models have one name, and where the cache's folder cannot be made.
@@ -62,7 +61,6 @@ class Encoder:
         limits: Limits | None = None,
         batch_tokens: int = BATCH_TOKENS,
         cache: CacheOptions = DEFAULT_CACHE,
-        reduction_wait: float = 0.0,
         conditions: Sequence[ConditionalVectors] = (),
         on_batch: Callable[[str, BatchReport], None] | None = None,
     ) -> None:
@@ -82,7 +80,6 @@ class Encoder:
                 preparation=self._preparation,
                 cache=kept,
                 allowance=allowance,
-                reduction_wait=reduction_wait,
                 on_batch=functools.partial(on_batch, name) if on_batch is not None else None,
             )
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Reduction
+from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource
 from tieback_contract.field_path import at
 from tieback_contract.limits import Limits
 from tieback_contract.reports import Cost, Timing
@@ -30,7 +30,7 @@ from tieback.encoder.cache.encodings import CacheOptions, CacheState, EncodingCa
 from tieback.encoder.request import check_content, check_size, resolve
 from tieback.encoder.shaping import accept, shape, vectors
 from tieback.encoder.splitting import Splitting
-from tieback.encoder.worker import COMMON_KINDS, Worker, chosen
+from tieback.encoder.worker import Worker, chosen
 from tieback.models.encoder_model import EncoderModel, KeepsExperts, NamesTerms
 
 INLINE_BYTES = 128 << 10
@@ -40,9 +40,8 @@ INLINE_BYTES = 128 << 10
 class EncoderSpace:
     """Encodes contents into one space.
 
-    Where more than `reduction_wait` seconds of work wait, what is asked without more is computed on fewer
-    tokens, if the card serves a token reduction, and the encoding reports it; 0 for never. Where a plan
-    allows it and its deadline is near, a run ends at an earlier layer, which the encoding reports.
+    Where a plan allows it and its deadline is near, a run ends at an earlier layer, which the encoding
+    reports.
     """
 
     def __init__(
@@ -54,7 +53,6 @@ class EncoderSpace:
         preparation: Preparation[Any],
         cache: CacheOptions,
         allowance: Allowance,
-        reduction_wait: float = 0.0,
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.card = model.card
@@ -79,9 +77,6 @@ class EncoderSpace:
         self._keys = ContentKeys(own, limits)
         self._vocabulary = model.terms if isinstance(model, NamesTerms) else ()
         self._cache = EncodingCache(cache, model.card.name, near=batch_tokens)
-        self._reduction_wait = reduction_wait
-        served = [Reduction(name, ratio) for name, ratio in card.served_reductions.items()]
-        self._shedding = served[0] if served and reduction_wait else None
 
     @property
     def load(self) -> Load:
@@ -124,7 +119,7 @@ class EncoderSpace:
         places = [place for place, result in enumerate(results) if result is None]
         asked = [contents[place] for place in places]
         timing, cost = Timing(), Cost()
-        computing = self._lighter(self._in_time(asked_plan, asked, deadline))
+        computing = self._in_time(asked_plan, asked, deadline)
 
         async def compute(chosen: Sequence[int]) -> list[Outcome]:
             chosen_contents = [asked[index] for index in chosen]
@@ -225,16 +220,6 @@ class EncoderSpace:
             return plan
         load, tokens = self._worker.admission.load, self._worker.estimate(contents)
         return chosen(plan, self.card.layers, tokens, load, deadline.remaining())
-
-    def _lighter(self, plan: EncodePlan) -> EncodePlan:
-        """The plan, or one on fewer tokens where too much waits and the request leaves that open."""
-        if self._shedding is None or not plan.is_whole or plan.batch_invariant or plan.kinds != COMMON_KINDS:
-            return plan
-        load = self._worker.admission.load
-        waited = load.queued_tokens / load.tokens_per_second if load.tokens_per_second else 0.0
-        if waited <= self._reduction_wait:
-            return plan
-        return dataclasses.replace(plan, reduction=self._shedding)
 
     def _at_once(
         self, place: int, content: Content, plan: EncodePlan, space: SpaceRef

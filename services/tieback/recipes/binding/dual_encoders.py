@@ -32,6 +32,7 @@ from tieback.recipes.fitting.projections import called
 from tieback.training.class_texts import CAPTION
 from tieback.training.splits import split_off
 
+
 def nearest_of_each_other(cosines: Array) -> Array:
     """Pairs (input, text) `[pairs, 2]` of those that are each other's nearest, by input.
 

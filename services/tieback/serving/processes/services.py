@@ -53,7 +53,6 @@ async def _encoder(context: ServiceContext) -> None:
         limits=settings.limits,
         batch_tokens=settings.batch_budget,
         cache=CacheOptions(settings.cache_bytes, disk, _DISK_TIMES * settings.cache_bytes or DISK_BYTES),
-        reduction_wait=settings.reduction_wait,
         conditions=context.plan.artifacts.all(ConditionalVectors),
         on_batch=context.on_batch,
     )

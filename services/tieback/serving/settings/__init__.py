@@ -219,13 +219,6 @@ class Settings(PlacementSettings, DoorSettings):
         description="Maximum number of open calls in one process, half as many of one tenant. More are "
         "refused.",
     )
-    reduction_wait: float = Field(
-        0.0,
-        ge=0,
-        description="If texts wait this many seconds for a worker, they are encoded with fewer tokens, by "
-        "the token reduction of the space's card. This includes documents that are indexed then. The "
-        "encoding names the reduction. 0: never.",
-    )
     adapter_bytes: int = Field(
         512 << 20, ge=0, description="Maximum size of a merged model's adapters in memory, in bytes."
     )

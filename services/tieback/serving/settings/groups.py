@@ -17,7 +17,7 @@ BEGINS = {
     "Doors of other protocols": "doors",
     "Processes on Ray Serve": "replicas",
     "Limits": "message_bytes",
-    "Batches and caches": "reduction_wait",
+    "Caches": "adapter_bytes",
     "Answers": "quote_sentences",
     "Operations": "operations_running",
     "Execution": "provider",
