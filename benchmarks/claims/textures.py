@@ -21,9 +21,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from tieback.methods.projection import unit_rows
 from tieback.methods.reranking import SUMMARY, cosines, rerankings
-from tieback.methods.reranking.dense_matching import mutual_choices
 from tieback.training.ranks import ranks
 from tieback_contract.arrays import Array
+from tieback_lab.methods.reranking.dense_matching import mutual_choices
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.report import Report

@@ -22,9 +22,8 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.reranking import Alignments, Checkpoint, cosines, passes_of_cosines, rerankings
+from tieback_contract.arrays import Array
 
 SMALLEST = 1e-300
 """In place of a sum of 0: that of a masked row, or of one that has been emptied."""

@@ -23,9 +23,8 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.reranking import Alignments, Checkpoint, cosines, passes_of_cosines, rerankings
+from tieback_contract.arrays import Array
 
 PASSES_OF_MATCHING = 4
 """What the exponential, two sums and two divisions cost: measured on x86-64."""

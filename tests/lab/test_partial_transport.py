@@ -7,8 +7,8 @@ import pytest
 from support.each import each
 from tieback.core.errors import DeadlineExceeded
 from tieback.methods.reranking import PASSES, SUMMARY, rerankings
-from tieback.methods.reranking.partial_transport import relaxed_transport
 from tieback_contract.arrays import Array
+from tieback_lab.methods.reranking.partial_transport import relaxed_transport
 
 from benchmarks.claims import transport
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tieback.methods.reranking import SUMMARY, rerankings
-from tieback.methods.reranking.dense_matching import mutual_choices
 from tieback_contract.arrays import Array
+from tieback_lab.methods.reranking.dense_matching import mutual_choices
 
 from benchmarks.claims import textures
 
