@@ -114,10 +114,15 @@ class Output:
         self.console.print(text, soft_wrap=not self.terminal)
 
     def table(
-        self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+        *,
+        right: Sequence[int] = (),
+        headed: bool = False,
     ) -> None:
-        """A table; in a pipe tab-separated lines without a head, for cut and awk."""
-        if not self.terminal:
+        """A table; in a pipe tab-separated lines without a head, for cut and awk, unless it is `headed`."""
+        if not self.terminal and not headed:
             for row in rows:
                 say_row([_cell(one) for one in row])
             return

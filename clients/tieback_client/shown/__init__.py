@@ -13,6 +13,8 @@ SDK show this and decide nothing themselves.
     disagreements  in what a claim and the passages disagree, and its marked words
     quotes     quotes without the marks of lists, tables and code
     excerpts   the part of a passage that is shown
+    upgrade_plans  what an upgrade is worth, and what to type next
+    durations  times
 """
 
 from tieback_client.shown.answers import ShownAnswer, ShownAs, ShownClaim, ShownPart, ShownRepair

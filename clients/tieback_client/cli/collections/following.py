@@ -10,11 +10,11 @@ from rich.text import Text
 
 from tieback_client.cli.output import Output
 from tieback_client.control_characters import in_a_line
+from tieback_client.shown.durations import duration
 from tieback_client.transport.operation import Operation
 from tieback_client.values.operations import OperationStatus, R
 
 _SECONDS = 0.5
-_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def follow(output: Output, operation: Operation[R]) -> OperationStatus[R]:
@@ -52,12 +52,6 @@ def tell_started(output: Output, operation: Operation[Any]) -> None:
         f"to follow it: tieback operations wait {operation.id}; to cancel it: tieback operations cancel "
         f"{operation.id}"
     )
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the largest unit of which there are two, for instance ``"3 min"``."""
-    size, unit = next((one for one in _UNITS if seconds >= 2 * one[0]), _UNITS[-1])
-    return f"{round(seconds / size)} {unit}"
 
 
 def _bar(output: Output) -> Progress:

@@ -10,12 +10,13 @@ from tieback_contract.heads import Head
 from tieback_contract.operations import OperationState
 
 from tieback_client.cli import heads
-from tieback_client.cli.collections.following import duration, follow
-from tieback_client.cli.collections.upgrade_plan import facts_of
+from tieback_client.cli.collections.following import follow
+from tieback_client.cli.collections.upgrade_plan import tell
 from tieback_client.cli.connection import Command, ListByDefault, connected
 from tieback_client.cli.index.indexed import quoted
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
+from tieback_client.shown.durations import duration
 from tieback_client.values.operations import OperationStatus
 from tieback_client.values.upgrades import UpgradePlan
 from tieback_client.values.writes import ReindexResult
@@ -119,9 +120,10 @@ def _show(output: Output, status: OperationStatus[Any]) -> None:
         facts["left out"] = f"{status.result.failure_count} items cannot be encoded again; nothing changed"
     if isinstance(status.result, Head):
         facts |= heads.facts_of(status.result)
-    if isinstance(status.result, UpgradePlan):
-        facts |= facts_of(status.result)
     output.described(status, facts)
+    if isinstance(status.result, UpgradePlan) and not output.json:
+        output.show("")
+        tell(output, status.subject, status.result)
 
 
 def _state(status: OperationStatus[Any]) -> Text:

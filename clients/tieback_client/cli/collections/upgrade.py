@@ -199,8 +199,9 @@ def _tell(output: Output, found: Collection) -> None:
         facts["sections with new vectors"] = f"{moving.done} of {moving.total} ({moving.share:.0%})"
         facts["state"] = "paused" if moving.paused else "between two spaces"
         if moving.translation:
-            way = "translated" if moving.translates_stored else "queries led to them"
-            facts["old vectors"] = f"{way} by {moving.translation}, trust {moving.trust:.2f}"
+            facts["without the old model"] = (
+                f"searches keep {moving.trust:.0%} of their quality until the end"
+            )
         if moving.done == moving.total:
             facts["next"] = _either("finish", "rollback", found.name)
         elif moving.paused:

@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 import click
+from rich.text import Text
 
-from tieback_client.cli.collections.following import duration, follow, tell_started
+from tieback_client.cli.collections.following import follow, tell_started
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
+from tieback_client.shown.durations import duration
+from tieback_client.shown.upgrade_plans import COLUMNS, MEANING, REVISION, shown_plan
 from tieback_client.values.upgrades import (
     CompatibilityMatrix,
     JudgedQuery,
@@ -18,9 +21,6 @@ from tieback_client.values.upgrades import (
     Recall,
     UpgradePlan,
 )
-
-REVISION = 8
-"""Letters of a revision that tell two apart."""
 
 
 @click.command(
@@ -61,16 +61,20 @@ operation, which continues if this command is interrupted or the server restarts
     help="Judged queries, a JSON object a line: text, and judgements: grades by the ids of items.",
 )
 @click.option(
-    "--floor", default=0.0, metavar="SHARE", help="Refuse translation that keeps less of nDCG. [0.8]"
+    "--floor",
+    default=0.0,
+    metavar="SHARE",
+    help="Without the old model, what must be kept of the quality of searches. [0.8]",
 )
 @click.option(
     "--earlier",
     multiple=True,
     metavar="SPACE",
-    help="A space that the collection was in before; the first one first. Compared in the matrix.",
+    help="A space that the collection was in before; the first one first. --verbose compares it.",
 )
 @click.option("--policy", metavar="NAME", help="Try this policy alone. [those that need no training]")
 @click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="A parameter of the policy.")
+@click.option("--verbose", is_flag=True, help="Show all that was measured.")
 @click.option("--detach", is_flag=True, help="Start it and return; `tieback operations` follows it.")
 @connected
 def plan(
@@ -85,6 +89,7 @@ def plan(
     earlier: tuple[str, ...],
     policy: str | None,
     parameter: tuple[str, ...],
+    verbose: bool,
     detach: bool,
 ) -> None:
     """Measure what moving a collection to another space is worth, and by which way."""
@@ -105,42 +110,79 @@ def plan(
     result = operation.result()
     if output.json:
         output.document({"operation": operation.id, "collection": collection, "result": result})
-    else:
-        output.table(["", ""], [[key, value] for key, value in facts_of(result).items()])
-        output.table(
-            ["policy", "keeps, stored translated", "keeps, queries led", "without the old model", ""],
+        return
+    tell(output, collection, result)
+    if verbose:
+        for heading, columns, rows in measured(result):
+            output.show("")
+            output.line(Text(heading, style="bold"))
+            output.table(columns, rows, headed=True)
+
+
+def tell(output: Output, collection: str, result: UpgradePlan) -> None:
+    """Shows a plan to somebody who has read nothing about upgrades."""
+    shown = shown_plan(collection, result)
+    output.line(Text(shown.advice, style="bold"))
+    for one in shown.reasons:
+        output.show("")
+        output.line(Text(one))
+    output.show("")
+    output.table(COLUMNS, shown.ways, right=(1,), headed=True)
+    for one in MEANING:
+        output.line(Text(one, style="dim"))
+    output.show("")
+    for purpose, command in shown.commands:
+        output.line(Text.assemble(f"{purpose}: ", (command, "bold")))
+
+
+def measured(result: UpgradePlan) -> list[tuple[str, list[str], list[list[str]]]]:
+    """All that was measured, in tables with their headings."""
+    return [
+        (
+            "Without the old model: the share of re-embedded nDCG@10 that is kept, with 95 % intervals",
+            ["policy", "stored vectors translated", "queries led to them", "by", ""],
             [
                 [
                     one.policy,
-                    "" if one.translated is None else _number(one.translated.kept),
+                    "cannot" if one.translated is None else _number(one.translated.kept),
                     _number(one.led.kept),
-                    "stored translated" if one.translates_stored else "queries led",
-                    "refused: below the floor" if one.refused else "",
+                    "stored vectors" if one.translates_stored else "queries",
+                    "refused" if one.refused else "",
                 ]
                 for one in result.policies
             ],
-        )
-        output.table(
+        ),
+        (
+            "On the way: nDCG@10 by the share of items in the new space",
             ["re-embedded", "both models", "without the old one"],
+            [[f"{one.share:.0%}", f"{one.both:.3f}", f"{one.translated:.3f}"] for one in result.curve],
+        ),
+        (
+            f"First hits: the share that is right (recall@1), by {result.policy}, with 95 % intervals",
+            ["queries", "stored vectors", "share"],
             [
-                [
-                    f"{one.share:.0%}",
-                    f"{one.both:.3f}",
-                    f"{one.translated:.3f}",
-                ]
-                for one in result.curve
+                ["old", "old, as today", _number(result.old_old)],
+                ["new, led into the old space", "old", _number(result.new_old)],
+                ["new, transformed", "new, transformed", _number(result.new_new)],
+                ["new", "new, re-embedded", _number(result.native)],
             ],
-        )
-        output.table(*matrix_of(result.matrix))
+        ),
+        _revisions(result.matrix),
+        ("How it was measured", ["", ""], [[key, value] for key, value in _facts(result).items()]),
+    ]
 
 
-def matrix_of(matrix: CompatibilityMatrix) -> tuple[list[str], list[list[str]]]:
+def _revisions(matrix: CompatibilityMatrix) -> tuple[str, list[str], list[list[str]]]:
     """nDCG@10 by the revision of queries, in rows, and of stored vectors."""
     names = [f"{one.name}@{one.revision[:REVISION]}" for one in matrix.spaces]
     rows = [[name, *[""] * len(names)] for name in names]
     for one in matrix.cells:
         rows[one.query][one.gallery + 1] = f"{one.ndcg.value:.3f}"
-    return ["queries by, vectors by", *names], rows
+    heading = (
+        "Revisions: nDCG@10 of queries of a row among vectors of a column. The later one finds more in "
+        f"{matrix.average_compatibility:.0%} of pairs (AC); the mean is {matrix.average_accuracy:.3f} (AA)"
+    )
+    return heading, ["queries by", *names], rows
 
 
 def judged(path: Path) -> list[JudgedQuery]:
@@ -163,48 +205,19 @@ def judged(path: Path) -> list[JudgedQuery]:
     return found
 
 
-def facts_of(result: UpgradePlan) -> dict[str, str]:
-    """What an upgrade learned and what it is worth, in words."""
-    advice = "unknown to this version" if result.advice is None else result.advice.value
+def _facts(result: UpgradePlan) -> dict[str, str]:
+    """What the plan was made of."""
     return {
-        "advice": f"{advice}: {result.reason}",
-        "nDCG@10 today": _number(result.old.ndcg),
-        "nDCG@10 re-embedded": _number(result.reembedded.ndcg),
-        "gain": _number(result.gain),
-        "today, of re-embedded": _number(result.old.kept),
-        "compatibility": f"AC {result.matrix.average_compatibility:.2f}, "
-        f"AA {result.matrix.average_accuracy:.3f}",
-        "tried by": f"{result.judged} judged queries" if result.judged else "the collection's own contents",
-        **_encoding(result),
-        "translating all": duration(result.translate_all_seconds),
+        "reason": result.reason,
+        "gain in nDCG@10": _number(result.gain),
         "from": str(result.old_space),
         "to": str(result.new_space),
         "transform": f"{result.artifact}, by {result.policy}, {result.width} dimensions",
-        "learned from": f"{result.trained} contents; {result.left_out} sections left out",
-        "recall@1 old/old": _share(result.old_old),
-        "recall@1 new/old": _share(result.new_old),
-        "recall@1 new/new": _share(result.new_new),
-        "recall@1 new as it is": _share(result.native),
+        "learned from": f"{result.trained} contents; measured on {result.held_out}",
         "encoding took": duration(result.encoding_seconds),
         "training took": duration(result.training_seconds),
     }
 
 
-def _encoding(result: UpgradePlan) -> dict[str, str]:
-    """What has to be encoded, and what stays."""
-    took = duration(result.encode_all_seconds)
-    if not result.staying_items:
-        return {"encoding all": f"{result.sections} sections, about {took}"}
-    return {
-        "stays as it is": f"{result.staying_items} of {result.items} items, "
-        f"{result.staying_sections} of {result.sections} sections",
-        "encoding the rest": f"{result.sections - result.staying_sections} sections, about {took}",
-    }
-
-
-def _number(measured: MeasuredNumber) -> str:
+def _number(measured: MeasuredNumber | Recall) -> str:
     return f"{measured.value:.3f} ({measured.low:.3f} to {measured.high:.3f})"
-
-
-def _share(recall: Recall) -> str:
-    return f"{recall.value:.3f} ({recall.low:.3f} to {recall.high:.3f})"
