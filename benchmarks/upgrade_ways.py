@@ -18,9 +18,9 @@ from tieback.core.types.moving import WITH_HALVES, Anchors, Asked
 from tieback.methods import compatibility
 from tieback.methods.compatibility import compatibilities, translates
 from tieback.models.store import Store
-from tieback.operations.kinds.plan_upgrade import POLICIES
 from tieback.operations.upgrades.comparison import Comparison, compare, led_scores, translated_scores
 from tieback.operations.upgrades.measures import split, trial
+from tieback.operations.upgrades.planning import POLICIES
 from tieback.operations.upgrades.worth import SHARES, Measured, Sides, Trial
 from tieback.training.step_cache import StepCache
 

@@ -39,6 +39,11 @@ class SpacePair:
     staying_sections: int = 0
 
     @property
+    def series(self) -> tuple[SpaceRef, ...]:
+        """All of them, the oldest first."""
+        return (*self.earlier, self.old, self.new)
+
+    @property
     def counts(self) -> dict[str, int]:
         """Sections and items of the collection, and those of them whose vectors stay."""
         names = ("sections", "items", "staying_items", "staying_sections")

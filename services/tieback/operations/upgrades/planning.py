@@ -1,0 +1,328 @@
+"""A sample of a collection in two spaces becomes a plan: one function, `planned`, and one report.
+
+Policies are learned from the sample, and searches are tried on what none has learned from: in the old space,
+re-embedded, translated, and on the way there. Where the sample is in earlier spaces of a series too, each
+revision is compared with those before it: M[i, j] is nDCG@10 of queries of revision i among vectors of
+revision j, by the best policy that can be learned for both, as an upgrade reads old vectors whose encoder is
+gone. AC and AA are those of `tieback.training.ranks`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from tieback_contract.vectors import SpaceRef
+
+from tieback.artifacts import Artifact
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.state import State
+from tieback.core.types.moving import WITH_HALVES, Anchors, Asked, SpacePair
+from tieback.core.types.operation import Json
+from tieback.methods.compatibility import AS_TRAINED, FIT, LEAST_ANCHORS, compatibilities, translates
+from tieback.models.joint.transforms import COMPATIBILITY
+from tieback.operations.upgrades import fitting
+from tieback.operations.upgrades.comparison import Comparison, Tried, compare, try_policy
+from tieback.operations.upgrades.measures import FEWEST_HELD_OUT, FOLDS, Parts, mapped, measured, split, trial
+from tieback.operations.upgrades.work import Work
+from tieback.operations.upgrades.worth import Measured, Trial, without_short
+from tieback.training.digests import digest, made_by
+from tieback.training.ranks import average_accuracy, average_compatibility
+
+POLICIES = ("low_rank", "orthogonal", "subspace")
+"""What are compared where a request names no policy; none needs PyTorch.
+
+Where the new space is compatible with the old one, it is tried as it is besides.
+"""
+OTHERWISE = "subspace"
+"""The policy between two revisions that none of the plan's can be learned for: it takes any widths."""
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policy that a request names, with its parameters, or those that are compared without one."""
+
+    named: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is tried."""
+        return (self.named,) if self.named else POLICIES
+
+    @property
+    def folds(self) -> int:
+        """How often each is learned to be measured: once where that takes more than seconds."""
+        return FOLDS if all(map(translates, self.names)) else 1
+
+    def of(self, policy: str) -> Mapping[str, Any]:
+        """The parameters of a policy: those of the request are for the one that it names."""
+        return {} if self.named and policy != self.named else self.parameters
+
+    def learnable(self, spaces: SpacePair, training: int, held_out: int, *, why: str) -> tuple[str, ...]:
+        """Those that so many contents are enough for; InvalidInput, which ends with `why`, where none is.
+
+        InvalidInput too where the new space is to be used as it is, and is not compatible.
+        """
+        if self.named == AS_TRAINED and not spaces.is_compatible:
+            raise InvalidInput(
+                f"{AS_TRAINED} is for a space whose card names the old ones as compatible; "
+                f"that of {spaces.new.name!r} does not name {', '.join(map(str, spaces.series[:-1]))}",
+                field="policy",
+            )
+        tried = (AS_TRAINED, *self.names) if spaces.is_compatible and not self.named else self.names
+        needed = {name: _least(name, spaces.old_width, spaces.new_width) for name in tried}
+        policy, least = min(needed.items(), key=lambda one: one[1])
+        if training < least or held_out < FEWEST_HELD_OUT:
+            raise InvalidInput(
+                f"the collection is too small for an upgrade by {policy}: it takes {least} contents to learn "
+                f"from and {FEWEST_HELD_OUT} to measure on; {why}",
+                field="collection",
+            )
+        return tuple(name for name, least in needed.items() if training >= least)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """What was encoded of a collection in `seconds`, and the judged queries that ask for it, if any.
+
+    `gains` are those of each query by the numbers of items, as in `anchors`.
+    """
+
+    spaces: SpacePair
+    anchors: Anchors
+    asked: Asked | None = None
+    gains: Sequence[Mapping[int, float]] = ()
+    seconds: float = 0.0
+
+    @property
+    def contents(self) -> int:
+        """How many contents there are, halves of texts apart."""
+        return len(self.anchors.items) // (1 if self.anchors.labels else WITH_HALVES)
+
+    def between(self, query: int, gallery: int) -> Sample:
+        """In two revisions alone, that of the queries and an older one; the oldest is 0."""
+        asked = self.asked
+        if asked is not None:
+            rows = (*asked.earlier, asked.old, asked.new)
+            asked = Asked(rows[gallery], rows[query])
+        rows = (*self.anchors.earlier, self.anchors.old, self.anchors.new)
+        anchors = replace(self.anchors, old=rows[gallery], new=rows[query], earlier=())
+        return replace(self, anchors=anchors, asked=asked)
+
+    def parts(self, folds: int) -> Parts:
+        """What is learned from, and what is measured on."""
+        return split(self.anchors, {item for one in self.gains for item in one}, folds=folds)
+
+    def trial(self, parts: Parts) -> Trial:
+        """How searches are tried."""
+        seen = self.contents / self.spaces.sections
+        return trial(self.anchors, parts, self.asked, self.gains, seen=seen)
+
+
+async def planned(
+    sample: Sample, policies: Policies, work: Work, floor: float
+) -> AsyncGenerator[float | Json, None]:
+    """The share of the learning that is done, then the report. What was learned before is taken from `work`.
+
+    InvalidInput where the sample is too little, or holds nothing that can be searched for.
+    """
+    anchors, spaces = sample.anchors, sample.spaces
+    parts = await asyncio.to_thread(sample.parts, policies.folds)
+    names = _of_parts(sample, parts, policies)
+    fitted = {}
+    for place, name in enumerate(names):
+        async with aclosing(_learn(work, policies, name, sample, parts)) as steps:
+            async for step in steps:
+                if isinstance(step, float):
+                    yield (place + step) / len(names)
+                else:
+                    fitted[name] = step
+    tried = await asyncio.to_thread(sample.trial, parts)
+    if not tried.gains:
+        raise _nothing_asks(sample)
+    states = {name: (*one.parts, one.state) for name, one in fitted.items()}
+    found = await asyncio.to_thread(compare, tried, states, floor)
+    cells: dict[tuple[int, int], Json] = {}
+    for query, gallery in _pairs(len(spaces.series)):
+        two = sample.between(query, gallery)
+        async with aclosing(_compared(work, policies, found, two, (query, gallery))) as others:
+            async for other in others:
+                if isinstance(other, float):
+                    yield 1.0
+                else:
+                    cells |= other
+    transform = await asyncio.to_thread(
+        _transform, sample, parts, fitted[found.tried[0].policy], found, policies
+    )
+    await asyncio.to_thread(work.publish, transform)
+    yield {
+        **{name: _written(space) for name, space in (("old_space", spaces.old), ("new_space", spaces.new))},
+        "policy": transform.facts["method"],
+        "parameters": transform.provenance["configuration"],
+        "artifact": transform.revision,
+        "width": transform.facts["width"],
+        "trained": len(parts.training),
+        "held_out": len(parts.held_out),
+        "left_out": anchors.left_out,
+        "recall": transform.facts["recall"],
+        "seconds": {"encoding": sample.seconds, "training": sum(one.seconds for one in fitted.values())},
+        "judged": 0 if sample.asked is None else len(tried.gains),
+        "cost": {
+            **spaces.counts,
+            "encoding": anchors.seconds / sample.contents * (spaces.sections - spaces.staying_sections),
+            "translation": found.translation_seconds * spaces.sections,
+        },
+        **found.told(floor),
+        "reason": without_short(found.reason, anchors.short, sample.contents),
+        "matrix": _matrix(spaces, cells | _of_plan(found, len(spaces.series) - 1)),
+    }
+
+
+async def _learn(
+    work: Work,
+    policies: Policies,
+    policy: str,
+    sample: Sample,
+    parts: Parts,
+    pair: tuple[int, int] | None = None,
+) -> AsyncGenerator[float | fitting.Fitted, None]:
+    """The share that is done, then what was learned; for two other revisions where there is a `pair`."""
+    folder = work.training(digest(policy, policies.of(policy), pair))
+    if await asyncio.to_thread(fitting.read, folder) is None:
+        shares = fitting.fit(
+            folder, policy, policies.of(policy), parts.arrays(sample.anchors), seed=SEED, parts=parts.learned
+        )
+        async with aclosing(shares) as progress:
+            async for share in progress:
+                yield share
+    learned = await asyncio.to_thread(fitting.read, folder)
+    if learned is None:
+        raise TiebackError("the training ended without a result; start the plan again")
+    yield learned
+
+
+def _of_parts(sample: Sample, parts: Parts, policies: Policies) -> tuple[str, ...]:
+    """The policies that are tried. InvalidInput where what was encoded is too little for any."""
+    why = f"{sample.anchors.left_out} sections could not be used"
+    training = min((len(one) for one in parts.learned), default=len(parts.training))
+    learnable = policies.learnable(
+        sample.spaces,
+        training,
+        len(parts.held_out),
+        why=without_short(why, sample.anchors.short, sample.contents),
+    )
+    if parts.classes is not None and len(np.unique(parts.classes[parts.training])) < 2:
+        raise InvalidInput(
+            "all items have the same label; name a field that tells them apart", field="labels"
+        )
+    return learnable
+
+
+def _nothing_asks(sample: Sample) -> InvalidInput:
+    why = "no held-out content has another one to find; give judged queries"
+    if sample.asked is not None:
+        why = "no judged item is in the collection with a text"
+    field = "labels" if sample.asked is None else "queries"
+    return InvalidInput(f"nothing can be searched for: {why}", field=field)
+
+
+def _pairs(revisions: int) -> list[tuple[int, int]]:
+    """Each revision with each one before it, but for the two that the plan is about."""
+    return [(query, gallery) for query in range(revisions) for gallery in range(query)][:-1]
+
+
+async def _compared(
+    work: Work, policies: Policies, found: Comparison, two: Sample, pair: tuple[int, int]
+) -> AsyncGenerator[float | dict[tuple[int, int], Json], None]:
+    """Cells of the matrix, of two other revisions than those that the plan is about."""
+    parts = await asyncio.to_thread(two.parts, policies.folds)
+    count = min((len(one) for one in parts.learned), default=len(parts.training))
+    widths = two.anchors.old.shape[1], two.anchors.new.shape[1]
+    # That a space is compatible with the one before it says nothing of others.
+    learnable = [one.policy for one in found.tried if one.policy != AS_TRAINED]
+    policy = next((name for name in learnable if _least(name, *widths) <= count), OTHERWISE)
+    states: tuple[State, ...] = ()
+    async with aclosing(_learn(work, policies, policy, two, parts, pair)) as steps:
+        async for step in steps:
+            if isinstance(step, float):
+                yield step
+            else:
+                states = (*step.parts, step.state)
+    tried = await asyncio.to_thread(two.trial, parts)
+    best = await asyncio.to_thread(try_policy, tried, policy, states)
+    query, gallery = pair
+    earlier = await asyncio.to_thread(tried.worth, tried.old)
+    yield _cell(query, gallery, policy, best.served.ndcg) | _cell(gallery, gallery, "", earlier.ndcg)
+
+
+def _of_plan(found: Comparison, newest: int) -> dict[tuple[int, int], Json]:
+    """The cells of the two revisions that the plan is about."""
+    best: Tried = found.tried[0]
+    return {
+        **_cell(newest, newest - 1, best.policy, best.served.ndcg),
+        **_cell(newest - 1, newest - 1, "", found.old.ndcg),
+        **_cell(newest, newest, "", found.reembedded.ndcg),
+    }
+
+
+def _cell(query: int, gallery: int, policy: str, ndcg: Measured) -> dict[tuple[int, int], Json]:
+    told = {"query": query, "gallery": gallery, "policy": policy, "ndcg": asdict(ndcg)}
+    return {(query, gallery): told}
+
+
+def _matrix(spaces: SpacePair, cells: Mapping[tuple[int, int], Json]) -> Json:
+    """The matrix of a series, with AC and AA."""
+    matrix = np.full((len(spaces.series), len(spaces.series)), np.nan)
+    for pair, one in cells.items():
+        matrix[pair] = one["ndcg"]["value"]
+    return {
+        "spaces": [_written(one) for one in spaces.series],
+        "cells": [cells[pair] for pair in sorted(cells)],
+        "average_compatibility": average_compatibility(matrix),
+        "average_accuracy": average_accuracy(matrix),
+    }
+
+
+def _transform(
+    sample: Sample, parts: Parts, fitted: fitting.Fitted, found: Comparison, policies: Policies
+) -> Artifact:
+    """What was learned by the best policy, with what it is worth."""
+    best, spaces = found.tried[0], sample.spaces
+    method = compatibilities.get(best.policy)
+    rows = mapped(method, sample.anchors, parts, fitted.parts or (fitted.state,))
+    recall = measured(sample.anchors, parts, rows)
+    parameters = compatibilities.schema(best.policy, FIT).get("properties", {})
+    defaults = {name: one.get("default") for name, one in parameters.items()}
+    return Artifact(
+        COMPATIBILITY,
+        fitted.state,
+        {
+            "method": best.policy,
+            "old_width": spaces.old_width,
+            "width": rows.shape[1],
+            "recall": {name: asdict(one) for name, one in recall.items()},
+            "translated": None if best.translated is None else best.translated.kept.value,
+            "led": best.led.kept.value,
+        },
+        (spaces.old, spaces.new),
+        provenance={
+            "configuration": {**defaults, **policies.parameters},
+            "seed": SEED,
+            "data": digest(parts.arrays(sample.anchors)),
+            **made_by(method, split, seconds=fitted.seconds),
+        },
+    )
+
+
+def _least(policy: str, old_width: int, new_width: int) -> int:
+    return compatibilities.form(LEAST_ANCHORS, policy)(old_width, new_width)
+
+
+def _written(space: SpaceRef) -> list[str]:
+    return [space.name, space.revision, space.fingerprint]
