@@ -15,16 +15,17 @@ from tieback_contract.collections import Moving
 from tieback_contract.vectors import SpaceRef
 
 from tieback.answer.ingesting.items import Ingestion
-from tieback.answer.moving.reindexing import encode_page
+from tieback.answer.moving.reindexing import encode_page, to_change
 from tieback.answer.spaces.collections import CollectionSpace, CollectionSpaces
 from tieback.core.deadline import Deadline
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection, TiebackError
-from tieback.core.tenant import PRINCIPAL, AccessLevel
 from tieback.core.types.collection import StoredCollection
 from tieback.core.types.moving import MoveProgress, StartedMove
 from tieback.operation_ports import MovesPort
 from tieback.ports import StorePort
 
+UPGRADING = "upgrading a collection's space"
+"""The work that a role is asked for."""
 PAGE = 32
 """Items that are encoded in one step: after each, a pause or a new order may be noticed."""
 ORDERED = 1024
@@ -136,12 +137,7 @@ class MovingCollections:
         return await self._index.get_collection(collection)
 
     async def _found(self, collection: str) -> StoredCollection:
-        found = await self._index.get_collection(collection)
-        principal = PRINCIPAL.get()
-        principal.require(
-            AccessLevel.ADMIN, principal.find(collection), work="upgrading a collection's space"
-        )
-        return found
+        return await to_change(self._index, collection, UPGRADING)
 
     def _into(self, found: StoredCollection, space: str) -> CollectionSpace:
         into = self._spaces.to_reindex(found, space)

@@ -17,6 +17,7 @@ from tieback.answer.spaces.collections import CollectionSpace, CollectionSpaces
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.tenant import PRINCIPAL, AccessLevel
+from tieback.core.types.collection import StoredCollection
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
 from tieback.ports import StorePort
 from tieback.token_spaces import TokenSpace
@@ -30,9 +31,7 @@ class Reindexing:
 
     async def check(self, collection: str, *, space: str = "") -> None:
         """See `ReindexPort`."""
-        found = await self._index.get_collection(collection)
-        principal = PRINCIPAL.get()
-        principal.require(AccessLevel.ADMIN, principal.find(collection), work="encoding a collection again")
+        found = await to_change(self._index, collection, "encoding a collection again")
         self._spaces.to_reindex(found, space)
 
     async def reindex(
@@ -104,6 +103,14 @@ class Reindexing:
         """See `ReindexPort`. Of a collection that is gone, nothing is left."""
         with suppress(NotFound):
             await self._index.discard_reindex(collection)
+
+
+async def to_change(index: StorePort, collection: str, work: str) -> StoredCollection:
+    """A collection for this work. PermissionDenied without the role admin."""
+    found = await index.get_collection(collection)
+    principal = PRINCIPAL.get()
+    principal.require(AccessLevel.ADMIN, principal.find(collection), work=work)
+    return found
 
 
 async def encode_page(

@@ -16,12 +16,13 @@ from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
+from tieback.answer.moving.collections import LOADING_SECONDS, UPGRADING, refuse_where_arrived
+from tieback.answer.moving.reindexing import to_change
 from tieback.answer.spaces.collections import CollectionSpace, CollectionSpaces
 from tieback.answer.stopwatch import Stopwatch
 from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.tenant import PRINCIPAL, AccessLevel
 from tieback.core.types.collection import StoredCollection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncation
@@ -50,8 +51,6 @@ TOGETHER = 64
 """Contents that are encoded at once."""
 MOST_KNOWN = 4
 """Earlier spaces that are compared without being named."""
-LOADING_SECONDS = 30.0
-"""How long a space that is no longer served may take to be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +74,9 @@ class Upgrading:
         self, collection: str, *, space: str = "", labels: str = "", earlier: Sequence[str] = ()
     ) -> SpacePair:
         """See `UpgradePort`."""
-        found, old, new = await self._both(collection, space)
-        if new.ref == found.space:
-            others = [name for name in self._spaces.names if name != new.name]
-            raise InvalidInput(
-                f"the collection {collection!r} is in the space {new.ref} already; the others that this "
-                f"server has: {', '.join(others) or 'none'}",
-                field="space",
-            )
+        found, (*before, old, new) = await self._series(collection, space, earlier)
         by_old, by_new = (_read_by(one) for one in (old, new))
         by_both = [one for one in by_old if one in by_new]
-        before = self._before(found, old, new, earlier)
         if not by_both:
             raise InvalidInput(
                 f"the space {new.name!r} reads {', '.join(by_new)}, and the collection's space {old.name!r} "
@@ -132,8 +123,7 @@ class Upgrading:
         short: bool = False,
     ) -> Anchors:
         """See `UpgradePort`. Contents that a space refuses, or says nothing of, are left out."""
-        found, old, new = await self._both(collection, space)
-        before = self._before(found, old, new, earlier)
+        _, series = await self._series(collection, space, earlier)
         sought: list[list[_Sought]] = []
         left_out = too_short = 0
         for place, item in enumerate(await self._index.stored.read(collection, ids)):
@@ -148,7 +138,7 @@ class Upgrading:
                     left_out, too_short = left_out + 1, too_short + is_short
         every = [one for group in sought for one in group]
         rows, took = [], 0.0
-        for one in (*before, old, new):
+        for one in series:
             begun = time.monotonic()
             rows.append(await self._encoded(one, every))
             took = time.monotonic() - begun
@@ -173,12 +163,11 @@ class Upgrading:
         self, collection: str, texts: Sequence[str], *, space: str = "", earlier: Sequence[str] = ()
     ) -> Asked:
         """See `UpgradePort`."""
-        found, old, new = await self._both(collection, space)
-        before = self._before(found, old, new, earlier)
+        _, series = await self._series(collection, space, earlier)
         sought = [
             _Sought(place, Content(Modality.TEXT, text), Role.QUERY) for place, text in enumerate(texts)
         ]
-        rows = [await self._encoded(one, sought) for one in (*before, old, new)]
+        rows = [await self._encoded(one, sought) for one in series]
         for place in range(len(texts)):
             if not all(side[place].any() for side in rows):
                 raise InvalidInput("a space says nothing of this query", field=at("queries")[place]["text"])
@@ -188,39 +177,30 @@ class Upgrading:
         """See `UpgradePort`."""
         return self._index.stored.upgrades(collection)
 
-    async def _both(
-        self, collection: str, space: str
-    ) -> tuple[StoredCollection, CollectionSpace, CollectionSpace]:
-        found = await self._index.get_collection(collection)
-        principal = PRINCIPAL.get()
-        principal.require(
-            AccessLevel.ADMIN, principal.find(collection), work="upgrading a collection's space"
-        )
+    async def _series(
+        self, collection: str, space: str, earlier: Sequence[str]
+    ) -> tuple[StoredCollection, list[CollectionSpace]]:
+        """The collection with its spaces, the oldest first: earlier ones, its own, and that of the upgrade.
+
+        Where no earlier one is named, they are those served before its own that the new one names. NotFound
+        where one is not served; InvalidInput where one is there twice.
+        """
+        found = await to_change(self._index, collection, UPGRADING)
         new = self._spaces.to_reindex(found, space)
         old = await self._spaces.space_of(found, Deadline.after(LOADING_SECONDS))
-        return found, old, new
-
-    def _before(
-        self, found: StoredCollection, old: CollectionSpace, new: CollectionSpace, earlier: Sequence[str]
-    ) -> list[CollectionSpace]:
-        """The earlier spaces; where none is named, those served ones before the old that the new one names.
-
-        NotFound where one is not served; InvalidInput where one is there twice.
-        """
+        refuse_where_arrived(found, new, self._spaces.names)
+        before: list[CollectionSpace] = []
         if not earlier and old.ref in new.compatible:
             known = new.compatible[: new.compatible.index(old.ref)][-MOST_KNOWN:]
-            return [one for ref in known if (one := self._spaces.served(ref)) is not None]
-        series = [old.ref, new.ref]
-        before = []
+            before = [one for ref in known if (one := self._spaces.served(ref)) is not None]
         for place, name in enumerate(earlier):
             one = self._spaces.to_reindex(found, name)
-            if one.ref in series:
+            if one.ref in [old.ref, new.ref, *(other.ref for other in before)]:
                 raise InvalidInput(
                     f"the space {one.name!r} is in the series already", field=at("earlier")[place]
                 )
-            series.append(one.ref)
             before.append(one)
-        return before
+        return found, [*before, old, new]
 
     async def _encoded(self, space: CollectionSpace, sought: Sequence[_Sought]) -> Array:
         """Unit rows `[n, width]`, zeros for what the space refuses or says nothing of."""

@@ -25,7 +25,6 @@ from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexSta
 from tieback.index.collection import OpenCollection
 from tieback.index.lifecycle import Lifecycle
 from tieback.index.migration.generations import Generations, link
-from tieback.index.migration.notes import Move
 from tieback.index.migration.translated_vectors import TranslatedVectors
 from tieback.index.ownership import OwnedCollections
 from tieback.index.store.folder import Store
@@ -62,7 +61,7 @@ class Moves:
         self._notes, self._owned, self._generations = generations.notes, owned, generations
         self._lifecycle, self._references, self._trainer = lifecycle, references, trainer
         self._to_move = to_move
-        self._known: dict[CollectionKey, Move] = {}
+        self._known: dict[CollectionKey, StartedMove] = {}
 
     def load(self) -> None:
         """At the start: goes on to read in both spaces what was being moved. After the generations' own."""
@@ -90,16 +89,11 @@ class Moves:
         move, following = self._move_of(opened), opened.memory.next
         if move is None or following is None:
             return None
-        return StartedMove(
-            move.space,
-            move.width,
-            following.count,
-            opened.memory.section_count,
-            move.paused,
-            move.translation,
-            move.trust,
-            following.translated is not None,
-            move.request,
+        return replace(
+            move,
+            done=following.count,
+            total=opened.memory.section_count,
+            translates_stored=following.translated is not None,
         )
 
     async def check(self, collection: str, width: int) -> None:
@@ -123,18 +117,10 @@ class Moves:
                         f"the collection {collection!r} is being moved to {known.space}; finish that, or "
                         "roll it back, before you move it elsewhere",
                     )
-                move = Move(
-                    moving.space,
-                    moving.width,
-                    False,
-                    moving.translation,
-                    moving.trust,
-                    moving.request or {},
-                )
                 await self._generations.begin(opened, moving.space, moving.width, token_vectors)
-                await asyncio.to_thread(self._notes.write, key, move)
-                self._known[key] = move
-                await asyncio.to_thread(self._link, opened, move)
+                await asyncio.to_thread(self._notes.write, key, moving)
+                self._known[key] = moving
+                await asyncio.to_thread(self._link, opened, moving)
                 return opened
 
         opened = await asyncio.shield(begin())
@@ -154,7 +140,7 @@ class Moves:
         folder = self._store.upgrades(known.key)
         return newest_transform(folder, known.space, space, revision) if folder.is_dir() else None
 
-    def _link(self, opened: OpenCollection, move: Move) -> None:
+    def _link(self, opened: OpenCollection, move: StartedMove) -> None:
         """Has it read in both spaces, as the note says. Blocks."""
         if opened.memory.next is None:
             link(opened, self._generations.made[opened.description.key])
@@ -277,7 +263,7 @@ class Moves:
         if made is not None:
             self._trainer.train(made.memory)
 
-    def _move_of(self, opened: OpenCollection) -> Move | None:
+    def _move_of(self, opened: OpenCollection) -> StartedMove | None:
         """None too of a collection that was made anew under its name."""
         return None if opened.memory.next is None else self._known.get(opened.description.key)
 
@@ -287,7 +273,7 @@ class Moves:
             raise Unavailable("the upgrade has just ended; look at the collection")
         return found
 
-    def _moving(self, collection: str) -> tuple[OpenCollection, Move]:
+    def _moving(self, collection: str) -> tuple[OpenCollection, StartedMove]:
         opened = self._to_move(collection)
         move = self._move_of(opened)
         if move is None:

@@ -8,28 +8,14 @@ A generation without it is a reindex's, which nothing reads until it is complete
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.durable_files import sync_path, write_durably
 from tieback.core.tenant import CollectionKey
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Where a collection is being moved, and how: see `Moving`."""
-
-    space: SpaceRef
-    width: int
-    paused: bool = False
-    translation: str = ""
-    trust: float = 1.0
-    request: Mapping[str, Any] = field(default_factory=dict)
+from tieback.core.types.moving import StartedMove
 
 
 class MoveNotes:
@@ -38,22 +24,22 @@ class MoveNotes:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def read(self, key: CollectionKey) -> Move | None:
+    def read(self, key: CollectionKey) -> StartedMove | None:
         """The note of a collection; None where it has none. ValueError or KeyError of a damaged one."""
         try:
             known = json.loads(self._path(key).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return Move(
+        return StartedMove(
             SpaceRef(*known["space"]),
             int(known["width"]),
-            bool(known["paused"]),
-            str(known["translation"]),
-            float(known["trust"]),
-            dict(known["request"]),
+            paused=bool(known["paused"]),
+            translation=str(known["translation"]),
+            trust=float(known["trust"]),
+            request=dict(known["request"]),
         )
 
-    def write(self, key: CollectionKey, move: Move) -> None:
+    def write(self, key: CollectionKey, move: StartedMove) -> None:
         """Writes the note of a collection, durably, in one step."""
         space = move.space
         said = {
@@ -62,7 +48,7 @@ class MoveNotes:
             "paused": move.paused,
             "translation": move.translation,
             "trust": move.trust,
-            "request": dict(move.request),
+            "request": dict(move.request or {}),
         }
         path = self._path(key)
         path.parent.mkdir(exist_ok=True)
