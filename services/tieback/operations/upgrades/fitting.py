@@ -56,6 +56,11 @@ class Fitted:
     parts: tuple[State, ...]
     seconds: float
 
+    @property
+    def states(self) -> tuple[State, ...]:
+        """All of them, that of all anchors last."""
+        return (*self.parts, self.state)
+
 
 def check_installed() -> None:
     """Unsupported where PyTorch is not installed beside the server."""

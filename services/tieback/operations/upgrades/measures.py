@@ -91,6 +91,11 @@ class Parts:
         return found if self.classes is None else found | {"classes": self.classes[self.training]}
 
     @property
+    def fewest(self) -> int:
+        """Contents that a policy learns from where it learns from fewest."""
+        return min((len(one) for one in self.learned), default=len(self.training))
+
+    @property
     def by_fold(self) -> Array:
         """The folds `[held out]`."""
         return np.zeros(len(self.held_out), np.int64) if self.folds is None else self.folds

@@ -10,17 +10,17 @@ gone. AC and AA are those of `tieback.training.ranks`.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.state import State
 from tieback.core.types.moving import WITH_HALVES, Anchors, Asked, SpacePair
 from tieback.core.types.operation import Json
 from tieback.methods.compatibility import AS_TRAINED, FIT, LEAST_ANCHORS, compatibilities, translates
@@ -41,6 +41,8 @@ Where the new space is compatible with the old one, it is tried as it is besides
 OTHERWISE = "subspace"
 """The policy between two revisions that none of the plan's can be learned for: it takes any widths."""
 SEED = 0
+Pair: TypeAlias = tuple[int, int]
+"""The revision of the queries, and an older one that they are compared with; the oldest is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,168 +134,144 @@ async def planned(
 
     InvalidInput where the sample is too little, or holds nothing that can be searched for.
     """
-    anchors, spaces = sample.anchors, sample.spaces
+    spaces, learning = sample.spaces, Learning(work, policies)
     parts = await asyncio.to_thread(sample.parts, policies.folds)
-    names = _of_parts(sample, parts, policies)
-    fitted = {}
+    names = _learnable(sample, parts, policies)
     for place, name in enumerate(names):
-        async with aclosing(_learn(work, policies, name, sample, parts)) as steps:
-            async for step in steps:
-                if isinstance(step, float):
-                    yield (place + step) / len(names)
-                else:
-                    fitted[name] = step
+        async with aclosing(learning.fit(name, sample, parts)) as shares:
+            async for share in shares:
+                yield (place + share) / len(names)
     tried = await asyncio.to_thread(sample.trial, parts)
     if not tried.gains:
         raise _nothing_asks(sample)
-    states = {name: (*one.parts, one.state) for name, one in fitted.items()}
+    states = {name: learning.fitted[name, None].states for name in names}
     found = await asyncio.to_thread(compare, tried, states, floor)
-    cells: dict[tuple[int, int], Json] = {}
-    for query, gallery in _pairs(len(spaces.series)):
+    judged = 0 if sample.asked is None else len(tried.gains)
+    newest, best = len(spaces.series) - 1, found.tried[0]
+    cells = [
+        _cell(newest, newest - 1, best.policy, best.served.ndcg),
+        _cell(newest - 1, newest - 1, "", found.old.ndcg),
+        _cell(newest, newest, "", found.reembedded.ndcg),
+    ]
+    for query, gallery in itertools.combinations(reversed(range(newest + 1)), 2):
+        if gallery == newest - 1:
+            continue
         two = sample.between(query, gallery)
-        async with aclosing(_compared(work, policies, found, two, (query, gallery))) as others:
-            async for other in others:
-                if isinstance(other, float):
-                    yield 1.0
-                else:
-                    cells |= other
-    transform = await asyncio.to_thread(
-        _transform, sample, parts, fitted[found.tried[0].policy], found, policies
-    )
+        of_two = await asyncio.to_thread(two.parts, policies.folds)
+        name = _between(found, two, of_two)
+        async with aclosing(learning.fit(name, two, of_two, (query, gallery))) as shares:
+            async for _ in shares:
+                yield 1.0
+        tried = await asyncio.to_thread(two.trial, of_two)
+        states_of_two = learning.fitted[name, (query, gallery)].states
+        one = await asyncio.to_thread(try_policy, tried, name, states_of_two)
+        cells.append(_cell(query, gallery, name, one.served.ndcg))
+        if gallery == query - 1:
+            own = await asyncio.to_thread(tried.worth, tried.old)
+            cells.append(_cell(gallery, gallery, "", own.ndcg))
+    transform = await asyncio.to_thread(_transform, sample, parts, learning, best)
     await asyncio.to_thread(work.publish, transform)
+    seconds = sum(learning.fitted[name, None].seconds for name in names)
     yield {
-        **{name: _written(space) for name, space in (("old_space", spaces.old), ("new_space", spaces.new))},
-        "policy": transform.facts["method"],
+        "old_space": _written(spaces.old),
+        "new_space": _written(spaces.new),
+        "policy": best.policy,
         "parameters": transform.provenance["configuration"],
         "artifact": transform.revision,
         "width": transform.facts["width"],
         "trained": len(parts.training),
         "held_out": len(parts.held_out),
-        "left_out": anchors.left_out,
+        "left_out": sample.anchors.left_out,
         "recall": transform.facts["recall"],
-        "seconds": {"encoding": sample.seconds, "training": sum(one.seconds for one in fitted.values())},
-        "judged": 0 if sample.asked is None else len(tried.gains),
+        "seconds": {"encoding": sample.seconds, "training": seconds},
+        "judged": judged,
         "cost": {
             **spaces.counts,
-            "encoding": anchors.seconds / sample.contents * (spaces.sections - spaces.staying_sections),
+            "encoding": sample.anchors.seconds
+            / sample.contents
+            * (spaces.sections - spaces.staying_sections),
             "translation": found.translation_seconds * spaces.sections,
         },
         **found.told(floor),
-        "reason": without_short(found.reason, anchors.short, sample.contents),
-        "matrix": _matrix(spaces, cells | _of_plan(found, len(spaces.series) - 1)),
+        "reason": without_short(found.reason, sample.anchors.short, sample.contents),
+        "matrix": _matrix(spaces, cells),
     }
 
 
-async def _learn(
-    work: Work,
-    policies: Policies,
-    policy: str,
-    sample: Sample,
-    parts: Parts,
-    pair: tuple[int, int] | None = None,
-) -> AsyncGenerator[float | fitting.Fitted, None]:
-    """The share that is done, then what was learned; for two other revisions where there is a `pair`."""
-    folder = work.training(digest(policy, policies.of(policy), pair))
-    if await asyncio.to_thread(fitting.read, folder) is None:
-        shares = fitting.fit(
-            folder, policy, policies.of(policy), parts.arrays(sample.anchors), seed=SEED, parts=parts.learned
-        )
-        async with aclosing(shares) as progress:
-            async for share in progress:
-                yield share
-    learned = await asyncio.to_thread(fitting.read, folder)
-    if learned is None:
-        raise TiebackError("the training ended without a result; start the plan again")
-    yield learned
+class Learning:
+    """What policies learned, by their names, and by the two revisions where these are not the plan's own."""
+
+    def __init__(self, work: Work, policies: Policies) -> None:
+        self._work, self.policies = work, policies
+        self.fitted: dict[tuple[str, Pair | None], fitting.Fitted] = {}
+
+    async def fit(
+        self, policy: str, sample: Sample, parts: Parts, pair: Pair | None = None
+    ) -> AsyncGenerator[float, None]:
+        """The share that is done; at its end it is in `fitted`."""
+        parameters = self.policies.of(policy)
+        folder = self._work.training(digest(policy, parameters, pair))
+        if await asyncio.to_thread(fitting.read, folder) is None:
+            arrays = parts.arrays(sample.anchors)
+            shares = fitting.fit(folder, policy, parameters, arrays, seed=SEED, parts=parts.learned)
+            async with aclosing(shares) as progress:
+                async for share in progress:
+                    yield share
+        learned = await asyncio.to_thread(fitting.read, folder)
+        if learned is None:
+            raise TiebackError("the training ended without a result; start the plan again")
+        self.fitted[policy, pair] = learned
 
 
-def _of_parts(sample: Sample, parts: Parts, policies: Policies) -> tuple[str, ...]:
+def _learnable(sample: Sample, parts: Parts, policies: Policies) -> tuple[str, ...]:
     """The policies that are tried. InvalidInput where what was encoded is too little for any."""
     why = f"{sample.anchors.left_out} sections could not be used"
-    training = min((len(one) for one in parts.learned), default=len(parts.training))
-    learnable = policies.learnable(
-        sample.spaces,
-        training,
-        len(parts.held_out),
-        why=without_short(why, sample.anchors.short, sample.contents),
-    )
+    why = without_short(why, sample.anchors.short, sample.contents)
+    found = policies.learnable(sample.spaces, parts.fewest, len(parts.held_out), why=why)
     if parts.classes is not None and len(np.unique(parts.classes[parts.training])) < 2:
         raise InvalidInput(
             "all items have the same label; name a field that tells them apart", field="labels"
         )
-    return learnable
+    return found
 
 
 def _nothing_asks(sample: Sample) -> InvalidInput:
-    why = "no held-out content has another one to find; give judged queries"
+    why, field = "no held-out content has another one to find; give judged queries", "labels"
     if sample.asked is not None:
-        why = "no judged item is in the collection with a text"
-    field = "labels" if sample.asked is None else "queries"
+        why, field = "no judged item is in the collection with a text", "queries"
     return InvalidInput(f"nothing can be searched for: {why}", field=field)
 
 
-def _pairs(revisions: int) -> list[tuple[int, int]]:
-    """Each revision with each one before it, but for the two that the plan is about."""
-    return [(query, gallery) for query in range(revisions) for gallery in range(query)][:-1]
+def _between(found: Comparison, two: Sample, parts: Parts) -> str:
+    """The best of the plan's policies that can be learned for two other revisions; else `OTHERWISE`.
 
-
-async def _compared(
-    work: Work, policies: Policies, found: Comparison, two: Sample, pair: tuple[int, int]
-) -> AsyncGenerator[float | dict[tuple[int, int], Json], None]:
-    """Cells of the matrix, of two other revisions than those that the plan is about."""
-    parts = await asyncio.to_thread(two.parts, policies.folds)
-    count = min((len(one) for one in parts.learned), default=len(parts.training))
+    That a space is compatible with the one before it says nothing of others.
+    """
     widths = two.anchors.old.shape[1], two.anchors.new.shape[1]
-    # That a space is compatible with the one before it says nothing of others.
-    learnable = [one.policy for one in found.tried if one.policy != AS_TRAINED]
-    policy = next((name for name in learnable if _least(name, *widths) <= count), OTHERWISE)
-    states: tuple[State, ...] = ()
-    async with aclosing(_learn(work, policies, policy, two, parts, pair)) as steps:
-        async for step in steps:
-            if isinstance(step, float):
-                yield step
-            else:
-                states = (*step.parts, step.state)
-    tried = await asyncio.to_thread(two.trial, parts)
-    best = await asyncio.to_thread(try_policy, tried, policy, states)
-    query, gallery = pair
-    earlier = await asyncio.to_thread(tried.worth, tried.old)
-    yield _cell(query, gallery, policy, best.served.ndcg) | _cell(gallery, gallery, "", earlier.ndcg)
+    tried = (one.policy for one in found.tried if one.policy != AS_TRAINED)
+    return next((name for name in tried if _least(name, *widths) <= parts.fewest), OTHERWISE)
 
 
-def _of_plan(found: Comparison, newest: int) -> dict[tuple[int, int], Json]:
-    """The cells of the two revisions that the plan is about."""
-    best: Tried = found.tried[0]
-    return {
-        **_cell(newest, newest - 1, best.policy, best.served.ndcg),
-        **_cell(newest - 1, newest - 1, "", found.old.ndcg),
-        **_cell(newest, newest, "", found.reembedded.ndcg),
-    }
+def _cell(query: int, gallery: int, policy: str, ndcg: Measured) -> dict[str, Any]:
+    return {"query": query, "gallery": gallery, "policy": policy, "ndcg": asdict(ndcg)}
 
 
-def _cell(query: int, gallery: int, policy: str, ndcg: Measured) -> dict[tuple[int, int], Json]:
-    told = {"query": query, "gallery": gallery, "policy": policy, "ndcg": asdict(ndcg)}
-    return {(query, gallery): told}
-
-
-def _matrix(spaces: SpacePair, cells: Mapping[tuple[int, int], Json]) -> Json:
+def _matrix(spaces: SpacePair, cells: Sequence[Json]) -> Json:
     """The matrix of a series, with AC and AA."""
     matrix = np.full((len(spaces.series), len(spaces.series)), np.nan)
-    for pair, one in cells.items():
-        matrix[pair] = one["ndcg"]["value"]
+    for one in cells:
+        matrix[one["query"], one["gallery"]] = one["ndcg"]["value"]
     return {
         "spaces": [_written(one) for one in spaces.series],
-        "cells": [cells[pair] for pair in sorted(cells)],
+        "cells": sorted(cells, key=lambda one: (one["query"], one["gallery"])),
         "average_compatibility": average_compatibility(matrix),
         "average_accuracy": average_accuracy(matrix),
     }
 
 
-def _transform(
-    sample: Sample, parts: Parts, fitted: fitting.Fitted, found: Comparison, policies: Policies
-) -> Artifact:
+def _transform(sample: Sample, parts: Parts, learning: Learning, best: Tried) -> Artifact:
     """What was learned by the best policy, with what it is worth."""
-    best, spaces = found.tried[0], sample.spaces
+    fitted, spaces = learning.fitted[best.policy, None], sample.spaces
     method = compatibilities.get(best.policy)
     rows = mapped(method, sample.anchors, parts, fitted.parts or (fitted.state,))
     recall = measured(sample.anchors, parts, rows)
@@ -312,7 +290,7 @@ def _transform(
         },
         (spaces.old, spaces.new),
         provenance={
-            "configuration": {**defaults, **policies.parameters},
+            "configuration": {**defaults, **learning.policies.parameters},
             "seed": SEED,
             "data": digest(parts.arrays(sample.anchors)),
             **made_by(method, split, seconds=fitted.seconds),
