@@ -15,7 +15,6 @@ from tieback_client.client import Client
 from tieback_client.shown.durations import duration
 from tieback_client.shown.upgrade_plans import COLUMNS, MEANING, REVISION, shown_plan
 from tieback_client.values.upgrades import (
-    CompatibilityMatrix,
     JudgedQuery,
     MeasuredNumber,
     Recall,
@@ -113,10 +112,8 @@ def plan(
         return
     tell(output, collection, result)
     if verbose:
-        for heading, columns, rows in measured(result):
-            output.show("")
-            output.line(Text(heading, style="bold"))
-            output.table(columns, rows, headed=True)
+        output.show("")
+        output.table(["measured", "number", "95 % interval"], measured(result), headed=True)
 
 
 def tell(output: Output, collection: str, result: UpgradePlan) -> None:
@@ -135,54 +132,45 @@ def tell(output: Output, collection: str, result: UpgradePlan) -> None:
         output.line(Text.assemble(f"{purpose}: ", (command, "bold")))
 
 
-def measured(result: UpgradePlan) -> list[tuple[str, list[str], list[list[str]]]]:
-    """All that was measured, in tables with their headings."""
-    return [
-        (
-            "Without the old model: the share of re-embedded nDCG@10 that is kept, with 95 % intervals",
-            ["policy", "stored vectors translated", "queries led to them", "by", ""],
-            [
-                [
-                    one.policy,
-                    "cannot" if one.translated is None else _number(one.translated.kept),
-                    _number(one.led.kept),
-                    "stored vectors" if one.translates_stored else "queries",
-                    "refused" if one.refused else "",
-                ]
-                for one in result.policies
-            ],
+def measured(result: UpgradePlan) -> list[list[str]]:
+    """All that was measured: what, the number, and its interval."""
+    names = [f"{one.name} {one.revision[:REVISION]}" for one in result.matrix.spaces]
+    found: list[tuple[str, MeasuredNumber | Recall]] = [
+        ("nDCG@10, gain when all is encoded again", result.gain),
+        *(
+            (f"share of nDCG@10 kept by {one.policy}: {way}", worth.kept)
+            for one in result.policies
+            for way, worth in (("vectors translated", one.translated), ("queries led", one.led))
+            if worth is not None
         ),
-        (
-            "On the way: nDCG@10 by the share of items in the new space",
-            ["re-embedded", "both models", "without the old one"],
-            [[f"{one.share:.0%}", f"{one.both:.3f}", f"{one.translated:.3f}"] for one in result.curve],
+        *(
+            (f"nDCG@10, queries of {names[one.query]} among vectors of {names[one.gallery]}", one.ndcg)
+            for one in result.matrix.cells
         ),
-        (
-            f"First hits: the share that is right (recall@1), by {result.policy}, with 95 % intervals",
-            ["queries", "stored vectors", "share"],
-            [
-                ["old", "old, as today", _number(result.old_old)],
-                ["new, led into the old space", "old", _number(result.new_old)],
-                ["new, transformed", "new, transformed", _number(result.new_new)],
-                ["new", "new, re-embedded", _number(result.native)],
-            ],
-        ),
-        _revisions(result.matrix),
-        ("How it was measured", ["", ""], [[key, value] for key, value in _facts(result).items()]),
+        ("recall@1, queries and vectors of the old space", result.old_old),
+        (f"recall@1, queries led by {result.policy} among old vectors", result.new_old),
+        (f"recall@1, queries and vectors transformed by {result.policy}", result.new_new),
+        ("recall@1, queries and vectors of the new space", result.native),
     ]
-
-
-def _revisions(matrix: CompatibilityMatrix) -> tuple[str, list[str], list[list[str]]]:
-    """nDCG@10 by the revision of queries, in rows, and of stored vectors."""
-    names = [f"{one.name}@{one.revision[:REVISION]}" for one in matrix.spaces]
-    rows = [[name, *[""] * len(names)] for name in names]
-    for one in matrix.cells:
-        rows[one.query][one.gallery + 1] = f"{one.ndcg.value:.3f}"
-    heading = (
-        "Revisions: nDCG@10 of queries of a row among vectors of a column. The later one finds more in "
-        f"{matrix.average_compatibility:.0%} of pairs (AC); the mean is {matrix.average_accuracy:.3f} (AA)"
-    )
-    return heading, ["queries by", *names], rows
+    return [
+        *([name, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}"] for name, one in found),
+        *(
+            [f"nDCG@10, {one.share:.0%} encoded again{without}", f"{number:.3f}", ""]
+            for one in result.curve
+            for without, number in (("", one.both), (", without the old model", one.translated))
+        ),
+        [
+            "share of pairs in which the later revision finds more",
+            f"{result.matrix.average_compatibility:.2f}",
+            "",
+        ],
+        ["mean nDCG@10 of all pairs", f"{result.matrix.average_accuracy:.3f}", ""],
+        ["contents learned from", str(result.trained), ""],
+        ["contents measured on", str(result.held_out), ""],
+        ["time of encoding the sample", duration(result.encoding_seconds), ""],
+        ["time of learning", duration(result.training_seconds), ""],
+        [f"transform, of {result.width} dimensions", result.artifact, ""],
+    ]
 
 
 def judged(path: Path) -> list[JudgedQuery]:
@@ -203,21 +191,3 @@ def judged(path: Path) -> list[JudgedQuery]:
         if grades:
             found.append(JudgedQuery(text, grades))
     return found
-
-
-def _facts(result: UpgradePlan) -> dict[str, str]:
-    """What the plan was made of."""
-    return {
-        "reason": result.reason,
-        "gain in nDCG@10": _number(result.gain),
-        "from": str(result.old_space),
-        "to": str(result.new_space),
-        "transform": f"{result.artifact}, by {result.policy}, {result.width} dimensions",
-        "learned from": f"{result.trained} contents; measured on {result.held_out}",
-        "encoding took": duration(result.encoding_seconds),
-        "training took": duration(result.training_seconds),
-    }
-
-
-def _number(measured: MeasuredNumber | Recall) -> str:
-    return f"{measured.value:.3f} ({measured.low:.3f} to {measured.high:.3f})"
