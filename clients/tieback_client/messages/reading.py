@@ -83,8 +83,5 @@ _prediction = CODEC.reader(Prediction, classifier_pb2.Prediction.DESCRIPTOR)
 def predictions(message: Any, info: CallInfo) -> Predictions:
     """One outcome per content."""
     return Predictions(
-        outcomes(message.results, _prediction, info),
-        message.version,
-        timing(message.timing),
-        info,
+        outcomes(message.results, _prediction, info), timing(message.timing), info, message.version
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,8 +27,8 @@ from tieback_contract.generation import Evidence
 from tieback_contract.method_choice import MethodLike as MethodLike
 from tieback_contract.reports import Timing
 
-from tieback_client.errors import TiebackError
 from tieback_client.reports import CallInfo
+from tieback_client.values.batch import Batch
 from tieback_client.values.results import RetrievalResult
 
 if TYPE_CHECKING:
@@ -217,25 +217,5 @@ class Checked(CheckedText):
 
 
 @dataclass(frozen=True, slots=True)
-class Checks:
-    """The outcome of `check_all`: one per check, in order."""
-
-    outcomes: Sequence[Checked | TiebackError]
-    """What was found, or why the text was not checked."""
-    timing: Timing
-    """Time by stage."""
-    call: CallInfo
-    """How the call went."""
-
-    def __len__(self) -> int:
-        return len(self.outcomes)
-
-    def __iter__(self) -> Iterator[Checked]:
-        return (self[place] for place in range(len(self)))
-
-    def __getitem__(self, index: int) -> Checked:
-        """What was found of one text; raises where it was not checked."""
-        outcome = self.outcomes[index]
-        if isinstance(outcome, TiebackError):
-            raise outcome
-        return outcome
+class Checks(Batch[Checked]):
+    """The outcome of `check_all`: one per check."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieback_contract.encodings import Label, Truncated
@@ -14,31 +14,12 @@ from tieback_contract.reports import Cost, Timing
 
 from tieback_client.errors import TiebackError
 from tieback_client.reports import CallInfo
+from tieback_client.values.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)
-class RecognisedBatch:
-    """The outcome of `recognise`: one per content, in order."""
-
-    outcomes: Sequence[RecognisedText | TiebackError]
-    """What was recognised, or why nothing was."""
-    timing: Timing
-    """Time by stage."""
-    call: CallInfo
-    """How the call went."""
-
-    def __len__(self) -> int:
-        return len(self.outcomes)
-
-    def __iter__(self) -> Iterator[RecognisedText]:
-        return (self[place] for place in range(len(self)))
-
-    def __getitem__(self, index: int) -> RecognisedText:
-        """What was recognised in one content; raises where nothing could be."""
-        outcome = self.outcomes[index]
-        if isinstance(outcome, TiebackError):
-            raise outcome
-        return outcome
+class RecognisedBatch(Batch[RecognisedText]):
+    """The outcome of `recognise`: one per content."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,25 +57,8 @@ class RerankResult:
 
 
 @dataclass(frozen=True, slots=True)
-class FusedBatch:
-    """The outcome of `fuse`: one per input, in order."""
-
-    outcomes: Sequence[Fused | TiebackError]
-    """A joint vector, or why there is none."""
-    timing: Timing
-    """Time by stage."""
-    call: CallInfo
-    """How the call went."""
-
-    def __len__(self) -> int:
-        return len(self.outcomes)
-
-    def __getitem__(self, index: int) -> Fused:
-        """The joint vector of one input; raises where it failed."""
-        outcome = self.outcomes[index]
-        if isinstance(outcome, TiebackError):
-            raise outcome
-        return outcome
+class FusedBatch(Batch[Fused]):
+    """The outcome of `fuse`: a joint vector per input."""
 
 
 @dataclass(frozen=True, slots=True)
