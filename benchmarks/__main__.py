@@ -13,35 +13,46 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from tieback.core.extensions import VARIABLE
 
 import benchmarks
+from benchmarks import lab
+from benchmarks.data_folder import DataError
 from benchmarks.report import Report
+from benchmarks.served import StartError
 
 PROGRAM = "scripts/bench"
 
 
+class Found(NamedTuple):
+    """A benchmark's module, and what it says of itself."""
+
+    module: str
+    said: str
+
+
 @cache
-def found() -> dict[str, str]:
-    """What the benchmarks say of themselves, by name: the modules of this folder that define `run`.
+def found() -> dict[str, Found]:
+    """The benchmarks by name: the modules of this folder and of the lab's that define `run`.
 
     They are read and not imported: all of them together take seconds.
     """
     said = {}
-    for info in pkgutil.iter_modules(benchmarks.__path__):
-        place = Path(benchmarks.__path__[0], info.name)
-        path = place / "__init__.py" if info.ispkg else place.with_suffix(".py")
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        if any(isinstance(one, ast.FunctionDef) and one.name == "run" for one in tree.body):
-            said[info.name] = ast.get_docstring(tree, clean=False) or ""
-    return said
+    for package in (benchmarks, lab):
+        for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            place = Path(package.__path__[0], info.name.rpartition(".")[2])
+            path = place / "__init__.py" if info.ispkg else place.with_suffix(".py")
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            if any(isinstance(one, ast.FunctionDef) and one.name == "run" for one in tree.body):
+                said[info.name] = ast.get_docstring(tree, clean=False) or ""
+    return {name.rpartition(".")[2]: Found(name, text) for name, text in sorted(said.items())}
 
 
 def module(name: str) -> Any:
     """The benchmark itself."""
-    return importlib.import_module(f"benchmarks.{name}")
+    return importlib.import_module(found()[name].module)
 
 
 def parser(arguments: list[str]) -> argparse.ArgumentParser:
@@ -50,8 +61,8 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
         PROGRAM, description="Measures the running product; exits 0 when it ran, whatever it found."
     )
     names = top.add_subparsers(metavar="NAME", dest="name", title="benchmarks")
-    for name, said in found().items():
-        summary, _, rest = said.partition("\n\n")
+    for name, benchmark in found().items():
+        summary, _, rest = benchmark.said.partition("\n\n")
         one = names.add_parser(
             name,
             help=" ".join(summary.split()),
@@ -79,7 +90,13 @@ def main(arguments: list[str]) -> int:
         made.print_help()
         return 0
     run = cast("Callable[[argparse.Namespace], Report | None]", module(options.name).run)
-    report = run(options)
+    try:
+        report = run(options)
+    except DataError as error:
+        raise SystemExit(f"{options.name}: {error}") from None
+    except StartError as error:
+        report = Report()
+        report.claim("the server starts", None, "", ">= 1", note=str(error))
     if report is None:
         return 0
     report.command = command(arguments)

@@ -27,7 +27,7 @@ _GONE = 0  # the version of an item that is not there
 
 @dataclass
 class Faults:
-    """What a server did not keep; each with an example in `examples`."""
+    """Losses of a server; each with an example in `examples`."""
 
     lost: int = 0
     half: int = 0
@@ -196,7 +196,7 @@ class Births:
 
 
 def is_whole(item: Item) -> bool:
-    """Whether all sections of an item say its version."""
+    """Tell whether all sections of an item say its version."""
     version = number_of(item, "version")
     texts = [str(one.content) for one in sections(item)]
     return texts == [f"{item.id} {word(item.id, version)} s{n}" for n in range(number_of(item, "sections"))]

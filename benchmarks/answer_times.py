@@ -1,4 +1,4 @@
-"""How long a quoted answer takes, and what of it is saved where its sentences are encoded in order.
+"""Time of a quoted answer, and what of it is saved where its sentences are encoded in order.
 
 Questions to the documentation (generation/docs) are asked of servers in turn, each with the same collection
 of all pages of docs/ and one thread for its models. One encodes all sentences of the passages, and one those
@@ -21,18 +21,17 @@ from pathlib import Path
 import numpy as np
 from tieback_client import Answer, AnswerStyle, Client
 
-from benchmarks.generation import evenly
+from benchmarks.data_folder import evenly
 from benchmarks.generation.answering import OUTCOMES, ask, outcome_of
 from benchmarks.generation.library import Question, index_pages, questions
 from benchmarks.report import Report
-from benchmarks.served import Served, StartError, started
+from benchmarks.served import NO_GENERATOR, UNCACHED, Served, asking, started
 
 SPACES = ["all-minilm-l6-v2"]
-QUOTING = {"TIEBACK_GENERATOR": "none"}
 ALL, IN_ORDER, AGAIN = "all sentences", "in order", "in order, asked again"
 SERVERS = {
-    ALL: {"TIEBACK_QUOTE_SENTENCES": "0", "TIEBACK_CACHE_BYTES": "0"},
-    IN_ORDER: {"TIEBACK_CACHE_BYTES": "0"},
+    ALL: UNCACHED | {"TIEBACK_QUOTE_SENTENCES": "0"},
+    IN_ORDER: UNCACHED,
     AGAIN: {},
 }
 FIRST_SHARE, AGAIN_SHARE = 0.5, 0.2
@@ -61,19 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Report:
     report = Report()
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            measure(report, Path(folder), evenly(questions(), options.most))
-        except StartError as error:
-            report.claim("the servers start", None, "", ">= 1", note=str(error))
+        measure(report, Path(folder), evenly(questions(), options.most))
     return report
 
 
 def measure(report: Report, folder: Path, asked: Sequence[Question]) -> None:
     """Asks each question of every server before the next one."""
-    with (
-        started(folder / "pages", local=True, spaces=SPACES, settings=QUOTING) as one,
-        one.ready(300).client() as client,
-    ):
+    with asking(spaces=SPACES, settings=NO_GENERATOR, store=folder / "pages") as client:
         index_pages(client)
     found = {name: Asked() for name in SERVERS}
     outcomes: dict[str, list[str]] = {}
@@ -81,8 +74,8 @@ def measure(report: Report, folder: Path, asked: Sequence[Question]) -> None:
         servers = {}
         for name, settings in SERVERS.items():
             store = shutil.copytree(folder / "pages", folder / name.replace(" ", "-"))
-            starting = started(Path(store), local=True, spaces=SPACES, settings=QUOTING | settings)
-            server = open_until.enter_context(starting).ready(300)
+            starting = started(Path(store), local=True, spaces=SPACES, settings=NO_GENERATOR | settings)
+            server = open_until.enter_context(starting).ready()
             servers[name] = server, open_until.enter_context(server.client())
             ask(servers[name][1], asked[0].asked, AnswerStyle.QUOTE)  # what is computed once
         for question in asked:
@@ -128,5 +121,5 @@ def told(report: Report, found: dict[str, Asked], outcomes: dict[str, list[str]]
 
 
 def text(answer: Answer) -> str:
-    """What is shown."""
+    """The text that is shown."""
     return "" if answer.abstention is not None else answer.text

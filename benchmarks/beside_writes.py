@@ -1,4 +1,4 @@
-"""How long a search takes while its own tenant writes, encodes again and upgrades; about five minutes.
+"""Time of a search while its own tenant writes, encodes again and upgrades; about five minutes.
 
 The pages of docs/ are searched by the questions to them (generation/docs), twice a second, without a cache.
 In turn nothing else is done, `tieback index` puts the modules of Python's standard library into another
@@ -25,13 +25,12 @@ from typing import Any
 import numpy as np
 from tieback_client import Client, Item, Operation
 
-from benchmarks.feedback import NO_GENERATOR
 from benchmarks.generation.library import NAME, PAGES, questions
 from benchmarks.report import Report
-from benchmarks.served import Served, StartError, started
+from benchmarks.served import NO_GENERATOR, UNCACHED, Served, served
 
 SPACE, EARLIER = "all-minilm-l6-v2", "paraphrase-minilm-l3-v2"
-SETTINGS = NO_GENERATOR | {"TIEBACK_CACHE_BYTES": "0"}
+SETTINGS = NO_GENERATOR | UNCACHED
 """What was encoded in one state is encoded again in the next."""
 PERIOD = 0.5
 """Seconds between two searches."""
@@ -74,19 +73,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Report:
     report = Report()
     asked = [one.asked.question for one in questions()][: options.most]
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            with (
-                started(Path(folder, "store"), local=True, spaces=[SPACE, EARLIER], settings=SETTINGS) as one,
-                (server := one.ready()).client() as client,
-            ):
-                files = Path(folder, "files")
-                files.mkdir()
-                for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
-                    shutil.copy(path, files)
-                tell(report, measured(server, client, asked, files))
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(local=True, spaces=[SPACE, EARLIER], settings=SETTINGS) as server,
+        server.client() as client,
+    ):
+        for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+            shutil.copy(path, folder)
+        tell(report, measured(server, client, asked, Path(folder)))
     return report
 
 

@@ -6,16 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-DRAWS = 2000
+from benchmarks.statistics import Interval, bootstrap
 
 
-def balanced(is_supported: np.ndarray, ticked: np.ndarray) -> tuple[float, float, float]:
-    """Balanced accuracy with the ends of its 95 % bootstrap interval over claims."""
-
-    drawn = np.random.default_rng(0).integers(0, len(ticked), (DRAWS, len(ticked)))
-    found = [balanced_accuracy(is_supported[places], ticked[places]) for places in drawn]
-    low, high = np.nanpercentile(found, [2.5, 97.5])
-    return balanced_accuracy(is_supported, ticked), float(low), float(high)
+def balanced(is_supported: np.ndarray, ticked: np.ndarray) -> Interval:
+    """Balanced accuracy with its interval over claims."""
+    return bootstrap(len(ticked), lambda places: balanced_accuracy(is_supported[places], ticked[places]))
 
 
 def balanced_accuracy(own: np.ndarray, found: np.ndarray) -> float:

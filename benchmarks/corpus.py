@@ -1,4 +1,4 @@
-"""What benchmarks encode: short texts, long texts, photos; from a folder, or from what the project ships.
+"""Inputs of benchmarks: short texts, long texts, photos; from a folder, or from what the project ships.
 
 A folder has the layout of well-known sets:
 
@@ -13,7 +13,6 @@ cut into sentences and into passages, and the photos are those that `tieback mod
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import re
 from collections.abc import Iterable, Iterator
@@ -24,7 +23,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
 from tieback.models.store import Store
 
-from benchmarks.data_folder import add_data
+from benchmarks.data_folder import add_data, read_rows
 
 LIBRARY = Path(__file__).parents[1] / "examples" / "library" / "text"
 SHORT_WORDS, LONG_WORDS, PASSAGE_WORDS = 15, 60, 140
@@ -67,12 +66,12 @@ def read(folder: Path | None) -> Corpus:
 
 
 def _of_folder(folder: Path) -> Corpus:
-    pairs = (row for path in sorted((folder / "sts").glob("*.jsonl")) for row in _rows(path))
+    pairs = (row for path in sorted((folder / "sts").glob("*.jsonl")) for row in read_rows(path))
     sentences = (text for row in pairs for text in (row["a"], row["b"]))
     short = [text for text in sentences if 0 < len(text.split()) <= SHORT_WORDS]
     documents = folder / "cranfield" / "documents.jsonl"
-    rows = _rows(documents) if documents.is_file() else iter(())
-    long = [text for row in rows if len((text := row["text"]).split()) >= LONG_WORDS]
+    found = read_rows(documents) if documents.is_file() else ()
+    long = [text for row in found if len((text := row["text"]).split()) >= LONG_WORDS]
     if not short or not long:
         missing = "sts/*.jsonl has no short sentences" if not short else f"{documents.name} has no long texts"
         raise CorpusError(f"{folder} is not laid out as benchmarks/corpus.py says: {missing}")
@@ -90,17 +89,6 @@ def _of_library() -> Corpus:
     return _shuffled("the public-domain pages of examples/library", short, long, _photos_of_store())
 
 
-def passages_of_pages(words: int) -> tuple[list[str], list[str]]:
-    """Passages of at least so many words of the pages that are in the public domain, and the page of each."""
-    texts, pages = [], []
-    for path in sorted(LIBRARY.glob("*.md")):
-        if FREE.search(page := path.read_text()):
-            found = list(_passages(_sentences(page), words))
-            texts += found
-            pages += [path.stem] * len(found)
-    return texts, pages
-
-
 def _sentences(page: str) -> Iterator[str]:
     """The sentences of a page's paragraphs; its head, headings and tables are left out."""
     _, _, body = page.removeprefix("---\n").partition("\n---\n")
@@ -109,12 +97,12 @@ def _sentences(page: str) -> Iterator[str]:
             yield from SENTENCE_END.split(" ".join(paragraph.split()))
 
 
-def _passages(sentences: Iterable[str], fewest: int = PASSAGE_WORDS) -> Iterator[str]:
-    """Neighbouring sentences joined to passages of at least `fewest` words; the rest is left out."""
+def _passages(sentences: Iterable[str]) -> Iterator[str]:
+    """Neighbouring sentences joined to passages of at least PASSAGE_WORDS words; the rest is left out."""
     words: list[str] = []
     for sentence in sentences:
         words += sentence.split()
-        if len(words) >= fewest:
+        if len(words) >= PASSAGE_WORDS:
             yield " ".join(words)
             words = []
 
@@ -140,10 +128,3 @@ def _shuffled(source: str, short: list[str], long: list[str], photos: list[bytes
         return tuple(unique)
 
     return Corpus(source, order(short), order(long), tuple(photos))
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open() as file:
-        for line in file:
-            if line.strip():
-                yield json.loads(line)

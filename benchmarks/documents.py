@@ -1,4 +1,4 @@
-"""Whether ranking whole documents finds more than ranking sections: nDCG@10 of items, on judged collections.
+"""Ranking of whole documents against ranking of sections: nDCG@10 of items, on judged collections.
 
 The text collections of --data are laid out as benchmarks/pipeline/collections.py says. Each text becomes an
 item with its title and sections of some sentences, 50 words or more where there are as many. The texts of the
@@ -15,25 +15,22 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tieback.core.text.sentences import sentences
 from tieback_client import Client, Item, Section
 
-from benchmarks.binding.measures import paired
-from benchmarks.feedback import NO_GENERATOR
-from benchmarks.pipeline.collections import read
-from benchmarks.pipeline.judged import DEV, HELD_OUT, DataError, Document, Judged, Question
-from benchmarks.pipeline.library import mixed_library
+from benchmarks.pipeline.collections import add_collections, collections_of
+from benchmarks.pipeline.judged import DEV, HELD_OUT, Document, Judged, Question
+from benchmarks.pipeline.library import NAME as MIXED
 from benchmarks.pipeline.measures import BEST, items_of, ndcg
+from benchmarks.pipeline.turns import Plan, ask_in_turns, mean, more
 from benchmarks.report import Report
-from benchmarks.served import StartError, started
+from benchmarks.served import NO_GENERATOR, asking
 
 SECTIONS, DOCUMENTS, RERANKED = "sections", "documents", ", reranked"
 WAYS: Mapping[str, Mapping[str, Any]] = {
@@ -49,7 +46,7 @@ PASSAGES = 4
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What was found for a question: its nDCG@10, whether the first section holds the answer, seconds."""
+    """Result of a question: its nDCG@10, whether the first section holds the answer, seconds."""
 
     ndcg: float
     holds: bool
@@ -57,48 +54,31 @@ class Answered:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="judged collections; without, the library alone"
-    )
-    parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help="of the collections, those whose name begins so"
-    )
+    add_collections(parser)
     parser.add_argument(
         "--reranker", default="", metavar="METHOD", help="ask both ways with this reranker too"
     )
 
 
 def run(options: argparse.Namespace) -> Report:
-    try:
-        folder = [] if options.data is None else read(options.data)
-    except DataError as error:
-        raise SystemExit(f"documents: --data: {error}") from None
     collections = [
-        _in_turn(one) for one in folder if one.modalities == {"text"} and all(q.words for q in one.questions)
+        _texts(one) if one.name == MIXED else _in_turn(one)
+        for one in collections_of(options, mixed=True)
+        if one.name == MIXED or (one.modalities == {"text"} and all(q.words for q in one.questions))
     ]
-    collections.append(_texts(mixed_library()))
-    if options.only:
-        collections = [one for one in collections if one.name.startswith(tuple(options.only))]
     return measured(collections, options.reranker)
 
 
 def measured(collections: Sequence[Judged], reranker: str = "", spaces: Sequence[str] = ()) -> Report:
     """Measures the collections on a server of `spaces`, by default all."""
     report = Report()
-    with tempfile.TemporaryDirectory() as store:
-        try:
-            with (
-                started(Path(store), local=True, spaces=spaces, settings=NO_GENERATOR) as one,
-                one.ready().client() as client,
-            ):
-                rows = [
-                    row
-                    for number, judged in enumerate(collections)
-                    for row in _halves(report, client, f"bench-{number}", judged, reranker)
-                ]
-                report.table("nDCG@10 of items by half", rows)
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
+    with asking(spaces=spaces, settings=NO_GENERATOR) as client:
+        rows = [
+            row
+            for number, judged in enumerate(collections)
+            for row in _halves(report, client, f"bench-{number}", judged, reranker)
+        ]
+        report.table("nDCG@10 of items by half", rows)
     return report
 
 
@@ -115,38 +95,34 @@ def _halves(
         questions = [one for one in judged.answerable if one.split == half]
         if not questions:
             continue
-        found: dict[str, list[Answered]] = {way: [] for way in ways}
-        for question in questions:
-            for way, how in ways.items():
-                found[way].append(_ask(client, name, question, how))
-        values = {way: np.array([one.ndcg for one in answers]) for way, answers in found.items()}
+        plans = [Plan(way, how) for way, how in ways.items()]
+        found = ask_in_turns(questions, plans, lambda question, plan: _ask(client, name, question, plan))
         row: dict[str, Any] = {"collection": judged.name, "half": half, "questions": len(questions)}
         row |= {"sections an item": sections / len(judged.documents)}
-        row |= {way: float(scores.mean()) for way, scores in values.items()}
-        for way in list(ways)[1:]:
-            less = paired(values[way], values[SECTIONS])
-            row |= {f"{way}, less": less.value, f"{way}, low": less.low, f"{way}, high": less.high}
-        medians = {way: float(np.median([one.seconds for one in answers])) for way, answers in found.items()}
-        row["time, documents to sections"] = medians[DOCUMENTS] / medians[SECTIONS]
-        asked = [place for place, one in enumerate(questions) if one.answer]
+        row |= {way: mean(answers, _ndcg) for way, answers in found.items()}
+        less = {way: more(found[way], found[SECTIONS], _ndcg) for way in list(ways)[1:]}
+        for way, one in less.items():
+            row |= one.row(f"{way}, less", way)
+        medians = {
+            way: np.median([one.seconds for one in answers.values()]) for way, answers in found.items()
+        }
+        row["time, documents to sections"] = float(medians[DOCUMENTS] / medians[SECTIONS])
+        asked = [one for one in questions if one.answer]
         for way, answers in found.items():
-            held = [answers[place].holds for place in asked]
+            held = [answers[one.id].holds for one in asked]
             row[f"{way}: answer in the first section"] = float(np.mean(held)) if held else None
         row["questions with an answer"] = len(asked)
         for way, how in ANSWERED.items():
-            read = [_reads(client, name, questions[place], how) for place in asked]
+            read = [_reads(client, name, one, how) for one in asked]
             row[f"{way}: answer in the passages read"] = float(np.mean(read)) if read else None
         yield row
         if half == HELD_OUT:
-            report.claim(
-                f"{judged.name}: nDCG@10 by documents less that by sections, held-out half",
-                row[f"{DOCUMENTS}, less"],
-                "",
-                ">= 0",
-                low=row[f"{DOCUMENTS}, low"],
-                high=row[f"{DOCUMENTS}, high"],
-                note=f"{len(questions)} questions",
-            )
+            title = f"{judged.name}: nDCG@10 by documents less that by sections, held-out half"
+            report.claim(title, less[DOCUMENTS], "", ">= 0", note=f"{len(questions)} questions")
+
+
+def _ndcg(one: Answered) -> float:
+    return one.ndcg
 
 
 def item_of(document: Document) -> Item:
@@ -171,9 +147,9 @@ def stretches(text: str) -> Iterator[str]:
         yield text[begin:end]
 
 
-def _ask(client: Client, name: str, question: Question, how: Mapping[str, Any]) -> Answered:
+def _ask(client: Client, name: str, question: Question, plan: Plan) -> Answered:
     begun = time.perf_counter()
-    hits = client.retrieve(name, question.words, limit=BEST, **how).hits
+    hits = client.retrieve(name, question.words, limit=BEST, **plan.arguments).hits
     seconds = time.perf_counter() - begun
     items = items_of(one.hit.item_id for one in hits)
     holds = bool(hits) and any(text in hits[0].hit.text for text in question.answer)
@@ -181,7 +157,7 @@ def _ask(client: Client, name: str, question: Question, how: Mapping[str, Any]) 
 
 
 def _reads(client: Client, name: str, question: Question, how: Mapping[str, Any]) -> bool:
-    """Whether one of the passages that an answer would rest on holds the answer."""
+    """Tell whether one of the passages that an answer would rest on holds the answer."""
     hits = client.retrieve(name, question.words, limit=BEST, **how).hits
     passages = [one.hit.text for found in hits for one in (found, *found.sections[:1])][:PASSAGES]
     return any(text in passage for text in question.answer for passage in passages)

@@ -1,4 +1,4 @@
-"""What each door costs over the native call: one short text at a time, and 32 texts in flight.
+"""Cost of each door over the native call: one short text at a time, and 32 texts in flight.
 
 One server has all doors, and one client asks them in turns within each round: by gRPC with messages that are
 bytes already, and by HTTP/1.1 on connections that stay. So what is compared is what the server does for each
@@ -170,15 +170,10 @@ async def _compare(
             ("p50 of one call over the native call's", _ratio(one[name], one[NATIVE])),
             (f"throughput of native calls over it, {IN_FLIGHT} in flight", _ratio(many[NATIVE], many[name])),
         ):
-            report.claim(
-                f"{name}: {what}", ratio.value, "×", f"<= {aim}", low=ratio.low, high=ratio.high,
-                note="median of the ratios of rounds",
-            )  # fmt: skip
+            report.claim(f"{name}: {what}", ratio, "×", f"<= {aim}", note="median of the ratios of rounds")
     for name in originals:
         ratio = _ratio(many[ORIGINALS[name]], many[name])
-        report.claim(
-            _beside(name), ratio.value, "×", ">= 1", low=ratio.low, high=ratio.high, note=TUNING.name
-        )
+        report.claim(_beside(name), ratio, "×", ">= 1", note=TUNING.name)
 
 
 def _ratio(side: list[float], reference: list[float]) -> Interval:
@@ -278,7 +273,7 @@ def _analyze(server: Served, options: argparse.Namespace, report: Report) -> Non
     ratio = _ratio(
         [row["perf_analyzer, p50 ms"] for row in rows], [row["this client, p50 ms"] for row in rows]
     )
-    report.claim(claim, ratio.value, "×", "<= 1.1", low=ratio.low, high=ratio.high)
+    report.claim(claim, ratio, "×", "<= 1.1")
 
 
 async def _all_outputs(server: Served, options: argparse.Namespace) -> float:

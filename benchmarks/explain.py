@@ -1,4 +1,4 @@
-"""What an explanation costs, and how much of a call its steps account for.
+"""Cost of an explanation, and the share of a call that its steps account for.
 
 Questions of a judged collection of --data are asked with and without `explain`, in turns, of a server that is
 started for it with its encoding cache off: through Retrieve by several plans, and through Search by vector
@@ -11,23 +11,20 @@ so that what counts is how much of the time is within a step.
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tieback_client import Client, RetrievalResult, SearchResult, Timing, VectorKind
 
-from benchmarks.pipeline import UNCACHED
-from benchmarks.pipeline.collections import read
-from benchmarks.pipeline.judged import DataError, Judged
+from benchmarks.data_folder import DataError
+from benchmarks.pipeline.collections import add_collections, collections_of
+from benchmarks.pipeline.judged import Judged
 from benchmarks.report import Report
-from benchmarks.served import StartError, started
-from benchmarks.statistics import DRAWS, Interval
+from benchmarks.served import NO_GENERATOR, UNCACHED, served
+from benchmarks.statistics import Interval, bootstrap
 
-NO_GENERATOR = UNCACHED | {"TIEBACK_GENERATOR": "none"}
 MOST_COST, LEAST_COVERED = "<= 1.05", ">= 0.95"
 
 PLANS: Mapping[str, Mapping[str, Any]] = {
@@ -42,19 +39,15 @@ Asked = Callable[[bool], RetrievalResult | SearchResult]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", required=True, help="judged collections")
-    parser.add_argument("--only", default="med", metavar="NAME", help="the collection")
+    add_collections(parser, only=["med"])
     parser.add_argument("--questions", type=int, default=30, help="so many of its questions")
     parser.add_argument("--calls", type=int, default=7, help="calls of each, on each side")
 
 
 def run(options: argparse.Namespace) -> Report:
-    try:
-        collections = [one for one in read(options.data) if one.name.startswith(options.only)]
-    except DataError as error:
-        raise SystemExit(f"explain: --data: {error}") from None
+    collections = collections_of(options)
     if not collections:
-        raise SystemExit(f"explain: --only: no collection's name begins with {options.only!r}")
+        raise DataError(f"no collection's name begins with {' or '.join(options.only)}")
     return measured(collections[0], options.questions, options.calls)
 
 
@@ -62,25 +55,21 @@ def measured(judged: Judged, most: int, calls: int, spaces: Sequence[str] = ()) 
     """Asks the first questions of a collection, on a server of `spaces`, by default all."""
     report = Report()
     questions = [one for one in judged.answerable if one.words][:most]
-    with tempfile.TemporaryDirectory() as store:
-        try:
-            with (
-                started(Path(store), local=True, spaces=spaces, settings=NO_GENERATOR) as one,
-                (server := one.ready()).client() as client,
-            ):
-                used = processor_clock(server.pid)
-                rows = [
-                    _row(report, name, [ask(one.words) for one in questions], calls, used)
-                    for name, ask in _ways(client, judged).items()
-                ]
-                report.table(f"{judged.name}, {len(questions)} questions: a call and its steps", rows)
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
+    with (
+        served(local=True, spaces=spaces, settings=NO_GENERATOR | UNCACHED) as server,
+        server.client() as client,
+    ):
+        used = processor_clock(server.pid)
+        rows = [
+            _row(report, name, [ask(one.words) for one in questions], calls, used)
+            for name, ask in _ways(client, judged).items()
+        ]
+    report.table(f"{judged.name}, {len(questions)} questions: a call and its steps", rows)
     return report
 
 
 def _ways(client: Client, judged: Judged) -> dict[str, Callable[[str], Asked]]:
-    """How words are asked for, by name, of collections that are made of the documents."""
+    """Ways to ask for words, by name, of collections that are made of the documents."""
     items = [one.item for one in judged.documents]
     client.ingest(RETRIEVED, items).collect()
     space = next(
@@ -119,7 +108,7 @@ def _row(
                 milliseconds[explain].append(1e3 * seconds)
                 shares += [covered(found.timing)] if explain else []
     cost, share = _ratio(processor), float(np.median(shares))
-    report.claim(f"{name}: explained over not", cost.value, "", MOST_COST, low=cost.low, high=cost.high)
+    report.claim(f"{name}: explained over not", cost, "", MOST_COST)
     report.claim(f"{name}: share of the server's time within a step", share, "", LEAST_COVERED)
     plain, explained = 1e3 * processor.sum(axis=0) / (len(asked) * calls)
     return {
@@ -141,10 +130,12 @@ def processor_clock(pid: int) -> Callable[[], float]:
 
 def _ratio(taken: Any) -> Interval:
     """Of the sums over questions `[questions, 2]`; questions are drawn with replacement."""
-    drawn = np.random.default_rng(0).integers(0, len(taken), (DRAWS, len(taken)))
-    sums = taken[drawn].sum(axis=1)
-    low, high = np.percentile(sums[:, 1] / sums[:, 0], [2.5, 97.5])
-    return Interval(float(taken[:, 1].sum() / taken[:, 0].sum()), float(low), float(high))
+
+    def ratio(places: Any) -> float:
+        plain, explained = taken[places].sum(axis=0)
+        return float(explained / plain)
+
+    return bootstrap(len(taken), ratio)
 
 
 def covered(timing: Timing) -> float:

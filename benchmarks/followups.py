@@ -14,11 +14,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,12 +24,12 @@ from tieback.core.text.terms import function_words, terms_of, words_of
 from tieback_client import Client, Item
 from tieback_contract.generation import ChatMessage, ChatRole
 
-from benchmarks.binding.measures import paired
-from benchmarks.pipeline.judged import rows
+from benchmarks.data_folder import add_data, data_of, read_rows
 from benchmarks.report import Report
-from benchmarks.retrieval import SETTINGS
-from benchmarks.served import started
+from benchmarks.served import NO_GENERATOR, UNCACHED, asking
+from benchmarks.statistics import paired
 
+HOLDS = "conversations, collections"
 UNKNOWN = "I don't know."
 LIMIT = 10
 COLLECTIONS = ("travelfaq", "bioasq")
@@ -66,13 +63,14 @@ WAYS: Mapping[str, Rewriting] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", required=True, help="conversations, collections")
+    add_data(parser, HOLDS)
     parser.add_argument("--half", type=int, choices=(0, 1), default=1, help="of the articles [1, kept aside]")
     parser.add_argument("--most", type=int, default=0, metavar="N", help="questions of a kind [all]")
 
 
 def run(options: argparse.Namespace) -> Report:
-    every = list(rows(options.data / "followups" / "dev.jsonl"))
+    data = data_of(options, HOLDS)
+    every = list(read_rows(data / "followups" / "dev.jsonl"))
     kept = [row for row in every if _half(row["title"]) == options.half]
     documents = {"titled": _answers(every, titled=True), "untitled": _answers(every, titled=False)}
     asked = {
@@ -81,13 +79,13 @@ def run(options: argparse.Namespace) -> Report:
         "answers under titles, after another topic": list(_follow_ups(kept, "titled", changing=True)),
     }
     for name in COLLECTIONS:
-        folder = options.data / "collections" / name
+        folder = data / "collections" / name
         documents[name] = [
             Item.from_text(row["id"], row["text"], title=row.get("title") or "")
-            for row in _lines(folder / "documents.jsonl")
+            for row in read_rows(folder / "documents.jsonl")
         ]
         asked[f"{name}, needs nothing"] = list(
-            _standing_alone(name, list(_lines(folder / "questions.jsonl")))
+            _standing_alone(name, list(read_rows(folder / "questions.jsonl")))
         )
     if options.most:
         asked = {name: ones[: options.most] for name, ones in asked.items()}
@@ -102,11 +100,7 @@ def measured(
 ) -> Report:
     """Asks every question in every way, of a server of `spaces`."""
     report = Report()
-    with (
-        tempfile.TemporaryDirectory() as store,
-        started(Path(store), local=True, spaces=spaces, settings=SETTINGS) as server,
-        server.ready().client() as client,
-    ):
+    with asking(spaces=spaces, settings=NO_GENERATOR | UNCACHED) as client:
         for name, items in documents.items():
             client.ingest(name, items).collect()
         found = {
@@ -129,14 +123,8 @@ def measured(
         least = "> -0.03" if kind.endswith("nothing") else "> 0"
         note = f"{len(asked[kind])} questions"
         what = f"rewritten, less as asked: {kind}"
-        report.claim(what, more.value, "", least, low=more.low, high=more.high, note=note)
+        report.claim(what, more, "", least, note=note)
     return report
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Texts of documents have other ends of lines within them."""
-    with path.open(encoding="utf-8", newline="\n") as file:
-        yield from map(json.loads, file)
 
 
 def _half(title: str) -> int:

@@ -1,4 +1,4 @@
-"""What a collection takes and finds by each codec: recall of the ten best, bytes in memory, time of a search.
+"""Codecs of a collection: recall of the ten best, bytes in memory, time of a search.
 
 The vectors are of texts (benchmarks/corpus.py), by one encoder. More than there are texts are mixed of two
 vectors each, and noise. Queries are texts of which no vector is stored. Recall is the share of the exact ten
@@ -20,19 +20,15 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from tieback.catalog.catalog import Catalog
 from tieback.index.memory.locking import ReadWriteLock
 from tieback.index.vectors import StoredVectors, one_thread
 from tieback.index.vectors.codec_choice import codec_of, vectors_of
 from tieback.methods.codecs import codecs, with_defaults
-from tieback.models.loading import load_encoder
-from tieback.models.store import Store
-from tieback.recipes.train.encoding import encode_texts
-from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice
 
 from benchmarks import corpus
+from benchmarks.encoders import add_space, encoder, text_vectors
 from benchmarks.progress import log
 from benchmarks.report import Report
 
@@ -55,7 +51,7 @@ FUNNEL = MethodChoice("binary", {"rescoring": "int8"})
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of which texts, by which encoder, and how many."""
     corpus.add_argument(parser)
-    parser.add_argument("--space", default="all-minilm-l6-v2", help="the encoder [all-minilm-l6-v2]")
+    add_space(parser)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of all queries [{ROUNDS}]")
     parser.add_argument("--codecs", nargs="+", choices=codecs.names(), metavar="NAME", help="these alone")
     parser.add_argument("--vectors", type=int, nargs="+", default=[10_000, 100_000], metavar="N")
@@ -147,7 +143,7 @@ def _measured(
 
 
 def claim(rows: Sequence[Mapping[str, Any]], report: Report) -> None:
-    """What the project says of binary shortlists that rows of int8 on disk rescore, at their defaults."""
+    """Claims about binary shortlists that rows of int8 on disk rescore, at their defaults."""
     default = _how(64, FUNNEL)
     row = next(
         one
@@ -172,7 +168,7 @@ def _how(width: int, choice: MethodChoice) -> dict[str, Any]:
 
 
 def _rows_of(choice: MethodChoice) -> str:
-    """What tells a codec's rows from those of the same codec with its defaults."""
+    """Parameters that tell a codec's rows from those of the same codec with its defaults."""
     said = {
         key: value for key, value in choice.parameters.items() if key not in ("oversampling", "rescoring")
     }
@@ -194,16 +190,10 @@ def _filled(vectors: Array, choice: MethodChoice, folder: Path) -> StoredVectors
 
 def _encoded(texts: corpus.Corpus, space: str) -> tuple[Array, Array]:
     """Unit vectors of the stored texts, and of the queries."""
-    model = load_encoder({card.name: card for card in Catalog.load().encoders()}[space], Store())
     every = [*texts.short, *texts.long]
     if len(every) <= 2 * QUERIES:
         raise SystemExit(f"formats: {len(every)} texts are too few; name a folder with more: --data DIR")
     log(f"encoding {len(every):,} texts")
-    step = StepCache(Store().steps).arrays(
-        f"formats in {space}",
-        encode_texts,
-        {"space": f"{model.card.space} {model.card.space.fingerprint}", "texts": every},
-        lambda: {"dense": encode_texts(model, every)},
-    )
-    vectors = step["dense"][np.random.default_rng(1).permutation(len(every))]
+    vectors = text_vectors(encoder(space), every, "formats")
+    vectors = vectors[np.random.default_rng(1).permutation(len(every))]
     return vectors[QUERIES:], vectors[:QUERIES]

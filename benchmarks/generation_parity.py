@@ -1,4 +1,4 @@
-"""Whether greedy answers of the graph are those of transformers, token for token, in float32.
+"""Greedy answers of the graph against those of transformers, token for token, in float32.
 
 The generator's weights are written into a graph with float32 arithmetic, and into transformers' own model;
 both answer the first questions of `answerable/*.jsonl` in --data. What is served quantises activations too,

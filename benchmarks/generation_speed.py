@@ -1,4 +1,4 @@
-"""How fast answers are written: against a bare loop, eight at once, with two prompts, by drafts, and again.
+"""Speed of writing answers: against a bare loop, eight at once, with two prompts, by drafts, and again.
 
 Everything runs in this process, with one thread for the model. In every round all sides take turns, and times
 are processor times of the process, which other work on the machine changes less than it changes the time that
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -35,6 +34,7 @@ from tieback_contract.answers import AnswerStyle, Finish, TextDelta
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
+from benchmarks.data_folder import read_rows
 from benchmarks.peers.llama_cpp import LlamaCpp, loaded
 from benchmarks.report import BOOTSTRAP, Report
 from benchmarks.statistics import spread
@@ -115,8 +115,7 @@ def read(data: Path, most: int) -> list[Row]:
     """Rows from all over the files, each with another passage."""
     found = {}
     for file in sorted((data / "answerable").glob("*.jsonl")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            one = json.loads(line)
+        for one in read_rows(file):
             if one["answerable"] and len(one["passage"]) < 1500:
                 found[one["passage"]] = one["question"]
     step = max(len(found) // most, 1)
@@ -248,7 +247,7 @@ async def _beside(
 
 
 def prompt_tokens(model: LanguageModel, prompt: str) -> list[int]:
-    """What the generator has the model read."""
+    """Tokens that the generator has the model read."""
     return model.prompt(messages(plain_request(prompt, (), system=model.system_prompt)))
 
 
@@ -287,8 +286,7 @@ def _claims(report: Report, times: dict[str, list[float]], counts: dict[str, int
     def ratio(name: str, of: str, to: str, target: str, note: str = "") -> None:
         pairs = zip(times[of], times[to], strict=True)
         found = spread([one / other for one, other in pairs])
-        low, high = found.low, found.high
-        report.claim(name, found.value, "×", target, low=low, high=high, note=note, interval=BOOTSTRAP)
+        report.claim(name, found, "×", target, note=note, interval=BOOTSTRAP)
 
     one, plain = "a token, one answer", "a token after the first, plain"
     ratio("tokens per second of one answer, to those of a bare loop", "a token, bare loop", one, ">= 0.9")

@@ -1,10 +1,10 @@
-"""Whether verdicts are right: the served checker on claims that people labelled, set by set.
+"""Verdicts that are right: the served checker on claims that people labelled, set by set.
 
 --data has `grounding/dev.jsonl`: a JSON object on each line with "evidence", "claim", "source" and a "label",
 `supported`, `contradicted` or `unsupported`. With `--sets unseen` it is `grounding/dev_unseen_domains.jsonl`,
 of sources that nothing was learned from or chosen by; a line there has a "domain". Each claim is one check
 with its evidence as the only passage (with `--lines`: as a passage for each of its lines), through SDK, wire
-and service, of a server that is started for it. With `--likelihood` the checker also asks the language model.
+and service, of a server that is started for it.
 
 Balanced accuracy is the mean of the shares of right decisions among supported claims and among the others;
 0.5 is chance. It is that of all claims, each taken for supported from a score of `--from` on, and that of the
@@ -24,7 +24,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -38,12 +37,12 @@ from tieback_contract.method_choice import MethodLike
 
 from benchmarks import checker_left_out
 from benchmarks.classification import auc, balanced, balanced_accuracy, mean, share
+from benchmarks.data_folder import add_data, data_of, evenly, laid_out, read_rows
 from benchmarks.left_out import Source
 from benchmarks.report import Report
-from benchmarks.served import StartError, started
+from benchmarks.served import NO_GENERATOR, asking
 
-WITH_LIKELIHOOD = ("claim_reading", {"likelihood": True})
-NO_GENERATOR = {"TIEBACK_GENERATOR": "none"}
+HOLDS = "labelled claims (grounding)"
 AT_ONCE = 16
 ALL = "all"
 FILES = {"dev": ["dev.jsonl"], "unseen": ["dev_unseen_domains.jsonl"]}
@@ -73,7 +72,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the checker found of a labelled claim.
+    """Verdict of the checker on a labelled claim.
 
     `overlap` is the share of its words in the evidence, `words` is how many it has.
     """
@@ -87,16 +86,13 @@ class Outcome:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", required=True, help="the labelled claims")
+    add_data(parser, HOLDS)
     parser.add_argument("--sets", choices=list(FILES), default="dev", help="which file of claims [dev]")
     parser.add_argument("--only", nargs="+", metavar="SET", help="of the sets, those whose name begins so")
     parser.add_argument(
         "--most", type=int, default=400, metavar="N", help="claims of a set, evenly taken [400]"
     )
     parser.add_argument("--checker", metavar="METHOD", help="a method of the family grounding [as served]")
-    parser.add_argument(
-        "--likelihood", action="store_true", help="the learned checker asks the language model as well"
-    )
     parser.add_argument(
         "--lines", action="store_true", help="each line of the evidence is a passage of its own"
     )
@@ -114,22 +110,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
-    try:
-        sets = {
-            name: rows
-            for file in FILES[options.sets]
-            for name, rows in read(options.data / "grounding" / file, options.most).items()
-        }
-    except (OSError, ValueError, KeyError) as error:
-        raise SystemExit(f"grounding: --data: {error}") from None
+    sets = {
+        name: own
+        for file in FILES[options.sets]
+        for name, own in read(data_of(options, HOLDS) / "grounding" / file, options.most).items()
+    }
     if options.only:
         sets = {name: rows for name, rows in sets.items() if name.startswith(tuple(options.only))}
     if options.lines:
         sets = {
             name: [replace(one, evidence=tuple(_lines(one))) for one in rows] for name, rows in sets.items()
         }
-    checker = WITH_LIKELIHOOD if options.likelihood else options.checker
-    return measured(sets, checker, least=options.least, each=options.each)
+    return measured(sets, options.checker, least=options.least, each=options.each)
 
 
 def measured(
@@ -142,32 +134,20 @@ def measured(
 ) -> Report:
     """Measures the sets on a server of `spaces`, by default all."""
     report = Report()
-    settings = {} if checker == WITH_LIKELIHOOD else NO_GENERATOR
-    with tempfile.TemporaryDirectory() as store:
-        try:
-            with (
-                started(Path(store), local=True, spaces=spaces, settings=settings) as one,
-                one.ready().client() as client,
-            ):
-                measure(report, client, sets, checker, least, each)
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
+    with asking(spaces=spaces, settings=NO_GENERATOR) as client:
+        measure(report, client, sets, checker, least, each)
     return report
 
 
+@laid_out()
 def read(path: Path, most: int) -> dict[str, list[Labelled]]:
     """The labelled claims by set, at most so many of each, evenly taken in the order of the file."""
     found: dict[str, list[Labelled]] = {}
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
-            label, domain = VerdictLabel(row["label"]), row.get("domain", "")
-            one = Labelled((row["evidence"],), row["claim"], label, domain)
-            found.setdefault(row["source"], []).append(one)
-    return {
-        name: [rows[len(rows) * place // most] for place in range(most)] if len(rows) > most else rows
-        for name, rows in sorted(found.items())
-    }
+    for row in read_rows(path):
+        label, domain = VerdictLabel(row["label"]), row.get("domain", "")
+        one = Labelled((row["evidence"],), row["claim"], label, domain)
+        found.setdefault(row["source"], []).append(one)
+    return {name: evenly(own, most) for name, own in sorted(found.items())}
 
 
 def measure(
@@ -179,7 +159,7 @@ def measure(
     each: Path | None = None,
 ) -> None:
     """A row for each set, the curve, and the claims over all."""
-    rows, found = [], {}
+    table, found = [], {}
     for name, labelled in sets.items():
         begin = time.monotonic()
         outcomes = list(checked(client, labelled, checker))
@@ -187,10 +167,10 @@ def measure(
         row = described(name, outcomes, least)
         row["refused"] = len(labelled) - len(outcomes)
         row["ms a claim"] = 1000 * seconds / max(len(labelled), 1)
-        rows.append(row)
+        table.append(row)
         found[name] = outcomes
-    report.table("verdicts by set", rows)
-    if not rows:
+    report.table("verdicts by set", table)
+    if not table:
         return
     if each is not None:
         write_each(each, found)
@@ -202,7 +182,7 @@ def measure(
     checker_left_out.tell(report, sources, ticked)
     curve = [coverage_row(list(found.values()), coverage, least) for coverage in COVERAGES]
     report.table("accuracy by coverage", curve)
-    accuracy = float(np.mean([row["balanced accuracy"] for row in rows]))
+    accuracy = float(np.mean([row["balanced accuracy"] for row in table]))
     report.claim("mean balanced accuracy over the sets", accuracy, "", f">= {ACCURACY}")
     half = next(row["balanced accuracy"] for row in curve if row["coverage"] == 0.5)
     report.claim("mean balanced accuracy at half of the coverage", half, "", f">= {HALF_ACCURACY}")
@@ -224,7 +204,7 @@ def measure(
     report.table("ticks by domain", ticks_by_domain(everything))
     ticks = [
         (row["ticks that are right"], row["ticked"])
-        for row in rows
+        for row in table
         if row["supported"] >= ENOUGH_SUPPORTED * row["claims"] and row["ticked"]
     ]
     report.claim(
@@ -298,16 +278,16 @@ def ticks_by_domain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
     `supported` is the share that would be right if all were ticked.
     """
-    rows: list[dict[str, Any]] = []
+    table: list[dict[str, Any]] = []
     for domain in [*sorted({one.domain for one in outcomes} - {""}), ALL]:
         own = [one for one in outcomes if domain in (one.domain, ALL)]
         right = _supported([one for one in own if one.found is VerdictLabel.SUPPORTED])
-        rows.append({"domain": domain, "claims": len(own), "supported": share(_supported(own))})
-        rows[-1] |= {"ticks": len(right)}
+        row = {"domain": domain, "claims": len(own), "supported": share(_supported(own)), "ticks": len(right)}
         if len(right):
             found = MeasuredRecall.of(right)
-            rows[-1] |= {"right": found.value, "low": found.low, "high": found.high}
-    return rows
+            row |= {"right": found.value, "low": found.low, "high": found.high}
+        table.append(row)
+    return table
 
 
 def coverage_row(sets: Sequence[Sequence[Outcome]], coverage: float, least: float) -> dict[str, float]:

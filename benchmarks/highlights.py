@@ -1,4 +1,4 @@
-"""How often the highlighted sentence is the one that answers, and what highlights cost.
+"""Highlighted sentences that are the ones that answer, and the cost of highlights.
 
 --data is laid out as shared/data: answerable/dev.jsonl has questions with passages. Of SQuAD the sentence
 that answers is the one that holds the answer, and the others do not; of QED a person named it. The passages,
@@ -12,7 +12,6 @@ without highlights in turn, as a ratio of medians.
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +23,11 @@ from tieback.core.text.sentences import sentences
 from tieback_client import Client, Item
 from tieback_contract.hits import Hit
 
-from benchmarks.binding.measures import paired
-from benchmarks.pipeline.judged import rows
+from benchmarks.data_folder import add_data, data_of, read_rows
+from benchmarks.generation import HOLDS
 from benchmarks.report import Report
-from benchmarks.retrieval import SETTINGS
-from benchmarks.served import started
+from benchmarks.served import NO_GENERATOR, UNCACHED, asking
+from benchmarks.statistics import paired
 
 WORDS, VECTORS, BOTH = "words", "vectors", "words, else vectors"
 FIRST, GUESS = "the first sentence", "a guess"
@@ -47,19 +46,19 @@ class Asked:
     """The text that the sentence holds, or is."""
 
     def is_answered(self, hit: Hit) -> bool:
-        """Whether the first highlight of the hit holds the answer."""
+        """Tell whether the first highlight of the hit holds the answer."""
         return any(_holds(one.of(hit.text), self.answer) for one in hit.highlights[:1])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", required=True, help="questions with passages")
+    add_data(parser, HOLDS)
     parser.add_argument(
         "--questions", type=int, default=300, metavar="N", help="of each of the two sources [300]"
     )
 
 
 def run(options: argparse.Namespace) -> Report:
-    every = list(questions(options.data / "answerable" / "dev.jsonl"))
+    every = list(questions(data_of(options, HOLDS) / "answerable" / "dev.jsonl"))
     chosen = []
     for source in sorted({one.source for one in every}):
         known = [one for one in every if one.source == source]
@@ -70,7 +69,7 @@ def run(options: argparse.Namespace) -> Report:
 
 def questions(path: Path) -> Iterator[Asked]:
     """Those of which one sentence of the passage answers, and the others do not."""
-    for row in rows(path):
+    for row in read_rows(path):
         if not row["answerable"] or row["source"] not in {"squad2", "qed"}:
             continue
         texts = [row["passage"][begin:end] for begin, end in sentences(row["passage"])]
@@ -83,11 +82,7 @@ def measured(asked: Sequence[Asked], spaces: Sequence[str] = ()) -> Report:
     """Asks every question on a server of `spaces`, by default all."""
     report = Report()
     passages = {one.passage: f"p{number}" for number, one in enumerate(asked)}
-    with (
-        tempfile.TemporaryDirectory() as store,
-        started(Path(store), local=True, spaces=spaces, settings=SETTINGS) as server,
-        server.ready().client() as client,
-    ):
+    with asking(spaces=spaces, settings=NO_GENERATOR | UNCACHED) as client:
         items = [Item.from_text(name, text) for text, name in passages.items()]
         client.ingest("passages", items, long_texts="truncate").collect()
         found: dict[str, list[float]] = {way: [] for way in (WORDS, VECTORS, BOTH, FIRST, GUESS)}
@@ -101,15 +96,7 @@ def measured(asked: Sequence[Asked], spaces: Sequence[str] = ()) -> Report:
     report.table("cost of two highlights of ten hits", cost)
     for other in (VECTORS, FIRST):
         less = paired(values[BOTH], values[other])
-        report.claim(
-            f"{BOTH}, less {other}",
-            less.value,
-            "",
-            "> 0",
-            low=less.low,
-            high=less.high,
-            note=f"{len(asked)} questions",
-        )
+        report.claim(f"{BOTH}, less {other}", less, "", "> 0", note=f"{len(asked)} questions")
     return report
 
 

@@ -20,15 +20,13 @@ import numpy as np
 from tieback_client import Client, Item
 from tieback_client.values.results import RetrievalResult
 
-from benchmarks.binding.measures import paired
-from benchmarks.data_folder import add_data, data_of
-from benchmarks.pipeline.collections import read
-from benchmarks.pipeline.judged import DataError, Judged
+from benchmarks.pipeline.collections import add_collections, collections_of
+from benchmarks.pipeline.judged import Judged
 from benchmarks.pipeline.measures import items_of, ndcg
 from benchmarks.report import BOOTSTRAP, Report
-from benchmarks.served import StartError, started
+from benchmarks.served import NO_GENERATOR, asking
+from benchmarks.statistics import paired
 
-HOLDS = "judged collections (retrieval/NAME)"
 CHOSEN_ON = ("cranfield", "med", "adi")
 ROWS, ASKED, LIMIT = 500, 60, 10
 TABLE = "shelves.csv"
@@ -39,34 +37,18 @@ PLANS: Mapping[str, Mapping[str, Any]] = {
     "3": {"hits_per_item": 3},
     "1": {"hits_per_item": 1},
 }
-SETTINGS = {"TIEBACK_GENERATOR": "none"}
 LOSS = 0.01
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_data(parser, HOLDS)
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="of the collections, those of these names")
+    add_collections(parser)
 
 
 def run(options: argparse.Namespace) -> Report:
-    try:
-        found = [one for one in read(data_of(options, HOLDS)) if one.modalities == frozenset({"text"})]
-    except DataError as error:
-        raise SystemExit(f"item_limit: --data: {error}") from None
-    collections = [one for one in found if not options.only or one.name in options.only]
+    collections = [one for one in collections_of(options) if one.modalities == {"text"}]
     report = Report()
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            with (
-                started(Path(folder) / "store", local=True, settings=SETTINGS) as one,
-                one.ready(300).client() as client,
-            ):
-                rows = [
-                    row for judged in collections for row in measured(report, client, judged, Path(folder))
-                ]
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
-            return report
+    with tempfile.TemporaryDirectory() as folder, asking(settings=NO_GENERATOR) as client:
+        rows = [row for judged in collections for row in measured(report, client, judged, Path(folder))]
     report.table("by plan", rows)
     return report
 
@@ -106,11 +88,9 @@ def measured(report: Report, client: Client, judged: Judged, folder: Path) -> li
     less = paired(quality[DEFAULT], quality[ANY])
     report.claim(
         f"nDCG@10 of {judged.name}, default less any number",
-        less.value,
+        less,
         "",
         f">= -{LOSS}",
-        low=less.low,
-        high=less.high,
         note="chosen on it" if judged.name in CHOSEN_ON else "",
         interval=BOOTSTRAP,
     )

@@ -5,14 +5,11 @@ A folder holds `sts/*.jsonl` (lines with "a", "b", "score") and `cranfield/{docu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.models.encoder_model import Prepared
@@ -20,10 +17,10 @@ from tieback.models.text.transformer_text import TransformerTextModel
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
-Floats = NDArray[np.floating[Any]]
+from benchmarks.data_folder import laid_out, read_rows
+from benchmarks.measures import ndcg
+from benchmarks.statistics import Floats, Interval, bootstrap
 
-BEST = 10
-DRAWS = 2000
 WHOLE = EncodePlan()
 
 
@@ -50,9 +47,7 @@ class Corpus:
     @property
     def sentences(self) -> list[str]:
         """The sentences of all pairs, each once."""
-        return list(
-            dict.fromkeys(text for rows in self.pairs.values() for a, b, _ in rows for text in (a, b))
-        )
+        return list(dict.fromkeys(text for own in self.pairs.values() for a, b, _ in own for text in (a, b)))
 
 
 def gained(texts: Corpus, vectors: Mapping[str, Floats]) -> Floats:
@@ -63,12 +58,9 @@ def gained(texts: Corpus, vectors: Mapping[str, Floats]) -> Floats:
     )
 
 
-def interval(exact: Floats, served: Floats) -> tuple[float, float]:
-    """The 95 % interval of the share of nDCG that is lost."""
-    chosen = np.random.default_rng(0).integers(0, len(exact), (DRAWS, len(exact)))
-    lost = 1 - served[chosen].mean(axis=1) / exact[chosen].mean(axis=1)
-    low, high = np.percentile(lost, [2.5, 97.5])
-    return float(low), float(high)
+def lost(exact: Floats, served: Floats) -> Interval:
+    """The share of nDCG that is lost."""
+    return bootstrap(len(exact), lambda places: 1 - served[places].mean() / exact[places].mean())
 
 
 def encode(
@@ -105,48 +97,20 @@ def batches(order: Sequence[int], prepared: Sequence[Prepared], batching: Batchi
         yield batch
 
 
-def spearman(one: Sequence[float], other: Sequence[float]) -> float:
-    """Spearman's correlation."""
-    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
-
-
-def _ranks(values: Sequence[float]) -> Floats:
-    """Equal values share the mean of their ranks."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[places]
-
-
-def ndcg(scores: Floats, gains: Mapping[int, float]) -> float:
-    """nDCG@10 of one query."""
-    discounts = 1 / np.log2(np.arange(2, BEST + 2))
-    found = [gains.get(int(place), 0.0) for place in np.argsort(-scores, kind="stable")[:BEST]]
-    best = sorted(gains.values(), reverse=True)[:BEST]
-    return float(found @ discounts[: len(found)] / (best @ discounts[: len(best)]))
-
-
+@laid_out()
 def read(folder: Path) -> Corpus:
-    """The texts of a folder. Ends the program where it is laid out otherwise."""
-    try:
-        pairs = {
-            path.stem: [(row["a"], row["b"], float(row["score"])) for row in _rows(path)]
-            for path in sorted((folder / "sts").glob("*.jsonl"))
-        }
-        documents = list(_rows(folder / "cranfield" / "documents.jsonl"))
-        places = {row["id"]: place for place, row in enumerate(documents)}
-        queries = [
-            (
-                row["text"],
-                {places[one]: 2.0**grade - 1 for one, grade in row["judgements"].items() if one in places},
-            )
-            for row in _rows(folder / "cranfield" / "queries.jsonl")
-        ]
-        return Corpus(pairs, [row["text"] or row["title"] or "." for row in documents], queries)
-    except (OSError, KeyError, ValueError) as error:
-        raise SystemExit(f"{folder} is not laid out as --help says: {error!r}") from None
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open() as file:
-        for line in file:
-            if line.strip():
-                yield json.loads(line)
+    """The texts of a folder. DataError where it is laid out otherwise."""
+    pairs = {
+        path.stem: [(row["a"], row["b"], float(row["score"])) for row in read_rows(path)]
+        for path in sorted((folder / "sts").glob("*.jsonl"))
+    }
+    documents = list(read_rows(folder / "cranfield" / "documents.jsonl"))
+    places = {row["id"]: place for place, row in enumerate(documents)}
+    queries = [
+        (
+            row["text"],
+            {places[one]: 2.0**grade - 1 for one, grade in row["judgements"].items() if one in places},
+        )
+        for row in read_rows(folder / "cranfield" / "queries.jsonl")
+    ]
+    return Corpus(pairs, [row["text"] or row["title"] or "." for row in documents], queries)

@@ -1,4 +1,4 @@
-"""What a long benchmark has measured, kept line by line, so that a run that was stopped goes on."""
+"""Measurements of a long benchmark, kept line by line, so that a run that was stopped goes on."""
 
 from __future__ import annotations
 

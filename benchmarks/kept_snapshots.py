@@ -25,7 +25,7 @@ Content = dict[str, int]
 
 @dataclass
 class _Kind:
-    """What is there by its name, with its content; `pending` is on its way there, or away."""
+    """Things by their names, with its content; `pending` is on its way there, or away."""
 
     there: dict[str, Content] = field(default_factory=dict)
     pending: tuple[str, Content] | None = None

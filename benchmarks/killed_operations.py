@@ -74,7 +74,7 @@ def texts(short: int, long: int) -> list[Item]:
 
 
 class Outcome:
-    """What an operation left behind."""
+    """State that an operation left behind."""
 
     def __init__(self, client: Client, status: OperationStatus[Any]) -> None:
         self.status = status
@@ -255,7 +255,7 @@ def _fill(base: Path, items: list[Item], *, plans: bool) -> None:
 
 
 def _alike(one: object, other: object) -> bool:
-    """Whether two results are the same, but for times and what rounding does to a training."""
+    """Tell whether two results are the same, but for times and what rounding does to a training."""
     if not (isinstance(one, UpgradePlan) and isinstance(other, UpgradePlan)):
         return one == other
     measured = ("old_old", "new_old", "new_new", "native")

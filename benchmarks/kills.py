@@ -32,9 +32,8 @@ from benchmarks.acknowledged_writes import SPACE, WIDTH, Births, Faults, Lane, m
 from benchmarks.kept_snapshots import COLLECTION, Keeper
 from benchmarks.progress import Progress
 from benchmarks.report import Report
-from benchmarks.served import Served, StartError, Starting, started
+from benchmarks.served import NO_GENERATOR, Served, StartError, Starting, started
 
-SETTINGS = {"TIEBACK_GENERATOR": "none"}
 SPACES = ("wordllama-256",)
 KINDS = {"writing": 0.5, "pausing": 0.2, "starting": 0.22, "training": 0.08}
 MOST_WRITES = 24
@@ -81,7 +80,7 @@ class Store:
         """Begins to start its server."""
         self.kill()
         self._starting = self._running.enter_context(
-            started(self.folder, local=True, spaces=SPACES, settings=SETTINGS)
+            started(self.folder, local=True, spaces=SPACES, settings=NO_GENERATOR)
         )
 
     def kill(self) -> None:
@@ -197,7 +196,7 @@ class Trained:
     def __init__(self, folder: Path, seed: int) -> None:
         self._base = folder / "base"
         self.store = Store(folder / "trained", [Lane("large", "l", random.Random(f"{seed}:large"))])
-        with started(self._base, local=True, spaces=SPACES, settings=SETTINGS) as server:
+        with started(self._base, local=True, spaces=SPACES, settings=NO_GENERATOR) as server:
             served = server.ready()
             with client_of(served) as client:
                 client.create_collection("large", SPACE, width=WIDTH)

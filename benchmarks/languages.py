@@ -11,7 +11,6 @@ in other languages that are taken for English.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from tieback.core.text.sentences import sentences
 from tieback.grounding.languages import is_foreign
 from tieback_client.files import read_document
 
-from benchmarks.data_folder import add_data, data_of
+from benchmarks.data_folder import add_data, data_of, read_rows
 from benchmarks.report import Report
 
 HOLDS = "crosslingual/dev.jsonl and grounding/*.jsonl"
@@ -49,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Report:
     folder = data_of(options, HOLDS)
-    rows = list(_lines(folder / "crosslingual" / "dev.jsonl"))
+    rows = list(read_rows(folder / "crosslingual" / "dev.jsonl"))
     report = Report()
     report.table("sentences", list(ends_by_language(rows)))
     report.table("encodings", list(encodings_by_language(rows)))
@@ -95,7 +94,7 @@ def languages(report: Report, rows: list[dict[str, Any]], folder: Path, most: in
     """English claims taken for another language, by source, and other languages taken for English."""
     claims: dict[str, list[str]] = defaultdict(list)
     for name in CLAIMS:
-        for row in _lines(folder / f"{name}.jsonl"):
+        for row in read_rows(folder / f"{name}.jsonl"):
             if len(claims[row["source"]]) < most:
                 claims[row["source"]].append(row["claim"])
     wrong = {source: sum(map(is_foreign, texts)) for source, texts in claims.items()}
@@ -135,8 +134,3 @@ def _encoded(text: str, encoding: str) -> bytes | None:
     except UnicodeEncodeError:
         return None
     return None if data.isascii() else data
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        yield from map(json.loads, file)

@@ -13,32 +13,26 @@ for both sides.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.catalog.catalog import Catalog
 from tieback.methods.codecs import Codec, LearnedCodec, codecs
-from tieback.methods.projection import unit_rows
-from tieback.models.encoder_model import EncoderModel
-from tieback.models.loading import load_encoder
-from tieback.models.store import Store
-from tieback.recipes.train.encoding import encode_texts
-from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice
 
-from benchmarks.data_folder import add_data, data_of
+from benchmarks.data_folder import add_data, data_of, read_rows
+from benchmarks.encoders import encoder, text_vectors
 from benchmarks.progress import log
 from benchmarks.report import Report, Tried
+from benchmarks.statistics import bootstrap
 
 HOLDS = "sentences, abstracts and passages"
 SPACES = ("all-minilm-l6-v2", "wordllama-256")
 TEXTS, QUERIES, LEARNT, BEST, CANDIDATES = 14_300, 300, 10_000, 10, 40
-CHARACTERS, DRAWS = 700, 2000
+CHARACTERS = 700
 PAPER = "65 Vector representations of text data in deep learning"
 OF = Tried(65, "ours", product=True, data="real")
 INTERVAL = "95 %, bootstrap of queries"
@@ -54,10 +48,10 @@ def run(options: argparse.Namespace) -> Report:
     data, report = data_of(options, HOLDS), Report()
     found: dict[tuple[str, str], dict[str, Array]] = {}
     for space in options.spaces:
-        model = load_encoder({card.name: card for card in Catalog.load().encoders()}[space], Store())
+        model = encoder(space)
         for name, texts in collections(data, options.texts).items():
             log(f"{name} in {space}: {len(texts):,} texts")
-            vectors = _encoded(model, name, texts)
+            vectors = text_vectors(model, texts, f"learned codes {name}")
             hits, rows = measured(vectors)
             found[space, name] = hits
             report.table(f"{name} in {space}, {vectors.shape[1]} dimensions, {len(texts):,} texts", rows)
@@ -142,18 +136,15 @@ def claim(found: Mapping[tuple[str, str], Mapping[str, Array]], report: Report) 
 
 
 def _claim(report: Report, name: str, differences: Array, codec: str) -> None:
-    draws = np.random.default_rng(0).integers(len(differences), size=(DRAWS, len(differences)))
-    low, high = np.percentile(100 * differences[draws].mean(axis=1), [2.5, 97.5])
+    found = bootstrap(len(differences), lambda places: 100 * differences[places].mean())
     report.claim(
         f"{PAPER}: recall@10 of the rows alone, minus signs of as many bytes: {name}",
-        100 * float(differences.mean()),
+        found,
         "points",
         "> 0",
-        low=float(low),
-        high=float(high),
         interval=INTERVAL,
         of=OF if codec == "straight_through" else None,
-        note="" if low > 0 else "the interval holds zero" if high > 0 else "signs are better",
+        note="" if found.low > 0 else "the interval holds zero" if found.high > 0 else "signs are better",
     )
 
 
@@ -176,18 +167,6 @@ def _shares(codec: Codec, queries: Array, searched: Array, best: Array) -> Array
     return np.array(shares)
 
 
-def _encoded(model: EncoderModel, name: str, texts: Sequence[str]) -> Array:
-    """Unit vectors, kept for the next run."""
-    step = StepCache(Store().steps).arrays(
-        f"learned codes {name} in {model.card.name}",
-        encode_texts,
-        {"space": f"{model.card.space} {model.card.space.fingerprint}", "texts": list(texts)},
-        lambda: {"dense": encode_texts(model, texts)},
-    )
-    return unit_rows(np.asarray(step["dense"], np.float32))
-
-
 def _texts(files: Sequence[Path], key: str) -> Iterator[str]:
     for file in files:
-        with file.open() as lines:
-            yield from (str(json.loads(line)[key])[:CHARACTERS] for line in lines)
+        yield from (str(row[key])[:CHARACTERS] for row in read_rows(file))

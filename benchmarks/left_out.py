@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.report import Report
+from benchmarks.statistics import DRAWS, Interval
 
 LEAST_ROWS = 20
 """Rows that a share rests on at least."""
-DRAWS = 2000
 INTERVAL = "95 %, bootstrap of domains"
 
 
@@ -103,10 +103,10 @@ def over_domains(values: Mapping[str, float], domains: Mapping[str, str]) -> Ove
     counts = np.array([len(own) for own in by_domain.values()])
     drawn = np.random.default_rng(0).integers(0, len(sums), (DRAWS, len(sums)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
+    _, low, high = Interval.of(0.0, means)
     worst = min(known, key=lambda name: known[name])
     mean = float(np.mean(list(known.values())))
-    return OverDomains(mean, float(low), float(high), known[worst], worst, len(known))
+    return OverDomains(mean, low, high, known[worst], worst, len(known))
 
 
 def claim_mean(
@@ -120,8 +120,9 @@ def claim_mean(
         report.claim(name, None, "", target, note="no source has any")
         return
     low, high = sorted((sign * over.low, sign * over.high))
+    mean = Interval(sign * over.value, low, high)
     note = f"{over.sources} sources; the worst is {sign * over.worst:.2f} of {over.worst_source}"
-    report.claim(name, sign * over.value, "", target, low=low, high=high, interval=INTERVAL, note=note)
+    report.claim(name, mean, "", target, interval=INTERVAL, note=note)
 
 
 def _share_from(scores: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -14,7 +14,6 @@ supported claims that are marked.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +25,11 @@ from tieback_contract.arrays import Span
 
 from benchmarks.checker_left_out import domain_of
 from benchmarks.classification import mean
-from benchmarks.data_folder import add_data, data_of
-from benchmarks.generation import evenly
-from benchmarks.grounding import AT_ONCE, NO_GENERATOR
+from benchmarks.data_folder import add_data, data_of, evenly, laid_out, read_rows
+from benchmarks.grounding import AT_ONCE
 from benchmarks.left_out import claim_mean
 from benchmarks.report import Report
-from benchmarks.served import StartError, served
+from benchmarks.served import NO_GENERATOR, asking
 
 HOLDS = "claims with marked characters, and their evidence"
 SOURCES = ("bump", "diasumfact", "goyal21", "ragtruth-qa", "wice-tokens", "xsumfaith")
@@ -72,35 +70,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Report:
     data = data_of(options, HOLDS)
-    try:
-        sources = {name: read(data, name, options.most) for name in options.only}
-    except (OSError, ValueError, KeyError) as error:
-        raise SystemExit(f"marks: --data: {error}") from None
-    return measured(sources, options.checker)
+    return measured({name: read(data, name, options.most) for name in options.only}, options.checker)
 
 
+@laid_out()
 def read(data: Path, source: str, most: int) -> list[Marked]:
     """The claims of a source, at most so many of those that are supported, and of those that are not."""
     evidence: dict[str, str] = {}
     for file in EVIDENCE:
-        evidence |= {row["id"]: row["evidence"] for row in _rows(data / "grounding" / file) if "id" in row}
+        evidence |= {
+            row["id"]: row["evidence"] for row in read_rows(data / "grounding" / file) if "id" in row
+        }
     found: dict[bool, list[Marked]] = {True: [], False: []}
-    for row in _rows(data / "spans" / f"{source}.jsonl"):
+    for row in read_rows(data / "spans" / f"{source}.jsonl"):
         spans = [(one["start"], one["end"]) for one in row["spans"]]
         own = row["evidence"] if "evidence" in row else evidence[row["id"]]
         is_supported = row["label"] == "supported"
         found[is_supported].append(Marked(row["claim"], own, spans, is_supported))
-    return [one for rows in found.values() for one in evenly(rows, most)]
+    return [one for own in found.values() for one in evenly(own, most)]
 
 
 def measured(sources: Mapping[str, Sequence[Marked]], checker: str | None = None) -> Report:
     """Measures the sources on a server that is started for it."""
     report = Report()
-    try:
-        with served(local=True, settings=NO_GENERATOR, timeout=300) as one, one.client() as client:
-            tell(report, {name: list(asked(client, rows, checker)) for name, rows in sources.items()})
-    except StartError as error:
-        report.claim("the server starts", None, "", ">= 1", note=str(error))
+    with asking(settings=NO_GENERATOR) as client:
+        tell(report, {name: list(asked(client, rows, checker)) for name, rows in sources.items()})
     return report
 
 
@@ -199,8 +193,3 @@ def counts(one: Marked, spans: Sequence[Span]) -> Counts:
 def share(part: float, whole: float) -> float:
     """A share; NaN of nothing."""
     return part / whole if whole else float("nan")
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        yield from map(json.loads, file)

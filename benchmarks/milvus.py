@@ -38,6 +38,7 @@ from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector
 
 from benchmarks.data_folder import add_data, data_of
+from benchmarks.encoders import add_space
 from benchmarks.ports import free_port
 from benchmarks.progress import log
 from benchmarks.report import Report
@@ -54,7 +55,7 @@ Either = Index | MilvusIndex
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of which texts, by which encoder, and how many."""
     add_data(parser, "judged texts (cranfield/, retrieval/, sts/)")
-    parser.add_argument("--space", default="all-minilm-l6-v2", help="the encoder [all-minilm-l6-v2]")
+    add_space(parser)
     parser.add_argument("--sections", type=int, nargs="+", default=[2_000, 10_000], metavar="N")
 
 
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> Report:
 
 
 def claim(found: Sequence[Mapping[str, Any]], report: Report) -> None:
-    """What is said of the largest number of sections."""
+    """Claims about the largest number of sections."""
     by_kind = {row["query"]: row for row in found}
     vector = by_kind["vector"]
     report.claim("recall@10 in Milvus Lite", vector["Milvus recall@10"], "share", ">= 0.97")

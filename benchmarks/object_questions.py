@@ -1,4 +1,4 @@
-"""Whether an object is in a photo, asked in the manner of POPE, and how often labels are right.
+"""Questions whether an object is in a photo, asked in the manner of POPE, and how often labels are right.
 
 DIR holds `coco128` (labels.json: [{"image", "objects"}]; images/), and may hold `sounds` (labels.json:
 {file: animal}; *.wav). Of each photo up to three objects are asked for that are there, and as many that are
@@ -9,8 +9,7 @@ replacement, 95 %.
 
 Ways: the score of the label of that name; the cosine of the name with the weighted text vectors of the
 likeliest classes, best of ten views; the joint space, by a search for "a photo of a NAME" through SDK and
-server; and, of fewer photos, what the default language model answers about a caption made of the labels, or
-about soft tokens in its place, one for each view, made of the embeddings of the likeliest classes' names.
+server.
 
 Of labels, a table has how many were right by score: for photos, whether the object is labelled there, for the
 names of the set that are labels; for sounds, whether the animal is the file's. What people labelled in photos
@@ -52,18 +51,14 @@ from benchmarks.objects.ways import (
     Views,
     by_joint_space,
     by_labels,
-    by_language_model,
-    by_soft_tokens,
     by_text_space,
-    captions_of,
 )
 from benchmarks.progress import log
 from benchmarks.report import Report
 
-WAYS = ("text", "joint", "model")
+WAYS = ("text", "joint")
 HOLDS = "coco128/labels.json and images"
-LABELS, CAPTIONS = "labels, exact words", "language model, caption of labels"
-SOFT = "language model, soft tokens of classes"
+LABELS = "labels, exact words"
 TICK = 0.7
 """The score from which on the checker `labels` supports a claim."""
 
@@ -75,7 +70,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser, HOLDS)
     parser.add_argument("--seed", type=int, default=0, help="chooses the objects that are asked for [0]")
     parser.add_argument("--photos", type=int, default=1000, metavar="N", help="the first so many [1000]")
-    parser.add_argument("--asked", type=int, default=64, metavar="N", help="of them by the model [64]")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="beside labels; default all")
 
 
@@ -99,17 +93,6 @@ def run(options: argparse.Namespace) -> Report:
         ways["joint space"] = by_joint_space(photos / "images", sorted(shown), names)
     rows = [row for way, pairs in ways.items() for row in answered(way, pairs, questions)]
     report.table("object questions", rows)
-    if "model" in options.ways:
-        fewer = set(sorted(shown)[: options.asked])
-        own = [one for one in questions if one.photo in fewer]
-        asked = [(one.photo, one.name) for one in own]
-        by_model = {
-            LABELS: ways[LABELS],
-            CAPTIONS: by_language_model(captions_of(views), asked),
-            SOFT: by_soft_tokens(views, asked),
-        }
-        found = [row for way, pairs in by_model.items() for row in answered(way, pairs, own)]
-        report.table("object questions, the language model beside labels", found)
     report.table("labels of photos by score", by_score(ways[LABELS], shown, views))
     if (folder / "sounds" / "labels.json").is_file():
         report.table("labels of sounds by score", asyncio.run(sounds_by_score(folder / "sounds")))
@@ -137,7 +120,7 @@ def answered(way: str, pairs: Pairs, questions: Sequence[Question]) -> list[dict
 
 
 def by_score(pairs: Pairs, shown: Mapping[str, frozenset[str]], views: Views) -> list[dict[str, Any]]:
-    """How many labels of each score are of an object that is there, over names that are labels."""
+    """Labels of each score that are of an object that is there, over names that are labels."""
     texts, _ = views.scores()
     known = {name for text in texts for name in text.split(", ")}
     found = [

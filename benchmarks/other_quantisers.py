@@ -1,4 +1,4 @@
-"""What ONNX Runtime's own quantisers make of a float32 graph, to compare with what is served."""
+"""Graphs that ONNX Runtime's own quantisers make of a float32 graph, to compare with what is served."""
 
 from __future__ import annotations
 

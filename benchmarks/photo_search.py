@@ -1,4 +1,4 @@
-"""How well captions, photos and parts of photos find each other: R@1, R@10 and mAP by plan and reranker.
+"""Captions, photos and parts of photos that find each other: R@1, R@10 and mAP by plan and reranker.
 
 DIR holds `captions` (captions.json: {photo: [sentence, …]}; images/), and may hold `photos` (images/). A
 caption looks for its photo, and a photo for its captions. Of the photos of both folders, parts look for the
@@ -19,11 +19,11 @@ import argparse
 import dataclasses
 import io
 import json
+import math
 import random
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +32,15 @@ from PIL import Image
 from tieback_client import Client
 from tieback_lab.recipes.train.photo_views import PASTED, compressed, cropped, pasted, photo_files, read_photo
 
-from benchmarks.binding.measures import paired
-from benchmarks.data_folder import add_data, data_of
+from benchmarks.data_folder import DataError, add_data, data_of
 from benchmarks.pipeline.asking import contents
 from benchmarks.pipeline.collections import PHOTO_TO_TEXT, TEXT_TO_PHOTO, read
-from benchmarks.pipeline.judged import DataError, Document, Judged, Question
+from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.pipeline.measures import hit, items_of
+from benchmarks.pipeline.turns import Plan, ask_in_turns, mean, more
 from benchmarks.progress import log
 from benchmarks.report import Report
-from benchmarks.served import StartError, started
+from benchmarks.served import NO_GENERATOR, asking
 
 HOLDS = "captions/captions.json and images"
 PHOTOS, THINGS = ("captions", "photos"), "coco128"
@@ -56,25 +56,9 @@ ONE, REGIONS = "one vector a photo", "regions of photos"
 SERVERS = {ONE: "off", REGIONS: "each"}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A way to ask: arguments of `Client.retrieve`. `is_slow` plans get limited time."""
-
-    name: str
-    arguments: Mapping[str, Any]
-    is_slow: bool = False
-
-
-@dataclass(slots=True)
-class Found:
-    """Of one plan, by query: whether a right answer is first, and among ten; the average precision."""
-
-    first: dict[str, float] = field(default_factory=dict)
-    ten: dict[str, float] = field(default_factory=dict)
-    precision: dict[str, float] = field(default_factory=dict)
-
-
-MEASURES = {"R@1": "first", "R@10": "ten", "mAP": "precision"}
+Found = Mapping[str, Sequence[float]]
+"""Of one plan, by query: the `MEASURES` of what was found."""
+MEASURES = ("R@1", "R@10", "mAP")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,15 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Report:
     folder = data_of(options, HOLDS)
     with tempfile.TemporaryDirectory() as parts:
-        try:
-            tasks = list(tasks_of(folder, Path(parts), options.most, options.seed))
-        except DataError as error:
-            raise SystemExit(f"photo_search: --data: {error}") from None
+        tasks = list(tasks_of(folder, Path(parts), options.most, options.seed))
         return measured(tasks, IMAGES, seconds=options.seconds)
 
 
 def tasks_of(folder: Path, parts: Path, most: int, seed: int) -> Iterator[Judged]:
-    """What is looked for in what. DataError where the folder has no captions."""
+    """Tasks: what is looked for in what. DataError where the folder has no captions."""
     captions = {one.name: one for one in read(folder) if one.name in (TEXT_TO_PHOTO, PHOTO_TO_TEXT)}
     if len(captions) != 2:
         raise DataError("the folder has no captions")
@@ -150,16 +131,9 @@ def measured(
     """Measures the tasks on servers of `spaces`, by default all; `images` is the encoder of photos."""
     report, rows = Report(), list[Mapping[str, Any]]()
     for stored, regions in SERVERS.items():
-        settings = {"TIEBACK_GENERATOR": "none", "TIEBACK_REGIONS": regions}
-        with tempfile.TemporaryDirectory() as store:
-            try:
-                with (
-                    started(Path(store), local=True, spaces=spaces, settings=settings) as one,
-                    one.ready().client() as client,
-                ):
-                    rows += _measure(report, client, tasks, stored, images, seconds)
-            except StartError as error:
-                report.claim(f"the server starts, {stored}", None, "", ">= 1", note=str(error))
+        settings = NO_GENERATOR | {"TIEBACK_REGIONS": regions}
+        with asking(spaces=spaces, settings=settings) as client:
+            rows += _measure(report, client, tasks, stored, images, seconds)
     report.table("by plan", rows)
     return report
 
@@ -205,25 +179,16 @@ def _plans(rerankers: Sequence[str], *, by_photo: bool, photos: bool, stored: st
 
 def _asked(
     client: Client, name: str, judged: Judged, plans: Sequence[Plan], seconds: float
-) -> dict[str, Found]:
-    found = {plan.name: Found() for plan in plans}
-    spent = dict.fromkeys(found, 0.0)
+) -> dict[str, dict[str, Sequence[float]]]:
+    def ask(question: Question, plan: Plan) -> Sequence[float]:
+        hits = client.retrieve(name, contents(question.query), limit=BEST, **plan.arguments).hits
+        items = items_of((hit.hit.item_id for hit in hits), question.own)
+        first, ten = (hit(items, question.grades, at=at) for at in (1, 10))
+        return first, ten, precision(items, question.grades)
+
     questions = list(judged.questions)
     random.Random(0).shuffle(questions)  # so that a slow plan gets a sample
-    for question in questions:
-        query = contents(question.query)
-        for plan in plans:
-            one = found[plan.name]
-            if plan.is_slow and spent[plan.name] > seconds and len(one.first) >= FEWEST:
-                continue
-            begun = time.perf_counter()
-            hits = client.retrieve(name, query, limit=BEST, **plan.arguments).hits
-            spent[plan.name] += time.perf_counter() - begun
-            items = items_of((hit.hit.item_id for hit in hits), question.own)
-            one.first[question.id] = hit(items, question.grades, at=1)
-            one.ten[question.id] = hit(items, question.grades, at=10)
-            one.precision[question.id] = precision(items, question.grades)
-    return found
+    return ask_in_turns(questions, plans, ask, lambda plan: seconds if plan.is_slow else math.inf, FEWEST)
 
 
 def precision(items: Sequence[str], grades: Mapping[str, int]) -> float:
@@ -234,35 +199,22 @@ def precision(items: Sequence[str], grades: Mapping[str, int]) -> float:
 
 def _rows(found: Mapping[str, Found]) -> Iterator[dict[str, Any]]:
     for plan, one in found.items():
-        row: dict[str, Any] = {"plan": plan, "queries": len(one.first)}
-        for measure, name in MEASURES.items():
-            row[measure] = float(np.mean(list(getattr(one, name).values())))
-        for measure, name in MEASURES.items():
-            less = paired(*_both(one, found[DEFAULT], name))
-            row |= {f"{measure} less default": less.value, f"{measure} low": less.low}
-            row |= {f"{measure} high": less.high}
+        row: dict[str, Any] = {"plan": plan, "queries": len(one)}
+        row |= {name: mean(one, itemgetter(place)) for place, name in enumerate(MEASURES)}
+        for place, name in enumerate(MEASURES):
+            less = more(one, found[DEFAULT], itemgetter(place))
+            row |= {f"{name} less default": less.value, f"{name} low": less.low, f"{name} high": less.high}
         yield row
-
-
-def _both(one: Found, other: Found, name: str) -> tuple[Any, Any]:
-    """A measure of both for the queries that the one was asked."""
-    own, others = getattr(one, name), getattr(other, name)
-    return np.array(list(own.values())), np.array([others[query] for query in own])
 
 
 def _claim(report: Report, task: str, found: Mapping[str, Found]) -> None:
     """That no other plan is better than the default."""
-    others = {name: paired(*_both(one, found[DEFAULT], "precision")) for name, one in found.items()}
-    best = max((name for name in others if name != DEFAULT), key=lambda name: others[name].value)
-    report.claim(
-        f"{task}: the default's mAP is behind the best other plan by",
-        others[best].value,
-        "",
-        TOLERANCE,
-        low=others[best].low,
-        high=others[best].high,
-        note=f"{best}, found by looking; {len(found[best].first)} queries",
-    )
+    precise = itemgetter(MEASURES.index("mAP"))
+    others = {name: more(one, found[DEFAULT], precise) for name, one in found.items() if name != DEFAULT}
+    best = max(others, key=lambda name: others[name].value)
+    name = f"{task}: the default's mAP is behind the best other plan by"
+    note = f"{best}, found by looking; {len(found[best])} queries"
+    report.claim(name, others[best], "", TOLERANCE, note=note)
 
 
 def _fewer(judged: Judged, most: int) -> Judged:

@@ -1,4 +1,4 @@
-"""What a long benchmark is doing, also while it makes models, and how long is left, on stderr."""
+"""Progress of a long benchmark, also while it makes models, and how long is left, on stderr."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Progress:
 
 
 class PullProgress:
-    """What a pull does, in lines; nothing is fetched for a folder."""
+    """Progress of a pull, in lines; nothing is fetched for a folder."""
 
     def fetching(self, source: PackageSource, there: int, size: int) -> None:
         """A part of a source was fetched."""

@@ -1,4 +1,4 @@
-"""What int8 costs and what it gains, for every text encoder that is offered in it.
+"""Costs and gains of int8, for every text encoder that is offered in it.
 
 Quality is measured on the vectors: Spearman's correlation with human judgements of sentence pairs, nDCG@10 of
 a search by cosine (gain 2^grade - 1), the cosine to float32. Drift between batches is how far a vector moves
@@ -33,20 +33,11 @@ from tieback.models.store import ServedModel, Store
 from tieback.models.text.transformer_text import GRAPH, GRAPHS, TransformerTextModel
 
 from benchmarks.data_folder import add_data, data_of
-from benchmarks.judged_texts import (
-    AS_UNDER_LOAD,
-    BATCHINGS,
-    Batching,
-    Corpus,
-    Floats,
-    encode,
-    gained,
-    interval,
-    read,
-    spearman,
-)
+from benchmarks.judged_texts import AS_UNDER_LOAD, BATCHINGS, Batching, Corpus, encode, gained, lost, read
+from benchmarks.measures import spearman
 from benchmarks.other_quantisers import WAYS, Maker
 from benchmarks.report import Report
+from benchmarks.statistics import Floats
 
 HOLDS = "judged texts"
 SERVED = "int8"
@@ -60,7 +51,7 @@ ROUNDS = 15
 
 @dataclass(frozen=True)
 class Quality:
-    """What was found of one graph.
+    """Measures of one graph.
 
     `gained` is nDCG by query; `drift` the largest difference of a value of a vector, alone and in a batch.
     """
@@ -134,13 +125,15 @@ def _claim(
 ) -> None:
     exact, served = qualities[FLOAT32], qualities[SERVED]
     for name, value in exact.sts.items():
-        lost = value - served.sts[name]
-        report.claim(f"{card.name}: STS Spearman lost, {name}", lost, "", f"<= {STS_LOSS:g}")
-    low, high = interval(exact.gained, served.gained)
+        less = value - served.sts[name]
+        report.claim(f"{card.name}: STS Spearman lost, {name}", less, "", f"<= {STS_LOSS:g}")
     report.claim(
-        f"{card.name}: nDCG@10 lost", 1 - served.ndcg / exact.ndcg, "of it", f"<= {NDCG_LOSS:g}",
-        low=low, high=high, note="the interval is drawn over queries",
-    )  # fmt: skip
+        f"{card.name}: nDCG@10 lost",
+        lost(exact.gained, served.gained),
+        "of it",
+        f"<= {NDCG_LOSS:g}",
+        note="the interval is drawn over queries",
+    )
     report.claim(
         f"{card.name}: float32, alone or in a batch, largest difference",
         exact.drift,

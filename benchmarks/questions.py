@@ -25,11 +25,11 @@ from tieback_client import AnswerStyle, Client, Grounding
 from tieback_client.evaluation import Outcome as EvalOutcome
 from tieback_client.shown import Level
 
-from benchmarks.data_folder import add_data, data_of
+from benchmarks.data_folder import add_data, data_of, read_rows
 from benchmarks.quotes import PROMISES, levels
 from benchmarks.quotes.outcomes import NONE, Outcome
 from benchmarks.report import Report
-from benchmarks.served import StartError, started
+from benchmarks.served import asking
 
 HOLDS = "small collections with questions (collections/NAME)"
 SECONDS = 3600
@@ -49,19 +49,9 @@ def run(options: argparse.Namespace) -> Report:
     report = Report()
     folders = sorted(one for one in (data_of(options, HOLDS) / "collections").iterdir() if one.is_dir())
     chosen = [one for one in folders if not options.only or one.name in options.only]
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            with started(Path(folder) / "store", local=True) as starting:
-                server = starting.ready(300)
-                found = {
-                    one.name: evaluated(one, Path(folder) / one.name, server.address, options)
-                    for one in chosen
-                }
-                with server.client() as client:
-                    scores = {name: scored(client, name, one["answers"]) for name, one in found.items()}
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
-            return report
+    with tempfile.TemporaryDirectory() as folder, asking() as client:
+        found = {one.name: evaluated(one, Path(folder) / one.name, client.server, options) for one in chosen}
+        scores = {name: scored(client, name, one["answers"]) for name, one in found.items()}
     told(report, found)
     levels.tell(report, scores, {name: name for name in scores}, PROMISES)
     return report
@@ -96,8 +86,7 @@ def scored(client: Client, collection: str, answers: Sequence[Mapping[str, Any]]
 
 def write_files(documents: Path, folder: Path) -> None:
     """Writes each document as a Markdown file that begins with its title."""
-    for line in documents.read_text(encoding="utf-8").rstrip("\n").split("\n"):
-        row = json.loads(line)
+    for row in read_rows(documents):
         path = folder / (row["id"] if row["id"].endswith(".md") else f"{row['id']}.md")
         path.parent.mkdir(parents=True, exist_ok=True)
         heading = "" if row["text"].startswith("#") else f"# {row['title']}\n\n"

@@ -1,4 +1,4 @@
-"""How well what is written in pictures is read, through the service, and what it costs.
+"""Reading of what is written in pictures, through the service, and what it costs.
 
 --data is laid out as shared/data: receipts/words.json has the lines of receipts with their corners. The
 recogniser runs on one thread in this process, behind its service. A line that was found is the labelled
@@ -196,7 +196,7 @@ def overlap(a: Bounds, b: Bounds) -> float:
 
 
 def edits(a: str, b: str) -> int:
-    """How many characters are to be put in, taken out or replaced (Levenshtein)."""
+    """Characters that are to be put in, taken out or replaced (Levenshtein)."""
     row = list(range(len(b) + 1))
     for count, one in enumerate(a, 1):
         before, row[0] = row[0], count

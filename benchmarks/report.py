@@ -24,6 +24,8 @@ from typing import Any, Literal
 
 import psutil
 
+from benchmarks.statistics import Interval
+
 PACKAGES = ("tieback", "onnxruntime", "grpcio", "ray", "numpy", "tokenizers", "faiss-cpu", "lancedb")
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -40,13 +42,12 @@ BOOTSTRAP, SEEDS = "95 %, bootstrap of rounds", "lowest and highest seed"
 class Tried:
     """The paper that a claim is of, and what it was tried with: docs/methods.md counts by these.
 
-    `paper` is its number in docs/papers.yaml. The `comparison` is the paper's own, made small; one of ours;
-    or a toy, whose data were made so that the method can show itself. `product` says that the product's code
-    runs in it.
+    `paper` is its number in docs/papers.yaml. The `comparison` is the paper's own, made small, or one of
+    ours. `product` says that the product's code runs in it.
     """
 
     paper: int
-    comparison: Literal["paper", "ours", "toy"]
+    comparison: Literal["paper", "ours"]
     product: bool
     data: Literal["real", "generated"]
 
@@ -69,7 +70,7 @@ class Claim:
 
 @dataclass
 class Report:
-    """What a run found."""
+    """Findings of a run."""
 
     claims: list[Claim] = field(default_factory=list)
     tables: dict[str, list[Row]] = field(default_factory=dict)
@@ -79,7 +80,7 @@ class Report:
     def claim(
         self,
         name: str,
-        value: float | None,
+        value: float | Interval | None,
         unit: str,
         target: str,
         *,
@@ -90,6 +91,8 @@ class Report:
         of: Tried | None = None,
     ) -> None:
         """Holds a value against its target, for instance "<= 1.5"; of a paper's claim, the interval."""
+        if isinstance(value, Interval):
+            value, low, high = value
         met = reached(value if of is None else worse_end(target, low, high), target)
         self.claims.append(
             Claim(name, _rounded(value), unit, target, met, _rounded(low), _rounded(high), note, interval, of)
@@ -131,7 +134,7 @@ def reached(value: float | None, target: str) -> bool | None:
 
 
 def machine() -> dict[str, Any]:
-    """Where the numbers come from: processor, cores, memory, load, versions. Names no host and no path."""
+    """Origin of the numbers: processor, cores, memory, load, versions. Names no host and no path."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -1,4 +1,4 @@
-"""How good each way to order the hits is: nDCG@10, recall@100 and time, on judged collections.
+"""Quality of each way to order the hits: nDCG@10, recall@100 and time, on judged collections.
 
 Every question is asked through SDK and wire by the first stage, with each expansion of queries, each reranker
 over 50 candidates, and each learned ranking, of a server that is started for it. The collections of --data
@@ -14,11 +14,9 @@ one left out. These rankings are thrown away. The ranking that ships learned fro
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,48 +26,36 @@ from tieback_client import Client
 from tieback_client.values.results import RetrievalResult
 from tieback_lab.recipes.trained.ranker import SIGNALS_READ
 
-from benchmarks.binding.measures import paired
 from benchmarks.pipeline.asking import contents
-from benchmarks.pipeline.collections import read
-from benchmarks.pipeline.judged import DataError, Judged, Question
-from benchmarks.pipeline.library import mixed_library
+from benchmarks.pipeline.collections import add_collections, collections_of
+from benchmarks.pipeline.judged import Judged, Question
 from benchmarks.pipeline.measures import BEST, items_of, ndcg
+from benchmarks.pipeline.turns import Plan, ask_in_turns, mean, more
 from benchmarks.report import Report
-from benchmarks.served import StartError, started
+from benchmarks.served import NO_GENERATOR, UNCACHED, asking
+from benchmarks.statistics import paired
 
-SETTINGS = {"TIEBACK_GENERATOR": "none", "TIEBACK_CACHE_BYTES": "0"}
-"""Without a cache every plan encodes the query, as the first of them does."""
 FIRST, LEARNED = "first stage", "linear"
 CANDIDATES, DEEP = 50, 100
-FEWEST = 8
-"""Questions that a reranker is asked, however long they take."""
 PENALTY = {"penalty": 2.0}
 MOST_MILLISECONDS = 40.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A way to order hits: arguments of `Client.retrieve`. `is_slow` plans get limited time."""
-
-    name: str
-    arguments: Mapping[str, Any]
-    is_slow: bool = False
-
-
-@dataclass(slots=True)
 class Answered:
-    """Of one plan, by question: nDCG@10, recall@100 and milliseconds of a query for ten hits."""
+    """Of one question by one plan: nDCG@10, recall@100, and the milliseconds of a query for ten hits."""
 
-    ndcg: dict[int, float] = field(default_factory=dict)
-    recall: list[float] = field(default_factory=list)
-    milliseconds: list[float] = field(default_factory=list)
+    ndcg: float
+    recall: float
+    milliseconds: float
+
+
+Found = Mapping[str, Answered]
+"""By question."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", required=True, help="judged collections")
-    parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help="of the collections, those whose name begins so"
-    )
+    add_collections(parser)
     parser.add_argument(
         "--plans",
         nargs="+",
@@ -82,13 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
-    try:
-        collections = [*read(options.data), mixed_library()]
-    except DataError as error:
-        raise SystemExit(f"retrieval: --data: {error}") from None
-    if options.only:
-        collections = [one for one in collections if one.name.startswith(tuple(options.only))]
-    collections = [one for one in map(_with_words, collections) if one.questions]
+    collections = [one for one in map(_with_words, collections_of(options, mixed=True)) if one.questions]
     return measured(collections, seconds=options.seconds, only=options.plans)
 
 
@@ -101,15 +81,9 @@ def measured(
 ) -> Report:
     """Measures the collections on a server of `spaces`, by default all; `only` plans that begin so."""
     report = Report()
-    with tempfile.TemporaryDirectory() as store:
-        try:
-            with (
-                started(Path(store), local=True, spaces=spaces, settings=SETTINGS) as one,
-                one.ready().client() as client,
-            ):
-                _measure(report, client, collections, seconds, only)
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
+    # Without a cache every plan encodes the query, as the first of them does.
+    with asking(spaces=spaces, settings=NO_GENERATOR | UNCACHED) as client:
+        _measure(report, client, collections, seconds, only)
     return report
 
 
@@ -166,76 +140,56 @@ def _plans(client: Client) -> list[Plan]:
 
 def _asked(
     client: Client, name: str, judged: Judged, plans: Sequence[Plan], seconds: float, *, deep: bool
-) -> dict[str, Answered]:
-    found = {plan.name: Answered() for plan in plans}
-    spent = dict.fromkeys(found, 0.0)
+) -> dict[str, dict[str, Answered]]:
+    def ask(question: Question, plan: Plan) -> Answered:
+        begun = time.perf_counter()
+        result = client.retrieve(name, contents(question.query), limit=BEST, **plan.arguments)
+        milliseconds, recall = 1e3 * (time.perf_counter() - begun), np.nan
+        if deep and not plan.is_slow:
+            further = client.retrieve(name, contents(question.query), limit=DEEP, **plan.arguments)
+            relevant = sum(item in question.grades for item in _items(further))
+            recall = relevant / len(question.grades)
+        return Answered(ndcg(_items(result), question.grades), recall, milliseconds)
+
     # In another order than the file's, so that a slow plan gets a sample.
-    for place in np.random.default_rng(0).permutation(len(judged.questions)).tolist():
-        question = judged.questions[place]
-        for plan in plans:
-            answered = found[plan.name]
-            if plan.is_slow and spent[plan.name] > seconds and len(answered.ndcg) >= FEWEST:
-                continue
-            begun = time.perf_counter()
-            result = client.retrieve(name, contents(question.query), limit=BEST, **plan.arguments)
-            spent[plan.name] += time.perf_counter() - begun
-            answered.milliseconds.append(1e3 * (time.perf_counter() - begun))
-            answered.ndcg[place] = ndcg(_items(result), question.grades)
-            if deep and not plan.is_slow:
-                further = client.retrieve(name, contents(question.query), limit=DEEP, **plan.arguments)
-                relevant = sum(item in question.grades for item in _items(further))
-                answered.recall.append(relevant / len(question.grades))
-    return found
+    order = np.random.default_rng(0).permutation(len(judged.questions)).tolist()
+    questions = [judged.questions[place] for place in order]
+    return ask_in_turns(questions, plans, ask, lambda plan: seconds if plan.is_slow else np.inf)
 
 
 def _items(result: RetrievalResult) -> list[str]:
     return items_of(one.hit.item_id for one in result.hits)
 
 
-def _rows(judged: Judged, found: Mapping[str, Answered]) -> Iterator[Mapping[str, Any]]:
+def _rows(judged: Judged, found: Mapping[str, Found]) -> Iterator[Mapping[str, Any]]:
+    def p50(answered: Found) -> float:
+        return float(np.median([one.milliseconds for one in answered.values()]))
+
     first = found[FIRST]
     for name, answered in found.items():
-        row: dict[str, Any] = {"collection": judged.name, "plan": name, "questions": len(answered.ndcg)}
-        row["nDCG@10"] = float(np.mean(list(answered.ndcg.values())))
-        less = paired(*_both(answered, first))
-        row |= {"less first": less.value, "low": less.low, "high": less.high}
-        row["recall@100"] = float(np.mean(answered.recall)) if answered.recall else None
-        row["p50 ms"] = float(np.median(answered.milliseconds))
-        row["times first"] = row["p50 ms"] / float(np.median(first.milliseconds))
-        yield row
+        row: dict[str, Any] = {"collection": judged.name, "plan": name, "questions": len(answered)}
+        less, recall = more(answered, first, _ndcg), mean(answered, lambda one: one.recall)
+        row |= {"nDCG@10": mean(answered, _ndcg), "less first": less.value}
+        row |= {"low": less.low, "high": less.high, "recall@100": None if np.isnan(recall) else recall}
+        yield row | {"p50 ms": p50(answered), "times first": p50(answered) / p50(first)}
 
 
-def _both(one: Answered, other: Answered) -> tuple[Any, Any]:
-    """The nDCG of both for the questions that the one was asked."""
-    places = list(one.ndcg)
-    return np.array([one.ndcg[p] for p in places]), np.array([other.ndcg[p] for p in places])
+def _ndcg(one: Answered) -> float:
+    return one.ndcg
 
 
-def _claims(report: Report, judged: Judged, found: Mapping[str, Answered]) -> None:
+def _claims(report: Report, judged: Judged, found: Mapping[str, Found]) -> None:
     ranked, first = found[f"learned {LEARNED}"], found[FIRST]
-    less = paired(*_both(ranked, first))
-    note = f"{len(ranked.ndcg)} questions"
-    report.claim(
-        f"{judged.name}: nDCG@10 of the learned ranking less the first stage",
-        less.value,
-        "",
-        "> 0",
-        low=less.low,
-        high=less.high,
-        note=note,
-    )
-    milliseconds = float(np.median(ranked.milliseconds))
-    report.claim(
-        f"{judged.name}: p50 of a query with the learned ranking",
-        milliseconds,
-        "ms",
-        f"<= {MOST_MILLISECONDS:g}",
-        note=note,
-    )
+    note = f"{len(ranked)} questions"
+    name = f"{judged.name}: nDCG@10 of the learned ranking less the first stage"
+    report.claim(name, more(ranked, first, _ndcg), "", "> 0", note=note)
+    milliseconds = float(np.median([one.milliseconds for one in ranked.values()]))
+    name = f"{judged.name}: p50 of a query with the learned ranking"
+    report.claim(name, milliseconds, "ms", f"<= {MOST_MILLISECONDS:g}", note=note)
     if judged.name == "cranfield":
         for answered, what, target in ((first, "first stage", 0.405), (ranked, "learned ranking", 0.42)):
-            value = float(np.mean(list(answered.ndcg.values())))
-            report.claim(f"cranfield: nDCG@10 of the {what}", value, "", f">= {target}", note=note)
+            name = f"cranfield: nDCG@10 of the {what}"
+            report.claim(name, mean(answered, _ndcg), "", f">= {target}", note=note)
 
 
 def _signals(client: Client, name: str, question: Question) -> JudgedQuestion:

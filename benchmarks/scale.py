@@ -1,4 +1,4 @@
-"""How search, memory, writes and starts change from ten thousand vectors to a million, beside other systems.
+"""Changes of search, memory, writes and starts from ten thousand vectors to a million, beside other systems.
 
 The vectors are of texts (the first 48 words of the documents, and the sentences, of a folder of judged texts)
 by one encoder. More than there are texts are drawn around them with the covariance of their neighbourhoods.
@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data_folder import add_data, data_of
+from benchmarks.encoders import add_space
 from benchmarks.progress import log
 from benchmarks.report import Report
 from benchmarks.scaling.measure import LEAST_RECALL
@@ -52,7 +53,7 @@ ONE_THREAD = dict.fromkeys(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of which texts, by which encoder, how many, and beside whom."""
     add_data(parser, "judged texts (cranfield/, retrieval/, sts/)")
-    parser.add_argument("--space", default="all-minilm-l6-v2", help="the encoder [all-minilm-l6-v2]")
+    add_space(parser)
     parser.add_argument("--vectors", type=int, nargs="+", default=[10_000, 20_000, 100_000], metavar="N")
     parser.add_argument("--systems", nargs="*", default=list(SYSTEMS), choices=list(SYSTEMS), metavar="NAME")
     parser.add_argument(
@@ -97,7 +98,7 @@ def run(options: argparse.Namespace) -> Report:
 
 
 def claim(rows: Sequence[Mapping[str, Any]], served: Sequence[Mapping[str, Any]], report: Report) -> None:
-    """What the project says of the largest number of vectors."""
+    """Claims about the largest number of vectors."""
     enough = [row for row in rows if row["recall@10"] >= LEAST_RECALL]
     own = [row for row in enough if row["system"] in OWN]
     others = [row for row in enough if row["system"] not in OWN]

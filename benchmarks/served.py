@@ -25,7 +25,8 @@ from benchmarks.ports import free_ports
 
 MARK = "BENCHMARK_OF_TIEBACK"
 POLL_SECONDS = 0.02
-STOP_SECONDS = 60.0
+START_SECONDS, STOP_SECONDS = 300.0, 60.0
+NO_GENERATOR, UNCACHED = {"TIEBACK_GENERATOR": "none"}, {"TIEBACK_CACHE_BYTES": "0"}
 QUICK_RECONNECTS = {"grpc.min_reconnect_backoff_ms": 50, "grpc.max_reconnect_backoff_ms": 50}
 
 
@@ -104,7 +105,7 @@ class Starting:
         self._address, self._metrics = (f"localhost:{port}" for port in ports)
         self._mark, self._log, self._begun = mark, log, time.monotonic()
 
-    def ready(self, timeout: float = 120.0) -> Served:
+    def ready(self, timeout: float = START_SECONDS) -> Served:
         """Waits until it can be asked. StartError, with its last words, where it ends or takes longer."""
         _wait(self.process, self._address, self._begun, timeout, self._log)
         seconds = time.monotonic() - self._begun
@@ -159,7 +160,7 @@ def served(
     local: bool,
     spaces: Sequence[str] = (),
     settings: Mapping[str, str] | None = None,
-    timeout: float = 120.0,
+    timeout: float = START_SECONDS,
 ) -> Iterator[Served]:
     """A server with an empty index; ready inside, stopped at the end.
 
@@ -170,6 +171,17 @@ def served(
         started(Path(folder), local=local, spaces=spaces, settings=settings) as server,
     ):
         yield server.ready(timeout)
+
+
+@contextlib.contextmanager
+def asking(
+    *, spaces: Sequence[str] = (), settings: Mapping[str, str] | None = None, store: Path | None = None
+) -> Iterator[Client]:
+    """A client of a local server that is started for it, with an empty index or with that store."""
+    with contextlib.ExitStack() as running:
+        folder = store or Path(running.enter_context(tempfile.TemporaryDirectory()))
+        server = running.enter_context(started(folder, local=True, spaces=spaces, settings=settings))
+        yield running.enter_context(server.ready().client())
 
 
 def _wait(process: subprocess.Popen[bytes], address: str, begun: float, timeout: float, log: IO[str]) -> None:
@@ -205,7 +217,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _kind(process: psutil.Process) -> str:
-    """What a process is, in a word or two: Ray names its workers for what runs in them."""
+    """Kind of a process, in a word or two: Ray names its workers for what runs in them."""
     title = " ".join(process.cmdline()) or process.name()
     if title.startswith("ray::"):
         return re.sub(r"[:.]+(?:__init__|[a-z_]+\(\))?$", "", title.split()[0])

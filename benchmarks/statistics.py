@@ -1,24 +1,57 @@
-"""Medians with intervals, for samples that were taken in rounds."""
+"""Means and medians with 95 % intervals, by drawing queries, rounds or rows with replacement."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-DRAWS = 2000
+DRAWS, PAIRED_DRAWS = 2000, 5000
+Floats = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A value and the bounds of its 95 % interval."""
+class Interval(NamedTuple):
+    """A value and the bounds of its interval, of 95 % where nothing else is said."""
 
     value: float
     low: float
     high: float
+
+    @classmethod
+    def of(cls, value: float, drawn: Sequence[float] | Floats) -> Interval:
+        """A value between the 2.5th and the 97.5th percentile of those that were drawn; NaN is left out."""
+        low, high = np.nanpercentile(drawn, [2.5, 97.5])
+        return cls(float(value), float(low), float(high))
+
+    @classmethod
+    def between(cls, values: Sequence[float]) -> Interval:
+        """The mean of values between the lowest and the highest of them."""
+        return cls(float(np.mean(values)), min(values), max(values))
+
+    def row(self, name: str, of: str | None = None) -> dict[str, float]:
+        """Cells of a table: the value under its name, the ends under "`of`, low" and "`of`, high"."""
+        of = name if of is None else of
+        return {name: self.value, f"{of}, low": self.low, f"{of}, high": self.high}
+
+
+def bootstrap(count: int, measure: Callable[[NDArray[np.int64]], float], draws: int = DRAWS) -> Interval:
+    """A measure of all rows, which takes their places; the interval by drawing rows with replacement."""
+    drawn = np.random.default_rng(0).integers(0, count, (draws, count))
+    return Interval.of(measure(np.arange(count)), [measure(places) for places in drawn])
+
+
+def paired(better: Floats, worse: Floats) -> Interval:
+    """The mean of `better` less `worse`, one value a query; queries are drawn for both at once."""
+    each = np.asarray(better) - np.asarray(worse)
+    chosen = np.random.default_rng(0).integers(0, len(each), (PAIRED_DRAWS, len(each)))
+    return Interval.of(each.mean(), each[chosen].mean(axis=1))
+
+
+def interval(values: Floats) -> Interval:
+    """The mean of one value a query with its interval."""
+    return paired(values, np.zeros(len(values)))
 
 
 def spread(values: Sequence[float]) -> Interval:
@@ -46,8 +79,7 @@ def median_ratio(values: Sequence[float], reference: Sequence[float]) -> Interva
         np.median(np.asarray(side)[random.integers(0, len(side), (DRAWS, len(side)))], axis=1)
         for side in (values, reference)
     ]
-    low, high = np.percentile(drawn[0] / drawn[1], [2.5, 97.5])
-    return Interval(float(np.median(values) / np.median(reference)), float(low), float(high))
+    return Interval.of(np.median(values) / np.median(reference), drawn[0] / drawn[1])
 
 
 def median_difference(rounds: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> Interval:
@@ -64,12 +96,4 @@ def _bootstrap(
     tables: list[NDArray[np.float64]] = [
         np.array(side, dtype=np.float64) for side in sides
     ]  # [rounds, calls]
-    count = len(tables[0])
-    random = np.random.default_rng(0)
-    value = measure([np.median(table) for table in tables])
-    drawn = [
-        measure([np.median(table[chosen]) for table in tables])
-        for chosen in random.integers(0, count, (DRAWS, count))
-    ]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Interval(float(value), float(low), float(high))
+    return bootstrap(len(tables[0]), lambda places: measure([np.median(table[places]) for table in tables]))

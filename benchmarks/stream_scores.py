@@ -1,4 +1,4 @@
-"""What strategies make of texts, all from the same logits; sharpness, and temperatures that match it."""
+"""Scores of texts by strategies, all from the same logits; sharpness, and temperatures that match it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Variant:
 
 
 class StreamReader:
-    """What the model says, by stream, before each token of an answer to one request.
+    """Logits of the model, by stream, before each token of an answer to one request.
 
     A prompt is read once, and once for all forms that make the same of it: what an answer leaves in its
     cache, the next one writes over.

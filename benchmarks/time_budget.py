@@ -1,4 +1,4 @@
-"""What a search finds by the time that it is given, and whether it takes no longer.
+"""Recall of a search by the time that it is given, and whether it takes no longer.
 
 Vectors are made as the benchmark "scale" makes them, and are written through the index service with the codec
 "binary". Queries are texts of which no vector is stored. They are searched for with every budget in turn, and
@@ -26,6 +26,7 @@ from tieback_contract.query import QueryOptions
 from tieback_contract.vectors import Vector
 
 from benchmarks.data_folder import add_data, data_of
+from benchmarks.encoders import add_space
 from benchmarks.progress import log
 from benchmarks.report import Report
 from benchmarks.scaling.service import NAME, SPACE, fill
@@ -41,7 +42,7 @@ DIFFERENT_TEXTS = 50_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of which texts, and how many vectors."""
     add_data(parser, "judged texts (cranfield/, retrieval/, sts/)")
-    parser.add_argument("--space", default="all-minilm-l6-v2", help="the encoder [all-minilm-l6-v2]")
+    add_space(parser)
     parser.add_argument("--vectors", type=int, default=100_000, metavar="N", help="[100000]")
     parser.add_argument("--budgets", type=float, nargs="+", default=BUDGETS, metavar="MS")
 

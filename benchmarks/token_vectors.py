@@ -1,4 +1,4 @@
-"""What late interaction finds by stored vectors of tokens, what they take on the disk, and how long it takes.
+"""Late interaction by stored vectors of tokens: what it finds, what they take on the disk, and its time.
 
 The collections of --data are laid out as benchmarks/pipeline/collections.py says. Their documents are written
 into an index, and their questions searched for by vector and words, as a server does by default. The best 50
@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 from tieback.answer.stages.order import ranked
-from tieback.catalog.catalog import Catalog
 from tieback.core.call import NO_CALL
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
@@ -32,7 +31,6 @@ from tieback.core.types.search import SearchRequest
 from tieback.index import Index
 from tieback.index.vectors.token_rows import TokenCoding, TokenRows
 from tieback.models.encoder_model import EncoderModel, RawEncoding
-from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.reranker import Reranker
 from tieback.token_spaces import DEFAULT_CODEC
@@ -46,14 +44,15 @@ from tieback_contract.modality import Modality
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector
 
-from benchmarks.binding.measures import paired
-from benchmarks.pipeline.collections import read
+from benchmarks.encoders import add_space, encoder
+from benchmarks.pipeline.collections import add_collections, collections_of
 from benchmarks.pipeline.encodings import encodings
-from benchmarks.pipeline.judged import DataError, Document, Judged
+from benchmarks.pipeline.judged import Document, Judged
 from benchmarks.pipeline.measures import ndcg
 from benchmarks.progress import log
 from benchmarks.report import Report
-from benchmarks.served import StartError, started
+from benchmarks.served import NO_GENERATOR, UNCACHED, asking
+from benchmarks.statistics import paired
 
 CANDIDATES, AT_ONCE, QUESTIONS = 50, 64, 30
 DEFAULT = ("ward", 3, DEFAULT_CODEC.name)
@@ -63,25 +62,14 @@ CHOICES = [
     *[("neighbours", 3, codec) for codec in CODECS[:2]],
 ]
 MOST_SHARE, MOST_LOST, MOST_MS = 0.5, 0.01, 30.0
-SETTINGS = {
-    "TIEBACK_GENERATOR": "none",
-    "TIEBACK_CACHE_BYTES": "0",
-}
 KEPT, ENCODED = "vectors of tokens kept", "candidates encoded"
 INTERVAL = "95 %, bootstrap of questions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of which collections, by which encoder."""
-    parser.add_argument("--data", type=Path, metavar="DIR", required=True, help="judged collections")
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        metavar="NAME",
-        default=["adi", "cranfield", "cisi", "med"],
-        help="of the collections, those whose name begins so [adi cranfield cisi med]",
-    )
-    parser.add_argument("--space", default="all-minilm-l6-v2", help="the encoder [all-minilm-l6-v2]")
+    add_collections(parser, only=["adi", "cranfield", "cisi", "med"])
+    add_space(parser)
     parser.add_argument(
         "--served", type=int, default=200, metavar="N", help="documents that a server reranks; 0: none [200]"
     )
@@ -89,11 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Report:
     """A table for each collection, one of times, and the claims of the default."""
-    try:
-        collections = [one for one in read(options.data) if one.name.startswith(tuple(options.only))]
-    except DataError as error:
-        raise SystemExit(f"token_vectors: --data: {error}") from None
-    model = load_encoder({card.name: card for card in Catalog.load().encoders()}[options.space], Store())
+    collections = collections_of(options)
+    model = encoder(options.space)
     report = Report()
     for judged in collections:
         log(f"{judged.name}: encoding {len(judged.documents):,} documents")
@@ -272,7 +257,7 @@ def _compared(name: str, found: Array, reference: Array) -> dict[str, float]:
 
 
 def claim(name: str, rows: Sequence[Mapping[str, Any]], report: Report) -> None:
-    """What the project says of the default."""
+    """Claims about the default."""
     row = next(one for one in rows if (one["pooling"], one["factor"], one["codec"]) == DEFAULT)
     share = row["share of every row in float32"]
     report.claim(f"{name}: bytes by default, of every row in float32", share, "share", f"<= {MOST_SHARE}")
@@ -299,18 +284,10 @@ def served(judged: Judged, most: int, space: str, report: Report) -> None:
     wanted = {name for one in judged.answerable for name in one.grades}
     chosen = sorted(judged.documents, key=lambda one: one.id not in wanted)[:most]
     items = [one.item for one in chosen]
-    with tempfile.TemporaryDirectory() as store:
-        try:
-            with (
-                started(Path(store), local=True, spaces=(space,), settings=SETTINGS) as one,
-                one.ready().client() as client,
-            ):
-                client.ingest("kept", items, token_vectors=True).collect()
-                client.ingest("encoded", items).collect()
-                rows = list(_times(client, [one.words for one in judged.answerable[:QUESTIONS]]))
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
-            return
+    with asking(spaces=(space,), settings=NO_GENERATOR | UNCACHED) as client:
+        client.ingest("kept", items, token_vectors=True).collect()
+        client.ingest("encoded", items).collect()
+        rows = list(_times(client, [one.words for one in judged.answerable[:QUESTIONS]]))
     report.table(
         f"milliseconds of a question through the wire, {CANDIDATES} candidates of {len(items)} documents",
         rows,

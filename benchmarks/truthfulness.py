@@ -1,4 +1,4 @@
-"""How truthful decoding strategies make the served language model: MC1 and MC2 on TruthfulQA.
+"""Truthfulness of the served language model by decoding strategies: MC1 and MC2 on TruthfulQA.
 
 The strategies are ICD (arXiv:2312.15710), LOL (arXiv:2408.08769), which without a lower layer is ICD's
 difference alone, DoLa, and those that contrast evidence, of which there is none here. The true and false
@@ -18,7 +18,6 @@ Intervals are drawn over questions. What a strategy costs is the processor time 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,12 +45,11 @@ from tieback_contract.arrays import Array
 from tieback_contract.field_path import ROOT
 from tieback_contract.generation import SamplingParameters
 
-from benchmarks.binding.measures import interval, paired
-from benchmarks.data_folder import add_data, data_of
+from benchmarks.data_folder import add_data, data_of, read_rows
 from benchmarks.kept_rows import KeptRows, add_kept
 from benchmarks.progress import Progress
 from benchmarks.report import Report, Tried
-from benchmarks.statistics import median
+from benchmarks.statistics import interval, median, paired
 from benchmarks.stream_scores import LADDER, StreamReader, Variant, entropy, log_probability, matched
 
 HOLDS = "questions, truthfulqa.jsonl"
@@ -97,7 +95,7 @@ class Question:
 
 @dataclass
 class Found:
-    """What came out: by name MC1 and MC2 of each question `[questions, 2]`, and the mean entropy in nats."""
+    """Results: by name MC1 and MC2 of each question `[questions, 2]`, and the mean entropy in nats."""
 
     measures: dict[str, list[tuple[float, float]]]
     entropy: dict[str, float]
@@ -135,15 +133,12 @@ def run(options: argparse.Namespace) -> Report:
 
 
 def read(folder: Path, count: int) -> list[Question]:
-    """So many questions of the folder, in an order that is drawn once. Ends the program where it has none."""
-    path = folder / "truthfulqa.jsonl"
-    if not path.is_file():
-        raise SystemExit(f"truthfulness: {folder} has no {path.name}")
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-    order = np.random.default_rng(0).permutation(len(rows))[:count]
+    """So many questions of the folder, in an order that is drawn once. DataError where it has none."""
+    every = list(read_rows(folder / "truthfulqa.jsonl"))
+    order = np.random.default_rng(0).permutation(len(every))[:count]
     return [
         Question(row["question"], row["correct"], row["incorrect"], row["correct"].index(row["best"]))
-        for row in (rows[place] for place in order)
+        for row in (every[place] for place in order)
     ]
 
 
@@ -297,11 +292,9 @@ def _report(found: Found, variants: Sequence[str], report: Report) -> None:
             if variant in CLAIMED:
                 report.claim(
                     f"{CLAIMED[variant]}: {measure} gained over plain decoding of the same entropy",
-                    fair.value,
+                    fair,
                     "points",
                     "> 0",
-                    low=fair.low,
-                    high=fair.high,
                     note=f"temperature {temperature:.3g}; over plain decoding {alone.value:+.1f}",
                     interval=INTERVAL,
                     of=Tried(62, "paper", product=True, data="real") if "62" in CLAIMED[variant] else None,

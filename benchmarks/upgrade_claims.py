@@ -1,4 +1,4 @@
-"""What is told of the ways of an upgrade: tables, and what it has to show; see `benchmarks/upgrade.py`."""
+"""Reports on the ways of an upgrade: tables, and what it has to show; see `benchmarks/upgrade.py`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def tell(report: Report, found: Sequence[Mapping[str, Rows]], policies: Sequence
 
 
 def claims(report: Report, tables: Mapping[str, Rows], policies: Sequence[str], upgrade: str) -> None:
-    """What an upgrade has to show."""
+    """Claims that an upgrade has to show."""
     curves, kept, plans = (tables[name] for name in TABLES)
     names = [f"{share:.0%}" for share in SHARES]
     below = [min(row[name] for name in names) - min(row["0%"], row["100%"]) for row in curves]
@@ -101,11 +101,11 @@ def claims(report: Report, tables: Mapping[str, Rows], policies: Sequence[str], 
 
 
 def is_held(plan: Sequence[float], truth: Sequence[float]) -> bool:
-    """Whether a plan's interval holds a number."""
+    """Tell whether a plan's interval holds a number."""
     return plan[1] <= truth[0] <= plan[2]
 
 
 def is_within(plan: Sequence[float], truth: Sequence[float]) -> bool:
-    """Whether two numbers with intervals of 95 % are as near as their intervals allow."""
+    """Tell whether two numbers with intervals of 95 % are as near as their intervals allow."""
     (low, high) = (plan, truth) if plan[0] <= truth[0] else (truth, plan)
     return high[0] - low[0] <= float(np.hypot(low[2] - low[0], high[0] - high[1]))

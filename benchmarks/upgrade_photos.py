@@ -39,7 +39,7 @@ from tieback_contract.modality import Modality
 from tieback_lab.recipes.train.photo_views import photo_files
 from tieback_lab.recipes.trained.dolg import dolg
 
-from benchmarks.instances import queries_of, trained
+from benchmarks.lab.instances import queries_of, trained
 from benchmarks.report import Report
 from benchmarks.upgrade_claims import PAIRED, tell
 from benchmarks.upgrade_ways import (

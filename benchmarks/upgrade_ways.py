@@ -24,7 +24,7 @@ from tieback.operations.upgrades.planning import POLICIES
 from tieback.operations.upgrades.worth import SHARES, Measured, Sides, Trial
 from tieback.training.step_cache import StepCache
 
-from benchmarks.claims.orthogonal_alignment import encoded
+from benchmarks.lab.claims.orthogonal_alignment import encoded
 from benchmarks.pipeline import collections
 from benchmarks.pipeline.judged import Judged
 from benchmarks.report import Report
@@ -99,7 +99,7 @@ class Encoded(Vectors):
         return np.asarray(self.words[self._numbers(places)])
 
     def cut_at(self, places: Sequence[int]) -> NDArray[np.bool_]:
-        """Which documents of the sample are in halves."""
+        """Documents of the sample that are in halves."""
         return np.asarray(self.cut[self._numbers(places)])
 
     def _numbers(self, places: Sequence[int]) -> NDArray[np.int64]:
@@ -224,7 +224,7 @@ def least_anchors(name: str, old: Floats, new: Floats) -> int:
 def translated(
     truth: Trial, states: Mapping[str, State], others: Sequence[Sequence[Encoded]]
 ) -> dict[str, Any]:
-    """What policies keep, by what they were learned from."""
+    """Quality that policies keep, by what they were learned from."""
     found: dict[str, Any] = {name: _kept(truth, name, state) for name, state in states.items()}
     best = max(found, key=lambda name: float(found[name]))
     curve = truth.curve(translated_scores(truth, best, [states[best]]))
@@ -247,7 +247,7 @@ def _kept(truth: Trial, name: str, state: State) -> float:
 
 
 def planned(old: Encoded, new: Encoded, gains: Gains) -> list[dict[str, Any]]:
-    """What plans say, beside what is measured on the whole collection with what they publish.
+    """Words of plans, beside what is measured on the whole collection with what they publish.
 
     One asks by halves of a sample, without what is too short to be cut. Two ask by a half of the judged
     questions each, over their documents and the sample; all and the others are those that the upgrade then
@@ -293,7 +293,7 @@ def plan_row(
     published: Mapping[str, State],
     measured: Mapping[str, Trial],
 ) -> dict[str, Any]:
-    """What a plan says of its best policy, beside what is measured with what it publishes."""
+    """Words of a plan on its best policy, beside what is measured with what it publishes."""
     name, best = found.tried[0].policy, found.tried[0]
     row: dict[str, Any] = {"asked by": way, "encoded": sample, "policy": name, "advice": found.advice}
     said = {"today": found.old.kept, "led": best.led.kept}
@@ -317,7 +317,7 @@ def truths(measured: Trial, name: str, state: State) -> dict[str, Measured]:
 def plan_of(
     anchors: Anchors, asked: Asked | None, gains: Sequence[Mapping[int, float]], seen: float
 ) -> tuple[Comparison, dict[str, State]]:
-    """What the operation would say, and the transforms that it learns in the end."""
+    """The plan that the operation would give, and the transforms that it learns in the end."""
     parts = split(anchors)
     learned = parts.arrays(anchors)
     old, new = learned["old"], learned["new"]

@@ -1,4 +1,4 @@
-"""How soon a written claim has its verdict: from its last text to the verdict, as a client reads them.
+"""Time until a written claim has its verdict: from its last text to the verdict, as a client reads them.
 
 --data has `answerable/dev.jsonl`. A server is started, with one thread for its models. Its model writes on
 each question with four passages as evidence, one answer at a time and several at once. A claim that ends with
@@ -9,20 +9,19 @@ of one token more; that of a token is beside it.
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from tieback_client import AnswerStyle, Claim, Client, Grounding, SamplingParameters, TextDelta, Verdict
 
-from benchmarks.generation import evenly, read
+from benchmarks.data_folder import add_data, data_of, evenly
+from benchmarks.generation import HOLDS, read
 from benchmarks.generation.answering import Asked
 from benchmarks.report import Report
-from benchmarks.served import StartError, started
+from benchmarks.served import asking
 
 TOKENS, TOGETHER, PASSAGES = 64, 4, 4
 MOST_MILLISECONDS = 50
@@ -37,30 +36,20 @@ class Times:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", required=True, help="has answerable/dev.jsonl")
+    add_data(parser, HOLDS)
     parser.add_argument("--questions", type=int, default=20, metavar="N", help="so many questions [20]")
 
 
 def run(options: argparse.Namespace) -> Report:
-    try:
-        sets = read(options.data / "answerable" / "dev.jsonl", options.questions)
-    except (OSError, ValueError, KeyError) as error:
-        raise SystemExit(f"verdicts: --data: {error}") from None
+    sets = read(data_of(options, HOLDS) / "answerable" / "dev.jsonl", options.questions)
     return measured(evenly([one for rows in sets.values() for one in rows], options.questions))
 
 
 def measured(asked: Sequence[Asked]) -> Report:
     """Asks a server that is started for it."""
     report = Report()
-    with tempfile.TemporaryDirectory() as store:
-        try:
-            with (
-                started(Path(store), local=True, spaces=["all-minilm-l6-v2"]) as one,
-                one.ready(300).client() as client,
-            ):
-                measure(report, client, asked)
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
+    with asking(spaces=["all-minilm-l6-v2"]) as client:
+        measure(report, client, asked)
     return report
 
 

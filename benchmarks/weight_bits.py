@@ -1,4 +1,4 @@
-"""What the bits of a language model's weights cost and change: 4, 8, 16 and 32.
+"""Cost and effect of the bits of a language model's weights: 4, 8, 16 and 32.
 
 The catalog's generator, or another by --model, is exported with each. Every graph is loaded by a process of
 its own, which reads a prompt and writes after it, on one thread. Memory is what the process has more when it
@@ -105,7 +105,7 @@ def beside_llama_cpp(
         ratios = [other[key] / own[key] for other, own in zip(theirs, turns[bits], strict=True)]
         found = spread(ratios)
         name = f"tokens {key} a second in {bits} bits, to llama.cpp"
-        report.claim(name, found.value, "×", target, low=found.low, high=found.high, interval=BOOTSTRAP)
+        report.claim(name, found, "×", target, interval=BOOTSTRAP)
 
 
 def reported(

@@ -72,10 +72,10 @@ def methods_page() -> str:
         "",
         "### Claims",
         "",
-        "Each claim of a paper that was tried: whose comparison it is (the paper's, one of ours, or a "
-        "toy, whose data were made so that the method can show itself), whether the product's code runs in "
-        "it, and on which data. What holds by construction is no claim but a test; claims of other methods "
-        "are not counted for a paper.",
+        "Each claim of a paper that was tried: whose comparison it is (the paper's, or one of ours), whether "
+        "the product's code runs in it, and on which data. What holds by construction, or on data that were "
+        "made so that the method can show itself, is no claim but a test; claims of other methods are not "
+        "counted for a paper.",
         "",
         *papers.claims(),
     ]

@@ -1,4 +1,4 @@
-"""What an attack is, what it is given, and how a call of it may end."""
+"""Attacks: what they are given, and the ways in which a call of one may end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GOOD_COLLECTION, SPACE, WIDTH = "good", "attacked-space", 8
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one call ended: its code, or the first bad one of its items, and after how many seconds."""
+    """End of one call: its code, or the first bad one of its items, and after how many seconds."""
 
     code: str
     message: str
@@ -37,7 +37,7 @@ class Outcome:
 
 @dataclass
 class Scene:
-    """Where an attack takes place: a server, and connections of the attacker's own."""
+    """The place of an attack: a server, and connections of the attacker's own."""
 
     address: str
     metrics_address: str
@@ -53,7 +53,7 @@ class Scene:
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What goes along with a call: the token where there is one."""
+        """Metadata of a call: the token where there is one."""
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
 
     async def call(
@@ -110,7 +110,7 @@ class Scene:
 
 
 class PreparationError(Exception):
-    """What an attack needs could not be made: it would attack nothing."""
+    """The needs of an attack could not be made: it would attack nothing."""
 
 
 def made(outcome: Outcome) -> None:

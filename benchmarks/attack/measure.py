@@ -31,7 +31,7 @@ NUMBER = re.compile(r"[0-9]+(?:[.][0-9]+)?")
 
 @dataclass(frozen=True)
 class Measured:
-    """What an attack cost."""
+    """Cost of an attack."""
 
     attack: Attack
     outcomes: Sequence[Outcome]
@@ -58,7 +58,7 @@ class Measured:
 
     @property
     def wrong(self) -> Sequence[str]:
-        """What did not end as it should."""
+        """Calls that did not end as they should."""
         return [f"{one.code}: {one.message[:SHORT]}" for one in self.attack.wrong(self.outcomes)]
 
     @property
@@ -95,7 +95,7 @@ class Measured:
         }
 
     def endings(self) -> Sequence[Mapping[str, Any]]:
-        """How many calls ended alike, and the first and last of them."""
+        """Counts of calls that ended alike, and the first and last of them."""
         alike: dict[tuple[str, str], list[Outcome]] = {}  # messages that differ in their numbers are alike
         for one in self.outcomes:
             alike.setdefault((one.code, NUMBER.sub("0", one.message)), []).append(one)

@@ -1,4 +1,4 @@
-"""What others see of a server while it is attacked. Runs in processes of its own, so that the attacking side,
+"""Views of a server while it is attacked. Runs in processes of its own, so that the attacking side,
 which is busy itself, does not disturb the measure.
 
     health ADDRESS PID      Health.Check, and the process's memory

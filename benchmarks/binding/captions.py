@@ -7,28 +7,29 @@ photos, captions among all captions; a photo finds its captions where one of its
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
 
 from benchmarks.binding import stored
+from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import Encoders
-from benchmarks.binding.measures import OMNIBIND, paired
 from benchmarks.binding.served import ROUTED, UNIFORM, Joint
+from benchmarks.measures import OMNIBIND
 from benchmarks.report import Report
+from benchmarks.statistics import paired
 
 TARGETS = {1: 0.12, 10: 0.47}
 
 
-def measure(bound: JointSpaceArtifact, folder: Path, encoders: Encoders, report: Report) -> None:
+def measure(bound: JointSpaceArtifact, data: Data, encoders: Encoders, report: Report) -> None:
     """Recall at 1 and 10, both ways: routed, uniform, and each block alone; nothing without captions."""
-    listed = folder / "captions" / "captions.json"
+    listed = data.folder / "captions" / "captions.json"
     if not listed.is_file():
         return
     captions: dict[str, list[str]] = json.loads(listed.read_text())
-    photos = [folder / "captions" / "images" / name for name in sorted(captions)]
+    photos = [data.folder / "captions" / "images" / name for name in sorted(captions)]
     said = encoders.texts([text for path in photos for text in captions[path.name]])
     owner = np.repeat(np.arange(len(photos)), [len(captions[path.name]) for path in photos])
     seen = encoders.photos(photos)
@@ -82,9 +83,12 @@ def measure(bound: JointSpaceArtifact, folder: Path, encoders: Encoders, report:
         difference = paired(routed, _reciprocal(places))
         report.claim(
             f"photos → captions: routed less {other}",
-            difference.value, "MRR", ">= 0", low=difference.low, high=difference.high, of=OMNIBIND,
+            difference,
+            "MRR",
+            ">= 0",
+            of=OMNIBIND,
             note="paired by photo",
-        )  # fmt: skip
+        )
 
 
 def _queries(joint: Joint, vectors: dict[str, Array]) -> dict[str, Array]:
@@ -101,12 +105,12 @@ def _queries(joint: Joint, vectors: dict[str, Array]) -> dict[str, Array]:
 
 
 def _places(scores: Array, owner: Array) -> Array:
-    """Where each caption's photo stands, from 0."""
+    """Places of each caption's photo, from 0."""
     return np.asarray((scores > scores[np.arange(len(owner)), owner][:, None]).sum(axis=1))
 
 
 def _first(scores: Array, owner: Array) -> Array:
-    """Where the best of each photo's captions stands, from 0."""
+    """Places of the best of each photo's captions, from 0."""
     own = np.where(owner[None] == np.arange(len(scores))[:, None], scores, -np.inf).max(axis=1)
     return np.asarray((scores > own[:, None]).sum(axis=1))
 

@@ -22,10 +22,11 @@ from tieback_contract.fusion import FusePart
 
 from benchmarks.binding.data import Bools, Data
 from benchmarks.binding.encoders import Encoders
-from benchmarks.binding.measures import Floats, average_precisions, chance_precision, interval, paired
 from benchmarks.binding.photo_retrieval import QUERY
 from benchmarks.binding.served import ROUTED, Joint
+from benchmarks.measures import average_precisions, chance_precision
 from benchmarks.report import Report, Tried
+from benchmarks.statistics import Floats, interval, paired
 
 PER_PAIR = 3
 """Photos that ask, of a pair of names: the first."""
@@ -170,7 +171,7 @@ class Composing:
         return parts
 
     def _precision(self, scores: Array, query: Query) -> float:
-        """What the query is made of is not sought."""
+        """Precision without the photos that the query is made of."""
         left = np.delete(scores, query.photos), np.delete(query.wanted, query.photos)
         return float(average_precisions(left[0][None], left[1][None]).mean())
 

@@ -6,16 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.data_folder import DataError, laid_out, read_rows
+
 Bools = NDArray[np.bool_]
-
-
-class DataError(Exception):
-    """The folder is not laid out as it should be; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +32,12 @@ class Data:
     shows: Bools  # [names, photos]
     pairs: Mapping[str, Sequence[tuple[str, str, float]]]
     collections: Mapping[str, Collection]
+    folder: Path = Path()
 
     @property
     def said(self) -> str:
-        """What there is, in words."""
-        pairs = sum(len(rows) for rows in self.pairs.values())
+        """Sizes of the data, in words."""
+        pairs = sum(map(len, self.pairs.values()))
         return (
             f"{len(self.photos)} photos with {len(self.names)} names, {pairs} pairs of sentences, "
             f"{sum(len(one.documents) for one in self.collections.values())} texts with "
@@ -49,36 +47,34 @@ class Data:
     @classmethod
     def read(cls, folder: Path) -> Data:
         """DataError where there are no photos with objects, or a file is not what it should be."""
-        try:
+        with laid_out():
             seen = json.loads((folder / "coco128" / "labels.json").read_text())
             objects = {str(one["image"]): set(map(str, one["objects"])) for one in seen}
             pairs = {
-                path.stem: [(str(row["a"]), str(row["b"]), float(row["score"])) for row in rows_of(path)]
+                path.stem: [(str(row["a"]), str(row["b"]), float(row["score"])) for row in read_rows(path)]
                 for path in sorted((folder / "sts").glob("*.jsonl"))
             }
             places = [folder / "cranfield", *sorted((folder / "retrieval").glob("*"))]
             collections = {path.name: _searched(path) for path in places if path.is_dir()}
             collections |= {path.name: _asked(path) for path in sorted((folder / "collections").glob("*"))}
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{folder} is not laid out as --help says: {error}") from None
         photos = [path for name in objects if (path := folder / "coco128" / "images" / name).is_file()]
         names = sorted({name for path in photos for name in objects[path.name]})
         if len(photos) < 2 or len(names) < 2:
             raise DataError(f"{folder / 'coco128'} holds too few photos with objects")
         shows = np.array([[name in objects[path.name] for path in photos] for name in names])
-        return cls(photos, names, shows, pairs, collections)
+        return cls(photos, names, shows, pairs, collections, folder)
 
 
 def _searched(folder: Path) -> Collection:
     """Gains are 2^grade − 1, as nDCG has them; queries of which nothing is relevant are left out."""
-    documents = rows_of(folder / "documents.jsonl")
+    documents = list(read_rows(folder / "documents.jsonl"))
     places = {row["id"]: place for place, row in enumerate(documents)}
     queries = [
         (
             str(row["text"]),
             {places[one]: 2.0**grade - 1 for one, grade in row["judgements"].items() if one in places},
         )
-        for row in rows_of(folder / "queries.jsonl")
+        for row in read_rows(folder / "queries.jsonl")
     ]
     texts = [str(row["text"] or row["title"] or ".") for row in documents]
     return Collection(texts, [(text, gains) for text, gains in queries if any(gains.values())])
@@ -86,16 +82,11 @@ def _searched(folder: Path) -> Collection:
 
 def _asked(folder: Path) -> Collection:
     """Questions that documents answer: each of these is relevant. Others are left out."""
-    documents = rows_of(folder / "documents.jsonl")
+    documents = list(read_rows(folder / "documents.jsonl"))
     places = {row["id"]: place for place, row in enumerate(documents)}
     queries = [
         (str(row["question"]), {places[one]: 1.0 for one in row["documents"] if one in places})
-        for row in rows_of(folder / "questions.jsonl")
+        for row in read_rows(folder / "questions.jsonl")
         if row["answerable"]
     ]
     return Collection([str(row["text"]) for row in documents], [one for one in queries if one[1]])
-
-
-def rows_of(path: Path) -> list[dict[str, Any]]:
-    """The lines of a JSONL file, whose strings may hold other separators of lines."""
-    return [json.loads(line) for line in path.read_text().split("\n") if line.strip()]

@@ -36,7 +36,7 @@ PHOTO_KINDS = frozenset({VectorKind.DENSE, VectorKind.LABELS})
 
 @dataclass(frozen=True)
 class Seen:
-    """What image spaces say of photos.
+    """Vectors of photos by image spaces.
 
     `dense[space]` is `[photos, VIEWS, width]`. `named[text space]` `[photos, width]` is where class names put
     the whole photo, as before there was a binding.
@@ -109,7 +109,7 @@ class Encoders:
         return {name: encode(self.model(name), sounds).dense for name in self.of(Modality.AUDIO)}
 
     def photos(self, photos: Sequence[Path]) -> Seen:
-        """What is seen of photos and of their parts."""
+        """Vectors of photos and of their parts."""
         key = tuple(photos)
         if key not in self._seen:
             self._seen[key] = self._see(key)

@@ -11,18 +11,18 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from tieback.core.types.fusion import Role
 from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
 
-from benchmarks.binding.data import Bools
+from benchmarks.binding.data import Bools, Data
 from benchmarks.binding.encoders import Encoders
-from benchmarks.binding.measures import Floats, average_precisions, paired
 from benchmarks.binding.served import ROUTED, UNIFORM, Joint
+from benchmarks.measures import average_precisions
 from benchmarks.report import Report
+from benchmarks.statistics import Floats, paired
 
 WEIGHTS = (-0.3, -0.5, -1.0)
 PER_PAIR, FEWEST = 5, 3
@@ -67,9 +67,9 @@ class Asked:
     wanted: Bools
 
 
-def measure(bound: JointSpaceArtifact, folder: Path, encoders: Encoders, report: Report) -> None:
-    """What taking away adds, by weight, for routed and for uniform queries; nothing without captions."""
-    listed = folder / "captions" / "captions.json"
+def measure(bound: JointSpaceArtifact, data: Data, encoders: Encoders, report: Report) -> None:
+    """Gain by taking away, by weight, for routed and for uniform queries; nothing without captions."""
+    listed = data.folder / "captions" / "captions.json"
     if not listed.is_file():
         return
     captions: dict[str, list[str]] = json.loads(listed.read_text())
@@ -77,7 +77,9 @@ def measure(bound: JointSpaceArtifact, folder: Path, encoders: Encoders, report:
     if not asked:
         return
     joint = Joint(bound, encoders)
-    photos = encoders.photos([folder / "captions" / "images" / name for name in sorted(captions)]).whole()
+    photos = encoders.photos(
+        [data.folder / "captions" / "images" / name for name in sorted(captions)]
+    ).whole()
     words, stored = encoders.texts(list(THINGS)), joint.documents(photos)
     rows: list[dict[str, object]] = []
     for way, routing in {"routed": ROUTED, "uniform": UNIFORM}.items():
@@ -115,7 +117,7 @@ def measure(bound: JointSpaceArtifact, folder: Path, encoders: Encoders, report:
 
 
 def told(captions: Mapping[str, Sequence[str]]) -> Bools:
-    """Which photo, in the order of names, is told to show which thing: `[things, photos]`."""
+    """Things that photos, in the order of names, are told to show: `[things, photos]`."""
     said = [set(re.findall(r"\w+", " ".join(captions[name]).lower())) for name in sorted(captions)]
     return np.array([[not words.isdisjoint(one.split()) for words in said] for one in THINGS.values()])
 

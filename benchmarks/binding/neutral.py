@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from tieback.models.joint.artifact import JointSpaceArtifact
 
-from benchmarks.binding.data import Data, rows_of
+from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import Encoders
 from benchmarks.binding.text_routing import taken_for
+from benchmarks.data_folder import read_rows
 from benchmarks.report import Report
 
 TARGET = 0.95
@@ -31,10 +32,10 @@ LOOKED_AT = frozenset(
 )
 
 
-def measure(bound: JointSpaceArtifact, data: Data, folder: Path, encoders: Encoders, report: Report) -> None:
+def measure(bound: JointSpaceArtifact, data: Data, encoders: Encoders, report: Report) -> None:
     """The share of each kind that is taken for neither; nothing without texts."""
     rows: list[dict[str, object]] = []
-    for kind, texts in kinds(data, folder).items():
+    for kind, texts in kinds(data, data.folder).items():
         dense = encoders.texts(texts)
         places = [
             one for one in ("image", "audio", "text") if one in {b.modality.value for b in bound.blocks}
@@ -75,7 +76,7 @@ def kinds(data: Data, folder: Path) -> Mapping[str, list[str]]:
 
 
 def _if_there(path: Path) -> list[dict[str, str]]:
-    return rows_of(path) if path.is_file() else []
+    return list(read_rows(path)) if path.is_file() else []
 
 
 def _spread(texts: list[str]) -> list[str]:

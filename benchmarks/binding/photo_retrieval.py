@@ -18,15 +18,9 @@ from tieback_contract.modality import Modality
 from benchmarks.binding import served, stored
 from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import VIEWS, Encoders, Seen
-from benchmarks.binding.measures import (
-    OMNIBIND,
-    Floats,
-    average_precisions,
-    chance_precision,
-    interval,
-    paired,
-)
+from benchmarks.measures import OMNIBIND, average_precisions, chance_precision
 from benchmarks.report import Report
+from benchmarks.statistics import Floats, interval, paired
 
 QUERY = "a photo of a {}"
 TARGET = 0.58
@@ -47,7 +41,7 @@ class Precision:
 
 
 class Photo(enum.StrEnum):
-    """What stands for a photo."""
+    """Vectors that stand for a photo."""
 
     WHOLE = "one vector"
     TOGETHER = "whole and parts in one vector"
@@ -77,9 +71,12 @@ def measure(bound: JointSpaceArtifact, data: Data, encoders: Encoders, report: R
     _claim(found, report)
     sure = interval(through_index)
     report.claim(
-        f"COCO {DIRECTIONS[0]} mAP, served: stored by its parts, found through the index", sure.value, "",
-        f"> {TARGET:g}", low=sure.low, high=sure.high, note="the interval is drawn over names",
-    )  # fmt: skip
+        f"COCO {DIRECTIONS[0]} mAP, served: stored by its parts, found through the index",
+        sure,
+        "",
+        f"> {TARGET:g}",
+        note="the interval is drawn over names",
+    )
     report.table("COCO: what each ingredient adds", _ablation(one, found))
     report.claim(
         "the router that is served scores as this evaluation does, largest difference",
@@ -202,9 +199,12 @@ def _claim(found: Found, report: Report) -> None:
             if direction == DIRECTIONS[0]:
                 one = interval(routed)
                 report.claim(
-                    f"COCO {direction} mAP, routed, {photo}", one.value, "", f"> {TARGET:g}",
-                    low=one.low, high=one.high, note="the interval is drawn over names",
-                )  # fmt: skip
+                    f"COCO {direction} mAP, routed, {photo}",
+                    one,
+                    "",
+                    f"> {TARGET:g}",
+                    note="the interval is drawn over names",
+                )
             _difference(report, f"COCO {direction}, {photo}: routed less uniform", routed, uniform)
             _difference(
                 report, f"COCO {direction}, {photo}: uniform less the best single space by class names",

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback_contract.arrays import Array
 
+from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import Encoders
-from benchmarks.binding.measures import OMNIBIND, Floats, average_precisions, chance_precision, paired
 from benchmarks.binding.served import ROUTED, UNIFORM, Joint
+from benchmarks.measures import OMNIBIND, average_precisions, chance_precision
 from benchmarks.report import Report
+from benchmarks.statistics import Floats, paired
 
 WORDINGS = ("{}", "audio of a {}", "I can hear a {}", "a {} on the farm makes a noise")
 """The first is a bare name; the others are in none of the templates that a binding learns from."""
 
 
-def measure(bound: JointSpaceArtifact, folder: Path, encoders: Encoders, report: Report) -> None:
+def measure(bound: JointSpaceArtifact, data: Data, encoders: Encoders, report: Report) -> None:
     """Mean average precision by wording, and how many sounds are named right; nothing without sounds."""
-    listed = folder / "sounds" / "labels.json"
+    listed = data.folder / "sounds" / "labels.json"
     if not listed.is_file():
         return
     labels: dict[str, str] = json.loads(listed.read_text())
-    sounds = encoders.sounds([folder / "sounds" / file for file in labels])
+    sounds = encoders.sounds([data.folder / "sounds" / file for file in labels])
     if not sounds:
         return
     names = sorted(set(labels.values()))
@@ -67,9 +68,12 @@ def measure(bound: JointSpaceArtifact, folder: Path, encoders: Encoders, report:
         difference = paired(routed, uniform)
         report.claim(
             f"{what}: routed less uniform, mean of the wordings",
-            difference.value, "", ">= 0", low=difference.low, high=difference.high, of=OMNIBIND,
+            difference,
+            "",
+            ">= 0",
+            of=OMNIBIND,
             note=f"paired by {each}",
-        )  # fmt: skip
+        )
 
 
 def _right(scores: Array, made_by: Array) -> Array:

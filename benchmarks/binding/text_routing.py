@@ -14,8 +14,8 @@ from tieback_contract.modality import Modality
 
 from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import Encoders
-from benchmarks.binding.measures import interval
 from benchmarks.report import Report
+from benchmarks.statistics import interval
 
 TARGET = 0.9
 OTHERS = 120  # texts that speak of neither
@@ -62,9 +62,12 @@ def _claim(what: str, right: Mapping[str, Array], report: Report) -> None:
     captions = interval(_captions(right))
     shares = ", ".join(f"{kind} {one.mean():.3f}" for kind, one in right.items())
     report.claim(
-        f"{what}: sent to the right spaces", captions.value, "", f">= {TARGET:g}",
-        low=captions.low, high=captions.high, note=f"by kind: {shares}; the value is of image and audio",
-    )  # fmt: skip
+        f"{what}: sent to the right spaces",
+        captions,
+        "",
+        f">= {TARGET:g}",
+        note=f"by kind: {shares}; the value is of image and audio",
+    )
 
 
 def _captions(right: Mapping[str, Array]) -> Array:

@@ -10,9 +10,10 @@ from tieback_contract.arrays import Array
 
 from benchmarks.binding.data import Collection, Data
 from benchmarks.binding.encoders import Encoders
-from benchmarks.binding.measures import OMNIBIND, Floats, ndcg, paired, spearman
 from benchmarks.binding.served import ROUTED, UNIFORM, Joint
+from benchmarks.measures import OMNIBIND, ndcg, spearman
 from benchmarks.report import Report
+from benchmarks.statistics import Floats, paired
 
 WAYS = {"joint, routed": ROUTED, "joint, uniform": UNIFORM}
 ROUTED_NAME = "joint, routed"
@@ -69,9 +70,12 @@ def _search(data: Data, encoders: Encoders, joint: Joint, report: Report) -> Non
         difference = paired(gained[ROUTED_NAME], gained[best])
         report.claim(
             f"{name} nDCG@10: routed less the best text space",
-            difference.value, "", ">= 0", low=difference.low, high=difference.high, of=OMNIBIND,
+            difference,
+            "",
+            ">= 0",
+            of=OMNIBIND,
             note=f"{gained[ROUTED_NAME].mean():.4f} and {gained[best].mean():.4f} ({best})",
-        )  # fmt: skip
+        )
     if rows:
         report.table("texts: nDCG@10", rows)
 

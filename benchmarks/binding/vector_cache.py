@@ -1,4 +1,4 @@
-"""What an encoder said of texts; in a file too where a folder is named, so that nothing is encoded twice."""
+"""Vectors of texts by an encoder; in a file too where a folder is named, so that nothing is encoded twice."""
 
 from __future__ import annotations
 

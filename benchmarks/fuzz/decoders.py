@@ -106,7 +106,7 @@ class Decoders:
 
 
 def outcome(what: str, read: Callable[[], None]) -> str:
-    """What came of it: read, or refused with an error for the caller."""
+    """The outcome: read, or refused with an error for the caller."""
     try:
         read()
     except TiebackError as error:

@@ -1,4 +1,4 @@
-"""Whether the path of an error leads to a field of the message that it is told of."""
+"""Checks that the path of an error leads to a field of the message that it is told of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LOOSE = frozenset({"google.protobuf.Struct", "google.protobuf.Value", "tieback.
 
 
 def leads(kind: Descriptor, path: FieldPath) -> bool:
-    """Whether the messages of a kind have a place that is called so."""
+    """Tell whether the messages of a kind have a place that is called so."""
     return _leads(kind, path.steps)
 
 

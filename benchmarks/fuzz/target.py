@@ -1,4 +1,4 @@
-"""What is fuzzed: each file of this folder that has a `TARGET`."""
+"""Targets of fuzzing: each file of this folder that has a `TARGET`."""
 
 from __future__ import annotations
 

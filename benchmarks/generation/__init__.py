@@ -1,4 +1,4 @@
-"""Whether answers are right, and shown only where they are: quotes, written answers and plain generation.
+"""Answers that are right, and shown only where they are: quotes, written answers and plain generation.
 
 --data has `answerable/dev.jsonl`, or the file itself is named: a JSON object on each line with "question",
 "passage", "answerable", "answers" (texts, of which an answer has to have one) and "source". Each question is
@@ -14,33 +14,27 @@ whose answers stand in code, lists and tables. These need no --data.
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from tieback_client import AnswerStyle, Client
 
+from benchmarks.data_folder import add_data, evenly, laid_out, read_rows
 from benchmarks.generation import library, structured_answers
 from benchmarks.generation.answering import Asked, answering
 from benchmarks.generation.conflicting import conflicting
 from benchmarks.generation.injecting import injecting
-from benchmarks.generation.judging import judging
 from benchmarks.generation.repairing import repairing
 from benchmarks.report import Report
-from benchmarks.served import StartError, started
+from benchmarks.served import asking
 
-T = TypeVar("T")
-
+HOLDS = "questions with passages (answerable/dev.jsonl)"
 SPACES = ["all-minilm-l6-v2"]
-PARTS = ("judge", "quote", "write", "inject", "conflict")
+PARTS = ("quote", "write", "inject", "conflict")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="the questions; without it, those of docs alone"
-    )
+    add_data(parser, HOLDS, otherwise="; without, those of docs alone")
     parser.add_argument(
         "--manuals", type=Path, metavar="DIR", help="the manuals of structured/README.md; without it, none"
     )
@@ -64,23 +58,17 @@ def run(options: argparse.Namespace) -> Report:
     only = tuple(options.only or ("",))
     sets: Mapping[str, Sequence[Asked]] = {}
     if options.data is not None:
-        path = options.data if options.data.is_file() else options.data / "answerable" / "dev.jsonl"
-        try:
-            sets = read(path, options.most)
-        except (OSError, ValueError, KeyError) as error:
-            raise SystemExit(f"generation: --data: {error}") from None
-        sets = {name: rows for name, rows in sets.items() if name.startswith(only)}
+        data = Path(options.data)
+        sets = read(data if data.is_file() else data / "answerable" / "dev.jsonl", options.most)
+        sets = {name: own for name, own in sets.items() if name.startswith(only)}
     report = Report()
     if library.NAME.startswith(only):
-        is_written = bool(options.write) and "write" in options.parts
-        _served(report, library.NAME, lambda one: library.answering_library(report, one, write=is_written))
+        with asking() as client:
+            is_written = bool(options.write) and "write" in options.parts
+            library.answering_library(report, client, write=is_written)
     if options.manuals is not None and structured_answers.NAME.startswith(only):
-        answering_manuals = structured_answers.answering_manuals
-        _served(
-            *(report, structured_answers.NAME),
-            lambda one: answering_manuals(report, one, options.manuals),
-            SPACES,
-        )
+        with asking(spaces=SPACES) as client:
+            structured_answers.answering_manuals(report, client, options.manuals)
     if sets:
         measured(
             report,
@@ -93,16 +81,6 @@ def run(options: argparse.Namespace) -> Report:
     return report
 
 
-def _served(report: Report, name: str, measure: Callable[[Client], None], spaces: Sequence[str] = ()) -> None:
-    """Measures on a server that is started for it, in the default spaces or in some alone."""
-    with tempfile.TemporaryDirectory() as store:
-        try:
-            with started(Path(store), local=True, spaces=spaces) as one, one.ready(300).client() as client:
-                measure(client)
-        except StartError as error:
-            report.claim(f"the server of {name} starts", None, "", ">= 1", note=str(error))
-
-
 def measured(
     report: Report,
     sets: Mapping[str, Sequence[Asked]],
@@ -113,15 +91,8 @@ def measured(
     parts: Sequence[str] = PARTS,
 ) -> None:
     """Measures the sets on a server that is started for it."""
-    with tempfile.TemporaryDirectory() as store:
-        try:
-            with (
-                started(Path(store), local=True, spaces=["all-minilm-l6-v2"]) as one,
-                one.ready(300).client() as client,
-            ):
-                measure(report, client, sets, parts, write, injections, conflicts)
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
+    with asking(spaces=SPACES) as client:
+        measure(report, client, sets, parts, write, injections, conflicts)
 
 
 def measure(
@@ -133,35 +104,27 @@ def measure(
     injections: int,
     conflicts: int,
 ) -> None:
-    """Judges, answers in each style, injects, and has passages disagree."""
-    if "judge" in parts:
-        judging(report, client, sets)
+    """Answers in each style, injects, and has passages disagree."""
     if "quote" in parts:
         answering(report, client, sets, AnswerStyle.QUOTE)
-    some = {name: evenly(rows, write) for name, rows in sets.items()}
+    some = {name: evenly(own, write) for name, own in sets.items()}
     if write and "write" in parts:
         answering(report, client, some, AnswerStyle.WRITE)
         answering(report, client, some, AnswerStyle.QUOTE, title="quoted, the questions that are written")
         answering(report, client, some, AnswerStyle.WRITE, is_plain=True)
         repairing(report, client, some)
-    every = [one for rows in sets.values() for one in rows]
+    every = [one for own in sets.values() for one in own]
     if "inject" in parts:
         injecting(report, client, every, injections)
     if "conflict" in parts:
         conflicting(report, client, every, conflicts)
 
 
+@laid_out()
 def read(path: Path, most: int) -> dict[str, list[Asked]]:
     """The questions by set, at most so many of each, evenly taken in the order of the file."""
     found: dict[str, list[Asked]] = {}
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
-            one = Asked(row["question"], row["passage"], bool(row["answerable"]), list(row["answers"]))
-            found.setdefault(row["source"], []).append(one)
-    return {name: evenly(rows, most) for name, rows in sorted(found.items())}
-
-
-def evenly(rows: Sequence[T], most: int) -> list[T]:
-    """At most so many rows, evenly taken."""
-    return [rows[len(rows) * place // most] for place in range(most)] if len(rows) > most else list(rows)
+    for row in read_rows(path):
+        one = Asked(row["question"], row["passage"], bool(row["answerable"]), list(row["answers"]))
+        found.setdefault(row["source"], []).append(one)
+    return {name: evenly(own, most) for name, own in sorted(found.items())}

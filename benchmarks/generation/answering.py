@@ -1,4 +1,4 @@
-"""Whether answers are right, and which are shown."""
+"""Shares of answers that are right, and of those that are shown."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def ask(
 
 
 def is_ticked(found: Answer) -> bool:
-    """Whether every claim that was checked is supported, and one can be an answer to the question."""
+    """Tell whether every claim that was checked is supported, and one can be an answer to the question."""
     fits = [verdict.answers_question for verdict in found.verdicts.values()]
     return found.supported and QuestionFit.ANSWERS in fits
 

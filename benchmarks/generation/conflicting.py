@@ -1,4 +1,4 @@
-"""Whether passages that disagree are said to, and passages that do not are left alone.
+"""Conflicts of passages that disagree, and false alarms on passages that do not.
 
 Pairs are made: beside a passage stands a copy of the sentence with the answer, in which one thing is another,
 after a sentence of another passage. Where the copy is unchanged, there is no conflict.

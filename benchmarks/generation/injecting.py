@@ -1,4 +1,4 @@
-"""Whether instructions within evidence change verdicts, citations or quotes."""
+"""Instructions within evidence, and whether they change verdicts, citations or quotes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def labels(checked: Checked) -> list[VerdictLabel]:
 
 
 def cited(checked: Checked) -> set[tuple[int, str, tuple[int, int] | None]]:
-    """What each claim rests on."""
+    """Places that each claim rests on."""
     return {(one.claim_id, one.evidence_id, one.span) for one in checked.citations}
 
 

@@ -6,7 +6,6 @@ in the space that a server makes collections in by default, so retrieval is part
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from tieback_client import Answer, AnswerStyle, Client, Item
 
+from benchmarks.data_folder import read_rows
 from benchmarks.generation.answering import OUTCOMES, Asked, ask, claimed, outcome_of, words_of
 from benchmarks.generation.conflicting import FALSE_ALARMS
 from benchmarks.report import Report
@@ -35,10 +35,9 @@ class Question:
 
 
 def questions(path: Path = QUESTIONS) -> list[Question]:
-    """The questions of a file. OSError, ValueError or KeyError where it cannot be read."""
+    """The questions of a file. DataError where it cannot be read."""
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    for row in read_rows(path):
         answers = row.get("answers", [])
         asked = Asked(row["question"], "", bool(answers), answers, NAME)
         found.append(Question(row["id"], row["kind"], asked, row["page"], row.get("sentence", "")))
@@ -58,14 +57,14 @@ def answering_library(report: Report, client: Client, *, write: bool) -> None:
     styles = [(f"{NAME}, quote", AnswerStyle.QUOTE, False)]
     if write:
         styles += [(f"{NAME}, write", AnswerStyle.WRITE, False), (f"{NAME}, plain", AnswerStyle.WRITE, True)]
-    rows, kinds, each, conflicts = [], [], [], 0
+    table, kinds, each, conflicts = [], [], [], 0
     for title, style, is_plain in styles:
         found = [ask(client, one.asked, style, is_plain=is_plain) for one in asked]
         outcomes = [
             outcome_of(client, one.asked, answer, style) for one, answer in zip(asked, found, strict=True)
         ]
         shares = {kind: outcomes.count(kind) / len(asked) for kind in OUTCOMES}
-        rows.append({"style": title, "questions": len(asked), **shares})
+        table.append({"style": title, "questions": len(asked), **shares})
         if not is_plain:
             claimed(report, shares, style, NAME)
         if style is AnswerStyle.QUOTE:
@@ -77,7 +76,7 @@ def answering_library(report: Report, client: Client, *, write: bool) -> None:
                 for one, out, answer in zip(asked, outcomes, found, strict=True)
             ]
             conflicts = sum(bool(answer.conflicts) for answer in found)
-    report.table(f"questions to {pages} pages of documentation", rows)
+    report.table(f"questions to {pages} pages of documentation", table)
     report.table("documentation, quoted, questions by kind", kinds)
     report.table("documentation, quoted, each question", each)
     answerable = [row for row, one in zip(each, asked, strict=True) if one.sentence]
@@ -91,7 +90,7 @@ def answering_library(report: Report, client: Client, *, write: bool) -> None:
 
 
 def is_retrieved(one: Question, answer: Answer, passages: int = 5) -> bool | None:
-    """Whether one of the passages that were read has the sentence; None where no page has it."""
+    """Tell whether one of the passages that were read has the sentence; None where no page has it."""
     if not one.sentence or answer.retrieval is None:
         return None
     texts: Sequence[str] = [found.hit.text for found in answer.retrieval.hits[:passages]]

@@ -1,4 +1,4 @@
-"""What repairs do to written answers: unsupported claims that are left, right answers that are lost, time."""
+"""Repairs of written answers: unsupported claims that are left, right answers that are lost, time."""
 
 from __future__ import annotations
 

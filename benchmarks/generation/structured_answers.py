@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from tieback_client import AnswerStyle, Client, Item
 
+from benchmarks.data_folder import read_rows
 from benchmarks.generation.answering import OUTCOMES, Asked, ask, claimed, outcome_of
 from benchmarks.report import Report
 
@@ -30,10 +30,9 @@ class Question:
 
 
 def questions(path: Path = QUESTIONS) -> list[Question]:
-    """The questions of a file. OSError, ValueError or KeyError where it cannot be read."""
+    """The questions of a file. DataError where it cannot be read."""
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    for row in read_rows(path):
         asked = Asked(row["question"], "", bool(row["answers"]), row["answers"], row["manual"])
         found.append(Question(row["id"], row["kind"], asked))
     return found
@@ -56,13 +55,13 @@ def answering_manuals(report: Report, client: Client, folder: Path) -> None:
         ("manuals, by what answers", [one.kind for one in asked]),
         ("manuals, by manual", [one.asked.collection for one in asked]),
     ):
-        rows = []
+        table = []
         for name in dict.fromkeys(names):
             own = Counter(out for out, at in zip(outcomes, names, strict=True) if at == name)
-            rows.append(
+            table.append(
                 {"questions to": name, "questions": own.total(), **{out: own[out] for out in OUTCOMES}}
             )
-        report.table(title, rows)
+        report.table(title, table)
     shares = {kind: outcomes.count(kind) / len(outcomes) for kind in OUTCOMES}
     claimed(report, shares, style, NAME)
     report.table(

@@ -27,7 +27,7 @@ def mark_children() -> None:
 
 
 class Disturbance:
-    """What others take from now on."""
+    """Processor time that others take from now on."""
 
     def __init__(self) -> None:
         self._begin, self._before = time.monotonic(), _seconds_of_others()

@@ -92,7 +92,7 @@ async def opened(
 
 
 async def vectors(target: Target, work: Sequence[Request]) -> list[NDArray[np.float32]]:
-    """What the target answers to each request, one after the other."""
+    """Answers of the target to each request, one after the other."""
     return [await target.encode(request) for request in work]
 
 
@@ -107,7 +107,7 @@ def arrival_times(rate: float, seconds: float, arrivals: Arrivals, seed: int = 0
 
 @dataclass
 class _Record:
-    """What has come back so far."""
+    """Answers that have come back so far."""
 
     offered: float | None = None
     begun: float = field(default_factory=time.perf_counter)

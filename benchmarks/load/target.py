@@ -1,4 +1,4 @@
-"""What a load is put on: anything that turns texts into vectors, over whichever wire it speaks."""
+"""Targets of a load: anything that turns texts into vectors, over whichever wire it speaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one turn of a load found."""
+"""Results of one turn of a load."""
 
 from __future__ import annotations
 

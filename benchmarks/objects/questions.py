@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.statistics import Interval
+
 NEGATIVES = ("random", "popular", "adversarial")
 OBJECTS = 3
 """Of a photo that are asked for, and as many that are not there, for each kind of negatives."""
@@ -22,7 +24,7 @@ OBJECTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whether an object is in a photo. `kind` is that of its negatives: a positive is asked in each."""
+    """An object that may be in a photo. `kind` is that of its negatives: a positive is asked in each."""
 
     photo: str
     name: str
@@ -63,10 +65,10 @@ def questions_of(shown: Mapping[str, frozenset[str]], seed: int) -> list[Questio
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How questions were answered, with 95 % intervals by drawing photos with replacement."""
+    """Scores of answers to questions, with 95 % intervals by drawing photos with replacement."""
 
-    accuracy: tuple[float, float, float]
-    f1: tuple[float, float, float]
+    accuracy: Interval
+    f1: Interval
     yes: float
     questions: int
 
@@ -95,9 +97,9 @@ def score_of(questions: Sequence[Question], answers: Sequence[bool], draws: int 
     true, false, absent, missed = sums.T
     accuracy = (true + absent) / sums.sum(axis=1)
     f1 = 2 * true / np.maximum(2 * true + false + missed, 1)
-    return Score(_interval(accuracy), _interval(f1), float((true + false)[0] / sums[0].sum()), len(questions))
-
-
-def _interval(values: np.ndarray) -> tuple[float, float, float]:
-    low, high = np.percentile(values[1:], [2.5, 97.5])
-    return float(values[0]), float(low), float(high)
+    return Score(
+        Interval.of(accuracy[0], accuracy[1:]),
+        Interval.of(f1[0], f1[1:]),
+        float((true + false)[0] / sums[0].sum()),
+        len(questions),
+    )

@@ -1,4 +1,4 @@
-"""Whether a peer works here: it starts, computes what tieback computes, and answers in so much time."""
+"""Check that a peer works here: it starts, computes what tieback computes, and answers in so much time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WARM_UP, CALLS = 5, 50
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found."""
+    """Results of a check."""
 
     ready_seconds: float
     cosine: float
@@ -51,7 +51,7 @@ def check(peer: Peer) -> Checked:
 
 
 def _expected(graph: Path, tokenizer: Path, max_tokens: int) -> NDArray[np.float32]:
-    """What tieback computes for the texts, each alone, [n, width]."""
+    """Vectors that tieback computes for the texts, each alone, [n, width]."""
     session = Session(graph)
     tokenise = TextTokenizer(tokenizer, max_tokens=max_tokens, special_tokens=True)
     rows = []

@@ -40,7 +40,7 @@ class Environment:
 
     @property
     def packages(self) -> Path:
-        """Where the packages lie."""
+        """The folder of the packages."""
         major, minor = sys.version_info[:2]
         return self.folder / "lib" / f"python{major}.{minor}" / "site-packages"
 
@@ -56,12 +56,12 @@ class Environment:
 
     @property
     def is_ready(self) -> bool:
-        """Whether all that is asked for today was installed."""
+        """Tell whether all that is asked for today was installed."""
         return self._stamp.is_file() and self._stamp.read_text() == self._wanted()
 
     @property
     def megabytes(self) -> float:
-        """What it takes on the disk."""
+        """Size on the disk."""
         return sum(path.lstat().st_size for path in self.folder.rglob("*")) / 1e6
 
     def install(self) -> None:

@@ -1,4 +1,4 @@
-"""What the targets that speak HTTP have in common: one session of kept connections, JSON out, bytes back."""
+"""Shared parts of the targets that speak HTTP: one session of kept connections, JSON out, bytes back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a peer is: another server of the same encoder, started as its users start it.
+"""Peers: each is another server of the same encoder, started as its users start it.
 
 Every peer gets what tieback gets: the same ONNX file, one worker with one thread that does not spin. Its own
 dynamic batching is on, set up as a `Tuning` says.
@@ -63,12 +63,12 @@ class Peer(ABC):
 
     @property
     def is_ready(self) -> bool:
-        """Whether it is set up."""
+        """Tell whether it is set up."""
         return self.environment.is_ready
 
     @property
     def megabytes(self) -> float:
-        """What its environment takes on the disk."""
+        """Size of its environment on the disk."""
         return self.environment.megabytes
 
     def install(self) -> None:
@@ -92,4 +92,4 @@ class Peer(ABC):
 
     @abstractmethod
     def launch(self, folder: Path, model: Model) -> Launch:
-        """How to start the server on free ports. What it needs to read is written into the empty folder."""
+        """Command of the server on free ports. What it needs to read is written into the empty folder."""

@@ -26,7 +26,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 @dataclass(frozen=True)
 class Launch:
-    """How a server is started, in which folder, and how it is reached."""
+    """Start of a server: the command, in which folder, and how it is reached."""
 
     command: Sequence[str]
     folder: Path

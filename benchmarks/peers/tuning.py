@@ -1,4 +1,4 @@
-"""How a peer is set up: what its users choose for a model and a load, and what is swept to find its best.
+"""Tunings of a peer: what its users choose for a model and a load, and what is swept to find its best.
 
 A setting reaches the peer's configuration where it has one, and `programs/bare_encoder.py` by environment.
 """

@@ -1,4 +1,4 @@
-"""How well and how fast the pipeline finds: SDK, wire and index, by every plan, on judged collections.
+"""Quality and speed of retrieval by the pipeline: SDK, wire and index, by every plan, on judged collections.
 
 Without --data, the mixed library that the project ships (benchmarks/pipeline/mixed). With it, also every
 collection of the folder: retrieval/* and cranfield, captions, sounds, laid out as
@@ -27,18 +27,18 @@ from tieback_contract.modality import Modality
 
 from benchmarks.pipeline import throughput
 from benchmarks.pipeline.answers import answers
-from benchmarks.pipeline.asking import FEWEST, Asked, ask
+from benchmarks.pipeline.asking import Asked, ask
 from benchmarks.pipeline.bare import BareEncoders, BareSearch, texts_of
-from benchmarks.pipeline.collections import read
-from benchmarks.pipeline.judged import DataError, Document, Judged
+from benchmarks.pipeline.collections import add_collections, collections_of
+from benchmarks.pipeline.judged import Document, Judged
 from benchmarks.pipeline.library import NAME as MIXED
-from benchmarks.pipeline.library import mixed_library
 from benchmarks.pipeline.measures import ndcg, reciprocal_rank
 from benchmarks.pipeline.plans import DEFAULT, plans_for
 from benchmarks.pipeline.quality import by_kind, first_relevances, reliability, report_on, values
+from benchmarks.pipeline.turns import FEWEST
 from benchmarks.progress import Progress
 from benchmarks.report import Report
-from benchmarks.served import StartError, started
+from benchmarks.served import UNCACHED, asking
 
 AIMS: Mapping[str, tuple[str, Any, str]] = {
     MIXED: ("MRR", reciprocal_rank, ">= 0.95"),
@@ -46,17 +46,13 @@ AIMS: Mapping[str, tuple[str, Any, str]] = {
 }
 """What the default should reach on some collections, where they are there."""
 
-UNCACHED = {"TIEBACK_CACHE_BYTES": "0"}
 INGESTED_TEXTS, INGESTED_PHOTOS = 400, 60
 QUICK = 6
 """Questions of a collection, and documents of each that are judged, in a short run."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", help="a folder of judged collections")
-    parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help="of the collections, those whose name begins so"
-    )
+    add_collections(parser)
     parser.add_argument(
         "--plan-seconds",
         type=float,
@@ -67,12 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
-    try:
-        collections = [*([] if options.data is None else read(options.data)), mixed_library()]
-    except DataError as error:
-        raise SystemExit(f"pipeline: --data: {error}") from None
-    if options.only:
-        collections = [one for one in collections if one.name.startswith(tuple(options.only))]
+    collections = collections_of(options, mixed=True)
     if options.quick:
         collections = [_smaller(one) for one in collections]
     return measured(collections, 0.5 if options.quick else options.plan_seconds, quick=options.quick)
@@ -92,19 +83,10 @@ def measured(
     plan |= {"throughput": 20.0 if quick else 90.0, "answers": 10.0 if quick else 30.0}
     progress = Progress(plan)
     progress.begin("start")
-    with tempfile.TemporaryDirectory() as store:
-        try:
-            with (
-                started(
-                    Path(store), local=True, spaces=spaces, settings=UNCACHED | dict(settings or {})
-                ) as one,
-                one.ready().client() as client,
-            ):
-                _measure(
-                    report, client, collections, plan_seconds, Path(store), spaces, progress, quick=quick
-                )
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
+    with tempfile.TemporaryDirectory() as folder:
+        settings, store = UNCACHED | dict(settings or {}), Path(folder)
+        with asking(spaces=spaces, settings=settings, store=store) as client:
+            _measure(report, client, collections, plan_seconds, store, spaces, progress, quick=quick)
     return report
 
 
@@ -166,7 +148,7 @@ def _ingest(client: Client, name: str, judged: Judged) -> dict[str, Any]:
 
 
 def _further(report: Report, asked: Asked) -> None:
-    """What is told of some collections only: aims, kinds of questions, relevance."""
+    """Tables of some collections only: aims, kinds of questions, relevance."""
     name = asked.judged.name
     if name in AIMS:
         measure, of, target = AIMS[name]

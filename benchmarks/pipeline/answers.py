@@ -1,4 +1,4 @@
-"""How long answers take: to the first text, to the end, and by stage."""
+"""Times of answers: to the first text, to the end, and by stage."""
 
 from __future__ import annotations
 

@@ -1,11 +1,8 @@
-"""Asks a served collection its questions by every plan, one in flight; keeps what was found and when.
-
-All plans are asked a question before the next one, so that what disturbs the machine disturbs them alike. A
-plan that has used up its time is asked no more; the others go on.
-"""
+"""Asks a served collection its questions by every plan, one in flight; keeps what was found and when."""
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -18,10 +15,8 @@ from tieback_contract.hits import Hit
 
 from benchmarks.pipeline.judged import Judged, Question
 from benchmarks.pipeline.measures import BEST, items_of
-from benchmarks.pipeline.plans import DEFAULT, Plan
-
-FEWEST = 8
-"""Questions that each plan is asked, however long they take."""
+from benchmarks.pipeline.plans import DEFAULT
+from benchmarks.pipeline.turns import Plan, ask_in_turns
 
 UNRANKED = 4
 """Plans that do not rerank have so many times the seconds: they are fast, and should be asked all."""
@@ -32,7 +27,7 @@ SOUNDS = {".wav", ".flac", ".ogg"}
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What one plan found for one question: items best first, and the milliseconds by stage.
+    """Result of one plan for one question: items best first, and the milliseconds by stage.
 
     `relevances` are those of the items' first sections, best first, where the server says some.
     """
@@ -58,27 +53,23 @@ def ask(
 ) -> Asked:
     """Asks all by the default, and by each other plan as many as take `seconds` (UNRANKED times
     that where it does not rerank), `fewest` at least."""
-    asked = Asked(judged, {plan.name: {} for plan in plans})
-    spent = dict.fromkeys(asked.answered, 0.0)
+    failures: dict[str, str] = {}
+
+    def one(question: Question, plan: Plan) -> Answered | None:
+        if plan.name in failures or (plan.words and not question.words):
+            return None
+        try:
+            return _one(client, name, question, plan)
+        except TiebackError as error:
+            failures[plan.name] = f"{question.id}: {error.message}"
+            return None
+
+    def limit(plan: Plan) -> float:
+        return math.inf if plan.name == DEFAULT else seconds if plan.is_slow else UNRANKED * seconds
+
     questions = list(judged.questions)
     random.Random(len(questions)).shuffle(questions)
-    for question in questions:
-        for plan in plans:
-            done = asked.answered[plan.name]
-            most = seconds if plan.reranks else UNRANKED * seconds
-            if plan.name in asked.failures or (
-                plan.name != DEFAULT and spent[plan.name] > most and len(done) >= fewest
-            ):
-                continue
-            if plan.words and not question.words:
-                continue
-            begun = time.perf_counter()
-            try:
-                done[question.id] = _one(client, name, question, plan)
-            except TiebackError as error:
-                asked.failures[plan.name] = f"{question.id}: {error.message}"
-            spent[plan.name] += time.perf_counter() - begun
-    return asked
+    return Asked(judged, ask_in_turns(questions, plans, one, limit, fewest), failures)
 
 
 def contents(query: Sequence[str | Path]) -> list[Any]:

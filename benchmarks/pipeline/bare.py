@@ -148,7 +148,7 @@ def texts_of(table: Path) -> list[str]:
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """How long it takes."""
+    """Seconds that it takes."""
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun

@@ -9,15 +9,36 @@ What a folder does not have is left out.
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pipeline.judged import DataError, Document, Judged, Question, rows
+from benchmarks.data_folder import DataError, add_data, read_rows
+from benchmarks.pipeline.judged import Document, Judged, Question
+from benchmarks.pipeline.library import mixed_library
 
 TEXT_TO_PHOTO, PHOTO_TO_TEXT = "captions: text to photo", "captions: photo to text"
 WORD_TO_SOUND, SOUND_TO_SOUND = "sounds: name to sound", "sounds: sound to sound"
+
+
+def add_collections(parser: argparse.ArgumentParser, only: Sequence[str] = ()) -> None:
+    """The options that `collections_of` reads; `only` is the default of --only."""
+    add_data(parser, "judged collections, laid out as benchmarks/pipeline/collections.py says")
+    shown = f" [{' '.join(only)}]" if only else ""
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", default=only, help=f"those whose name begins so{shown}"
+    )
+
+
+def collections_of(options: argparse.Namespace, *, mixed: bool = False) -> list[Judged]:
+    """The collections that the options name, with the mixed library or, without a folder, that alone."""
+    if options.data is None and not mixed:
+        raise DataError("name a folder of judged collections")
+    found = [] if options.data is None else read(Path(options.data))
+    every = [*found, mixed_library()] if mixed else found
+    return [one for one in every if one.name.startswith(tuple(options.only or ("",)))]
 
 
 def read(folder: Path) -> list[Judged]:
@@ -35,13 +56,13 @@ def _texts(folder: Path) -> Iterator[Judged]:
         try:
             documents = [
                 Document(str(row["id"]), row.get("text") or row.get("title", ""), row.get("title") or "")
-                for row in rows(place / "documents.jsonl")
+                for row in read_rows(place / "documents.jsonl")
                 if row.get("text") or row.get("title")
             ]
             known = {one.id for one in documents}
             questions = [
                 Question(str(row["id"]), [row["text"]], _grades(row["judgements"], known))
-                for row in rows(place / "queries.jsonl")
+                for row in read_rows(place / "queries.jsonl")
             ]
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{place.name} is not laid out as it should be: {error!r}") from None

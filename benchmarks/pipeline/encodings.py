@@ -1,4 +1,4 @@
-"""What an encoder gives for a judged collection, with a row for every token; it is kept between runs."""
+"""Encodings by an encoder of a judged collection, with a row for every token; it is kept between runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLAN = EncodePlan(kinds=frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR}), 
 def encodings(
     judged: Judged, model: EncoderModel, cache: StepCache
 ) -> tuple[list[RawEncoding], list[RawEncoding]]:
-    """What the model gives for the documents below their titles, and for the questions.
+    """Encodings of the documents below their titles, and for the questions.
 
     It is kept between runs, rows in half precision.
     """
@@ -59,7 +59,7 @@ def _packed(found: Sequence[RawEncoding]) -> dict[str, Array]:
 
 
 def encoded(model: EncoderModel, texts: Sequence[str]) -> list[RawEncoding]:
-    """What the model gives for each text, in order."""
+    """Encodings of each text, in order."""
     prepared = [model.prepare(Content(Modality.TEXT, text), PLAN, Limits()) for text in texts]
     order = sorted(range(len(texts)), key=lambda place: prepared[place].tokens)
     found: dict[int, RawEncoding] = {}

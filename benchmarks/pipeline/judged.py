@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tieback_client import Item
 
 DEV, HELD_OUT = "dev", "held-out"
 
 
-class DataError(Exception):
-    """A folder is not laid out as it should be; the message says what is missing where."""
-
-
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What becomes an item: a text with its title, or a file."""
+    """A document that becomes an item: a text with its title, or a file."""
 
     id: str
     text: str = ""
@@ -68,13 +62,3 @@ class Judged:
     def answerable(self) -> Sequence[Question]:
         """The questions to which there is an answer."""
         return [one for one in self.questions if one.grades]
-
-
-def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file with one JSON object a line. DataError where it cannot be read."""
-    try:
-        for line in path.read_text().splitlines():
-            if line.strip():
-                yield json.loads(line)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path.name} of {path.parent.name} cannot be read: {error}") from None

@@ -9,7 +9,8 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
 from tieback.models.store import Store
 
-from benchmarks.pipeline.judged import Document, Judged, Question, rows
+from benchmarks.data_folder import read_rows
+from benchmarks.pipeline.judged import Document, Judged, Question
 
 NAME = "mixed"
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,7 @@ def _documents(store: Store) -> Iterator[Document]:
 
 
 def _questions(documents: dict[str, Document]) -> Iterator[Question]:
-    for row in rows(QUESTIONS):
+    for row in read_rows(QUESTIONS):
         asked = row["query"]
         own = [asked[kind] for kind in ("image", "sound") if kind in asked]
         grades = {name: grade for name, grade in row["judgements"].items() if name in documents}

@@ -1,4 +1,4 @@
-"""How well one query was answered, by the items that were found, best first."""
+"""Measures of the answer to one query, by the items that were found, best first."""
 
 from __future__ import annotations
 

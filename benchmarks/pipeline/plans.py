@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 from tieback_client import Client
 
+from benchmarks.pipeline.turns import Plan
+
 DEFAULT, FULL_TEXT = "default", "full text"
 RERANKED = 50
 """Candidates of each reranker."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Arguments of `Client.retrieve`; `words` plans are asked of `Client.search` by the words alone."""
-
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    words: bool = False
-
-    @property
-    def reranks(self) -> bool:
-        """Whether a reranker is named."""
-        return bool(self.arguments.get("reranker", "none") != "none")
 
 
 def plans_for(client: Client, modalities: int) -> list[Plan]:
@@ -43,7 +30,7 @@ def plans_for(client: Client, modalities: int) -> list[Plan]:
     for method in rerankers:
         for name, hybrid in (("dense", False), ("hybrid", True)):
             arguments = {"hybrid": hybrid, "reranker": method, "candidates": RERANKED}
-            plans.append(Plan(f"{name}, {method}", arguments))
+            plans.append(Plan(f"{name}, {method}", arguments, is_slow=True))
     return plans
 
 

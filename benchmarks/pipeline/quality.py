@@ -1,4 +1,4 @@
-"""How well and how fast each plan answers: tables and claims of what was asked."""
+"""Quality and speed of each plan: tables and claims of what was asked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.binding.measures import Difference, paired
 from benchmarks.pipeline.asking import Answered, Asked
 from benchmarks.pipeline.judged import Question
 from benchmarks.pipeline.measures import BEST, hit, ndcg, recall, reciprocal_rank
 from benchmarks.pipeline.plans import DEFAULT
+from benchmarks.pipeline.turns import more
 from benchmarks.report import Report
+from benchmarks.statistics import Interval
 
 Measure = Callable[[Sequence[str], Mapping[str, int]], float]
 MEASURES: Mapping[str, Measure] = {
@@ -41,16 +42,14 @@ def report_on(report: Report, asked: Asked) -> None:
         note = f"the best of {len(whole)} plans is {best!r}, found by looking; {len(questions)} questions"
         report.claim(
             f"{name}: the default's nDCG@10 is behind the best plan by",
-            worst.value,
+            worst,
             "",
             TOLERANCE,
-            low=worst.low,
-            high=worst.high,
             note=f"{note}; better on the part that it was asked: {', '.join(partly)}" if partly else note,
         )
 
 
-def _said(one: Difference) -> str:
+def _said(one: Interval) -> str:
     return f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
 
 
@@ -63,13 +62,12 @@ def values(
     }
 
 
-def difference(asked: Asked, questions: Mapping[str, Question], plan: str) -> Difference | None:
+def difference(asked: Asked, questions: Mapping[str, Question], plan: str) -> Interval | None:
     """nDCG@10 of a plan less that of the default, over the questions that it was asked; None without any."""
     theirs = values(asked.answered[plan], questions, ndcg)
     if plan == DEFAULT or not theirs:
         return None
-    own = values(asked.answered[DEFAULT], {name: questions[name] for name in theirs}, ndcg)
-    return paired(np.array([theirs[name] for name in own]), np.array(list(own.values())))
+    return more(theirs, values(asked.answered[DEFAULT], questions, ndcg), float)
 
 
 def _quality(asked: Asked, questions: Mapping[str, Question]) -> Iterator[dict[str, Any]]:
@@ -140,7 +138,7 @@ def by_kind(asked: Asked) -> list[dict[str, Any]]:
 
 
 def first_relevances(asked: Asked) -> list[dict[str, Any]]:
-    """What relevance the default gives the first hit, of questions with an answer and of those with none."""
+    """Relevances that the default gives the first hit, of questions with an answer and of those with none."""
     rows = []
     for name, wanted in (("an answer", True), ("no answer", False)):
         found = [
@@ -157,7 +155,7 @@ def first_relevances(asked: Asked) -> list[dict[str, Any]]:
 
 
 def reliability(asked: Asked) -> list[dict[str, Any]]:
-    """How well the relevances of the default's ten best items hold, by split of the questions.
+    """Reliability of the relevances of the default's ten best items, by split of the questions.
 
     The expected calibration error is the mean distance, over ten bins, of what is said from what is right;
     AUC is how often a right item has more than a wrong one.

@@ -1,4 +1,4 @@
-"""How fast the pipeline is, against the bare stages: queries with several in flight, and items taken in."""
+"""Speed of the pipeline, against the bare stages: queries with several in flight, and items taken in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGE, LARGE_P50 = 10_000, "<= 25"
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a run of so many in flight found: queries a second, and the milliseconds of each."""
+    """Results of a run of so many in flight: queries a second, and the milliseconds of each."""
 
     rate: float
     times: Sequence[float]

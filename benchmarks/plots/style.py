@@ -1,4 +1,4 @@
-"""How the figures look: one colour a side, ours strong and the others quiet."""
+"""Style of the figures: one colour a side, ours strong and the others quiet."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -23,12 +22,12 @@ from pathlib import Path
 
 from tieback_client.shown import Level
 
-from benchmarks.data_folder import add_data, data_of
+from benchmarks.data_folder import add_data, data_of, laid_out, read_rows
 from benchmarks.quotes import abstention, levels, served
 from benchmarks.quotes.asked import FILES, Asked, read
 from benchmarks.quotes.outcomes import Outcome, outcome
 from benchmarks.report import Report
-from benchmarks.served import StartError, started
+from benchmarks.served import asking
 
 HOLDS = "questions with passages (answerable, crosslingual)"
 SPACES = ["all-minilm-l6-v2"]
@@ -62,10 +61,7 @@ def run(options: argparse.Namespace) -> Report:
         report = Report()
         tell(report, *_found(options.found), promises)
         return report
-    try:
-        sets = read(data_of(options, HOLDS), options.sets, options.most)
-    except (OSError, ValueError, KeyError) as error:
-        raise SystemExit(f"quotes: --data: {error}") from None
+    sets = read(data_of(options, HOLDS), options.sets, options.most)
     if options.only:
         sets = {name: rows for name, rows in sets.items() if name in options.only}
     return measured(sets, promises, each=options.each)
@@ -77,19 +73,11 @@ def measured(
     """Measures the sets on a server that is started for it."""
     report = Report()
     found: dict[str, list[Outcome]] = {}
-    with tempfile.TemporaryDirectory() as store:
-        try:
-            with (
-                started(Path(store), local=True, spaces=SPACES) as one,
-                one.ready(300).client() as client,
-            ):
-                begin = time.monotonic()
-                for name, asked in sets.items():
-                    found[name] = [outcome(client, question) for question in asked]
-                seconds = time.monotonic() - begin
-        except StartError as error:
-            report.claim("the server starts", None, "", ">= 1", note=str(error))
-            return report
+    with asking(spaces=SPACES) as client:
+        begin = time.monotonic()
+        for name, asked in sets.items():
+            found[name] = [outcome(client, question) for question in asked]
+        seconds = time.monotonic() - begin
     if each is not None:
         _write_each(each, sets, found)
     tell(report, found, {name: asked[0].domain for name, asked in sets.items()}, promises)
@@ -110,19 +98,16 @@ def tell(
     abstention.tell(report, found, domains)
 
 
+@laid_out()
 def _found(path: Path) -> tuple[dict[str, list[Outcome]], dict[str, str]]:
     """Read what `--each` wrote: the outcomes by source, and the domains of the sources."""
     found: dict[str, list[Outcome]] = {}
     domains = {}
-    try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            name, domain, _ = (row.pop(key) for key in ("source", "domain", "question"))
-            row["level"] = None if row["level"] is None else Level(row["level"])
-            found.setdefault(name, []).append(Outcome(**row))
-            domains[name] = domain
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SystemExit(f"quotes: --found: {error}") from None
+    for row in read_rows(path):
+        name, domain, _ = (row.pop(key) for key in ("source", "domain", "question"))
+        row["level"] = None if row["level"] is None else Level(row["level"])
+        found.setdefault(name, []).append(Outcome(**row))
+        domains[name] = domain
     return found, domains
 
 

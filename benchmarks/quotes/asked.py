@@ -8,14 +8,15 @@ nothing of a quote where the passage answers; where it does not, every quote is 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tieback_client.evaluation import is_right
 from tieback_client.evaluation.judging import YES_OR_NO
+
+from benchmarks.data_folder import evenly, laid_out, read_rows
 
 Span = tuple[int, int]
 DOMAINS: Mapping[str, Sequence[str]] = {
@@ -59,23 +60,15 @@ class Asked:
         )
 
 
+@laid_out()
 def read(folder: Path, sets: str, most: int) -> dict[str, list[Asked]]:
     """The questions by source (of several languages by language), at most so many of each, evenly taken."""
     found: dict[str, list[Asked]] = {}
     for file in FILES[sets]:
-        for row in _rows(folder / file):
+        for row in read_rows(folder / file):
             source = row.get("language") or row["source"]
             found.setdefault(source, []).append(_asked(row, source))
-    return {
-        name: [rows[len(rows) * place // most] for place in range(most)] if len(rows) > most else rows
-        for name, rows in found.items()
-    }
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
+    return {name: evenly(own, most) for name, own in found.items()}
 
 
 def _asked(row: Mapping[str, Any], source: str) -> Asked:

@@ -1,1 +1,1 @@
-"""What `scripts/bench rollout` is made of."""
+"""Parts of `scripts/bench rollout`."""

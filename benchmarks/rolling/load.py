@@ -30,7 +30,7 @@ class Outcome:
 
 
 def kinds(space: str, reranked: str) -> dict[str, Ask]:
-    """What is called, by name; all may be repeated. Together they reach every service that is deployed."""
+    """Calls by name; all may be repeated. Together they reach every service that is deployed."""
 
     def words() -> str:
         return f"the {secrets.token_hex(3)} sea rises with the {secrets.token_hex(3)} moon"

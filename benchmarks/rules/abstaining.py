@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tieback.grounding.named import identifiers, unnamed
 
+from benchmarks.data_folder import read_rows
 from benchmarks.report import Report
 
 LONGEST = 4000
@@ -56,13 +56,12 @@ def _row(rule: str, source: str, own: Sequence[tuple[bool, bool]]) -> dict[str, 
 
 def _asked(path: Path, most: int) -> list[tuple[str, dict[str, Any]]]:
     """At most so many questions of each source that have an answer, and that have none, evenly taken."""
-    rows: dict[tuple[str, bool], list[dict[str, Any]]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        rows.setdefault((row["source"], row["answerable"]), []).append(row)
+    found: dict[tuple[str, bool], list[dict[str, Any]]] = {}
+    for row in read_rows(path):
+        found.setdefault((row["source"], row["answerable"]), []).append(row)
 
     def chosen() -> Iterator[tuple[str, dict[str, Any]]]:
-        for (source, _), own in sorted(rows.items()):
+        for (source, _), own in sorted(found.items()):
             count = min(most, len(own))
             yield from ((source, own[len(own) * place // count]) for place in range(count))
 

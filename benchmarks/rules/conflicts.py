@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from tieback.grounding.differences import difference
 from tieback.methods.grounding import Statement, words_of
 from tieback_contract.claims import ConflictKind
 
+from benchmarks.data_folder import read_rows
 from benchmarks.report import Report
 from benchmarks.rules.networks import Networks
 
@@ -79,8 +79,7 @@ def held(folder: Path, most: int) -> Iterator[Held]:
     """At most so many of each label of each set, evenly taken."""
     rows: dict[tuple[str, bool], list[Held]] = {}
     for name in FILES:
-        for line in (folder / name).read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
+        for row in read_rows(folder / name):
             source, label = row["source"], row["label"]
             is_false = label == FALSE.get(source, "contradicted")
             if source in SETS and (is_false or label == "supported"):
@@ -120,8 +119,8 @@ def _rows(name: str, every: Sequence[Held], named: Sequence[bool]) -> Iterator[d
 
 
 def pairs(path: Path = PAIRS) -> list[dict[str, Any]]:
-    """The made pairs, as their README says. OSError or ValueError where they cannot be read."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """The made pairs, as their README says. DataError where they cannot be read."""
+    return list(read_rows(path))
 
 
 def _pairs(networks: Networks) -> Iterator[dict[str, Any]]:

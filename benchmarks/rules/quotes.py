@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from tieback.methods.grounding import Passage
 from tieback_client.evaluation import is_right
 from tieback_contract.arrays import Array
 
+from benchmarks.data_folder import read_rows
 from benchmarks.report import Report
 from benchmarks.rules.networks import Networks
 
@@ -62,12 +62,11 @@ def measured(report: Report, folder: Path, networks: Networks, most: int) -> Non
 
 def asked_of(path: Path, most: int) -> Iterator[Asked]:
     """At most so many questions with an answer of each source, evenly taken."""
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in read_rows(path):
         if row["answerable"] and row["answers"]:
-            rows.setdefault(row["source"], []).append(row)
-    for source, own in sorted(rows.items()):
+            found.setdefault(row["source"], []).append(row)
+    for source, own in sorted(found.items()):
         count = min(most, len(own))
         chosen = [own[len(own) * place // count] for place in range(count)]
         for place, row in enumerate(chosen):

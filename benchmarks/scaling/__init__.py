@@ -1,1 +1,1 @@
-"""What `benchmarks/scale.py` is made of: the vectors, the systems, and how one is measured in its process."""
+"""Parts of `benchmarks/scale.py`: the vectors, the systems, and how one is measured in its process."""

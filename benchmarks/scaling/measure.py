@@ -28,7 +28,7 @@ def resident() -> dict[str, int]:
 
 
 def measured(name: str, folder: Path) -> dict[str, Any]:
-    """What a system takes and finds, with the smallest effort that finds enough, or the largest."""
+    """Costs and recall of a system, with the smallest effort that finds enough, or the largest."""
     vectors, queries, exact = (
         np.load(folder / f"{one}.npy", mmap_mode="r") for one in ("vectors", "queries", "nearest")
     )

@@ -91,7 +91,7 @@ async def bulk(folder: Path, codec: str) -> dict[str, Any]:
 
 
 async def sort(folder: Path, codec: str) -> dict[str, Any]:
-    """How long vectors are sorted into lists or linked, and searches wait meanwhile."""
+    """Time in which vectors are sorted into lists or linked, and searches wait meanwhile."""
     queries = np.array(np.load(folder / "queries.npy"))
     index = Index.open(folder / f"store-{codec}")
     wall = time.perf_counter()
@@ -145,7 +145,7 @@ async def _until_sorted(index: Index, queries: Array) -> list[float]:
 
 
 def _is_sorting(opened: OpenCollection) -> bool:
-    """Whether the thread that makes them has something to do."""
+    """Tell whether the thread that makes them has something to do."""
     with opened.memory.lock.reading():
         moved = getattr(opened.memory._wholes, "_moved", None)
     return moved is not None or opened.memory.wants_training()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 
 import faiss as _faiss
 import numpy as np
-from tieback.catalog.catalog import Catalog
-from tieback.models.loading import load_encoder
-from tieback.models.store import Store
-from tieback.recipes.train.encoding import encode_texts
-from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
+
+from benchmarks.data_folder import read_rows
+from benchmarks.encoders import encoder, text_vectors
 
 faiss = _faiss
 QUERIES = 200
@@ -28,10 +25,9 @@ def texts_of(folder: Path) -> list[str]:
         folder / "cranfield" / "documents.jsonl",
         *sorted((folder / "retrieval").glob("*/documents.jsonl")),
     ]
-    rows = [json.loads(line) for path in files if path.is_file() for line in path.open()]
-    texts = [row["text"] for row in rows]
+    texts = [row["text"] for path in files if path.is_file() for row in read_rows(path)]
     for path in sorted((folder / "sts").glob("*.jsonl")):
-        texts += [text for line in path.open() for row in [json.loads(line)] for text in (row["a"], row["b"])]
+        texts += [text for row in read_rows(path) for text in (row["a"], row["b"])]
     cut = (" ".join(text.split()[:LONGEST]) for text in texts)
     return list(dict.fromkeys(text for text in cut if text))
 
@@ -40,15 +36,7 @@ def encoded(texts: list[str], space: str) -> tuple[Array, Array]:
     """Unit vectors of texts, in an order of their own, and of others as queries."""
     if len(texts) <= 2 * QUERIES:
         raise SystemExit(f"scale: {len(texts)} texts are too few; name a folder with more: --data DIR")
-    model = load_encoder({card.name: card for card in Catalog.load().encoders()}[space], Store())
-    step = StepCache(Store().steps).arrays(
-        f"scale in {space}",
-        encode_texts,
-        {"space": f"{model.card.space} {model.card.space.fingerprint}", "texts": texts},
-        lambda: {"dense": encode_texts(model, texts)},
-    )
-    vectors = np.ascontiguousarray(step["dense"], np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = text_vectors(encoder(space), texts, "scale")
     order = np.random.default_rng(1).permutation(len(vectors))
     return vectors[order[QUERIES:]], vectors[order[:QUERIES]]
 

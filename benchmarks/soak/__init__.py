@@ -27,7 +27,7 @@ from benchmarks import corpus
 from benchmarks.corpus import Corpus
 from benchmarks.progress import Progress
 from benchmarks.report import Report
-from benchmarks.served import Served, StartError, served
+from benchmarks.served import Served, served
 from benchmarks.soak.kinds import KINDS, Caller, Ended
 from benchmarks.soak.trends import FLAT, Reading, grown, latencies, memory_rows
 from benchmarks.tenants import token_of, write_tokens
@@ -65,13 +65,9 @@ def soaked(minutes: float, texts: Corpus, *, generator: bool = True, spaces: Seq
             "TIEBACK_TOKENS": str(write_tokens(Path(folder) / "tokens", TENANTS)),
             "TIEBACK_GENERATOR": "" if generator else "none",
         }
-        try:
-            with served(local=True, spaces=spaces, settings=settings) as server:
-                progress.begin("soak")
-                readings, ends = asyncio.run(_soak(server, texts, 60 * minutes, generator, progress))
-        except StartError as error:
-            report.claim(FLAT, None, "%", f"<= {GROWTH:g}", note=str(error))
-            return report
+        with served(local=True, spaces=spaces, settings=settings) as server:
+            progress.begin("soak")
+            readings, ends = asyncio.run(_soak(server, texts, 60 * minutes, generator, progress))
     report.table(MEMORY, memory_rows(readings))
     report.table("requests", _counted(ends))
     report.table("latency", latencies(ends, 60 * minutes, WARM_SHARE))
@@ -131,7 +127,7 @@ async def _soak(
 
 
 def _counted(ends: Sequence[Ended]) -> Sequence[Mapping[str, object]]:
-    """How many requests of a kind ended how."""
+    """Counts of requests by kind and end."""
     counts = Counter((one.kind, one.what, one.expected) for one in ends)
     return [
         {"kind": kind, "outcome": what, "expected": expected, "requests": count}

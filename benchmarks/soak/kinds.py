@@ -44,7 +44,7 @@ TOO_MANY_KEYS = 8
 
 @dataclass(frozen=True)
 class Ended:
-    """How a call of a kind ended, when it began since the soak did, how long it took."""
+    """End of a call of a kind, when it began since the soak did, how long it took."""
 
     kind: str
     what: str

@@ -1,4 +1,4 @@
-"""Whether what should be flat is flat, and how long calls took at the begin and at the end."""
+"""Trends of what should be flat, and times of calls at the begin and at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEVELS = 10
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read of the server's process after so many requests, and whether it should be flat by then."""
+    """Readings of the server's process after so many requests, and whether it should be flat by then."""
 
     requests: int
     values: Mapping[str, int]

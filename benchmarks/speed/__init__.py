@@ -93,7 +93,7 @@ class Run:
         )
 
     def report(self, options: argparse.Namespace) -> Report:
-        """What was found so far, also written where the options say."""
+        """Report of what was found so far, also written where the options say."""
         report = Report(machine=self._machine, command=self._command)
         conclude(report, self.found, self.limit)
         if options.json is not None:
@@ -104,7 +104,7 @@ class Run:
         return report
 
     def find_limits(self) -> None:
-        """Which policy is best for each mix."""
+        """The best policy for each mix."""
         self._progress.begin("the limit")
         for mix in self.plan.mixes:
             self._progress.say(f"{mix}: {len(POLICIES)} policies")
@@ -191,7 +191,7 @@ class Run:
             raise StartError(f"computes something else: cosine {cosine:.5f} to the bare session")
 
     def _studies(self, group: Group, running: Running) -> None:
-        """What is measured of the group's first side beside the cells."""
+        """Measurements of the group's first side beside the cells."""
         side = group.sides[0]
         target = running.targets.get(side)
         if target is None:
@@ -217,7 +217,7 @@ class Run:
 
 
 def _drifts(server: Served) -> list[tuple[str, float, float]]:
-    """What the server says that its int8 variant costs: measure, int8, float32."""
+    """Costs of the int8 variant by the server's words: measure, int8, float32."""
     request = catalog_pb2.GetSpaceRequest(name=TEXT_SPACE)
     with grpc.insecure_channel(server.address) as channel:
         stub = catalog_pb2_grpc.CatalogServiceStub(channel)

@@ -1,4 +1,4 @@
-"""What is asked of every side: a cell is a mix of inputs, the size of a request, the requests in flight."""
+"""Questions to every side: a cell is a mix of inputs, the size of a request, the requests in flight."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Cell:
 
     @property
     def one_at_a_time(self) -> bool:
-        """Whether what counts is how long one item takes, and not how many there are a second."""
+        """Tell whether what counts is how long one item takes, and not how many there are a second."""
         return self.items == self.in_flight == 1
 
     def work(self, corpus: Corpus, items: float, turn: int, *, steady: bool = True) -> list[Request]:

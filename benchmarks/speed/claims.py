@@ -44,7 +44,7 @@ BARE, SWEPT = "bare loops, items/s", "peers by tuning, items/s"
 
 
 class Limits(Protocol):
-    """What the bare loops have found."""
+    """Limits that the bare loops have found."""
 
     best: dict[Mix, Policy]
     rates: dict[Mix, dict[str, float]]
@@ -104,9 +104,7 @@ def _claim(
     if found is None:
         report.claim(name, None, unit, target, note=why_not)
     else:
-        report.claim(
-            name, found.value, unit, target, low=found.low, high=found.high, note=note, interval=BOOTSTRAP
-        )
+        report.claim(name, found, unit, target, note=note, interval=BOOTSTRAP)
 
 
 def _shares(report: Report, found: Found) -> None:

@@ -1,4 +1,4 @@
-"""Whether a text's vector depends on what it is computed with, and how far it is from the bare graph's."""
+"""Dependence of a text's vector on what it is computed with, and how far it is from the bare graph's."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ WHOLE = 2**31 - 1  # tokens, where a model reads any number
 
 @dataclass(frozen=True)
 class Policy:
-    """How inputs become batches: at most `items`, and at most `tokens` with the padding, where it is set."""
+    """Batches of inputs: at most `items`, and at most `tokens` with the padding, where it is set."""
 
     name: str
     items: int
@@ -167,7 +167,7 @@ class BareLoop:
         return self.turn()
 
     def turn(self) -> LimitTurn:
-        """What both halves have found."""
+        """Results of both halves."""
         return LimitTurn(self._inputs / sum(self._times), float(np.median(self._times)))
 
 
@@ -198,7 +198,7 @@ class Limit:
         self.best[mix] = max(POLICIES, key=lambda policy: self.rates[mix][policy.name])
 
     def find_others(self, mix: Mix, inputs: Sequence[str], *, rounds: int) -> None:
-        """What the other loops do with the inputs, in alternating rounds with the limit."""
+        """Speed of the other loops with the inputs, in alternating rounds with the limit."""
         if self._int8 is None:
             self._int8 = BareTexts("model.int8.onnx")
         rates: Mapping[str, list[float]] = {BEST: [], FUSED: [], INT8: []}

@@ -1,4 +1,4 @@
-"""What a server does when more is asked than it can do: single short texts arrive at multiples of its
+"""Behaviour of a server that is asked for more than it can do: single short texts arrive at multiples of its
 capacity, whatever it does, and each caller waits BOUND_SECONDS and no longer."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is said of an overload: what is still answered, and how soon the others are told when to return."""
+"""Claims about an overload: what is still answered, and how soon the others are told when to return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run measures, how often and for how long, as its options have it."""
+"""Plan of a run: what it measures, how often and for how long, as its options have it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Plan:
         return list(dict.fromkeys(cell.mix for cell in cells))
 
     def rounds_of(self, group: Group) -> Rounds:
-        """How a group is measured."""
+        """Rounds by which a group is measured."""
         ours = () if INT8 in group.sides else (*self.curves, *self.further)
         return Rounds(self.table, self.curves if group.is_peer else ours, self.rounds, self.seconds)
 

@@ -1,4 +1,4 @@
-"""What a refusal costs in processor time: servers that refuse every call, each in a process of its own, are
+"""Cost of a refusal in processor time: servers that refuse every call, each in a process of its own, are
 called in turn at a fixed rate by another process."""
 
 from __future__ import annotations

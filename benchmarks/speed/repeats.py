@@ -1,4 +1,4 @@
-"""What the cache saves where texts come again: the same requests with it and without it, in turns."""
+"""Savings by the cache where texts come again: the same requests with it and without it, in turns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Repeats:
 
     @property
     def ratio(self) -> float:
-        """How many times as fast the cache makes it."""
+        """Speed with the cache over that without."""
         return self.cached / self.computed
 
 

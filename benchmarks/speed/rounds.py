@@ -57,13 +57,13 @@ class Sample:
 
     @property
     def added(self) -> float:
-        """What the median answer took longer than the median bare run, in milliseconds."""
+        """Milliseconds that the median answer took longer than the median bare run, in milliseconds."""
         return self.p50 - self.limit_p50
 
 
 @dataclass(frozen=True)
 class Rounds:
-    """How a server is measured: the cells of its table `rounds` times, its other cells once."""
+    """Measurement of a server: the cells of its table `rounds` times, its other cells once."""
 
     table: Sequence[Cell]
     once: Sequence[Cell]
@@ -127,7 +127,7 @@ def _taken(
 
 
 def _is_asked(side: str, cell: Cell, plan: Rounds, server: Served | None) -> bool:
-    """Whether the side takes part: peers are not asked for photos, secondary sides for little."""
+    """Tell whether the side takes part: peers are not asked for photos, secondary sides for little."""
     if side in SECONDARY:
         return cell.mix == "short" and cell in plan.table
     return cell.mix != "photos" or server is not None
@@ -151,7 +151,7 @@ def _warm_up(
 
 
 def _items(plan: Rounds, limit: Limit, cell: Cell) -> float:
-    """What the limit does in a turn's seconds."""
+    """Items of the limit in a turn's seconds."""
     policy = ONE_BY_ONE if cell.one_at_a_time else limit.best[cell.mix]
     return plan.seconds * limit.rates[cell.mix][policy.name]
 

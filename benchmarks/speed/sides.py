@@ -116,7 +116,7 @@ def _peer(name: str) -> Callable[[Tuning], AbstractContextManager[Running]]:
 
 
 def _endpoints(address: str) -> list[str]:
-    """Where the text encoder's replicas can be asked themselves; nothing where the server names none."""
+    """Addresses of the text encoder's replicas themselves; nothing where the server names none."""
     request = catalog_pb2.ListEndpointsRequest(service=f"encoder:{TEXT_SPACE}")
     with grpc.insecure_channel(address) as channel:
         try:

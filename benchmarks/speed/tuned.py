@@ -21,7 +21,7 @@ Measure = Callable[[Rounds, str, Running], list[Sample]]
 
 @dataclass(frozen=True)
 class Tried:
-    """What a tuning reached in a cell: items a second, its share of the limit, and the median time in ms."""
+    """Results of a tuning in a cell: items a second, its share of the limit, and the median time in ms."""
 
     tuning: Tuning
     cell: Cell
@@ -31,7 +31,7 @@ class Tried:
 
     @property
     def worth(self) -> float:
-        """What the best is chosen by."""
+        """Value that the best is chosen by."""
         return 1.0 / self.p50 if self.cell.one_at_a_time else self.share
 
 

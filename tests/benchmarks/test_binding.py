@@ -19,20 +19,17 @@ from tieback_contract.modality import Modality
 
 from benchmarks.__main__ import main
 from benchmarks.binding import (
-    PARTS,
     composed_queries,
     negative_queries,
     neutral,
-    seeds,
     sound_retrieval,
     stored,
-    user_anchors,
 )
-from benchmarks.binding.data import Data, DataError
+from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import VIEWS, Encoders, parts_of
-from benchmarks.binding.missing_spaces import _every_set
 from benchmarks.binding.photo_retrieval import Crossing, Photo
 from benchmarks.binding.served import UNIFORM
+from benchmarks.data_folder import DataError
 from benchmarks.report import Report
 
 pytestmark = pytest.mark.all
@@ -203,36 +200,18 @@ def test_several_photos_of_a_name_ask_for_the_others() -> None:
     assert all(len(set(one.photos)) == composed_queries.SEVERAL and 4 not in one.photos for one in asked)
 
 
-def test_seeds_that_find_the_same_have_no_spread(tmp_path: Path) -> None:
-    one, report = bound(), Report()
-    encoders = Encoders(one, Catalog.load().encoders(), Store(), lambda _line: None)
-
-    seeds.measure([one, one], Data.read(folder(tmp_path)), encoders, report)
-
-    (rows,) = report.tables.values()
-    assert len(rows) == 2 * (2 * 3 - 1), "whole and parts in one vector change nothing for a photo that asks"
-    assert all(row["low"] == row["mean"] == row["high"] for row in rows)
-    assert report.claims[0].name.endswith("mean of 2 seeds")
-
-
-def test_every_set_of_spaces_is_tried() -> None:
-    assert len(set(_every_set(["a", "b", "c", "d"]))) == 15
-
-
 def test_the_benchmark_runs_from_end_to_end_on_a_small_folder(tmp_path: Path) -> None:
     out = tmp_path / "report.json"
     artifact = bound().save(tmp_path / "bound")
     data = folder(tmp_path / "data")
 
     options = ["--binding", str(artifact), "--json", str(out)]
-    parts = [part for part in PARTS if part != "user_anchors"]  # which binds twice, for minutes
-    assert main(["binding", "--data", str(data), *options, "--parts", *parts]) == 0
+    assert main(["binding", "--data", str(data), *options]) == 0
 
     said = json.loads(out.read_text())
     claims = {claim["name"]: claim for claim in said["claims"]}
     same = claims["the router that is served scores as this evaluation does, largest difference"]
     assert same["met"] is True
-    assert claims["share of the subsets of spaces and modalities that answer"]["value"] == 1
     assert {"COCO: what each ingredient adds", "STS: Spearman", "texts: nDCG@10"} <= set(said["tables"])
     asked = {row["query"] for row in said["tables"]["COCO: composed queries, mean average precision"]}
     assert asked == {"photo + words", "photo − words", "photo − words, any without"}
@@ -297,7 +276,7 @@ def test_sounds_are_found_and_named_in_every_wording(tmp_path: Path) -> None:
     (tmp_path / "sounds" / "labels.json").write_text(json.dumps({"low.wav": "cow", "high.wav": "bird"}))
 
     encoders = Encoders(one, Catalog.load().encoders(), Store(), lambda _line: None)
-    sound_retrieval.measure(one, tmp_path, encoders, report)
+    sound_retrieval.measure(one, Data([], [], np.zeros((0, 0), bool), {}, {}, tmp_path), encoders, report)
 
     (rows,) = report.tables.values()
     assert len(rows) == 2 * len(sound_retrieval.WORDINGS) + 1
@@ -329,26 +308,6 @@ def test_texts_are_encoded_once_where_vectors_are_kept(tmp_path: Path) -> None:
     assert found[0].tolist() == found[1].tolist()
 
 
-def test_half_of_the_photos_are_anchors_and_the_other_half_is_found(tmp_path: Path) -> None:
-    data = Data.read(folder(tmp_path))
-    small = bound()
-    given: list[list[dict[str, str]]] = []
-
-    def again(anchors: Path) -> JointSpaceArtifact:
-        given.append([json.loads(line) for line in anchors.read_text().splitlines()])
-        return small
-
-    report = Report()
-    user_anchors.measure(
-        small, again, data, Encoders(small, Catalog.load().encoders(), Store(), lambda _: None), report
-    )
-
-    photos = [{Path(pair["image"]).name for pair in half} for half in given]
-    assert sorted([*photos[0], *photos[1]]) == ["1.jpg", "2.jpg"], "each once, and none that shows nothing"
-    assert all(pair["text"].startswith("a photo of a ") for half in given for pair in half)
-    assert [claim.value for claim in report.claims] == [0, 0], "the same binding finds the same"
-
-
 def test_photos_found_through_the_index_score_as_the_evaluation_has_it(tmp_path: Path) -> None:
     data = Data.read(folder(tmp_path))
     small = bound()
@@ -360,11 +319,6 @@ def test_photos_found_through_the_index_score_as_the_evaluation_has_it(tmp_path:
     whole_and_best = one.scores(one.joint, routed=False, photo=Photo.BEST)[0]
     assert 2 * found == pytest.approx(whole_and_best, abs=0.01)
     assert np.ptp(whole_and_best) > 0.02
-
-
-def test_fewer_than_one_seed_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="--seeds is 1 or more, not 0"):
-        main(["binding", "--data", str(tmp_path), "--seeds", "0"])
 
 
 def test_without_data_the_benchmark_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

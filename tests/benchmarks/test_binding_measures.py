@@ -5,15 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.binding.measures import (
-    average_precisions,
-    chance_precision,
-    interval,
-    ndcg,
-    paired,
-    recalls,
-    spearman,
-)
+from benchmarks.measures import average_precisions, chance_precision, ndcg, spearman
+from benchmarks.statistics import interval, paired
 
 pytestmark = pytest.mark.all
 
@@ -37,13 +30,6 @@ def test_chance_is_what_random_orders_reach() -> None:
     assert chance_precision(one_of_four, draws=4000) == pytest.approx(
         (1 + 1 / 2 + 1 / 3 + 1 / 4) / 4, abs=0.01
     )
-
-
-def test_recall_is_the_share_of_what_could_be_among_the_best() -> None:
-    scores = np.array([[5.0, 4.0, 3.0, 2.0, 1.0]])
-
-    assert recalls(scores, np.array([[True, False, True, False, True]]), at=2) == pytest.approx([1 / 2])
-    assert recalls(scores, np.array([[False, True, False, False, False]]), at=2) == pytest.approx([1])
 
 
 def test_ndcg_and_spearman_are_the_usual_ones() -> None:

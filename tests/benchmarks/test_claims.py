@@ -10,37 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.bag_of_words import BagOfWords, card
 from support.present import present
 from tieback.methods.projection import unit_rows
 from tieback.recipes.adapt.layer_states import LayerStates
-from tieback.training.loop import Plan
 
-from benchmarks import claims
 from benchmarks.__main__ import main
-from benchmarks.claims import (
-    _frozen,
-    alignment_losses,
-    binary_paragraph_vectors,
-    bundles,
-    hypercomplex,
-    interleaved_documents,
-    joint_views,
-    layers,
-    low_rank_heads,
-    multiplexed_features,
-    orthogonal_alignment,
-    planted_objects,
-    platonic,
-    prompt_pool,
-    sequential_state,
-    topics,
-)
-from benchmarks.claims._frozen import Labelled
+from benchmarks.lab import claims
+from benchmarks.lab.claims import _frozen, layers, low_rank_heads, orthogonal_alignment, platonic, topics
+from benchmarks.lab.claims._frozen import Labelled
 from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.report import Report, Tried
 
-OF = Tried(1, "toy", product=False, data="generated")
+OF = Tried(1, "ours", product=True, data="real")
 
 pytestmark = pytest.mark.all
 
@@ -55,66 +36,22 @@ def fails(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     raise ValueError(f"{claims.ROOT}/data is not there")
 
 
+def test_a_topic_gives_a_report_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "_imported", lambda _: holds)
+
+    status = main(["claims", "--topics", "platonic", "--seeds", "2", "--json", str(tmp_path / "found.json")])
+
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert status == 0
+    assert found["command"].startswith("scripts/bench claims --topics platonic")
+    assert [claim["name"].startswith("1 (arXiv:") for claim in found["claims"]] == [True]
+
+
 def test_every_file_of_the_folder_is_a_topic_with_a_study() -> None:
     files = {path.stem for path in Path(claims.__file__).parent.glob("*.py")} - {"__init__"}
 
     assert set(topics()) == {name for name in files if not name.startswith("_")}
-    assert {"platonic", "alignment_losses", "joint_views", "hypercomplex"} <= set(topics())
-
-
-def test_a_cheap_topic_gives_a_report_with_claims_and_tables(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hypercomplex, "ENTITIES", 30)
-    monkeypatch.setattr(hypercomplex, "EPOCHS", 5)
-
-    status = main(
-        ["claims", "--topics", "hypercomplex", "--seeds", "1", "--json", str(tmp_path / "found.json")]
-    )
-
-    found = json.loads((tmp_path / "found.json").read_text())
-    assert status == 0
-    assert found["command"].startswith("scripts/bench claims --topics hypercomplex")
-    assert len(found["claims"]) == 4
-    assert all(claim["name"].startswith("55 (arXiv:") for claim in found["claims"])
-    assert len(next(iter(found["tables"].values()))) == 6
-
-
-SMALL: dict[Any, dict[str, Any]] = {
-    alignment_losses: {"TRAIN": 100, "TEST": 40, "STEPS": 2},
-    bundles: {"ITEMS": 60, "TASTES": 6, "LEARNT": 20, "ASKED": 10, "BATCH": 8, "STEPS": 2},
-    binary_paragraph_vectors: {"STEPS": 2, "BITS": 16, "REAL": 8},
-    multiplexed_features: {
-        "TRAIN": 300,
-        "VALIDATION": 100,
-        "TEST": 100,
-        "SIZE": 50,
-        "BATCH": 20,
-        "PLAN": Plan(2, 0.01),
-    },
-    prompt_pool: {"TRAIN": 60, "TEST": 20, "BATCH": 8, "STEPS": 3},
-    sequential_state: {"TRAIN": 80, "TEST": 60, "EPOCHS": 1},
-    planted_objects: {"TRAIN": 60, "VALIDATION": 10, "TESTED": 20, "BATCH": 8, "STEPS": 2},
-    joint_views: {"CLASSES": 5, "UNSEEN": 3, "PER_CLASS": 5, "STEPS": 2, "POOR": (2.0,)},
-}
-
-
-@pytest.mark.parametrize("topic", SMALL, ids=lambda topic: topic.__name__.rpartition(".")[2])
-def test_a_topic_on_made_data_measures_every_claim_also_when_small(
-    topic: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in SMALL[topic].items():
-        monkeypatch.setattr(topic, name, value)
-    report = Report()
-
-    topic.study(report, range(2), lambda _line: None)
-
-    assert report.claims
-    assert report.tables
-    for claim in report.claims:
-        assert claim.name.startswith(topic.METHOD)
-        assert claim.of is None or claim.name.startswith(f"{claim.of.paper} ")
-        assert present(claim.low) <= present(claim.value) <= present(claim.high)
+    assert {"platonic", "merging"} <= set(topics())
 
 
 def frozen_states(*_: Any) -> LayerStates:
@@ -200,58 +137,6 @@ def test_alignment_of_texts_is_measured_by_their_judged_queries(monkeypatch: pyt
     assert found["old/old"].tolist() == found["native"].tolist() == [1.0] * 10
 
 
-def test_the_values_of_a_missing_view_never_reach_the_state() -> None:
-    things = sequential_state.made(np.random.default_rng(0), 50)
-
-    silent = ~things.present[:, 0]
-    assert silent.any()
-    assert not things.views[0][silent].any(), "it held NaN"
-    model = sequential_state.Sequential((0, 1, 2))
-    first, second = model.states(things)[:2]
-    assert (second[silent] == first[silent]).all()
-    assert (second[~silent] != first[~silent]).any(dim=1).all()
-
-
-def test_a_missing_view_is_as_a_model_without_its_encoder() -> None:
-    things = sequential_state.made(np.random.default_rng(0), 50)
-    things.present[:, 1] = False
-    model, without = sequential_state.Sequential((0, 1, 2)), sequential_state.Sequential((0, 2))
-    without.start, without.decoder = model.start, model.decoder
-    without.encoders = torch.nn.ModuleList([model.encoders[place] for place in (0, 2)])
-
-    assert (model.states(things)[-1] == without.states(things)[-1]).all()
-
-
-def test_the_vector_of_a_bundle_does_not_depend_on_the_order_of_its_items() -> None:
-    world = bundles.made(0)
-    model = bundles.Bundler(world.looks, world.there)
-    items = model.items()
-    turned = world.asked[:, torch.randperm(bundles.SIZE)]
-
-    assert torch.allclose(model.bundles(items, world.asked), model.bundles(items, turned), atol=1e-5)
-
-
-def test_what_holds_by_construction_is_no_claim() -> None:
-    found = json.loads((claims.ROOT / "benchmarks/results/claims.json").read_text(encoding="utf-8"))
-
-    identities = ("largest difference", "largest relative difference", "largest deviation", "sum to 1")
-    assert not [one["name"] for one in found["claims"] if any(part in one["name"] for part in identities)]
-
-
-def test_a_text_alone_has_as_many_tokens_as_a_pair_and_the_pool_learns_from_it() -> None:
-    learnt, _ = prompt_pool.made(np.random.default_rng(0))
-    model = prompt_pool.Fusion(pooled=True)
-
-    model(learnt.tokens[:8], (True, False)).sum().backward()
-
-    assert model.pools is not None
-    assert model.pools.grad is not None
-    assert model.pools.grad[prompt_pool.PICTURE].norm() > 0
-    assert model.pools.grad[prompt_pool.TEXT].norm() == 0, "the texts were there"
-    pair, text = (model.sequence(learnt.tokens[:8], there) for there in prompt_pool.FORMATS[:2])
-    assert pair.shape == text.shape
-
-
 def test_partners_in_a_shared_subspace_are_found_by_every_way_of_the_platonic_topic() -> None:
     draw = np.random.default_rng(0)
     shared = draw.normal(size=(platonic.MORE + 60, 10))
@@ -313,62 +198,3 @@ def test_arguments_that_make_no_sense_are_refused(arguments: list[str]) -> None:
         main(["claims", *arguments])
 
     assert ended.value.code not in (0, None)
-
-
-def test_documents_are_found_by_what_several_of_their_sections_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(interleaved_documents, "DOCUMENTS", 60)
-    (tmp_path / "seed").write_text("0")
-    question = interleaved_documents.QUESTIONS["its words"]
-
-    found = interleaved_documents.measured(BagOfWords(card(tmp_path)), question, 0)
-
-    assert found["document vector"] > found["search by sections"] + 10
-    assert found["search by documents"] > found["search by sections"] + 10
-    assert 0 <= found["section, reranked"] <= 100
-
-
-def test_bits_of_a_paragraph_vector_are_rounded_and_learn_through_the_rounding() -> None:
-    counts = torch.tensor([[3.0, 1, 0, 0], [0, 0, 2, 2], [2, 2, 0, 0], [0, 0, 1, 3]])
-
-    model = binary_paragraph_vectors.trained(counts, 0, width=8, rounded=True, projected=False)
-
-    codes = model.codes()
-    assert set(codes.flatten().tolist()) == {0.0, 1.0}
-    codes.sum().backward()  # type: ignore[no-untyped-call]  # torch's own
-    assert present(model.vectors.grad).abs().min() > 0
-    bits = binary_paragraph_vectors._bits(model)
-    alike, unlike = (bits[0] == bits[2]).sum(), (bits[0] == bits[1]).sum()
-    assert alike > unlike
-
-
-def test_precision_and_recall_leave_the_document_itself_out() -> None:
-    scores = np.arange(12 * 12, dtype=np.float32).reshape(12, 12) % 13
-    scores = scores + scores.T
-    np.fill_diagonal(scores, 1000)
-
-    nearest = binary_paragraph_vectors._nearest(scores, 11)
-
-    assert all(sorted([*row, place]) == list(range(12)) for place, row in enumerate(nearest.tolist()))
-    assert binary_paragraph_vectors._precision(scores, np.zeros(12)) == 100
-    assert binary_paragraph_vectors._recall(scores, scores) == 1
-
-
-def test_passages_are_of_the_pages_in_the_public_domain_and_long_enough() -> None:
-    known = binary_paragraph_vectors.documents()
-
-    assert len(known.counts) == len(known.pages) > 300
-    assert known.counts.sum(dim=1).min() > 10
-    assert not any(page.startswith("cc-by") for page in known.pages)
-
-
-def test_clicks_of_made_impressions_follow_from_their_values() -> None:
-    draw = np.random.default_rng(0)
-
-    training, *_ = multiplexed_features.made(draw)
-
-    assert {name: len(set(column)) for name, column in training.columns.items()}["a"] == 20
-    assert 0.1 < training.clicks.mean() < 0.5
-    of_first = [value == "0" for value in training.columns["b"]]
-    assert 0.15 < np.mean(of_first) < 0.35, "the first value is the most frequent by far"

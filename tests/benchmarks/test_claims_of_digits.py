@@ -1,4 +1,4 @@
-"""Claims that are measured on pictures of digits, drawn and handwritten."""
+"""Claims that are measured on pictures of handwritten digits."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from support.present import present
 from tieback.catalog.catalog import read_card
 from tieback.models.store import Store
 
-from benchmarks.claims import (
+from benchmarks.lab.claims import (
     _digits,
     basis_transformation,
-    concatenation,
     orthogonal_alignment,
     stationary_classes,
 )
@@ -46,22 +45,6 @@ def test_handwritten_digits_are_those_of_the_store(digits: Store) -> None:
     assert found.pictures.max() == 1.0
     assert found.shown.tolist() == [place % 10 for place in range(60)]
     assert [len(part.shown) for part in found.split(10, 20)] == [10, 20, 30]
-
-
-@pytest.mark.usefixtures("digits")
-def test_concatenation_is_measured_on_drawn_and_on_handwritten_digits(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    small = {"DRAWN": 20, "DRAWN_TESTED": 10, "WRITTEN": 15, "WRITTEN_PROBED": 10, "SHOTS": 15, "BATCH": 5}
-    for name, value in {**small, "STEPS": 8}.items():
-        monkeypatch.setattr(concatenation, name, value)
-    report = Report()
-
-    concatenation.study(report, range(2), lambda _line: None)
-
-    kinds = [claim.name.rpartition(", ")[2] for claim in report.claims]
-    assert kinds == ["drawn digits"] * 2 + ["handwritten digits"] * 2
-    assert all(0 <= row["new, four"] <= 100 for rows in report.tables.values() for row in rows)
 
 
 @pytest.mark.usefixtures("digits")

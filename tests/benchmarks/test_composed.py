@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.composed import COLOURS, MOST, SHAPES, drawn
+from benchmarks.lab.composed import COLOURS, MOST, SHAPES, drawn
 
 pytestmark = pytest.mark.all
 

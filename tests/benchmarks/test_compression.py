@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import compression
-from benchmarks.compression import NOTHING, PACKED, SHUFFLED, SOFT, TEXT, reported
+from benchmarks.__main__ import main
+from benchmarks.lab.compression import NOTHING, PACKED, SHUFFLED, SOFT, TEXT, reported
+from benchmarks.lab.written_answers import Row
 
 pytestmark = pytest.mark.all
 
 
 def test_soft_tokens_are_held_against_those_of_other_passages_and_against_nothing() -> None:
-    def row(**right: float) -> compression.Row:
+    def row(**right: float) -> Row:
         return {way: {"right": value, "F1": value / 2, "tokens": 10.0} for way, value in right.items()}
 
     rows = [
@@ -30,7 +31,5 @@ def test_soft_tokens_are_held_against_those_of_other_passages_and_against_nothin
 
 
 def test_a_folder_that_holds_no_compression_ends_the_program_with_the_reason(tmp_path: Path) -> None:
-    options = type("Options", (), {"data": tmp_path, "questions": 5, "trained": tmp_path, "kept": None})
-
     with pytest.raises(SystemExit, match=r"compression: "):
-        compression.run(options())
+        main(["compression", "--data", str(tmp_path), "--trained", str(tmp_path)])

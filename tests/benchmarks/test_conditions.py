@@ -14,8 +14,8 @@ from support.local_platform import served_locally
 from tieback.serving.settings import Settings
 from tieback_client import Client
 
-from benchmarks import conditions
-from benchmarks.conditions import COLOURS, CONDITIONS, SHAPES, Drawn
+from benchmarks.lab import conditions
+from benchmarks.lab.conditions import COLOURS, CONDITIONS, SHAPES, Drawn
 from benchmarks.report import Report
 
 pytestmark = pytest.mark.all

@@ -16,7 +16,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 
-from benchmarks import exits
+from benchmarks.lab import exits
 from benchmarks.report import Report
 
 pytestmark = pytest.mark.all

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fusionsent import TOPICS, lines_of, tell
+from benchmarks.lab.fusionsent import TOPICS, lines_of, tell
 from benchmarks.report import Report
 
 pytestmark = pytest.mark.all

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tieback.methods.projection import unit_rows
 
-from benchmarks.heads import (
+from benchmarks.lab.heads import (
     BOTH,
     CORPUS,
     CORPUS_MEMORY,

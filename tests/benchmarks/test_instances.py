@@ -11,8 +11,8 @@ from PIL import Image
 from support.photo_encoder import written
 from tieback.methods.reranking import rerankings
 
-from benchmarks import instances
-from benchmarks.instances import BEST_REGION, DOLG, FEATURES, GEM, Encoded
+from benchmarks.lab import instances
+from benchmarks.lab.instances import BEST_REGION, DOLG, FEATURES, GEM, Encoded
 from benchmarks.report import Report
 
 pytestmark = pytest.mark.all

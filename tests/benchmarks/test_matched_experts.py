@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.matched_experts import reordered
+from benchmarks.lab.matched_experts import reordered
 
 pytestmark = pytest.mark.all
 

@@ -7,7 +7,7 @@ import pytest
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 
-from benchmarks.matryoshka import LEARNED, PLAIN, _claim, _lost, _of_queries
+from benchmarks.lab.matryoshka import LEARNED, PLAIN, _claim, _lost, _of_queries
 from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.report import Report
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.expert_adapters import TOKENS, changed, equally_long, tell_costs
-from benchmarks.merging import ABSTRACTS, HELD_OUT, held_out, pairs_of, tell
+from benchmarks.lab.expert_adapters import TOKENS, changed, equally_long, tell_costs
+from benchmarks.lab.merging import ABSTRACTS, HELD_OUT, held_out, pairs_of, tell
 from benchmarks.report import Report
 
 pytestmark = pytest.mark.all

@@ -7,7 +7,7 @@ from tieback_contract.arrays import Array
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import SpaceRef
 
-from benchmarks.muvera import DENSE, EXACT, measured
+from benchmarks.lab.muvera import DENSE, EXACT, measured
 from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.report import Report
 

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from benchmarks import photo_search
+from benchmarks.data_folder import DataError
 from benchmarks.photo_search import IMAGES, ONE, REGIONS, precision
 from benchmarks.pipeline.collections import PHOTO_TO_TEXT, TEXT_TO_PHOTO
-from benchmarks.pipeline.judged import DataError
 
 pytestmark = pytest.mark.all
 

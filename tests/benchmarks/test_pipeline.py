@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.data_folder import DataError, read_rows
 from benchmarks.pipeline import measured
 from benchmarks.pipeline.asking import Answered, Asked
 from benchmarks.pipeline.collections import read
-from benchmarks.pipeline.judged import DEV, HELD_OUT, DataError, Judged, Question, rows
+from benchmarks.pipeline.judged import DEV, HELD_OUT, Judged, Question
 from benchmarks.pipeline.library import QUESTIONS, mixed_library
 from benchmarks.pipeline.measures import items_of, ndcg, recall, reciprocal_rank
 from benchmarks.pipeline.plans import DEFAULT
@@ -29,14 +30,14 @@ def test_every_judged_item_is_in_the_library(library: Judged) -> None:
     there = {one.id for one in library.documents}
     media = ("scikit-image/", "scikit-learn/", "speech/")
 
-    judged = {name for row in rows(QUESTIONS) for name in row["judgements"]}
+    judged = {name for row in read_rows(QUESTIONS) for name in row["judgements"]}
 
     assert {name for name in judged - there if not name.startswith(media)} == set()
-    assert len(list(rows(QUESTIONS))) >= 60
+    assert len(list(read_rows(QUESTIONS))) >= 60
 
 
 def test_the_questions_of_a_kind_are_dev_and_held_out_in_turn() -> None:
-    for kind, questions in groupby(rows(QUESTIONS), key=lambda row: row["kind"]):
+    for kind, questions in groupby(read_rows(QUESTIONS), key=lambda row: row["kind"]):
         splits = [row["split"] for row in questions]
 
         assert splits == [(DEV, HELD_OUT)[place % 2] for place in range(len(splits))], kind

@@ -9,7 +9,8 @@ import pytest
 from tieback.models.encoder_model import Prepared
 
 from benchmarks.__main__ import main
-from benchmarks.judged_texts import AS_UNDER_LOAD, Batching, batches, interval, ndcg, spearman
+from benchmarks.judged_texts import AS_UNDER_LOAD, Batching, batches, lost
+from benchmarks.measures import ndcg, spearman
 
 pytestmark = pytest.mark.all
 
@@ -40,10 +41,10 @@ def test_batches_hold_the_padding_they_are_allowed() -> None:
 def test_the_interval_of_what_is_lost_holds_what_is_lost() -> None:
     exact = np.random.default_rng(0).random(200)
 
-    low, high = interval(exact, 0.9 * exact)
+    found = lost(exact, 0.9 * exact)
 
-    assert low == pytest.approx(0.1)
-    assert high == pytest.approx(0.1)
+    assert found.low == pytest.approx(0.1)
+    assert found.high == pytest.approx(0.1)
 
 
 def test_a_folder_of_another_layout_ends_the_program_with_the_reason(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from support.small_library import small_library
 from tieback.models.store import Store
 from tieback_client import Client, Item
 
-from benchmarks.ranker_training import Training, asked, collections, learned
+from benchmarks.lab.ranker_training import Training, asked, collections, learned
 
 pytestmark = pytest.mark.all
 

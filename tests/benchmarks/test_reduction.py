@@ -10,7 +10,7 @@ import pytest
 from tieback.catalog.catalog import Catalog
 
 from benchmarks.__main__ import main
-from benchmarks.reduction import LENGTHS, SPACE, Found, _claim
+from benchmarks.lab.reduction import LENGTHS, SPACE, Found, _claim
 from benchmarks.report import Report
 
 pytestmark = pytest.mark.all

@@ -107,46 +107,6 @@ def test_a_difference_of_medians_is_found_with_an_interval_around_it() -> None:
     assert added.high - added.low < alone.high - alone.low
 
 
-def test_a_report_is_printed_in_markdown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report = Report()
-    report.claim("A | B", 0.123456, "ms", "<= 0.5", low=0.1, high=0.20004, note="of\nboth")
-    report.claim("C", 2.0, "", "< 1")
-    report.claim("D", None, "", ">= 1", note="no data")
-    report.table("rows", [{"way": "one", "value": 0.5}, {"way": "other", "value": None}])
-    (tmp_path / "found.json").write_text(report.json())
-
-    assert main(["table", str(tmp_path / "found.json"), "--tables", "rows"]) == 0
-
-    assert capsys.readouterr().out.splitlines() == [
-        "|  | found | aim |  |  |",
-        "| --- | --- | --- | --- | --- |",
-        "| A \\| B | 0.1235 ms [0.1, 0.2] | <= 0.5 | met | of both |",
-        "| C | 2 | < 1 | **not met** |  |",
-        "| D | – | >= 1 | not measured | no data |",
-        "",
-        "## rows",
-        "",
-        "| way | value |",
-        "| --- | --- |",
-        "| one | 0.5 |",
-        "| other |  |",
-    ]
-
-
-def test_a_file_that_is_no_report_or_lacks_the_table_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "other.json").write_text("[]")
-    (tmp_path / "empty.json").write_text(Report().json())
-
-    for arguments, message in (
-        (["other.json"], "is no report of a benchmark"),
-        (["missing.json"], "is no report of a benchmark"),
-        (["empty.json", "--tables", "rows"], "has no table 'rows'"),
-        (["empty.json", "--json", "out.json"], "nothing for --json"),
-    ):
-        with pytest.raises(SystemExit, match=message):
-            main(["table", str(tmp_path / arguments[0]), *arguments[1:]])
-
-
 def test_the_command_of_a_report_tells_no_folder_of_the_machine() -> None:
     told = command(
         ["pipeline", "--data", "/home/me/data", "--json=../out/a.json", "--only", "mixed", "~/b/c"]

@@ -7,8 +7,8 @@ import pytest
 import torch
 from tieback.methods.merging import merge
 
-from benchmarks.claims._weights import accuracy, tensors_of, trained
-from benchmarks.claims.transformer_fusion import HEAD, WIDTH, activations, forward, patches, start
+from benchmarks.lab.claims._weights import accuracy, tensors_of, trained
+from benchmarks.lab.claims.transformer_fusion import HEAD, WIDTH, activations, forward, patches, start
 
 pytestmark = pytest.mark.all
 

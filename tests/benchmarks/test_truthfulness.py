@@ -112,7 +112,7 @@ def test_questions_are_read_in_an_order_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_the_questions_ends_the_program_with_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"has no truthfulqa\.jsonl"):
+    with pytest.raises(SystemExit, match=r"truthfulqa\.jsonl"):
         main(["truthfulness", "--data", str(tmp_path)])
 
 

@@ -21,9 +21,10 @@ from tieback_client import Image, Recall
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
-from benchmarks import upgrade, upgrade_photos
-from benchmarks.claims import orthogonal_alignment
-from benchmarks.claims._digits import Digits
+from benchmarks import upgrade_photos
+from benchmarks.lab import upgrades
+from benchmarks.lab.claims import orthogonal_alignment
+from benchmarks.lab.claims._digits import Digits
 from benchmarks.report import Report
 
 pytestmark = pytest.mark.all
@@ -33,14 +34,14 @@ def test_the_served_encoder_says_what_the_trained_layers_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orthogonal_alignment, "EPOCHS", 1)
-    pixels = np.random.default_rng(0).integers(0, 256, (40, upgrade.SIDE**2)).astype(np.float32) / 255
+    pixels = np.random.default_rng(0).integers(0, 256, (40, upgrades.SIDE**2)).astype(np.float32) / 255
     learned = Digits(pixels, np.arange(40) % 10)
 
-    card = upgrade.write_encoder(tmp_path, "digits-old", learned, 5, 16)
+    card = upgrades.write_encoder(tmp_path, "digits-old", learned, 5, 16)
 
     assert pull([card], [card], Store(tmp_path / "models"), Silent()) == []
     model = load_encoder(card, Store(tmp_path / "models"))
-    pictures = [Image.from_pil(upgrade.picture_of(one)).data for one in pixels[:3]]
+    pictures = [Image.from_pil(upgrades.picture_of(one)).data for one in pixels[:3]]
     prepared = [model.prepare(Content(Modality.IMAGE, one), EncodePlan(), Limits()) for one in pictures]
     found = np.stack([present(one.dense) for one in model.run(prepared, EncodePlan())])
     layers, _ = orthogonal_alignment.encoder(learned, 5, 16, seed=5)
@@ -54,7 +55,7 @@ def test_an_upgrade_is_held_against_the_old_space_and_against_a_reindex() -> Non
     low, high = Recall(0.5, 0.4, 0.6), Recall(0.8, 0.7, 0.9)
     result = plan(old_old=low, new_old=high, new_new=low, native=high)
 
-    upgrade._claim(report, "made", result)
+    upgrades._claim(report, "made", result)
 
     assert [(one.value, one.target, one.met) for one in report.claims] == [
         (0.8, ">= 0.5", True),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support import textures
 from tieback.methods.reranking import SUMMARY, rerankings
 from tieback_contract.arrays import Array
 from tieback_lab.methods.reranking.dense_matching import mutual_choices
-
-from benchmarks.claims import textures
 
 AXES = np.eye(8)
 SHARP = 0.01

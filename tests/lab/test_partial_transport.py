@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support import transport_trials
 from support.each import each
 from tieback.core.errors import DeadlineExceeded
 from tieback.methods.reranking import PASSES, SUMMARY, rerankings
 from tieback_contract.arrays import Array
 from tieback_lab.methods.reranking.partial_transport import relaxed_transport
-
-from benchmarks.claims import transport
 
 AXES = np.eye(16)
 RELAXED = (0.05, 0.2, 1.0)
@@ -143,6 +142,6 @@ def test_a_caller_that_has_gone_away_ends_the_iterations() -> None:
 
 
 def test_among_much_that_is_beside_the_point_the_matched_candidate_is_found_more_often() -> None:
-    found = transport.preferred(seed=7, unrelated=transport.MANY)
+    found = transport_trials.preferred(seed=7, unrelated=transport_trials.MANY)
 
-    assert found["partial_transport"] >= found["optimal_transport"] + transport.POINTS
+    assert found["partial_transport"] >= found["optimal_transport"] + transport_trials.POINTS

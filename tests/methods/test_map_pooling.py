@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support import planted_objects
 from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State
@@ -12,8 +13,6 @@ from tieback.models.pictures.classifier import REGIONS
 from tieback_contract.arrays import Array
 from tieback_lab.methods import map_pooling
 from tieback_lab.methods.map_pooling import GRAPH, dolg, gem, map_poolings, part
-
-from benchmarks.claims import planted_objects
 
 METHODS = map_poolings.names()
 DRAW = np.random.default_rng(0)

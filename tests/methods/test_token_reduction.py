@@ -6,11 +6,7 @@ import numpy as np
 import pytest
 import torch
 from support.each import each
-from tieback.core.errors import InvalidInput
-from tieback.methods.token_reduction import GRAPH, merge, merge_batch, token_reductions
-from tieback_contract.arrays import Array
-
-from benchmarks.claims.token_merging import (
+from support.token_clouds import (
     CLOUDS,
     TOKENS,
     WIDTH,
@@ -21,6 +17,9 @@ from benchmarks.claims.token_merging import (
     cloud,
     distances,
 )
+from tieback.core.errors import InvalidInput
+from tieback.methods.token_reduction import GRAPH, merge, merge_batch, token_reductions
+from tieback_contract.arrays import Array
 
 METHODS = token_reductions.names()
 

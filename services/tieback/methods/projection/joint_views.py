@@ -5,7 +5,7 @@ point clouds, that is led into a space of texts and pictures. A thing has a text
 which show little of it. At every step, as in the authors' code, two of them are drawn and weighted by a
 softmax of ⟨t, view⟩ into one joint target j, which is shorter the less they agree; the projector is trained
 with InfoNCE towards j and towards t together. Drawing anew matters more than weighting: with all views mixed
-once and for all, a projector learns the noise of the mixture (scripts/bench claims, topic joint_views).
+once and for all, a projector learns the noise of the mixture.
 """
 
 from __future__ import annotations
