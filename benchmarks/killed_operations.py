@@ -251,7 +251,7 @@ def _fill(base: Path, items: list[Item], *, plans: bool) -> None:
     ):
         client.ingest(COLLECTION, items, space=OLD, batch=100).collect()
         if plans:
-            client.plan_upgrade(COLLECTION, space=NEW, policy="affine").result(timeout=300)
+            client.plan_upgrade(COLLECTION, space=NEW, policy="subspace").result(timeout=300)
 
 
 def _alike(one: object, other: object) -> bool:

@@ -34,8 +34,8 @@ NEW_ROWS = unit_rows(OLD_ROWS @ TURN + 0.1 * rng.standard_normal((COUNT, WIDER))
 
 def artifact(translated: float | None, led: float) -> Artifact:
     """A transform that was measured to keep so much by each way."""
-    state = compatibility.fit("affine", OLD_ROWS, NEW_ROWS)
-    facts = {"method": "affine", "old_width": WIDTH, "width": WIDTH, "translated": translated, "led": led}
+    state = compatibility.fit("subspace", OLD_ROWS, NEW_ROWS)
+    facts = {"method": "subspace", "old_width": WIDTH, "width": WIDTH, "translated": translated, "led": led}
     return Artifact(COMPATIBILITY, state, facts, (SPACE, NEW))
 
 

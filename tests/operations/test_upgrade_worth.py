@@ -71,12 +71,12 @@ def test_a_space_that_was_only_turned_is_translated_without_loss_and_the_plan_st
     learned = parts.arrays(anchors)
     states = {
         name: [compatibility.fit(name, learned["old"][one], learned["new"][one]) for one in parts.learned]
-        for name in ("affine", "orthogonal")
+        for name in ("subspace", "orthogonal")
     }
 
     found = compare(trial(anchors, parts), states, 0.8)
 
-    assert {one.policy for one in found.tried} == {"affine", "orthogonal"}
+    assert {one.policy for one in found.tried} == {"subspace", "orthogonal"}
     assert found.tried[0].retention.value == pytest.approx(1, abs=0.01)
     assert found.advice == Advice.KEEP
     assert found.curve[0][1] == pytest.approx(found.curve[-1][1], abs=0.01)
@@ -167,9 +167,9 @@ def test_a_policy_is_tried_on_what_it_has_learned_from_by_so_large_a_share_as_an
     gains = [{number: 1.0} for number in range(50)]
     parts = split(anchors)
     learned = parts.arrays(anchors)
-    state = compatibility.fit("affine", learned["old"], learned["new"])
-    fits = [compatibility.fit("affine", learned["old"][one], learned["new"][one]) for one in parts.learned]
-    states = {"affine": [*fits, state]}
+    state = compatibility.fit("subspace", learned["old"], learned["new"])
+    fits = [compatibility.fit("subspace", learned["old"][one], learned["new"][one]) for one in parts.learned]
+    states = {"subspace": [*fits, state]}
 
     def kept(**how: Any) -> float:
         found = compare(trial(anchors, parts, **how), states, 0.8).tried[0].translated

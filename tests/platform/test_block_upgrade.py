@@ -137,7 +137,7 @@ def test_only_items_of_the_replaced_component_are_encoded_again_and_the_plan_say
         update={"spaces": ("talk", "speech", "eyes"), "binding": replaced.after, "originals_bytes": 10**8}
     )
     with served_locally(new_settings) as running, Client(running.address, timeout=60) as client:
-        plan = client.plan_upgrade("shades", space="joint", policy="affine", items=50).result(120)
+        plan = client.plan_upgrade("shades", space="joint", policy="subspace", items=50).result(120)
         assert (plan.items, plan.staying_items, plan.staying_sections) == (
             PHOTOS + TEXTS + BOTH,
             PHOTOS,

@@ -102,9 +102,3 @@ def test_a_space_that_is_not_known_to_be_compatible_is_not_tried_as_it_is(client
     with pytest.raises(InvalidArgument, match="'turned' does not name words-1@") as refusal:
         client.plan_upgrade("texts", space="turned", policy="as_trained")
     assert [str(one.field) for one in refusal.value.violations] == ["policy"]
-
-
-def test_a_policy_of_classes_asks_for_their_field(client: Client) -> None:
-    with pytest.raises(InvalidArgument, match="stationary learns from classes") as refusal:
-        client.plan_upgrade("texts", space="words-2", policy="stationary")
-    assert [str(one.field) for one in refusal.value.violations] == ["labels"]

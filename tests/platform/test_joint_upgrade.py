@@ -68,7 +68,7 @@ def test_a_collection_follows_a_joint_space_of_which_a_component_was_replaced(tm
 
     with served_locally(after) as running, Client(running.address, timeout=60) as client:
         assert client.get_collection("both").space == old
-        plan = client.plan_upgrade("alone", space="joint", policy="affine").result(120)
+        plan = client.plan_upgrade("alone", space="joint", policy="subspace").result(120)
         assert (plan.old_space, plan.new_space.name) == (old, "joint")
         assert plan.new_space != old
         result = client.upgrade("both", space="joint").result(120)

@@ -67,7 +67,7 @@ def test_old_vectors_are_read_by_what_the_plan_learned_once_their_encoder_is_gon
     with served_locally(both) as running, Client(running.address, timeout=60) as client:
         for name in ("planned", "unplanned"):
             client.ingest(name, texts(ITEMS), space="words-a").collect()
-        plan = client.plan_upgrade("planned", space="words-b", policy="affine").result(120)
+        plan = client.plan_upgrade("planned", space="words-b", policy="subspace").result(120)
         [planned] = plan.policies
         learned = Artifact.load(tmp_path / "store/upgrades/_/planned" / plan.artifact, COMPATIBILITY)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.lab import lab as lab
 from support.local_platform import served_locally
 from support.own_encoder import Silent
 from support.running_platform import Platform, wait_for

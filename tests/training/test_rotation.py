@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from tieback.training.compatible_layer import Rotation
+from tieback.training.rotation import Rotation
 
 WIDTH = 24
 

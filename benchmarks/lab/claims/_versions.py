@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from tieback.methods.projection import affine, unit_rows
-from tieback.training import compatible_layer as layers
 from tieback.training.loop import Plan
 from tieback_contract.arrays import Array
+from tieback_lab.training import compatible_layer as layers
 from torch import Tensor
 from torch.nn.functional import normalize
 

@@ -12,8 +12,8 @@ from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from tieback.training.compatible_layer import Rotation
 from tieback.training.loop import History, Plan, Progress, batch, neighbour_distillation, neighbours, train
+from tieback.training.rotation import Rotation
 
 NEAREST = 10
 """So many neighbours are counted where a prefix is held against all dimensions."""

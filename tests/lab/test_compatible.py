@@ -23,7 +23,8 @@ from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.recipes.train import TrainingOutcome, train
-from tieback.training.ranks import average_accuracy, average_compatibility, compatibility_matrix
+from tieback.training.ranks import average_accuracy, average_compatibility
+from tieback_lab.recipes.trained.compatible import compatibility_matrix
 
 pytestmark = pytest.mark.all
 

@@ -12,9 +12,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tieback_contract.field_path import FieldPath
-from tieback_contract.vectors import VectorKind
-
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import ImageClassifier, TransformerText
@@ -24,6 +21,8 @@ from tieback.models.reference import DENSE
 from tieback.models.store import Store
 from tieback.models.text import transformer_text
 from tieback.recipes.adapt.cards import base_of, places, write_card
+from tieback_contract.field_path import FieldPath
+from tieback_contract.vectors import VectorKind
 
 COMPATIBLE = Kind("compatible_encoder", "compatible layer", 1, "train it again: tieback train compatible")
 GRAPH = "model.onnx"
@@ -79,7 +78,6 @@ def write_graph(source: Path, artifact: Artifact, path: Path, *, reads: str, pro
     """
     import onnx
     import torch
-
     from tieback.methods.compatibility import GRAPH as FORM
     from tieback.methods.compatibility import compatibilities
     from tieback.methods.projection import unit_tensor

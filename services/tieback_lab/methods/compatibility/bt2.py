@@ -26,8 +26,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.core.state import State
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.projection import (
@@ -42,6 +40,7 @@ from tieback.methods.projection import (
     unit_tensor,
 )
 from tieback.methods.projection._trained import Steps, project, project_tensor
+from tieback_contract.arrays import Array
 
 if TYPE_CHECKING:  # serving trains nothing
     from torch import Tensor
@@ -105,12 +104,12 @@ def fit(
     most as wide as the old space, and at least as much as the new one lacks of that width.
     """
     import torch
-    from torch.nn.functional import cosine_similarity, normalize
-
-    from tieback.training import compatible_layer as layers
-    from tieback.training.compatible_layer import Rotation
     from tieback.training.digests import digest
     from tieback.training.loop import Plan
+    from tieback.training.rotation import Rotation
+    from torch.nn.functional import cosine_similarity, normalize
+
+    from tieback_lab.training import compatible_layer as layers
 
     old_width, new_width = old.shape[1], new.shape[1]
     added = min(max(added, old_width - new_width), old_width)

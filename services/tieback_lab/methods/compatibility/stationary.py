@@ -24,14 +24,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-
 from tieback.core.errors import InvalidInput
 from tieback.core.state import State
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.projection import Count, Positive, Progress, Tensors, affine
 from tieback.methods.projection._trained import Steps, project, project_tensor
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 if TYPE_CHECKING:  # serving trains nothing
     from torch import Tensor
@@ -189,11 +188,11 @@ def _learned(
 ) -> State:
     """The layer by the `vertices` `[classes, width]`, and by the vectors of the version before, if any."""
     import torch
-    from torch.nn.functional import normalize
-
-    from tieback.training import compatible_layer as layers
     from tieback.training.digests import digest
     from tieback.training.loop import Plan
+    from torch.nn.functional import normalize
+
+    from tieback_lab.training import compatible_layer as layers
 
     parts = layers.Parts.of(len(new), settings.seed)
     learned = parts.learned.numpy()

@@ -25,8 +25,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.core.state import State
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.projection import (
@@ -40,6 +38,7 @@ from tieback.methods.projection import (
     unit_rows,
 )
 from tieback.methods.projection._trained import Steps, project, project_tensor
+from tieback_contract.arrays import Array
 
 if TYPE_CHECKING:  # serving trains nothing
     from torch import Tensor
@@ -87,12 +86,12 @@ def fit(
     vectors, so that R h can be one of them.
     """
     import torch
-    from torch.nn.functional import normalize
-
-    from tieback.training import compatible_layer as layers
-    from tieback.training.compatible_layer import Rotation
     from tieback.training.digests import digest
     from tieback.training.loop import Plan
+    from tieback.training.rotation import Rotation
+    from torch.nn.functional import normalize
+
+    from tieback_lab.training import compatible_layer as layers
 
     parts = layers.Parts.of(len(old), seed)
     learned = parts.learned.numpy()

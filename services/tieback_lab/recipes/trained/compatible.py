@@ -18,23 +18,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-from tieback_contract.modality import Modality
-from tieback_contract.vectors import VectorKind
-
 from tieback.catalog.base_card import NAME
 from tieback.catalog.card import EarlierSpace, EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods import compatibility
 from tieback.methods.compatibility import GRAPH, compatibilities, needs_classes
 from tieback.methods.projection import unit_rows
-from tieback.recipes.adapt.compatible import COMPATIBLE, adapt, check_adaptable
 from tieback.recipes.train.encoded_rows import labelled_rows
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.labelled_contents import LabelledContent, labelled_files, read_labelled
-from tieback.training.ranks import average_accuracy, average_compatibility, compatibility_matrix
+from tieback.training.ranks import average_accuracy, average_compatibility
 from tieback.training.splits import HELD_OUT, split_off
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
+
+from tieback_lab.recipes.adapt.compatible import COMPATIBLE, adapt, check_adaptable
 
 MAKES = "an encoder that is compatible with an earlier one"
 
@@ -121,6 +121,24 @@ def _layer(
     if old is None:
         return dict(compatibility.first_version(policy, new, classes, fit, field=field, **given))
     return dict(compatibility.fit(policy, old, new, classes, fit, field=field, **given))
+
+
+def compatibility_matrix(versions: Sequence[Array], classes: Array) -> Array:
+    """Recall@1 `[versions, versions]` of unit rows `[n, width]`, oldest first; NaN above the diagonal.
+
+    A later version's leading dimensions are in the space of an earlier one, whose width they have. Each
+    content seeks another one of its class; one that is alone in its class does not ask.
+    """
+    counts = np.bincount(classes)
+    asking = np.flatnonzero(counts[classes] > 1)
+    found = np.full((len(versions), len(versions)), np.nan)
+    for new, queries in enumerate(versions):
+        for old, gallery in enumerate(versions[: new + 1]):
+            # A query's length changes none of its order, so its leading part need not be made a unit again.
+            scores = queries[asking, : gallery.shape[1]] @ gallery.T
+            scores[np.arange(len(asking)), asking] = -np.inf
+            found[new, old] = np.mean(classes[scores.argmax(axis=1)] == classes[asking])
+    return found
 
 
 def _measured(

@@ -13,36 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback.core.state import State
+from tieback.training import loop
 from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
-
-from tieback.core.state import State
-from tieback.training import loop
 
 VALIDATION = 0.1
 """Share of the anchors that chooses among the steps of the training."""
 
 Rows = Callable[[Tensor], tuple[Tensor, Tensor]]
 """For contents at places `[b]`: unit rows `[rows, width]`, and which of them is right for each `[b]`."""
-
-
-class Rotation(torch.nn.Module):
-    """`start` `[d, d]`, turned by the Cayley map of a skew matrix: it stays orthogonal while it learns."""
-
-    start: Tensor
-
-    def __init__(self, start: Array) -> None:
-        super().__init__()
-        self.register_buffer("start", torch.tensor(start))
-        self.skew = torch.nn.Parameter(torch.zeros(start.shape))
-
-    def forward(self) -> Tensor:
-        """The rotation `[d, d]`."""
-        skew = self.skew - self.skew.T
-        one = torch.eye(len(skew))
-        rotation: Tensor = self.start @ torch.linalg.solve(one - skew, one + skew)
-        return rotation
 
 
 @dataclass(frozen=True, slots=True, eq=False)

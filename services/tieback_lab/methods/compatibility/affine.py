@@ -6,13 +6,12 @@ one encoder says nothing of, and it maps between any two widths.
 
 from __future__ import annotations
 
-from tieback_contract.arrays import Array
-
 from tieback.core.state import State
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.compatibility._two_ways import INTO_NEW, INTO_OLD, joined, one_way, two_ways
 from tieback.methods.projection import NotNegative
 from tieback.methods.projection import affine as regression
+from tieback_contract.arrays import Array
 
 STATE = two_ways(regression.STATE)
 

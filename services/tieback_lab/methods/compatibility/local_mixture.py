@@ -11,12 +11,11 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.core.state import State
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.compatibility._two_ways import INTO_NEW, INTO_OLD, joined, one_way, two_ways
 from tieback.methods.projection import Count, Positive, affine, unit_rows
+from tieback_contract.arrays import Array
 
 STATE = two_ways(
     affine.STATE
