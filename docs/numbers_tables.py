@@ -138,6 +138,8 @@ def _counts(every: Sequence[Result]) -> Iterator[str]:
     yield from ("| area | met | missed | not decided |", "|---|---|---|---|")
     for area in [*AREAS, "Methods"]:
         met = [claim["met"] for one in every if one.area == area for claim in one.claims]
+        if not met:
+            continue
         anchor = area.lower().replace(",", "").replace(" ", "-")
         counts = " | ".join(str(met.count(verdict)) for verdict in (True, False, None))
         yield f"| [{area}](#{anchor}) | {counts} |"
