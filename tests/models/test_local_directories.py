@@ -309,7 +309,7 @@ def test_a_dense_layer_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 CARDS = [
     card
-    for page in ("own-models.md", "merging.md")
+    for page in ("own-models.md",)
     for card in re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / page).read_text(), re.S | re.M)
 ]
 
