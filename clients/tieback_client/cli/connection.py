@@ -149,6 +149,17 @@ def collection_option(function: F) -> F:
     )(function)
 
 
+def set_option(of: str) -> Callable[[F], F]:
+    """The option for parameters of a method that another option names."""
+    return click.option(
+        "--set",
+        "parameters",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help=f"A parameter of the {of}; may be repeated.",
+    )
+
+
 def parse_weights(
     value: str | None, policy: str | None, option: str = "--policy"
 ) -> dict[str, float] | str | None:

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -20,6 +20,9 @@ from rich.text import Text
 from tieback_client.control_characters import in_a_line, in_json, printable
 from tieback_client.errors import TiebackError
 from tieback_client.jsonable import jsonable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 PLAIN_WIDTH = 100
 
@@ -146,6 +149,20 @@ class Output:
         """A remark beside the result, on standard error; none where only JSON is wanted."""
         if not self.json:
             self.notes.print(message, style=style)
+
+    def progress(self, *columns: Any, is_shown: bool | None = None) -> Progress:
+        """A bar beside the result that counts, and goes away; by default where no JSON is wanted."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress
+
+        shown = not self.json if is_shown is None else is_shown
+        return Progress(
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            *columns,
+            console=self.notes,
+            transient=True,
+            disable=not (shown and self.notes.is_terminal),
+        )
 
     @property
     def asks(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import TextColumn
 from rich.text import Text
 
 from tieback_client.cli.output import Output
@@ -24,7 +24,7 @@ def follow(output: Output, operation: Operation[R]) -> OperationStatus[R]:
     """
     troubles: set[str] = set()
     try:
-        with _bar(output) as bar:
+        with output.progress(TextColumn("{task.fields[left]}")) as bar:
             task = bar.add_task("", total=None, left="")
             for status in operation.follow(_SECONDS):
                 if status.trouble and status.trouble not in troubles:
@@ -51,16 +51,4 @@ def tell_started(output: Output, operation: Operation[Any]) -> None:
     output.note(
         f"to follow it: tieback operations wait {operation.id}; to cancel it: tieback operations cancel "
         f"{operation.id}"
-    )
-
-
-def _bar(output: Output) -> Progress:
-    return Progress(
-        TextColumn("working"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[left]}"),
-        console=output.notes,
-        transient=True,
-        disable=not output.notes.is_terminal or output.json,
     )

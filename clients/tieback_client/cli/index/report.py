@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn, TimeRemainingColumn
 from rich.text import Text
 from tieback_contract.collections import Source
 
@@ -36,15 +36,8 @@ class IndexProgress:
         self._sizes: dict[str, int] = {}
         self._done_size = 0.0
         self._begin = self._told = clock()
-        self._bar = Progress(
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[name]}", style="dim", markup=False),
-            console=output.notes,
-            transient=True,
-            disable=not output.notes.is_terminal or output.json,
-        )
+        told = TextColumn("{task.fields[name]}", style="dim", markup=False)
+        self._bar = output.progress(TimeRemainingColumn(compact=True), told)
         self._task = self._bar.add_task("", total=self._files, name="")
 
     def __enter__(self) -> IndexProgress:

@@ -17,6 +17,7 @@ from tieback_client.cli.connection import (
     Command,
     connected,
     parse_method,
+    set_option,
 )
 from tieback_client.cli.output import Output, say
 from tieback_client.cli.query import bars, showing
@@ -76,13 +77,7 @@ _OPTIONS = (
     click.option(
         "--strategy", metavar="METHOD", help="The decoding strategy; `tieback methods` lists them. [plain]"
     ),
-    click.option(
-        "--set",
-        "parameters",
-        metavar="NAME=VALUE",
-        multiple=True,
-        help="A parameter of the strategy; may be repeated.",
-    ),
+    set_option("strategy"),
     click.option("--twin", is_flag=True, help="Also show what plain decoding writes, without the strategy."),
 )
 

@@ -13,7 +13,7 @@ from tieback_contract.generation import Evidence
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
 
-from tieback_client.cli.connection import Command, connected, parse_method
+from tieback_client.cli.connection import Command, connected, parse_method, set_option
 from tieback_client.cli.index.file_items import given_files, is_media, reads_writing
 from tieback_client.cli.output import Output
 from tieback_client.cli.query import showing
@@ -74,13 +74,7 @@ The exit code is 1 where a claim is contradicted or not supported, and 0 otherwi
 @click.option(
     "--checker", metavar="METHOD", help="How to check; `tieback methods` lists them. [the server's]"
 )
-@click.option(
-    "--set",
-    "parameters",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="A parameter of the checker; may be repeated.",
-)
+@set_option("checker")
 @connected
 def check(
     client: Client,

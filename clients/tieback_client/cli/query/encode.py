@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import Progress, TimeRemainingColumn
 from tieback_contract.encodings import Encoding, EncodingSource
 from tieback_contract.vectors import DType, VectorKind
 
@@ -318,15 +318,8 @@ def _writer(output: Output, target: Path | None) -> Iterator[lines.LineWriter]:
 
 def _progress(output: Output, target: Path | None) -> Progress:
     # Where the vectors scroll by on the same terminal, they are the progress.
-    shown = output.notes.is_terminal and not (output.terminal and target is None)
-    return Progress(
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        console=output.notes,
-        transient=True,
-        disable=not shown,
-    )
+    shown = not (output.terminal and target is None)
+    return output.progress(TimeRemainingColumn(compact=True), is_shown=shown)
 
 
 def _shown(given: Any) -> str:

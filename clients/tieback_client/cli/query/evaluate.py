@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import TimeRemainingColumn
 from rich.text import Text
 from tieback.reports.parts import PublishedClaim, cards, page, section, table
 from tieback_contract.answers import AnswerStyle
@@ -167,14 +167,7 @@ def _asked(
         answer = client.answer(collection, one.question, history=one.history, **how).collect()
         return judged(one, answer, time.monotonic() - began)
 
-    bar = Progress(
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        console=output.notes,
-        transient=True,
-        disable=not output.notes.is_terminal or output.json,
-    )
+    bar = output.progress(TimeRemainingColumn(compact=True))
     with bar, ThreadPoolExecutor(parallel) as threads:
         task = bar.add_task("", total=len(asked))
         running = [threads.submit(ask, one) for one in asked]

@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 from tieback_contract.recognition import RecognisedText, SegmentKind
 
-from tieback_client.cli.connection import Command, connected, parse_method
+from tieback_client.cli.connection import Command, connected, parse_method, set_option
 from tieback_client.cli.index.file_items import given_files, is_media
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
@@ -52,13 +52,7 @@ The exit code is 1 where a file fails; the others are recognised.
     metavar="METHOD",
     help="How the served language model takes part, for instance gfd. [not at all]",
 )
-@click.option(
-    "--set",
-    "parameters",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="A parameter of the method; may be repeated.",
-)
+@set_option("method")
 @connected
 def recognise(
     client: Client,

@@ -14,7 +14,7 @@ from tieback_contract.hits import Reranked
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
-from tieback_client.cli.connection import Command, connected, parse_method
+from tieback_client.cli.connection import Command, connected, parse_method, set_option
 from tieback_client.cli.index.file_items import given_files
 from tieback_client.cli.output import Output
 from tieback_client.cli.query.lines import short
@@ -63,13 +63,7 @@ compared is reported on standard error, and makes the exit code 1.
     help="A file of any format that is indexed, or an archive of some, to order.",
 )
 @click.option("--method", metavar="METHOD", help="How to compare. [late_interaction]")
-@click.option(
-    "--set",
-    "parameters",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="A parameter of the method; may be repeated.",
-)
+@set_option("method")
 @click.option(
     "--space", default="", metavar="NAME", help="The space whose vectors are compared; see `tieback spaces`."
 )
