@@ -12,6 +12,7 @@ import pytest
 from support.each import each
 from tieback_client import InvalidArgument
 from tieback_client.files import Document, read_document
+from tieback_client.files.packed.packing import unpacked
 
 OPEN = "http://schemas.openxmlformats.org"
 RELATED = f"{OPEN}/officeDocument/2006/relationships"
@@ -376,3 +377,11 @@ def test_a_hostile_head_of_a_mail_hides_no_text(head: str) -> None:
     assert document.title == "s"
     assert "Words" in document.text or "multipart" in head
     document.text.encode()
+
+
+def test_a_mail_whose_parts_are_nested_without_end_is_refused() -> None:
+    parts = "".join(f"Content-Type: multipart/mixed; boundary=b{at}\n\n--b{at}\n" for at in range(3000))
+
+    for read in (lambda data: read_document(data, "a.eml"), lambda data: list(unpacked("a.eml", data))):
+        with pytest.raises(InvalidArgument, match="nested too deeply"):
+            read(f"Subject: s\nMIME-Version: 1.0\n{parts}\nWords.\n".encode())

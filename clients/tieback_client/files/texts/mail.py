@@ -28,7 +28,7 @@ LONGEST_HEAD = 20_000
 
 def read(data: bytes) -> Parsed:
     """The text of a mail: as it was typed, else its HTML as a page. `InvalidArgument` where it is none."""
-    mail = message_from_bytes(data, policy=policy.default)
+    mail = _mail_of(data)
     heads = {name.lower() for name, _ in mail.raw_items()}
     if not heads & {"from", "to", "subject", "date", "received"}:
         raise InvalidArgument("it is no mail: it has no head")
@@ -50,9 +50,16 @@ def read(data: bytes) -> Parsed:
     )
 
 
+def _mail_of(data: bytes) -> EmailMessage:
+    try:
+        return message_from_bytes(data, policy=policy.default)
+    except RecursionError:
+        raise InvalidArgument("it is no mail that can be read: its parts are nested too deeply") from None
+
+
 def attachments(data: bytes) -> Iterator[tuple[str, bytes]]:
     """The files that are attached to a mail, with their names: also the pictures in it, and mails."""
-    mail = message_from_bytes(data, policy=policy.default)
+    mail = _mail_of(data)
     try:
         body = mail.get_body(("plain", "html"))
         waiting: list[MIMEPart] = [mail]
