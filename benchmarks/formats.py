@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 from tieback.index.memory.locking import ReadWriteLock
-from tieback.index.vectors import StoredVectors, one_thread
+from tieback.index.vectors import one_thread
 from tieback.index.vectors.codec_choice import codec_of, vectors_of
+from tieback.index.vectors.growing import GrowingVectors
 from tieback.methods.codecs import codecs, with_defaults
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice
@@ -130,14 +131,14 @@ def _measured(
             found = []
             for query in queries:
                 began = time.thread_time()
-                positions, _ = store.search(query, LIMIT, everything)
+                positions, _ = store.current.search(query, LIMIT, everything)
                 seconds.append(time.thread_time() - began)
                 found.append(positions.tolist())
     shares = [len(best.intersection(one)) / LIMIT for best, one in zip(exact, found, strict=True)]
     return {
         "recall@10": float(np.mean(shares)),
-        "bytes a vector": store.resident_bytes / len(vectors),
-        "share of float32": store.resident_bytes / vectors.nbytes,
+        "bytes a vector": store.current.resident_bytes / len(vectors),
+        "share of float32": store.current.resident_bytes / vectors.nbytes,
         "p50 ms": 1000 * median(seconds),
     }
 
@@ -175,7 +176,7 @@ def _rows_of(choice: MethodChoice) -> str:
     return ", ".join(f"{key} {value}" for key, value in said.items())
 
 
-def _filled(vectors: Array, choice: MethodChoice, folder: Path) -> StoredVectors:
+def _filled(vectors: Array, choice: MethodChoice, folder: Path) -> GrowingVectors:
     # Lists (`benchmarks/scale.py` measures them) would hide what the rows of a codec find.
     has_rows = codec_of(vectors.shape[1], choice).shortlist is not None
     store = vectors_of(vectors.shape[1], choice, folder, len(vectors) if has_rows else None)

@@ -54,7 +54,7 @@ class Tieback(System):
 
     def search(self, query: Array, limit: int, effort: int) -> Array:
         """See `System`."""
-        return self._store.search(query, limit, self._everything, effort / 100)[0]
+        return self._store.current.search(query, limit, self._everything, effort / 100)[0]
 
 
 class FaissHNSW(System):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.each import each
-from tieback.index.vectors import SCANNED_FROM, FlatVectors
 from tieback.index.vectors.byte_scan import ByteScan
+from tieback.index.vectors.flat import SCANNED_FROM, FlatVectors
 
 Floats = NDArray[np.float32]
 WIDTH, COUNT, LIMIT = 64, SCANNED_FROM + 500, 10

@@ -13,11 +13,12 @@ from support.damaged_files import damage_file
 from tieback.core.errors import InvalidInput
 from tieback.index.memory.locking import ReadWriteLock
 from tieback.index.vectors.codec_choice import vectors_of
-from tieback.index.vectors.hnsw import Efforts, Graph
-from tieback.index.vectors.hnsw_store import GRAPH_FROM, GraphedVectors
+from tieback.index.vectors.growing import FLAT_UP_TO, GrowingVectors
+from tieback.index.vectors.hnsw import Graph
+from tieback.index.vectors.hnsw_growth import GRAPH_FROM
 from tieback.index.vectors.hnsw_vectors import GraphVectors
-from tieback.index.vectors.ivf_store import FLAT_UP_TO
 from tieback.index.vectors.learned_state import LISTS
+from tieback.index.vectors.neighbours import Efforts
 from tieback.methods.vector_search import EVERY
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice
@@ -33,17 +34,15 @@ def clustered(count: int, seed: int = 0) -> Array:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def store(folder: Path, codec: str = "float32") -> GraphedVectors:
-    made = vectors_of(WIDTH, MethodChoice(codec), folder, FLAT)
-    assert isinstance(made, GraphedVectors)
-    return made
+def store(folder: Path, codec: str = "float32") -> GrowingVectors:
+    return vectors_of(WIDTH, MethodChoice(codec), folder, FLAT)
 
 
 def everything(count: int = COUNT) -> Callable[[], Array]:
     return lambda: np.ones(count, bool)
 
 
-def trained(folder: Path, vectors: Array, codec: str = "float32") -> GraphedVectors:
+def trained(folder: Path, vectors: Array, codec: str = "float32") -> GrowingVectors:
     made = store(folder, codec)
     made.put(np.arange(len(vectors)), vectors)
     made.train(ReadWriteLock(), everything(len(vectors)))
@@ -51,13 +50,13 @@ def trained(folder: Path, vectors: Array, codec: str = "float32") -> GraphedVect
     return made
 
 
-def graph_of(made: GraphedVectors) -> GraphVectors:
+def graph_of(made: GrowingVectors) -> GraphVectors:
     assert isinstance(made.current, GraphVectors)
     return made.current
 
 
 def recall(
-    found: GraphedVectors,
+    found: GrowingVectors,
     vectors: Array,
     queries: Array,
     allowed: Array,
@@ -68,7 +67,7 @@ def recall(
     shares = []
     for query in queries:
         best = living[np.argsort(-(vectors[living] @ query))[:limit]]
-        positions, similarities = found.search(query, limit, allowed, breadth)
+        positions, similarities = found.current.search(query, limit, allowed, breadth)
         assert allowed[positions].all()
         assert len(set(positions.tolist())) == len(positions) == min(limit, len(living))
         assert np.allclose(similarities, vectors[positions] @ query, atol=0.002)
@@ -77,7 +76,7 @@ def recall(
     return float(np.mean(shares))
 
 
-def walks(made: GraphedVectors, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def walks(made: GrowingVectors, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Efforts of the searches of the graph from now on."""
     efforts: list[int] = []
     real = Graph.search
@@ -127,7 +126,7 @@ def test_an_exact_search_compares_all(tmp_path: Path) -> None:
     made = trained(tmp_path, vectors)
 
     assert recall(made, vectors, queries, np.ones(COUNT, bool), 10, EVERY) == 1
-    positions, similarities = made.similarities(queries[0], np.arange(COUNT) % 3 == 0)
+    positions, similarities = made.current.similarities(queries[0], np.arange(COUNT) % 3 == 0)
     assert sorted(positions.tolist()) == list(range(0, COUNT, 3))
     assert np.allclose(similarities, vectors[positions] @ queries[0], atol=1e-5)
 
@@ -145,7 +144,7 @@ def test_few_vectors_are_compared_all(tmp_path: Path) -> None:
     made = store(tmp_path)
     made.put(np.arange(FLAT), vectors)
 
-    assert made.exact
+    assert made.current.exact
     assert not made.wants_training(FLAT)
     assert made.wants_training(FLAT + 1)
     assert recall(made, vectors, clustered(20, seed=1), np.ones(FLAT, bool)) == 1
@@ -165,11 +164,11 @@ def test_what_is_written_is_found_at_once_and_what_is_gone_is_not(tmp_path: Path
         made.put(back, vectors[back])
         living[back] = True
         for position in back[:3]:
-            assert made.search(vectors[position], 1, living)[0][0] == position
+            assert made.current.search(vectors[position], 1, living)[0][0] == position
 
     graph = graph_of(made)
     assert graph.living + graph.pending == np.count_nonzero(living)
-    assert np.allclose(made.take(np.flatnonzero(living)), vectors[living])
+    assert np.allclose(made.current.take(np.flatnonzero(living)), vectors[living])
     assert recall(made, vectors, clustered(200, seed=1), living) >= 0.96
 
 
@@ -223,12 +222,12 @@ def test_work_on_a_graph_can_be_given_up_and_goes_on_later(tmp_path: Path) -> No
 
     with pytest.raises(InterruptedError):
         made.train(ReadWriteLock(), until(2))
-    assert made.exact
+    assert made.current.exact
     asked = 0
     with pytest.raises(InterruptedError):
         made.train(ReadWriteLock(), until(8))
     assert graph_of(made).pending > 0
-    assert not store(tmp_path).exact, "what was made is kept"
+    assert not store(tmp_path).current.exact, "what was made is kept"
     assert recall(made, vectors, clustered(200, seed=1), np.ones(COUNT, bool)) >= 0.96
     graph_of(made).put(np.arange(1100), vectors[:1100])
     made.train(ReadWriteLock(), everything())
@@ -240,7 +239,7 @@ def test_equal_vectors_are_all_found(tmp_path: Path) -> None:
     vectors[:500] = vectors[0]
     made = trained(tmp_path, vectors)
 
-    found, _ = made.search(vectors[0], 400, np.ones(COUNT, bool))
+    found, _ = made.current.search(vectors[0], 400, np.ones(COUNT, bool))
     assert np.count_nonzero(found < 500) >= 390
     assert recall(made, vectors, vectors[1000:1040], np.ones(COUNT, bool)) >= 0.96
 
@@ -298,10 +297,10 @@ def test_a_restart_makes_no_link_again_but_for_what_is_new(
     for part in np.split(np.arange(COUNT), 6):
         again.put(part, vectors[order][part])
 
-    with_numbers = again.resident_bytes
+    with_numbers = again.current.resident_bytes
     again.train(ReadWriteLock(), everything())
     assert (again.wants_training(COUNT), added) == (False, [])
-    assert again.resident_bytes <= with_numbers - 20 * COUNT  # what found the nodes of rows is gone
+    assert again.current.resident_bytes <= with_numbers - 20 * COUNT  # what found the nodes of rows is gone
     assert (graph_of(again).living, graph_of(again).pending) == (COUNT, 0)
     assert recall(again, vectors[order], clustered(200, seed=1), np.ones(COUNT, bool)) >= 0.96
     again.put(np.arange(COUNT, COUNT + 2000), clustered(2000, seed=9))
@@ -339,7 +338,7 @@ def test_a_graph_that_is_damaged_is_dropped_and_made_again(
     assert again.wants_training(COUNT)
     assert recall(again, vectors, clustered(10, seed=1), np.ones(COUNT, bool)) == 1
     again.train(ReadWriteLock(), everything())
-    assert not store(tmp_path).exact
+    assert not store(tmp_path).current.exact
 
 
 @pytest.mark.parametrize("fault", ["beyond", "below", "level", "entry", "short", "high"])
@@ -367,8 +366,8 @@ def test_links_that_lead_out_of_the_graph_are_refused(tmp_path: Path, fault: str
 def test_a_graph_of_another_codec_or_width_is_dropped(tmp_path: Path) -> None:
     trained(tmp_path, clustered(COUNT))
 
-    assert store(tmp_path, "float16").exact
-    assert vectors_of(WIDTH // 2, MethodChoice("float32"), tmp_path, FLAT).exact
+    assert store(tmp_path, "float16").current.exact
+    assert vectors_of(WIDTH // 2, MethodChoice("float32"), tmp_path, FLAT).current.exact
 
 
 def test_a_folder_that_cannot_be_written_leaves_the_graph_in_memory(
@@ -378,7 +377,7 @@ def test_a_folder_that_cannot_be_written_leaves_the_graph_in_memory(
 
     made = trained(tmp_path, clustered(COUNT))
 
-    assert not made.exact
+    assert not made.current.exact
     assert "was not kept" in caplog.text
 
 
@@ -391,5 +390,5 @@ def test_a_removed_collection_keeps_nothing(tmp_path: Path, caplog: pytest.LogCa
 
     made.train(ReadWriteLock(), everything())
 
-    assert not made.exact
+    assert not made.current.exact
     assert not caplog.records

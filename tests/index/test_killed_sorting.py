@@ -8,7 +8,6 @@ import sys
 import textwrap
 from itertools import product
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
@@ -16,9 +15,8 @@ from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section
 from support.sweep import sweep
 from tieback.index import Index
-from tieback.index.vectors.hnsw_store import GraphedVectors
+from tieback.index.vectors.growing import GrowingVectors
 from tieback.index.vectors.learned_state import LISTS
-from tieback.index.vectors.listed import ListedVectors
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import Vector
 
@@ -33,19 +31,19 @@ KILLED = textwrap.dedent("""
     killing = Killing(int(sys.argv[2]))
     index = Index.open(sys.argv[1])
     memory = index._owned.to_write("docs").memory
-    memory._wholes._flat_up_to = int(sys.argv[3])
+    memory._wholes.flat_up_to = int(sys.argv[3])
     killing.arm("rename", "mkdir", "unlink")
     memory.train()
     print("it was not killed", killing.seen)
 """)
 
 
-def vectors_of(index: Index) -> ListedVectors | GraphedVectors:
-    return cast(ListedVectors | GraphedVectors, index._owned.to_write("docs").memory._wholes)
+def vectors_of(index: Index) -> GrowingVectors:
+    return index._owned.to_write("docs").memory._wholes
 
 
-def is_sorted(kept: ListedVectors | GraphedVectors) -> bool:
-    return kept._lists is not None if isinstance(kept, ListedVectors) else not kept.exact
+def is_sorted(kept: GrowingVectors) -> bool:
+    return kept.current.structure != "none"
 
 
 async def found(index: Index) -> set[str]:
@@ -78,7 +76,7 @@ async def test_a_server_killed_while_it_keeps_lists_or_a_graph_starts_with_all_v
     index = Index.open(store)
     assert len(await found(index)) >= COUNT * 0.97
     kept = vectors_of(index)
-    kept._flat_up_to = FLAT
+    kept.flat_up_to = FLAT
     assert kept.wants_training(COUNT) != is_sorted(kept)
     index._owned.to_write("docs").memory.train()
     assert is_sorted(kept)

@@ -22,8 +22,7 @@ from tieback.index import Index
 from tieback.index.memory.collection import Memory
 from tieback.index.store.records import Put, Record, Remove
 from tieback.index.store.table import DiskLedger
-from tieback.index.vectors.codec_choice import codec_of, vectors_of
-from tieback.index.vectors.learned import LearnedVectors
+from tieback.index.vectors.codec_choice import codec_of, learned_vectors, vectors_of
 from tieback.index.vectors.learned_state import FOLDER
 from tieback.methods.codecs import LearnedCodec
 from tieback_contract.arrays import Array
@@ -244,7 +243,7 @@ def test_what_is_written_while_the_codec_is_learned_is_there_afterwards(tmp_path
         memory.apply([Remove(1000, "i6")])
         return made.fit(vectors)
 
-    memory = Memory(WIDTH, wholes=LearnedVectors(WIDTH, replace(made, fit=fit), ITQ, tmp_path))
+    memory = Memory(WIDTH, wholes=learned_vectors(WIDTH, replace(made, fit=fit), ITQ, tmp_path))
     put(memory, dict(enumerate(rows[:300])))
 
     memory.train()
@@ -273,7 +272,7 @@ def test_a_collection_that_is_removed_while_its_codec_is_learned_leaves_nothing(
         folder.rmdir()
         return made.fit(vectors)
 
-    memory = Memory(WIDTH, wholes=LearnedVectors(WIDTH, replace(made, fit=fit), ITQ, folder))
+    memory = Memory(WIDTH, wholes=learned_vectors(WIDTH, replace(made, fit=fit), ITQ, folder))
     put(memory, dict(enumerate(unit(300))))
 
     memory.train()
@@ -292,12 +291,12 @@ def test_what_was_learned_goes_where_the_folder_is_moved_to_meanwhile(tmp_path: 
         folder.rename(moved)
         return made.fit(vectors)
 
-    memory = Memory(WIDTH, wholes=LearnedVectors(WIDTH, replace(made, fit=fit), ITQ, folder))
+    memory = Memory(WIDTH, wholes=learned_vectors(WIDTH, replace(made, fit=fit), ITQ, folder))
     put(memory, dict(enumerate(unit(300))))
 
     memory.train()
 
-    assert LearnedVectors(WIDTH, made, ITQ, moved).trained_on == 300
+    assert learned_vectors(WIDTH, made, ITQ, moved).trained_on == 300
     assert list(tmp_path.iterdir()) == [moved]
 
 

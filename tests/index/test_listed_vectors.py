@@ -12,8 +12,9 @@ from support.damaged_files import damage_file
 from tieback.index.memory.locking import ReadWriteLock
 from tieback.index.vectors import listed, position_lists
 from tieback.index.vectors.codec_choice import vectors_of
+from tieback.index.vectors.coded import CodedVectors
+from tieback.index.vectors.growing import GrowingVectors
 from tieback.index.vectors.learned_state import LISTS
-from tieback.index.vectors.listed import ListedVectors
 from tieback_contract.arrays import Array
 from tieback_contract.method_choice import MethodChoice
 
@@ -28,29 +29,36 @@ def clustered(count: int, seed: int = 0) -> Array:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def store(folder: Path, codec: str = "int8", rescoring: str = "float32") -> ListedVectors:
-    made = vectors_of(WIDTH, MethodChoice(codec, {"rescoring": rescoring}), folder, FLAT)
-    assert isinstance(made, ListedVectors)
-    return made
+def store(folder: Path, codec: str = "int8", rescoring: str = "float32") -> GrowingVectors:
+    return vectors_of(WIDTH, MethodChoice(codec, {"rescoring": rescoring}), folder, FLAT)
+
+
+def lists_of(made: GrowingVectors) -> position_lists.PositionLists | None:
+    return coded(made).lists
+
+
+def coded(made: GrowingVectors) -> CodedVectors:
+    assert isinstance(made.current, CodedVectors)
+    return made.current
 
 
 def everything(count: int = COUNT) -> Callable[[], Array]:
     return lambda: np.ones(count, bool)
 
 
-def trained(folder: Path, vectors: Array, codec: str = "int8", rescoring: str = "float32") -> ListedVectors:
+def trained(folder: Path, vectors: Array, codec: str = "int8", rescoring: str = "float32") -> GrowingVectors:
     made = store(folder, codec, rescoring)
     made.put(np.arange(len(vectors)), vectors)
     made.train(ReadWriteLock(), everything(len(vectors)))
     return made
 
 
-def recall(found: ListedVectors, vectors: Array, queries: Array, allowed: Array, limit: int = 10) -> float:
+def recall(found: GrowingVectors, vectors: Array, queries: Array, allowed: Array, limit: int = 10) -> float:
     living = np.flatnonzero(allowed)
     shares = []
     for query in queries:
         best = living[np.argsort(-(vectors[living] @ query))[:limit]]
-        positions, similarities = found.search(query, limit, allowed)
+        positions, similarities = found.current.search(query, limit, allowed)
         assert allowed[positions].all()
         assert len(set(positions.tolist())) == len(positions) == min(limit, len(living))
         assert np.allclose(similarities, vectors[positions] @ query, atol=0.02)
@@ -68,7 +76,7 @@ def test_lists_find_most_of_the_nearest_and_look_at_a_part(tmp_path: Path, codec
 
     assert recall(made, vectors, queries, np.ones(COUNT, bool), limit) >= 0.93
     if limit <= 10:
-        looked_at = [len(made._looked_at(query, limit, np.ones(COUNT, bool))) for query in queries]
+        looked_at = [len(coded(made).looked_at(query, limit, np.ones(COUNT, bool))) for query in queries]
         assert np.mean(looked_at) < 0.5 * COUNT
 
 
@@ -104,7 +112,7 @@ def test_after_any_writes_each_living_vector_is_in_one_list(tmp_path: Path) -> N
         made.put(back, vectors[back])
         living[back] = True
 
-    lists = made._lists
+    lists = lists_of(made)
     assert lists is not None
     members = [one[:used] for one, used in zip(lists._members, lists._used.tolist(), strict=True)]
     assert sorted(np.concatenate(members).tolist()) == np.flatnonzero(living).tolist()
@@ -141,7 +149,7 @@ def test_what_is_written_while_lists_are_made_is_found(
     let_go.set()
     training.join()
 
-    lists = made._lists
+    lists = lists_of(made)
     assert lists is not None
     assert lists.count == COUNT - 200
     assert recall(made, vectors, vectors[:40], living) >= 0.95
@@ -159,7 +167,7 @@ def test_a_restart_sorts_only_what_is_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rescoring: str
 ) -> None:
     vectors = clustered(COUNT)
-    before = trained(tmp_path, vectors, rescoring=rescoring)._lists
+    before = lists_of(trained(tmp_path, vectors, rescoring=rescoring))
     compared: list[int] = []
     real = position_lists.Centres.nearest
 
@@ -178,9 +186,10 @@ def test_a_restart_sorts_only_what_is_new(
     assert sum(compared) == 5
     assert not again.wants_training(COUNT + 5)
     assert before is not None
-    assert again._lists is not None
-    assert np.array_equal(again._lists._list_of[:COUNT], before._list_of[order])
-    assert again._lists.centres.few == before.centres.few
+    lists = lists_of(again)
+    assert lists is not None
+    assert np.array_equal(lists._list_of[:COUNT], before._list_of[order])
+    assert lists.centres.efforts.few == before.centres.efforts.few
 
 
 @pytest.mark.parametrize("damage", ["altered", "cut", "missing"])
@@ -200,7 +209,7 @@ def test_lists_that_are_damaged_are_dropped_and_made_again(
     assert again.wants_training(COUNT)
     assert recall(again, vectors, clustered(10, seed=1), np.ones(COUNT, bool)) == 1
     again.train(ReadWriteLock(), everything())
-    assert store(tmp_path)._lists is not None
+    assert lists_of(store(tmp_path)) is not None
 
 
 def test_lists_of_another_width_are_dropped(tmp_path: Path) -> None:
@@ -218,7 +227,7 @@ def test_a_folder_that_cannot_be_written_leaves_lists_in_memory(
 
     made = trained(tmp_path, clustered(COUNT))
 
-    assert made._lists is not None
+    assert lists_of(made) is not None
     assert "were not kept" in caplog.text
 
 
@@ -231,5 +240,5 @@ def test_a_removed_collection_keeps_nothing(tmp_path: Path, caplog: pytest.LogCa
 
     made.train(ReadWriteLock(), everything())
 
-    assert made._lists is not None
+    assert lists_of(made) is not None
     assert not caplog.records

@@ -22,8 +22,9 @@ from tieback.index import Index
 from tieback.index.memory.collection import Memory
 from tieback.index.store.records import Put, Record, Regions, Remove
 from tieback.index.validation import MOST_REGIONS, check_items
-from tieback.index.vectors import FlatVectors, faiss
-from tieback.index.vectors.ivf_store import FLAT_UP_TO
+from tieback.index.vectors import faiss
+from tieback.index.vectors.flat import FlatVectors
+from tieback.index.vectors.growing import FLAT_UP_TO
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators

@@ -175,7 +175,7 @@ async def test_a_collection_with_a_graph_is_moved_to_another_with_a_graph(
     store: Path, learned: Artifact
 ) -> None:
     def graphed(memory: Memory) -> bool:
-        memory._wholes._flat_up_to = 100  # type: ignore[attr-defined]
+        memory._wholes.flat_up_to = 100
         memory.train()
         return memory.vectors.structure == "graph"
 

@@ -11,7 +11,7 @@ from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.search import Reached, SearchReply
 from tieback.index import Index
-from tieback.index.vectors import InvertedVectors
+from tieback.index.vectors.ivf import InvertedVectors
 from tieback.methods.vector_search import EVERY
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

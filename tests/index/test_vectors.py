@@ -9,7 +9,8 @@ from tieback.index.filters import parse
 from tieback.index.memory.collection import Memory
 from tieback.index.query.balance import standard_scores
 from tieback.index.store.records import Put, Record, Remove
-from tieback.index.vectors import FlatVectors, InvertedVectors
+from tieback.index.vectors.flat import FlatVectors
+from tieback.index.vectors.ivf import InvertedVectors
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
 

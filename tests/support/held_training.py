@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tieback.index.memory.collection import Memory
-from tieback.index.vectors import InvertedVectors
+from tieback.index.vectors.ivf import InvertedVectors
 
 
 @contextmanager

@@ -34,9 +34,9 @@ from tieback.index.memory.room import grown
 from tieback.index.migration.target_vectors import NextVectors
 from tieback.index.store.metadata import from_json
 from tieback.index.store.records import Change, schema, section_of, to_rows
-from tieback.index.vectors import StoredVectors, Vectors
-from tieback.index.vectors.hnsw_store import GraphedVectors
-from tieback.index.vectors.ivf_store import FLAT_UP_TO, GrowingVectors
+from tieback.index.vectors import Vectors
+from tieback.index.vectors.growing import FLAT_UP_TO, GrowingVectors
+from tieback.index.vectors.ivf import growing_lists
 from tieback.index.vectors.measured_recall import MeasuredRecalls
 from tieback.index.vectors.regions import RegionVectors, all_scores, nearest, scores_of
 from tieback.index.vectors.token_rows import TokenRows
@@ -57,7 +57,7 @@ class Memory:
         width: int,
         *,
         flat_up_to: int = FLAT_UP_TO,
-        wholes: StoredVectors | None = None,
+        wholes: GrowingVectors | None = None,
         tokens: TokenRows | None = None,
     ) -> None:
         self.lock, self.width = ReadWriteLock(), width
@@ -73,7 +73,7 @@ class Memory:
         self.facts, self.words = Facts(self._items), Words()
         self.copies = Copies()
         self.copy_of = self.copies.number
-        self._wholes = wholes or GrowingVectors(width, flat_up_to)
+        self._wholes = wholes or growing_lists(width, flat_up_to)
         self._used, self._free = 0, list[int]()  # positions that were ever used, or are free again
         self._living = np.zeros(0, bool)  # by position
         self.recalls = MeasuredRecalls()
@@ -111,7 +111,7 @@ class Memory:
     def resident_bytes(self) -> int:
         """Bytes of all vectors in memory."""
         more = 0 if self.next is None else self.next.translated_bytes
-        return self._wholes.resident_bytes + self.regions.resident_bytes + more
+        return self.vectors.resident_bytes + self.regions.resident_bytes + more
 
     @property
     def codec_trained_on(self) -> int:
@@ -271,17 +271,17 @@ class Memory:
 
     def nearest(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
         """The best positions of a mask and their scores by `query`, best first; all scores are finite."""
-        positions, scores = nearest(self._wholes, self.regions, query, limit, allowed, breadth)
+        positions, scores = nearest(self.vectors, self.regions, query, limit, allowed, breadth)
         finite = np.isfinite(scores)  # not so of vectors that an older tieback took, near the largest float32
         return positions[finite], scores[finite]
 
     def within(self, query: Array, least: float, allowed: Array) -> Array:
         """The mask of those of a mask whose scores by `query` are `least` or more."""
-        return all_scores(self._wholes, self.regions, query, allowed) >= least
+        return all_scores(self.vectors, self.regions, query, allowed) >= least
 
     def scores(self, positions: Array, query: Array) -> Array:
         """The scores by `query` of sections that live at these positions."""
-        return np.nan_to_num(scores_of(self._wholes, self.regions, positions, query))
+        return np.nan_to_num(scores_of(self.vectors, self.regions, positions, query))
 
     def hit(
         self,
@@ -330,12 +330,11 @@ class Memory:
     def train(self, check: Callable[[], None] = lambda: None) -> None:
         """Makes graphs and lists beside the searches and swaps them in. Minutes for a million; one at a time.
 
-        Holds the lock for writing itself, for moments. What `check` raises ends the work of a graph.
+        Holds the lock for writing itself, for moments. What `check` raises ends the work.
         """
 
         def living() -> Array:
-            if isinstance(self._wholes, GraphedVectors):
-                check()
+            check()
             return self._living[: self._used]
 
         self._wholes.train(self.lock, living)

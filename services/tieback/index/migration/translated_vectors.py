@@ -15,7 +15,8 @@ from tieback_contract.arrays import Array
 from tieback_contract.hits import ReadIn
 
 from tieback.index.memory.room import grown
-from tieback.index.vectors.ivf_store import FLAT_UP_TO, GrowingVectors
+from tieback.index.vectors.growing import FLAT_UP_TO
+from tieback.index.vectors.ivf import growing_lists
 from tieback.index.vectors.measured_recall import Searched
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class TranslatedVectors:
         flat_up_to: int = FLAT_UP_TO,
     ) -> None:
         self._memory, self._translate = memory, translate
-        self._rows = GrowingVectors(width, flat_up_to, half=True)
+        self._rows = growing_lists(width, flat_up_to, half=True)
         self._known = np.zeros(0, bool)  # by position
         self.is_complete = False
         """Whether all sections have one: until then nothing is compared by them."""
@@ -44,7 +45,7 @@ class TranslatedVectors:
     @property
     def resident_bytes(self) -> int:
         """Bytes of the vectors in memory."""
-        return self._rows.resident_bytes
+        return self._rows.current.resident_bytes
 
     def fill(self) -> None:
         """Translates what the collection has, beside searches and writes. Blocks; takes the lock itself.
@@ -79,13 +80,13 @@ class TranslatedVectors:
 
     def nearest(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
         """As `Memory.nearest`."""
-        return self._rows.search(query, limit, allowed, breadth)
+        return self._rows.current.search(query, limit, allowed, breadth)
 
     def scores(self, positions: Array, query: Array) -> Array:
         """As `Memory.scores`."""
         if not len(positions):
             return np.zeros(0, np.float32)
-        return np.asarray(self._rows.take(positions) @ query, np.float32)
+        return np.asarray(self._rows.current.take(positions) @ query, np.float32)
 
     def searched(self, living: Array) -> Searched:
         """What a search by them looks through, of the collection's `living` sections."""

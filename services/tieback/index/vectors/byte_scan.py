@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import faiss as _faiss
 import numpy as np
 from tieback_contract.arrays import Array
 
-faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
+from tieback.index.vectors import faiss
 
 STEPS = 127
 """The largest value of a copy."""

@@ -1,7 +1,8 @@
 """The vectors of a collection by a codec whose rows choose candidates.
 
-A search has two steps: the rows in memory, all of them, choose candidates, and the rows of these on disk give
-their similarities. Where a filter lets no more through than would be chosen, all of them are compared.
+A search has two steps: the rows in memory choose candidates, and the rows of these on disk give their
+similarities. Where a filter lets no more through than would be chosen, all of them are compared. Of many
+vectors, the rows are compared that are in the lists nearest to the query (`index/vectors/position_lists.py`).
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.core.durable_files import storage_errors
-from tieback.index.memory.locking import ReadWriteLock
-from tieback.index.vectors import Structure, Vectors
+from tieback.index.vectors import Structure
+from tieback.index.vectors.position_lists import KnownLists, PositionLists
 from tieback.methods.codecs import Codec, Shortlist, plain
+from tieback.methods.vector_search import EVERY
 
 _AT_ONCE = 2 << 20  # bytes of rows that are compared at a time
 _SPARSE = 0.5  # of the rows: where a mask lets fewer through, they are picked out
@@ -82,38 +84,37 @@ class RowFile:
 
 
 class CodedVectors:
-    """`StoredVectors` whose rows in memory choose what is read from disk."""
+    """`Vectors` whose rows in memory choose what is read from disk."""
 
     exact = False
 
-    def __init__(self, width: int, codec: Codec, shortlist: Shortlist, folder: Path) -> None:
+    def __init__(
+        self, width: int, codec: Codec, shortlist: Shortlist, folder: Path, *, learned_bytes: int = 0
+    ) -> None:
+        """Without any; what they have on disk is on that of `folder`. What the codec learned has bytes too."""
+        self.lists: PositionLists | None = None
+        """Those that a search looks into; without them all rows are compared."""
+        self.known = KnownLists()
+        """The lists of rows as they were kept."""
         self._codec, self._oversampling = codec, shortlist.oversampling
         self._rescoring = plain(shortlist.rescoring, width, field="rescoring")
         self._file = RowFile(folder, self._rescoring.dtype, self._rescoring.columns)
         self._rows = np.zeros((0, codec.columns), codec.dtype)
+        self._learned_bytes = learned_bytes
 
     @property
     def structure(self) -> Structure:
         """See `Vectors`."""
-        return "none"
-
-    @property
-    def current(self) -> Vectors:
-        """See `StoredVectors`."""
-        return self
+        return "none" if self.lists is None else "lists"
 
     @property
     def resident_bytes(self) -> int:
         """See `Vectors`."""
-        return self._rows.nbytes
-
-    @property
-    def trained_on(self) -> int:
-        """See `StoredVectors`."""
-        return 0
+        lists = 0 if self.lists is None else self.lists.bytes
+        return self._rows.nbytes + self._learned_bytes + self.known.bytes + lists
 
     def reserve(self, count: int) -> None:
-        """See `StoredVectors`."""
+        """See `GrowingVectors`."""
         self._file.reserve(count)
 
     def put(self, positions: Array, vectors: Array) -> None:
@@ -125,18 +126,27 @@ class CodedVectors:
             room[: len(self._rows)] = self._rows
             self._rows = room
         self._rows[positions] = self._codec.encode(vectors)
-        self._file.put(positions, self._rescoring.encode(vectors))
+        rows = self._rescoring.encode(vectors)
+        self._file.put(positions, rows)
+        if self.lists is not None:
+            self.lists.put(positions, self.known.lists_of(self.lists.centres, rows, vectors))
 
     def remove(self, positions: Array) -> None:
-        """See `Vectors`. The mask hides them until their places are used again."""
+        """See `Vectors`. Without lists, the mask hides them until their places are used again."""
+        if self.lists is not None:
+            self.lists.remove(positions)
 
     def take(self, positions: Array) -> Array:
         """See `Vectors`."""
         return self._rescoring.decode(self._file.take(positions))
 
+    def rows_on_disk(self, positions: Array) -> Array:
+        """The rows at positions by which candidates are compared."""
+        return self._file.take(positions)
+
     def search(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
         """See `Vectors`. Candidates that are as good as the last one are compared as well."""
-        positions = self._looked_at(query, limit, allowed, breadth)
+        positions = self.looked_at(query, limit, allowed, breadth)
         most = max(self._oversampling * breadth, 1) * limit
         if len(positions) > most:
             most = math.ceil(most)
@@ -146,27 +156,17 @@ class CodedVectors:
         best = np.argsort(-similarities, kind="stable")[:limit]
         return positions[best], similarities[best]
 
+    def looked_at(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> Array:
+        """Positions whose rows in memory a search compares."""
+        found = None
+        if self.lists is not None and breadth != EVERY:
+            found = self.lists.candidates(query, limit, allowed, breadth)
+        return np.flatnonzero(allowed) if found is None else found
+
     def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
         """See `Vectors`. Reads the rows of all of them from disk."""
         positions = np.flatnonzero(allowed)
         return positions, self._similarities(query, positions)
-
-    def wants_training(self, count: int) -> bool:  # noqa: ARG002 - whatever their number
-        """See `StoredVectors`."""
-        return False
-
-    def train(self, lock: ReadWriteLock, living: Callable[[], Array]) -> None:
-        """See `StoredVectors`."""
-
-    def _looked_at(
-        self,
-        query: Array,  # noqa: ARG002 - all of them
-        limit: int,  # noqa: ARG002
-        allowed: Array,
-        breadth: float = 1.0,  # noqa: ARG002
-    ) -> Array:
-        """Positions that are compared by their rows in memory."""
-        return np.flatnonzero(allowed)
 
     def _likely(self, query: Array, positions: Array, size: int) -> Array:
         """How similar the codec's rows at some of the first `size` positions are."""

@@ -9,29 +9,16 @@ vectors do, and where vectors differ much in length: the graph is made for direc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import faiss as _faiss
 import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.core.errors import InvalidInput
-from tieback.index.vectors import MANY, Neighbours
-
-faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
-
-RECALL = 0.985
-"""Of the nearest neighbours, the share that a search finds."""
-
-FEW = 10
-"""Hits for which the effort is measured, beside `MANY`."""
-
-QUERIES = 256
-"""Vectors by which it is measured, at most."""
+from tieback.index.vectors import faiss
+from tieback.index.vectors.neighbours import FEW, RECALL, Efforts, Neighbours
 
 _LINKS = 16  # of a node on the upper levels, twice as many on the lowest
 _LOOKED_AT_WHILE_BUILT = 80
@@ -39,26 +26,13 @@ _EFFORTS = (10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 384,
 _AT_ONCE = 8192  # rows that are compared at a time
 
 
-@dataclass(frozen=True, slots=True)
-class Efforts:
-    """What finds enough of `FEW` and of `MANY` neighbours, as it was when there were so many nodes."""
-
-    few: int
-    many: int
-    measured_with: int
-
-    def effort(self, hits: int) -> int:
-        """Of a search for so many hits."""
-        exponent = math.log(self.many / self.few) / math.log(MANY / FEW)
-        return math.ceil(self.few * math.pow(max(hits, FEW) / FEW, exponent))
-
-
 class Graph:
     """Nodes with vectors of float32, or in half precision. Searched from any thread, changed by one alone."""
 
     def __init__(self, width: int, *, half: bool) -> None:
         by_product = faiss.METRIC_INNER_PRODUCT
-        self._kind = np.dtype(np.float16 if half else np.float32)
+        self.kind = np.dtype(np.float16 if half else np.float32)
+        """Of the numbers of vectors."""
         self._rows = (
             faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_fp16, by_product)
             if half
@@ -88,9 +62,9 @@ class Graph:
     def rows(self) -> Array:
         """The vectors `[nodes, width]` where faiss keeps them, in their precision; valid until `add`."""
         if not len(self):
-            return np.zeros((0, self._width), self._kind)
+            return np.zeros((0, self._width), self.kind)
         flat = faiss.rev_swig_ptr(self._rows.codes.data(), len(self) * self._rows.code_size)
-        return np.asarray(flat).view(self._kind).reshape(len(self), self._width)
+        return np.asarray(flat).view(self.kind).reshape(len(self), self._width)
 
     def search(self, query: Array, limit: int, effort: int) -> tuple[Array, Array]:
         """The nearest nodes, best first, and their similarities; `effort` is `limit` at least."""

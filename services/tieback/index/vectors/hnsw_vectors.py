@@ -16,7 +16,9 @@ from tieback_contract.arrays import Array
 
 from tieback.index.memory.room import grown
 from tieback.index.vectors import Structure
-from tieback.index.vectors.hnsw import Efforts, Graph
+from tieback.index.vectors.hnsw import Graph
+from tieback.index.vectors.learned_state import Fingerprints, fingerprints
+from tieback.index.vectors.neighbours import Efforts
 from tieback.methods.vector_search import EVERY
 
 _NOWHERE = -1
@@ -38,6 +40,8 @@ class GraphVectors:
         """Nodes that have a position."""
         self.pending = 0
         """Vectors that are not in the graph."""
+        self.known: Fingerprints | None = None
+        """Nodes by the rows that they wait for; None where all that can come are there."""
         self._position = np.full(len(graph), _NOWHERE, np.int64)  # by node
         self._node = np.zeros(0, np.int32)  # by position
         self._place = np.zeros(0, np.int32)  # by position: where its pending vector is
@@ -49,7 +53,8 @@ class GraphVectors:
     def resident_bytes(self) -> int:
         """See `Vectors`. Links and places are among them."""
         own = self._position, self._node, self._place, self._waiting, self._waiting_position
-        return self.graph.bytes + sum(one.nbytes for one in own)
+        known = 0 if self.known is None else self.known.bytes
+        return self.graph.bytes + known + sum(one.nbytes for one in own)
 
     @property
     def alive(self) -> Array:
@@ -71,8 +76,14 @@ class GraphVectors:
         self.living += len(nodes)
 
     def put(self, positions: Array, vectors: Array) -> None:
-        """See `Vectors`. They are pending."""
+        """See `Vectors`. They are pending, but for those whose node waits for them."""
         self.remove(positions)
+        vectors = vectors.astype(self.graph.kind, copy=False)
+        if self.known is not None:
+            nodes = self.known.claimed(fingerprints(vectors))
+            there = nodes >= 0
+            self.claim(nodes[there], positions[there], vectors[there])
+            positions, vectors = positions[~there], vectors[~there]
         if self._end + len(positions) > len(self._waiting):
             self._make_room(len(positions))
         begin, self._end = self._end, self._end + len(positions)

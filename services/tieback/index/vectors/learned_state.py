@@ -20,7 +20,7 @@ from tieback_contract.arrays import Array
 
 from tieback.artifacts import Artifact, Kind, stored
 from tieback.core.durable_files import storage_errors
-from tieback.core.errors import ArtifactError, InvalidInput
+from tieback.core.errors import ArtifactError, InvalidInput, StorageFull
 from tieback.core.state import Schema, State, check_state
 
 FOLDER = "learned"
@@ -79,6 +79,14 @@ class LearnedState:
             if other != kept:
                 shutil.rmtree(other, ignore_errors=True)
         return artifact
+
+    def save_if_possible(self, state: State, facts: Mapping[str, Any], *, what: str) -> None:
+        """Keeps what can be made again at the next start, unless it cannot be written; `what` says of what."""
+        try:
+            self.save(state, facts)
+        except (OSError, StorageFull) as error:
+            if not self.is_gone:
+                _log.warning("%s not kept, to be made again at the next start: %s", what, error)
 
 
 _GOLDEN = 0x9E3779B97F4A7C15  # multiples of it are spread evenly

@@ -12,49 +12,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import faiss as _faiss
 import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.index.memory.room import grown
-from tieback.index.vectors import MANY, Neighbours
-
-faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
-
-RECALL = 0.985
-"""Of the nearest neighbours, the share that the lists of a search hold."""
-
-FEW = 10
-"""Hits for which the lists are counted, beside `MANY`."""
+from tieback.index.vectors import faiss
+from tieback.index.vectors.learned_state import fingerprints
+from tieback.index.vectors.neighbours import FEW, MANY, QUERIES, RECALL, Efforts, Neighbours
 
 _LISTS_BY_ROOT = 4  # lists for the root of the number of vectors
 _POINTS_PER_LIST = 24  # of which k-means finds a centre
 _ROUNDS = 8
-_QUERIES = 256  # by which recall is measured
 _FEWEST_PROBES = 8
 _NOWHERE = -1
 _CHUNK = 8192  # vectors that are read at a time
 _SMALLEST = 1e-30
+_NO_ROWS, _NO_LISTS = np.zeros(0, np.int64), np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
 class Centres:
-    """Directions `[lists, width]`, and how many lists hold enough of `FEW` and of `MANY` neighbours.
-
-    `trained_on` is how many vectors there were.
-    """
+    """Directions `[lists, width]`, and into how many lists a search looks."""
 
     directions: Array
-    few: int
-    many: int
-    trained_on: int
-
-    def probes(self, hits: int) -> int:
-        """In how many lists a search for so many hits looks."""
-        exponent = math.log(self.many / self.few) / math.log(MANY / FEW)
-        return math.ceil(self.few * math.pow(max(hits, FEW) / FEW, exponent))
+    efforts: Efforts
 
     def nearest(self, vectors: Array) -> Array:
         """The list of each vector `[n]`."""
@@ -62,6 +44,29 @@ class Centres:
         index.add(self.directions)
         parts = [index.search(_float32(part), 1)[1][:, 0] for part in _chunks(vectors)]
         return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int32)
+
+
+class KnownLists:
+    """The `lists` of vectors as they were kept, by the fingerprints of their `rows` on disk, ascending."""
+
+    def __init__(self, rows: Array = _NO_ROWS, lists: Array = _NO_LISTS) -> None:
+        self._rows, self._lists = rows, lists
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in memory."""
+        return self._rows.nbytes + self._lists.nbytes
+
+    def lists_of(self, centres: Centres, rows: Array, vectors: Array) -> Array:
+        """The list of each vector: that which its row had before, or the nearest."""
+        if not len(self._rows):
+            return centres.nearest(vectors)
+        named = fingerprints(rows)
+        places = np.minimum(np.searchsorted(self._rows, named), len(self._rows) - 1)
+        is_known = self._rows[places] == named
+        found = self._lists[places]
+        found[~is_known] = centres.nearest(vectors[~is_known])
+        return found
 
 
 class PositionLists:
@@ -118,7 +123,7 @@ class PositionLists:
         them, or hold more than there are allowed ones: looking at each of those is less work.
         """
         wanted, lists = int(np.count_nonzero(allowed)), len(self._members)
-        probes = math.ceil(breadth * self.centres.probes(hits) * self.count / max(wanted, 1))
+        probes = math.ceil(breadth * self.centres.efforts.effort(hits) * self.count / max(wanted, 1))
         if 2 * probes > lists or wanted < self.count * probes / lists:
             return None
         similarities = self.centres.directions @ query
@@ -135,8 +140,8 @@ def trained(count: int, read: Callable[[Array], Array]) -> tuple[Centres, Array]
     rng = np.random.default_rng(0)
     lists = max(int(_LISTS_BY_ROOT * math.sqrt(count)), 1)
     # Vectors by which centres were found are nearer to them than others are.
-    drawn = rng.choice(count, min(_POINTS_PER_LIST * lists + _QUERIES, count), replace=False)
-    queried = min(_QUERIES, count // 4)
+    drawn = rng.choice(count, min(_POINTS_PER_LIST * lists + QUERIES, count), replace=False)
+    queried = min(QUERIES, count // 4)
     measured, sample = np.sort(drawn[:queried]), np.sort(drawn[queried:])
     vectors = _unit(np.concatenate([read(part) for part in _chunks(sample)]))
     found = faiss.Kmeans(
@@ -148,14 +153,14 @@ def trained(count: int, read: Callable[[Array], Array]) -> tuple[Centres, Array]
     directions = np.ascontiguousarray(found.centroids, np.float32)
     queries = _float32(read(measured))
     list_of = np.zeros(count, np.int32)
-    neighbours, first = Neighbours(queries, measured), Centres(directions, 1, 1, count)
+    neighbours, first = Neighbours(queries, measured), Centres(directions, Efforts(1, 1, count))
     for numbers in _chunks(np.arange(count)):
         vectors = _float32(read(numbers))
         list_of[numbers] = first.nearest(vectors)
         neighbours.see(numbers, vectors)
     ranks = _ranks(queries @ directions.T, list_of[neighbours.numbers])
     few, many = (_enough(ranks[:, :hits], lists) for hits in (FEW, MANY))
-    return Centres(directions, few, max(few, many), count), list_of
+    return Centres(directions, Efforts(few, max(few, many), count)), list_of
 
 
 def _ranks(similarities: Array, lists: Array) -> Array:

@@ -16,7 +16,7 @@ from tieback.index.memory.locking import ReadWriteLock
 from tieback.index.memory.room import grown
 from tieback.index.store.records import Regions
 from tieback.index.vectors import Vectors
-from tieback.index.vectors.ivf_store import GrowingVectors
+from tieback.index.vectors.ivf import growing_lists
 
 _NOBODY = -1  # as a place, the last
 
@@ -27,7 +27,7 @@ class RegionVectors:
     def __init__(self, width: int, flat_up_to: int) -> None:
         self.count = 0
         """Regions of living sections."""
-        self._vectors = GrowingVectors(width, flat_up_to, half=True)
+        self._vectors = growing_lists(width, flat_up_to, half=True)
         self._owners = np.zeros(0, np.int64)  # by place: the section's position
         self._whole = np.zeros(0, bool)  # by place: the whole, and no region
         self._boxes = np.zeros((0, 4), np.float32)  # by place
@@ -39,12 +39,12 @@ class RegionVectors:
     @property
     def exact(self) -> bool:
         """Whether a search looks at every region."""
-        return self._vectors.exact
+        return self._vectors.current.exact
 
     @property
     def resident_bytes(self) -> int:
         """Bytes of the vectors in memory."""
-        return self._vectors.resident_bytes
+        return self._vectors.current.resident_bytes
 
     def put(self, position: int, whole: Array, regions: Regions) -> None:
         """Gives a section without regions some; `whole` is its own vector."""
@@ -80,14 +80,14 @@ class RegionVectors:
 
         Best first, at most `limit`; `allowed` is a mask of positions.
         """
-        places, similarities = self._vectors.search(query, limit, self._wanted(allowed), breadth)
+        places, similarities = self._vectors.current.search(query, limit, self._wanted(allowed), breadth)
         return self._owners[places], similarities, self._whole[places]
 
     def best(self, query: Array, allowed: Array) -> Array:
         """By position, the similarity of the best region: -inf where there is none or `allowed` is False."""
         best = np.full(len(allowed), -np.inf, np.float32)
         wanted = self._wanted(allowed) & ~self._whole[: self._used]
-        places, similarities = self._vectors.similarities(query, wanted)
+        places, similarities = self._vectors.current.similarities(query, wanted)
         np.maximum.at(best, self._owners[places], similarities)
         return best
 
@@ -96,7 +96,7 @@ class RegionVectors:
         places = self._places.get(position)
         if places is None:
             return None
-        best = places[1 + int(np.argmax(self._vectors.take(places[1:]) @ query))]
+        best = places[1 + int(np.argmax(self._vectors.current.take(places[1:]) @ query))]
         return Box(*self._boxes[best].tolist())
 
     def all_of(self, position: int) -> tuple[Array, Array] | None:
@@ -105,7 +105,7 @@ class RegionVectors:
         if places is None:
             return None
         boxes = np.concatenate(([WHOLE], self._boxes[places[1:]]), dtype=np.float32)
-        return self._vectors.take(places), boxes
+        return self._vectors.current.take(places), boxes
 
     def wants_training(self) -> bool:
         """Whether the regions have outgrown exact search, or the lists they were sorted into."""
