@@ -267,7 +267,7 @@ def test_a_filter_passes_the_rows_that_a_naive_evaluation_passes(
 def test_a_column_of_lists_holds_what_a_dict_holds(writes: list[tuple[int, Value | None]]) -> None:
     column, model = Column(), {}
     for position, value in writes:
-        column.put(position, value)
+        written(column, position, value)
         model[position] = None if value == () else value
 
     held = [value for value in model.values() if value is not None]
@@ -302,7 +302,7 @@ def test_a_filter_over_many_different_lists_takes_about_as_long_for_each_of_them
     def took(count: int) -> float:
         column = Column()
         for position in range(count):
-            column.put(position, tuple(f"t{drawn.randrange(5000)}" for _ in range(5)))
+            written(column, position, tuple(f"t{drawn.randrange(5000)}" for _ in range(5)))
         began = time.perf_counter()
         for _ in range(5):
             assert column.equal("t7", count).any()
@@ -317,7 +317,7 @@ def test_lists_take_memory_by_what_there_is() -> None:
     column = Column()
     for turn in range(50):
         for position in range(100):
-            column.put(position, tuple(f"{turn} {position} {part}" for part in range(3)))
+            written(column, position, tuple(f"{turn} {position} {part}" for part in range(3)))
 
     assert column.codes < 100 * 4 * 3
     assert len(column._lists._members) < 100 * 3 * 5

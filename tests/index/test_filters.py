@@ -205,7 +205,7 @@ def test_a_column_holds_what_a_dict_holds(
     column, model = Column(), {}
     writes = writes + [(p, value) for begin, size, value in runs for p in range(begin, begin + size)]
     for position, value in writes:
-        column.put(position, value)
+        written(column, position, value)
         model[position] = value
     held = {(type(value), value) for value in model.values() if value is not None}
     size = 6 + max(model, default=0)

@@ -372,7 +372,7 @@ class Memory:
             if self.next is not None:
                 self.next.removed(entry.positions)
             self.words.remove(entry.positions.tolist())
-            self.facts.remove(entry.item, entry.modalities, entry.positions)
+            self.facts.remove(entry.item, entry.positions)
             for position in entry.positions.tolist():
                 self.regions.remove(position)
                 if self.tokens is not None:

@@ -131,20 +131,18 @@ class Column:
         self._clock = 0  # of assignments of values to codes
         self._assigned = array("q", [0])  # by code: when
 
-    def put(self, position: int, value: MetadataValue | None) -> None:
-        """Sets a position's value; None or an empty list for nothing."""
-        kept = None if value is None else _kept(value)
-        old = self._code(position)
-        code = _ABSENT if kept is None or kept == () else self._encode(kept)
-        self._set(position, code)
+    def clear(self, position: int) -> None:
+        """Takes a position's value away, if it has one."""
+        if self._sparse is not None:
+            code = self._sparse.pop(position, _ABSENT)
+        elif (code := int(self._codes[position]) if position < len(self._codes) else _ABSENT) != _ABSENT:
+            self._codes[position] = _ABSENT
         if code != _ABSENT:
-            self._counts[code] += 1
-        if old != _ABSENT:
-            self._release(old)
-        self.count += (code != _ABSENT) - (old != _ABSENT)
-        self._fit()
+            self._release(code)
+            self.count -= 1
+            self._fit()
 
-    def put_many(self, positions: Array, values: Sequence[MetadataValue], places: Array) -> None:
+    def put(self, positions: Array, values: Sequence[MetadataValue], places: Array) -> None:
         """Sets positions `[n]` that hold nothing: the value of each is `values` at one of `places` `[n]`."""
         codes = np.array([self._encode(kept) if (kept := _kept(one)) != () else _ABSENT for one in values])
         taken = np.bincount(places, minlength=len(values)).tolist()
@@ -220,25 +218,6 @@ class Column:
             passing = positions[test(np.fromiter(self._sparse.values(), np.int32, count))]
             mask[passing[passing < size]] = True
         return mask
-
-    def _code(self, position: int) -> int:
-        if self._sparse is not None:
-            return self._sparse.get(position, _ABSENT)
-        return int(self._codes[position]) if position < len(self._codes) else _ABSENT
-
-    def _set(self, position: int, code: int) -> None:
-        if code != _ABSENT:
-            self._span = max(self._span, position + 1)
-        if self._sparse is not None:
-            if code == _ABSENT:
-                self._sparse.pop(position, None)
-            else:
-                self._sparse[position] = code
-        elif position < len(self._codes):
-            self._codes[position] = code
-        elif code != _ABSENT:
-            self._codes = grown(self._codes, position + 1, _ABSENT)
-            self._codes[position] = code
 
     def _fit(self) -> None:
         """Changes the form where the other is smaller."""

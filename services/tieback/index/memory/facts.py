@@ -7,13 +7,12 @@ hundred bytes for each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.metadata import Metadata, MetadataValue
-from tieback_contract.modality import Modality
 
 from tieback.core.types.content import Item
 from tieback.index.filters.fields import Kinds, kinds
@@ -63,24 +62,24 @@ class Facts:
         places = self._items.places_at(sections.positions[items.begins])
         every = np.arange(len(places))
         if self._ids is not None:
-            self._ids.put_many(places, items.ids, every)
-        self._fill_many(self._of_items, TITLE, places, *items.titles)
+            self._ids.put(places, items.ids, every)
+        self._fill(self._of_items, TITLE, places, *items.titles)
         for key, values, of_metadata in _by_key(items.metadata[0]):
             found = of_metadata[items.metadata[1]]
             has = found >= 0
-            self._fill_many(self._of_items, Field(key, metadata=True), places[has], values, found[has])
+            self._fill(self._of_items, Field(key, metadata=True), places[has], values, found[has])
         for field, facts in zip((SECTION_ID, SECTION_TITLE, MODALITY), sections.facts, strict=True):
-            self._fill_many(self._of_sections, field, sections.positions, *facts)
+            self._fill(self._of_sections, field, sections.positions, *facts)
 
-    def remove(self, item: Item, modalities: Sequence[Modality], positions: Array) -> None:
-        """Forgets an item that was put."""
-        (place,) = self._items.places_at(positions[:1]).tolist()
+    def remove(self, item: Item, positions: Array) -> None:
+        """Forgets an item that was put, and its sections."""
+        places = self._items.places_at(positions[:1])
         if self._ids is not None:
-            self._ids.put(place, None)
-        self._fill(self._of_items, place, dict.fromkeys(_item_facts(item)))
-        for ordinal, position in enumerate(positions.tolist()):
-            nothing = dict.fromkeys(_section_facts(item, modalities, ordinal))
-            self._fill(self._of_sections, position, nothing)
+            self._ids.clear(int(places[0]))
+        for field in (TITLE, *(Field(key, metadata=True) for key in item.metadata)):
+            self._clear(self._of_items, field, places)
+        for field in (SECTION_ID, SECTION_TITLE, MODALITY):
+            self._clear(self._of_sections, field, positions)
 
     def column(self, field: Field) -> Column | None:
         """The field's values, of sections or of items; None where nothing has it."""
@@ -120,11 +119,11 @@ class Facts:
         if (column := self._ids) is None:
             column = Column()
             ids, places = self._items.ids_and_places()
-            column.put_many(places, ids, np.arange(len(ids)))
+            column.put(places, ids, np.arange(len(ids)))
             self._ids = column
         return column
 
-    def _fill_many(
+    def _fill(
         self,
         columns: dict[Field, Column],
         field: Field,
@@ -132,30 +131,24 @@ class Facts:
         values: Sequence[MetadataValue],
         places: Array,
     ) -> None:
-        """Sets positions that hold nothing; see `Column.put_many`."""
+        """Sets positions that hold nothing; see `Column.put`."""
         column = columns.get(field)
         if column is None:
             column = columns[field] = Column()
             self.keys += field.metadata
-        column.put_many(positions, values, places)
+        column.put(positions, values, places)
         if not column.count:
             del columns[field]
             self.keys -= field.metadata
 
-    def _fill(
-        self, columns: dict[Field, Column], position: int, facts: Mapping[Field, MetadataValue | None]
-    ) -> None:
-        for field, value in facts.items():
-            column = columns.get(field)
-            if column is None:
-                if value is None:
-                    continue
-                column = columns[field] = Column()
-                self.keys += field.metadata
-            column.put(position, value)
-            if not column.count:
-                del columns[field]
-                self.keys -= field.metadata
+    def _clear(self, columns: dict[Field, Column], field: Field, positions: Array) -> None:
+        if (column := columns.get(field)) is None:
+            return
+        for position in positions.tolist():
+            column.clear(position)
+        if not column.count:
+            del columns[field]
+            self.keys -= field.metadata
 
 
 def _by_key(metadata: Sequence[Metadata]) -> Iterator[tuple[str, list[MetadataValue], Array]]:
@@ -170,20 +163,3 @@ def _by_key(metadata: Sequence[Metadata]) -> Iterator[tuple[str, list[MetadataVa
         places = np.full(len(metadata), -1, np.int64)
         places[having] = np.arange(len(having))
         yield key, values, places
-
-
-def _item_facts(item: Item) -> dict[Field, MetadataValue | None]:
-    facts: dict[Field, MetadataValue | None] = {TITLE: item.title}
-    facts.update((Field(key, metadata=True), value) for key, value in item.metadata.items())
-    return facts
-
-
-def _section_facts(
-    item: Item, modalities: Sequence[Modality], ordinal: int
-) -> dict[Field, MetadataValue | None]:
-    section = item.sections[ordinal]
-    return {
-        SECTION_ID: section.id,
-        SECTION_TITLE: section.title,
-        MODALITY: modalities[ordinal].value,
-    }
