@@ -10,7 +10,7 @@ from support.each import each
 from support.pages import blocks, section
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Item, Section
-from tieback.index.filters import parse
+from tieback.filters import parse
 from tieback.index.memory.collection import Memory
 from tieback.index.store.metadata import check_metadata, from_json
 from tieback.index.store.records import Put, Record

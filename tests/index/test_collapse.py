@@ -15,7 +15,7 @@ from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.reindexing import ReindexedItem
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
-from tieback.index.filters import parse
+from tieback.filters import parse
 from tieback.index.memory.collection import Memory
 from tieback.index.memory.copies import MOST_PIECES
 from tieback.index.query import Query

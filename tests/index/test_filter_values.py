@@ -14,9 +14,9 @@ from support.each import each
 from support.filtering import put, trees, waiting
 from tieback.core.dates import read_date
 from tieback.core.errors import InvalidInput
-from tieback.index.filters import And, Comparison, Field, Filter, Not, Or, fields, parse
+from tieback.filters import And, Comparison, Field, Filter, Not, Or, fields, parse
 from tieback.index.memory.collection import Memory
-from tieback.index.memory.columns import Column, Value
+from tieback.filters.columns import Column, Value
 from tieback.index.store.metadata import scalars
 from tieback.index.store.records import Remove
 from tieback_client.cli.index.file_items import items_of

@@ -10,9 +10,9 @@ from support.adversarial import seconds
 from support.each import each
 from support.filtering import made, put, trees, waiting
 from tieback.core.errors import DeadlineExceeded, InvalidInput
-from tieback.index.filters import Comparison, Field, Filter, parse
+from tieback.filters import Comparison, Field, Filter, parse
 from tieback.index.memory.collection import Memory
-from tieback.index.memory.columns import Column
+from tieback.filters.columns import Column
 from tieback.index.store.records import Remove
 from tieback_contract.metadata import Scalar
 from tieback_contract.modality import Modality

@@ -5,7 +5,7 @@ import pytest
 from support.filtering import waiting
 from support.held_training import held_training
 from support.sections import item
-from tieback.index.filters import parse
+from tieback.filters import parse
 from tieback.index.memory.collection import Memory
 from tieback.index.query.balance import standard_scores
 from tieback.index.store.records import Put, Record, Remove

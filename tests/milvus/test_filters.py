@@ -13,7 +13,7 @@ from index.test_filters import EXAMPLES, ROWS
 from support import milvus_lite
 from support.filtering import trees
 from support.sections import SPACE, WIDTH, axis, item, section
-from tieback.index.filters import Filter
+from tieback.filters import Filter
 from tieback.milvus import MilvusIndex, sortable
 from tieback.milvus.connection import Milvus
 from tieback_contract.modality import Modality

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 from tieback.core.types.content import Item, Section
-from tieback.index.filters import And, Comparison, Filter, Not, Or
+from tieback.filters import And, Comparison, Filter, Not, Or
 from tieback.index.memory.collection import Memory
 from tieback.index.store.records import Put, Record
 from tieback_contract.metadata import Metadata

@@ -5,7 +5,6 @@ the work on, and reports the time:
 
     items.py     items are checked (`validation.py`), admitted (`quotas.py`) and written (`writer.py`)
     query/       a search, from what was asked to hits
-    filters/     the filter language: text → tree → a mask over the rows
     words/       full text in memory: terms, postings, BM25
     vectors/     vectors in memory, and what is learned of them
     memory/      one collection in memory, rebuilt from its table at start

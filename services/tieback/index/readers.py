@@ -11,7 +11,7 @@ from typing import TypeVar
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded
 from tieback.core.types.load import Load
-from tieback.index.filters import Check
+from tieback.filters import Check
 from tieback.index.vectors import one_thread
 
 MOST_WAITING = 1024

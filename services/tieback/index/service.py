@@ -28,7 +28,7 @@ from tieback.core.types.load import Load
 from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.index import query
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection, load
-from tieback.index.filters import Check, parse
+from tieback.filters import Check, parse
 from tieback.index.items import ItemWriter
 from tieback.index.lifecycle import Lifecycle
 from tieback.index.memory.collection import Memory
@@ -39,7 +39,8 @@ from tieback.index.migration.reindexing import EncodedAgain
 from tieback.index.migration.stored_items import StoredItems
 from tieback.index.migration.target_vectors import translated, with_translated
 from tieback.index.ownership import OwnedCollections
-from tieback.index.page_token import IndexPage, PageTokens, size_of_page
+from tieback.core.page_tokens import PageTokens
+from tieback.index.pages import IndexPage, size_of_page
 from tieback.index.query.recorder import Recorder, waited_to_return
 from tieback.index.query.search import search
 from tieback.index.quotas import IndexSize

@@ -21,7 +21,7 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Unavailable
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.index.ownership import unknown, visible
-from tieback.index.page_token import PageTokens
+from tieback.core.page_tokens import PageTokens
 from tieback.index.store.folder import Description
 from tieback.index.store.sources import source_from_json, source_to_json
 from tieback.milvus import schema

@@ -15,8 +15,8 @@ from tieback_contract.modality import Modality
 
 from tieback.core.dates import read_date
 from tieback.core.types.content import Item
-from tieback.index.filters import And, Comparison, Filter, Not
-from tieback.index.filters.syntax import BUILT_IN, Field, Literal
+from tieback.filters import And, Comparison, Filter, Not
+from tieback.filters.syntax import BUILT_IN, Field, Literal
 from tieback.index.store.metadata import scalars
 from tieback.milvus import sortable
 

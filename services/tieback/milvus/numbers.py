@@ -17,8 +17,8 @@ from tieback_contract.modality import Modality
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Item
-from tieback.index.filters import BUILT_IN, Field
-from tieback.index.filters.fields import BOOLEANS, DATES, NUMBERS, STRINGS, Kinds, kinds
+from tieback.filters import BUILT_IN, Field
+from tieback.filters.fields import BOOLEANS, DATES, NUMBERS, STRINGS, Kinds, kinds
 from tieback.index.memory.item_rows import source_of
 from tieback.index.store.metadata import from_json
 from tieback.milvus import schema

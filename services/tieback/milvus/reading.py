@@ -17,9 +17,9 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.tenant import PRINCIPAL
 from tieback.core.text.terms import terms_of_query
 from tieback.core.types.collection import StoredCollection
-from tieback.index.filters import Filter
-from tieback.index.filters.evaluation import comparisons
-from tieback.index.filters.fields import first_fault, refusal
+from tieback.filters import Filter
+from tieback.filters.evaluation import comparisons
+from tieback.filters.fields import first_fault, refusal
 from tieback.index.query import Query
 from tieback.index.words import QueryTerm
 from tieback.milvus import schema, words

@@ -33,10 +33,10 @@ from tieback.core.types.fusion import Routing
 from tieback.core.types.load import Load
 from tieback.core.types.search import SearchReply, SearchRequest
 from tieback.index import query, quotas
-from tieback.index.filters import Check, Comparison, Field, parse
+from tieback.filters import Check, Comparison, Field, parse
 from tieback.index.lifecycle import check_equal, check_equal_plan, check_new, check_number
 from tieback.index.ownership import unknown
-from tieback.index.page_token import IndexPage, size_of_page
+from tieback.index.pages import IndexPage, size_of_page
 from tieback.index.quotas import IndexSize
 from tieback.index.readers import Readers
 from tieback.index.served import ServedSpaces

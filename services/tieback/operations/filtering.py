@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from tieback.core.errors import InvalidInput, cut
 from tieback.core.types.operation import OperationRecord
-from tieback.index.filters import And, Comparison, Filter, Not, parse
-from tieback.index.filters.evaluation import comparisons, predicate
+from tieback.filters import And, Comparison, Filter, Not, parse
+from tieback.filters.evaluation import comparisons, predicate
 
 FIELDS: Mapping[str, Callable[[OperationRecord], str | bool | None]] = {
     "collection": lambda operation: operation.request.get("collection"),

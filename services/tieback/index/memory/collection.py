@@ -20,17 +20,17 @@ from tieback_contract.metadata import INDEXED_FROM, Metadata
 from tieback_contract.modality import Modality
 
 from tieback.core.types.content import Item
-from tieback.index.filters import Check, Filter, Scans, evaluate, scan
-from tieback.index.filters.evaluation import comparisons
-from tieback.index.filters.fields import first_fault, refusal
-from tieback.index.filters.syntax import Field
+from tieback.filters import Check, Filter, Scans, evaluate, scan
+from tieback.filters.evaluation import comparisons
+from tieback.filters.fields import first_fault, refusal
+from tieback.filters.syntax import Field
 from tieback.index.memory.copies import Copies, numbers_of
 from tieback.index.memory.facts import MODALITY, Facts
 from tieback.index.memory.item_rows import ItemRows, source_of
 from tieback.index.memory.kept_items import Entry, KeptItems
 from tieback.index.memory.kept_rows import lengths_of
 from tieback.index.memory.locking import ReadWriteLock
-from tieback.index.memory.room import grown
+from tieback.core.room import grown
 from tieback.index.migration.target_vectors import NextVectors
 from tieback.index.store.metadata import from_json
 from tieback.index.store.records import Change, schema, section_of, to_rows

@@ -16,7 +16,7 @@ from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
 
 from tieback.index.memory.item_rows import ItemRows
-from tieback.index.memory.room import grown
+from tieback.core.room import grown
 
 SHORT = 100
 """Bytes: texts of fewer are the same only under the same titles."""

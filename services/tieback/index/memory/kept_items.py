@@ -19,7 +19,7 @@ from tieback.core.types.content import Item
 from tieback.index.memory.copies import short_texts
 from tieback.index.memory.item_rows import ItemRows
 from tieback.index.memory.kept_rows import KeptRows
-from tieback.index.memory.room import grown
+from tieback.core.room import grown
 from tieback.index.store.metadata import from_json
 from tieback.index.store.records import Original, original_of, section_of
 

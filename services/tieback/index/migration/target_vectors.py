@@ -23,7 +23,7 @@ from tieback_contract.vectors import DType, SpaceRef, Vector
 from tieback.core.types.collection import FollowingVectors, IndexedItem, IndexedSection
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.search import SearchRequest
-from tieback.index.memory.room import grown
+from tieback.core.room import grown
 from tieback.index.migration.translated_vectors import TranslatedVectors
 from tieback.index.store.folder import Description
 from tieback.models.joint.transforms import CompatibleTransform

@@ -14,7 +14,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.hits import ReadIn
 
-from tieback.index.memory.room import grown
+from tieback.core.room import grown
 from tieback.index.vectors.growing import FLAT_UP_TO
 from tieback.index.vectors.ivf import growing_lists
 from tieback.index.vectors.measured_recall import Searched

@@ -19,7 +19,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.text.terms import words_of
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.search import METADATA, NAMES, SearchRequest, is_signal
-from tieback.index.filters import Filter, parse
+from tieback.filters import Filter, parse
 from tieback.index.store.folder import Description
 from tieback.index.store.metadata import check_text
 from tieback.index.validation import check_ignored, check_vector

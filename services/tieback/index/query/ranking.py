@@ -12,7 +12,7 @@ from tieback_contract.arrays import Array
 from tieback_contract.hits import ReadIn
 
 from tieback.core.order import best, by_score, level
-from tieback.index.filters import Check
+from tieback.filters import Check
 from tieback.index.memory.collection import Memory
 from tieback.index.query import Query, SecondQuery
 from tieback.index.query.balance import SAMPLE, as_of_reference, own_kind_first, related_first

@@ -11,7 +11,7 @@ from tieback_contract.reports import Timing
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.search import SearchReply
-from tieback.index.filters import Check
+from tieback.filters import Check
 from tieback.index.memory.collection import Memory
 from tieback.index.query import Query
 from tieback.index.query.recorder import FILTER, HITS, Recorder, enter

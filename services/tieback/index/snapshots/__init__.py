@@ -32,7 +32,8 @@ from tieback.index.collection import DamagedCollection, OpenCollection, ReadColl
 from tieback.index.lifecycle import Lifecycle
 from tieback.index.memory.collection import Memory
 from tieback.index.ownership import OwnedCollections
-from tieback.index.page_token import PageTokens, size_of_page
+from tieback.core.page_tokens import PageTokens
+from tieback.index.pages import size_of_page
 from tieback.index.quotas import KeyBudget, check
 from tieback.index.served import ServedSpaces
 from tieback.index.snapshots.catalog import SnapshotCatalog, description_of, snapshot_of, unreadable

@@ -11,7 +11,7 @@ from tieback_contract.modality import Modality
 from tieback.core.text.sentences import sentences
 from tieback.core.text.spans import ByteOffsets
 from tieback.core.text.terms import terms_of, words_of
-from tieback.index.filters import Check
+from tieback.filters import Check
 from tieback.index.memory.collection import Memory
 from tieback.index.query import Query
 from tieback.index.query.recorder import HIGHLIGHTS

@@ -13,7 +13,7 @@ from tieback_contract.metadata import Metadata
 
 from tieback.core.types import search as known
 from tieback.core.types.search import Signals
-from tieback.index.filters import Check
+from tieback.filters import Check
 from tieback.index.memory.collection import Memory
 from tieback.index.query import Query
 from tieback.index.query.comparison import vectors_of

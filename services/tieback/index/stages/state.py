@@ -12,7 +12,7 @@ from tieback_contract.query import Granularity
 
 from tieback.core.deadline import Deadline
 from tieback.core.types.search import Reached
-from tieback.index.filters import Check, Scans
+from tieback.filters import Check, Scans
 from tieback.index.memory.collection import Memory
 from tieback.index.query import Query
 from tieback.index.query.diversity import candidates_for

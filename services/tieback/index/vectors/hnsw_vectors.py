@@ -14,7 +14,7 @@ import math
 import numpy as np
 from tieback_contract.arrays import Array
 
-from tieback.index.memory.room import grown
+from tieback.core.room import grown
 from tieback.index.vectors import Structure
 from tieback.index.vectors.hnsw import Graph
 from tieback.index.vectors.learned_state import Fingerprints, fingerprints

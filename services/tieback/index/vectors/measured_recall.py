@@ -29,7 +29,7 @@ from tieback_contract.arrays import Array
 from tieback_contract.hits import ReadIn
 
 from tieback.core.types.search import Reached
-from tieback.index.filters import Check
+from tieback.filters import Check
 from tieback.methods.vector_search import EVERY
 
 BREADTHS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from tieback_contract.arrays import Array
 
-from tieback.index.memory.room import grown
+from tieback.core.room import grown
 from tieback.index.vectors import faiss
 from tieback.index.vectors.learned_state import fingerprints
 from tieback.index.vectors.neighbours import FEW, MANY, QUERIES, RECALL, Efforts, Neighbours

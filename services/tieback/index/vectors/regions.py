@@ -13,7 +13,7 @@ import numpy as np
 from tieback_contract.arrays import WHOLE, Array, Box
 
 from tieback.index.memory.locking import ReadWriteLock
-from tieback.index.memory.room import grown
+from tieback.core.room import grown
 from tieback.index.store.records import Regions
 from tieback.index.vectors import Vectors
 from tieback.index.vectors.ivf import growing_lists

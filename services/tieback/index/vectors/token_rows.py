@@ -18,7 +18,7 @@ from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector
 
 from tieback.core.errors import InvalidInput
-from tieback.index.memory.room import grown
+from tieback.core.room import grown
 from tieback.index.vectors.coded import RowFile
 from tieback.methods.codecs import Codec, LearnedCodec, codecs
 from tieback.methods.token_pooling import means_of, merged_spans, token_poolings

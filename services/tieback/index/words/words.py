@@ -20,8 +20,8 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.core.text.terms import language_of, terms_of, terms_of_query, words_of
-from tieback.index.filters import Check
-from tieback.index.memory.room import grown
+from tieback.filters import Check
+from tieback.core.room import grown
 from tieback.index.words.sections import TEXT, TITLE, AnalysedSections
 
 K1, B = 0.9, 0.4

@@ -5,7 +5,7 @@ a hundred thousand rows costs a few passes over an int32 array. A column of whic
 dictionary by row instead: what a column takes is in proportion to the values that it holds.
 
 A list has a code of its own, and its values have codes as any others. Which lists hold a value that passes is
-a look-up over the values of all different lists (`index/memory/columns.py`).
+a look-up over the values of all different lists (`Lists`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.metadata import MetadataValue, Scalar
 
-from tieback.index.memory.room import grown
+from tieback.core.room import grown
 
 Value = Scalar | tuple[Scalar, ...]
 

@@ -16,7 +16,7 @@ from tieback_contract.metadata import INDEXED_FROM
 
 from tieback.core.dates import read_date
 from tieback.core.errors import InvalidInput, cut
-from tieback.index.filters.syntax import BUILT_IN, Comparison, Field, Literal
+from tieback.filters.syntax import BUILT_IN, Comparison, Field, Literal
 
 STRINGS, NUMBERS, BOOLEANS, DATES = "strings", "numbers", "booleans", "dates"
 _ALWAYS = {Field(name): (STRINGS,) for name in BUILT_IN} | {Field(INDEXED_FROM, metadata=True): (STRINGS,)}

@@ -12,23 +12,35 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.metadata import Scalar
 
 from tieback.core.dates import day, instant, read_date
-from tieback.index.filters.syntax import And, Comparison, Filter, Literal, Not
+from tieback.filters.syntax import And, Comparison, Field, Filter, Literal, Not
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from tieback.index.memory.columns import Column, Value
-    from tieback.index.memory.facts import Facts
+    from tieback.filters.columns import Column, Value
 
 Check = Callable[[str], None]
 """Raises where nobody waits for the answer any more; is told what would come next."""
+
+
+class Facts(Protocol):
+    """What a filter is answered from."""
+
+    def column(self, field: Field) -> Column | None:
+        """The field's values; None where nothing has it."""
+        ...
+
+    def mask(self, field: Field, answer: Callable[[Column, int], Array], size: int) -> Array:
+        """Which of the first `size` rows pass, as `answer` says of the field's column and its size."""
+        ...
+
 
 _VALUES_PER_STEP = 1000
 _CHARACTERS_PER_STEP = 1_000_000
