@@ -88,7 +88,7 @@ def living(commits: Iterable[Iterable[Change]]) -> dict[str, Put]:
 
 
 def assert_holds(memory: Memory, expected: dict[str, Put]) -> None:
-    assert list(memory.ids_after("")) == sorted(expected)
+    assert list(memory.items.ids_after("")) == sorted(expected)
     assert memory.bytes == sum(put.record.bytes for put in expected.values())
     assert memory.section_count == sum(len(put.record.texts) for put in expected.values())
     sections = [section for put in expected.values() for section in put.record.item.sections]
@@ -102,7 +102,7 @@ def assert_holds(memory: Memory, expected: dict[str, Put]) -> None:
             name for name, put in expected.items() if put.record.item.metadata["indexed_from"] == source
         )
     for name, put in expected.items():
-        entry, known = memory.entry(name), put.record
+        entry, known = memory.items.get(name), put.record
         assert entry is not None
         assert (entry.version, entry.item, entry.texts) == (put.version, known.item, known.texts)
         assert (entry.modalities, entry.originals, entry.bytes) == (
@@ -127,7 +127,7 @@ def test_after_any_commits_memory_has_what_was_written_last(seed: int) -> None:
         memory.apply(changes)
 
     assert_holds(memory, living(commits))
-    assert memory._items._rows.size < 2.5 * memory.section_count + kept_rows._FEWEST_DROPPED
+    assert memory.items._rows.size < 2.5 * memory.section_count + kept_rows._FEWEST_DROPPED
 
 
 @pytest.mark.parametrize("seed", range(5))

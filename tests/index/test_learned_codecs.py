@@ -252,7 +252,7 @@ def test_what_is_written_while_the_codec_is_learned_is_there_afterwards(tmp_path
     living = memory.living()
     best = [memory.nearest(rows[n], 1, living)[0][0] for n in (7, 300, 380)]
     assert [memory.order_key(int(position))[0] for position in best] == ["i7", "i5", "i380"]
-    assert not memory.has("i6")
+    assert "i6" not in memory.items
     assert memory.section_count == 300
 
 

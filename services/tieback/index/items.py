@@ -81,7 +81,7 @@ class ItemWriter:
         if records:
             writing = list(records.values())
             stored = self._owned.stored(known.owner)
-            with self._writes.admitted(PRINCIPAL.get(), known.key, stored, opened.memory, writing):
+            with self._writes.admitted(PRINCIPAL.get(), known.key, stored, opened.memory.items, writing):
                 written = await self._originals.write(opened, writing)
             timing.queue, timing.compute = written.queue, written.commit
             versions = dict(zip(records, written.versions, strict=True))

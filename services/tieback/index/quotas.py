@@ -54,7 +54,7 @@ class Stored:
 class KnownItems(Protocol):
     """The living items of a collection."""
 
-    def has(self, item_id: str) -> bool:
+    def __contains__(self, item_id: str) -> bool:
         """Whether the item lives."""
         ...
 
@@ -76,18 +76,18 @@ class QuotaWrites:
         principal: Principal,
         key: CollectionKey,
         stored: Stored,
-        memory: KnownItems,
+        known: KnownItems,
         records: Iterable[Record],
     ) -> Iterator[None]:
         """Counts records as stored while they are written. QuotaExceeded where they are too much.
 
-        `stored` is what the collection's owner stores, `memory` the collection. What adds nothing is never
-        too much, though the quota was lowered below what is stored.
+        `stored` is what the collection's owner stores, `known` what is in the collection. What adds nothing
+        is never too much, though the quota was lowered below what is stored.
         """
         items = size = 0
         for record in records:
-            items += not memory.has(record.item.id)
-            size += record.bytes - memory.bytes_of(record.item.id)
+            items += record.item.id not in known
+            size += record.bytes - known.bytes_of(record.item.id)
         quota, owner = principal.quota_of(key), key.owner
         check(principal, owner, "items", stored.items + self._items[owner], items, quota.items)
         check(principal, owner, "bytes", stored.bytes + self._bytes[owner], size, quota.bytes)

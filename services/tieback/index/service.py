@@ -271,10 +271,10 @@ class Index(EncodedAgain):
     async def get_item(self, collection: str, id: str) -> Item:
         """See `IndexPort`."""
         memory = self._read_from(collection).memory
-        item = await self._readers.run(lambda _: _under_lock(memory, lambda: memory.item(id)))
-        if item is None:
+        entry = await self._readers.run(lambda _: _under_lock(memory, lambda: memory.items.get(id)))
+        if entry is None:
             raise NotFound("item", id, hint=f"collection {collection!r} holds {memory.item_count} others")
-        return item
+        return entry.item
 
     async def list_items(
         self,
@@ -298,8 +298,11 @@ class Index(EncodedAgain):
         page = IndexPage(size)
 
         def take(item_id: str) -> bool:
-            item = memory.item(item_id) if not without_sections else memory.head(item_id)
-            return item is None or page.take(item)
+            if without_sections:
+                head = memory.items.head(item_id)
+                return head is None or page.take(head)
+            entry = memory.items.get(item_id)
+            return entry is None or page.take(entry.item)
 
         await self._readers.run(lambda check: memory.page(after, tree, take, check), call.deadline)
         token = self._tokens.issue(page.items[-1].id, *scope) if page.more else ""

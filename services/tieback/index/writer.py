@@ -232,7 +232,7 @@ class CollectionWriter:
                 present[record.item.id] = True
                 version = max(version, given + 1)
             for item_id in dict.fromkeys(request.removals):
-                if present.get(item_id, self._memory.has(item_id)):
+                if present.get(item_id, item_id in self._memory.items):
                     mine.append(Remove(version, item_id))
                     present[item_id] = False
                     version += 1

@@ -46,7 +46,7 @@ class _Written:
         self.rows = {row["pk"]: row for row in rows}
         self._bytes = {row["body"]["item"]: int(row["body"]["bytes"]) for row in rows if not row["ordinal"]}
 
-    def has(self, item_id: str) -> bool:
+    def __contains__(self, item_id: str) -> bool:
         return item_id in self._bytes
 
     def bytes_of(self, item_id: str) -> int:

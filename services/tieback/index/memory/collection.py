@@ -19,7 +19,6 @@ from tieback_contract.hits import FoundPiece, Hit
 from tieback_contract.metadata import INDEXED_FROM, Metadata
 from tieback_contract.modality import Modality
 
-from tieback.core.types.content import Item
 from tieback.filters import Check, Filter, Scans, evaluate, scan
 from tieback.filters.evaluation import comparisons
 from tieback.filters.fields import first_fault, refusal
@@ -69,8 +68,9 @@ class Memory:
         self.indexed_from: Counter[str] = Counter()  # living items by the source that their metadata names
         self.originals: Counter[str] = Counter()  # sections by the original that they refer to
         self.unreferred: list[str] = []  # originals that no section of this collection refers to any more
-        self._items = KeptItems()
-        self.facts, self.words = Facts(self._items), Words()
+        self.items = KeptItems()
+        """Those that live, by id and by the positions of their sections."""
+        self.facts, self.words = Facts(self.items), Words()
         self.copies = Copies()
         self.copy_of = self.copies.number
         self._wholes = wholes or growing_lists(width, flat_up_to)
@@ -90,12 +90,12 @@ class Memory:
     @property
     def bytes(self) -> int:
         """Of the living items, see `Record.bytes`."""
-        return self._items.bytes
+        return self.items.bytes
 
     @property
     def item_count(self) -> int:
         """Living items."""
-        return len(self._items)
+        return len(self.items)
 
     @property
     def section_count(self) -> int:
@@ -143,43 +143,11 @@ class Memory:
         items = ItemRows.of(rows)
         words, numbers = items.words(), numbers_of(items)
         with self.guard(items.gone), self.lock.writing():
-            known = [item_id for item_id in items.gone if item_id in self._items]
+            known = [item_id for item_id in items.gone if item_id in self.items]
             self._drop(known)
             if len(items):
                 self._add(items, words, numbers)
             self.stale.extend(items.stale)
-
-    def has(self, item_id: str) -> bool:
-        """Whether the item lives."""
-        return item_id in self._items
-
-    def bytes_of(self, item_id: str) -> int:
-        """Bytes of the item; 0 where there is none."""
-        return self._items.bytes_of(item_id)
-
-    def item(self, item_id: str) -> Item | None:
-        """The item, or None."""
-        return entry.item if (entry := self._items.get(item_id)) else None
-
-    def entry(self, item_id: str) -> Entry | None:
-        """The living item with all that is known of it, or None."""
-        return self._items.get(item_id)
-
-    def version_of(self, item_id: str) -> int | None:
-        """The version of the living item, or None."""
-        return self._items.version_of(item_id)
-
-    def positions_of(self, item_id: str) -> Array:
-        """Where the sections of a living item are, in order."""
-        return self._items.positions_of(item_id)
-
-    def ids_after(self, after: str) -> Sequence[str]:
-        """The ids of living items that follow, in order."""
-        return self._items.ids_after(after)
-
-    def head(self, item_id: str) -> Item | None:
-        """The item without its sections, or None."""
-        return self._items.head(item_id)
 
     def page(self, after: str, tree: Filter | None, take: Callable[[str], bool], check: Check) -> None:
         """Offers the ids of the next items until `take` refuses one; with a filter, of those that pass.
@@ -192,10 +160,10 @@ class Memory:
             check("the next items")
             with self.lock.reading():
                 passing = None if tree is None else self.allowed(tree, scans, check)
-                step = self._items.ids_after(after)[:_ITEMS_PER_STEP]
+                step = self.items.ids_after(after)[:_ITEMS_PER_STEP]
                 more = len(step) == _ITEMS_PER_STEP
                 for name in step:
-                    if (passing is None or passing[self.positions_of(name)].any()) and not take(name):
+                    if (passing is None or passing[self.items.positions_of(name)].any()) and not take(name):
                         return
             after = step[-1] if step else after
 
@@ -207,7 +175,7 @@ class Memory:
 
     def item_ids(self, sections: Array) -> list[str]:
         """The ids of the items of the sections of a mask, each once."""
-        return self._items.ids_at(np.flatnonzero(sections))
+        return self.items.ids_at(np.flatnonzero(sections))
 
     def scan(self, tree: Filter | None, check: Check) -> Scans:
         """What has to be known beforehand to answer a filter. Holds the lock itself, for moments.
@@ -217,7 +185,7 @@ class Memory:
         if tree is None:
             return {}
         with self.lock.reading():
-            fault = first_fault(comparisons(tree), self.facts.held, empty=not self._items)
+            fault = first_fault(comparisons(tree), self.facts.held, empty=not self.items)
             known = {} if fault is None else self.facts.kinds()
         if fault is not None:
             raise refusal(fault, known)
@@ -240,34 +208,34 @@ class Memory:
 
     def order_key(self, position: int) -> tuple[str, int]:
         """Breaks ties between equal scores: the item's id and the section's ordinal."""
-        return self._items.owner(position)
+        return self.items.owner(position)
 
     def ids_at(self, position: int) -> tuple[str, str]:
         """The ids of the item and the section."""
-        return self._items.owner(position)[0], self._items.value("section_id", position)
+        return self.items.owner(position)[0], self.items.value("section_id", position)
 
     def text_of(self, position: int) -> tuple[str, int]:
         """What names the text that a section is of: the same for all pieces of one short text."""
-        return self._items.owner(position)[0], self._items.short_text_of(position)
+        return self.items.owner(position)[0], self.items.short_text_of(position)
 
     def sections_beside(self, position: int) -> Array:
         """The positions of all sections of the item that a section is of, in order."""
-        return self._items.beside(position)
+        return self.items.beside(position)
 
     def words_of(self, position: int) -> Analysed:
         """The words of a section, read from its text again: full text keeps them by word alone."""
-        row = self._items.row(position)
-        return analysed(row["text"], (self._items.of_item("item_title", position), row["section_title"]))
+        row = self.items.row(position)
+        return analysed(row["text"], (self.items.of_item("item_title", position), row["section_title"]))
 
     def read(self, position: int) -> Read:
         """The words of a section in their order, read from its text again."""
-        row = self._items.row(position)
-        titles = self._items.of_item("item_title", position), row["section_title"]
+        row = self.items.row(position)
+        titles = self.items.of_item("item_title", position), row["section_title"]
         return read(row["text"], titles, self.words.language_at(position))
 
     def metadata_of(self, position: int) -> Metadata:
         """The metadata of the item of a section."""
-        return from_json(self._items.of_item("metadata", position))
+        return from_json(self.items.of_item("metadata", position))
 
     def nearest(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
         """The best positions of a mask and their scores by `query`, best first; all scores are finite."""
@@ -294,11 +262,11 @@ class Memory:
         pieces: Sequence[FoundPiece] = (),
     ) -> Hit:
         """A found section as it is answered."""
-        row = self._items.row(position)
+        row = self.items.row(position)
         section = section_of(row)
         return Hit(
-            item_id=self._items.owner(position)[0],
-            item_title=self._items.of_item("item_title", position),
+            item_id=self.items.owner(position)[0],
+            item_title=self.items.of_item("item_title", position),
             section_id=section.id,
             section_title=section.title,
             modality=Modality(row["modality"]),
@@ -319,7 +287,7 @@ class Memory:
         self, position: int, score: float, vector_score: float | None, words_matched: float | None
     ) -> FoundPiece:
         """A further piece of a hit's text as it is answered."""
-        row = self._items.row(position)
+        row = self.items.row(position)
         section = section_of(row)
         return FoundPiece(section.id, row["text"], score, section.span, vector_score, words_matched)
 
@@ -343,7 +311,7 @@ class Memory:
     def _add(self, items: ItemRows, words: Sequence[AnalysedSections], numbers: Array) -> None:
         """Takes over items that are not there."""
         positions = self._new_positions(items.rows.num_rows)
-        self._items.add(items, positions)
+        self.items.add(items, positions)
         self._living[positions] = True
         self.continuing += int(np.count_nonzero(items.continuing()))
         self.indexed_from.update(items.sources())
@@ -362,7 +330,7 @@ class Memory:
 
     def _drop(self, ids: Sequence[str]) -> None:
         """Forgets items that are there."""
-        for entry in self._items.remove(ids):
+        for entry in self.items.remove(ids):
             self.continuing -= sum(section.continues for section in entry.item.sections)
             self.indexed_from -= Counter([source_of(entry.item.metadata)])
             self._forget_originals(entry)

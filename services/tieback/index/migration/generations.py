@@ -112,10 +112,7 @@ class Generations:
         made = self._made(old)
 
         def lacking() -> list[PendingItem]:
-            with old.memory.lock.reading():
-                found = [old.memory.entry(item_id) for item_id in ids]
-                chosen = [one for one in found if one and made.memory.version_of(one.item.id) != one.version]
-            owner = old.description.owner
+            chosen, owner = _lacking_of(old.memory, made.memory, ids), old.description.owner
             return [PendingItem(one.version, with_contents(one, owner, self._originals)) for one in chosen]
 
         return await self._in(lacking)
@@ -146,10 +143,7 @@ class Generations:
             return 0
 
         def staying() -> list[tuple[int, Record]]:
-            with old.memory.lock.reading():
-                found = [old.memory.entry(item_id) for item_id in ids]
-                chosen = [one for one in found if one and made.memory.version_of(one.item.id) != one.version]
-            chosen = [one for one in chosen if stays(one, modalities)]
+            chosen = [one for one in _lacking_of(old.memory, made.memory, ids) if stays(one, modalities)]
             rows = cast(Table, old.table).rows_of([one.version for one in chosen], COLUMNS)
             return staying_records(chosen, rows, old.description.width) if chosen else []
 
@@ -252,7 +246,7 @@ def link(old: OpenCollection, made: OpenCollection) -> None:
     """Has searches of a collection read what a generation has of it. Blocks."""
     following = NextVectors(made.memory, made.description.space)
     with old.memory.lock.writing():
-        following.link(old.memory, made.memory.ids_after(""))
+        following.link(old.memory, made.memory.items.ids_after(""))
         old.memory.next = following
         made.memory.guard = following.guarded(old.memory)
 
@@ -281,17 +275,24 @@ def _vectors_of(known: Description) -> tuple[SpaceRef, int, TokenVectors | None]
 
 def _lacking(old: Memory, new: Memory, after: str = "") -> Iterator[Entry]:
     """The living items that a generation lacks or has in another version, by id; under the old one's lock."""
-    for item_id in old.ids_after(after):
-        if new.version_of(item_id) != old.version_of(item_id) and (entry := old.entry(item_id)) is not None:
+    for item_id in old.items.ids_after(after):
+        if new.items.version_of(item_id) != old.items.version_of(item_id) and (entry := old.items.get(item_id)):
             yield entry
+
+
+def _lacking_of(old: Memory, new: Memory, ids: Sequence[str]) -> list[Entry]:
+    """Those of these items that live and that a generation lacks or has in another version. Takes the lock."""
+    with old.lock.reading():
+        found = [old.items.get(item_id) for item_id in ids]
+        return [one for one in found if one and new.items.version_of(one.item.id) != one.version]
 
 
 def in_order_of_use(old: Memory, new: Memory) -> list[str]:
     """See `Generations`."""
     with old.lock.reading():
-        versions = {item_id: old.version_of(item_id) or 0 for item_id in old.ids_after("")}
+        versions = {item_id: old.items.version_of(item_id) or 0 for item_id in old.items.ids_after("")}
         following = old.next
-    lacking = [item_id for item_id, version in versions.items() if new.version_of(item_id) != version]
+    lacking = [item_id for item_id, version in versions.items() if new.items.version_of(item_id) != version]
     uses = {} if following is None else dict(following.uses)
     first: list[str] = []
     if following is not None and following.count < SAMPLE:
@@ -317,8 +318,8 @@ def _split_sections(old: Memory, new: Memory) -> tuple[int, int]:
     The first piece of a section has its id, and the others have ids that the item did not have.
     """
     split = added = 0
-    for item_id in new.ids_after(""):
-        before, entry = old.entry(item_id), new.entry(item_id)
+    for item_id in new.items.ids_after(""):
+        before, entry = old.items.get(item_id), new.items.get(item_id)
         if before is None or entry is None or len(entry.item.sections) == len(before.item.sections):
             continue
         known = {section.id for section in before.item.sections}
@@ -335,8 +336,8 @@ def _compared(old: Memory, new: Memory, dropped: frozenset[str]) -> tuple[list[s
     """The ids of items that the generation lacks, and of those that it should not have."""
     with old.lock.reading(), new.lock.reading():
         lacking = [entry.item.id for entry in _lacking(old, new)]
-        outdated = [item_id for item_id in lacking if new.has(item_id)]
-        extra = [item_id for item_id in new.ids_after("") if not old.has(item_id)]
+        outdated = [item_id for item_id in lacking if item_id in new.items]
+        extra = [item_id for item_id in new.items.ids_after("") if item_id not in old.items]
     return [item_id for item_id in lacking if item_id not in dropped], [*extra, *outdated]
 
 
@@ -355,7 +356,7 @@ def _records(
     errors: list[TiebackError | None] = [None] * len(items)
     for place, one in enumerate(items):
         with old.lock.reading():
-            entry = old.entry(one.id)
+            entry = old.items.get(one.id)
         if entry is None or entry.version != one.version:
             continue
         try:

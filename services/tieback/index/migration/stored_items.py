@@ -61,11 +61,11 @@ def count_staying(memory: Memory, modalities: Collection[Modality]) -> tuple[int
     if not modalities:
         return 0, 0
     with memory.lock.reading():
-        ids = memory.ids_after("")
+        ids = memory.items.ids_after("")
     items = sections = 0
     for item_id in ids:
         with memory.lock.reading():
-            entry = memory.entry(item_id)
+            entry = memory.items.get(item_id)
         if entry is not None and stays(entry, modalities):
             items, sections = items + 1, sections + len(entry.texts)
     return items, sections
@@ -124,7 +124,7 @@ class StoredItems:
 
         def chosen() -> list[str]:
             with memory.lock.reading():
-                ids = memory.ids_after("")
+                ids = memory.items.ids_after("")
                 places = np.linspace(0, len(ids) - 1, min(most, len(ids))).round().astype(np.int64)
                 return [ids[place] for place in places]
 
@@ -136,7 +136,7 @@ class StoredItems:
 
         def items() -> list[Item | None]:
             with opened.memory.lock.reading():
-                entries = [opened.memory.entry(item_id) for item_id in ids]
+                entries = [opened.memory.items.get(item_id) for item_id in ids]
             owner = opened.description.owner
             return [None if one is None else with_contents(one, owner, self._originals) for one in entries]
 
@@ -148,7 +148,7 @@ class StoredItems:
 
         def read() -> Content:
             with opened.memory.lock.reading():
-                entry = opened.memory.entry(item_id)
+                entry = opened.memory.items.get(item_id)
             if entry is None:
                 raise NotFound("item", item_id, hint=f"collection {collection!r} has no item of that id")
             places = {one.id: place for place, one in enumerate(entry.item.sections)}

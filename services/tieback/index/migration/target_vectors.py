@@ -102,8 +102,8 @@ class NextVectors:
         def changing(ids: Sequence[str]) -> Iterator[None]:
             with memory.lock.writing():
                 for item_id in ids:
-                    if memory.has(item_id):
-                        self.forget(memory.positions_of(item_id))
+                    if item_id in memory.items:
+                        self.forget(memory.items.positions_of(item_id))
                 yield
                 self.link(memory, ids)
 
@@ -163,10 +163,10 @@ class NextVectors:
         return self._several.get(position, self._first[position : position + 1])
 
     def _link(self, memory: Memory, item_id: str) -> None:
-        version = memory.version_of(item_id)
-        if version is None or self.made.version_of(item_id) != version:
+        version = memory.items.version_of(item_id)
+        if version is None or self.made.items.version_of(item_id) != version:
             return
-        old, new = memory.positions_of(item_id), self.made.positions_of(item_id)
+        old, new = memory.items.positions_of(item_id), self.made.items.positions_of(item_id)
         self._first = grown(self._first, int(old.max()) + 1, -1)
         self._owners = grown(self._owners, int(new.max()) + 1, -1)
         self.forget(old)
@@ -182,8 +182,8 @@ class NextVectors:
 
 def _first_pieces(memory: Memory, made: Memory, item_id: str) -> Array:
     """Of each section of an item, the place of its first piece: that alone has the section's id."""
-    known = {memory.ids_at(position)[1] for position in memory.positions_of(item_id).tolist()}
-    ids = [made.ids_at(position)[1] for position in made.positions_of(item_id).tolist()]
+    known = {memory.ids_at(position)[1] for position in memory.items.positions_of(item_id).tolist()}
+    ids = [made.ids_at(position)[1] for position in made.items.positions_of(item_id).tolist()]
     return np.array([place for place, one in enumerate(ids) if one in known], np.int64)
 
 

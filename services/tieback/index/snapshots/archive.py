@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
-import threading
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from tieback.core.durable_files import write_through
@@ -20,98 +19,71 @@ from tieback.core.errors import DamagedSnapshot, StorageFull
 from tieback.index.snapshots.manifest import MANIFEST, Manifest, SnapshotFile
 
 _BLOCK = tarfile.BLOCKSIZE
-_END = bytes(2 * _BLOCK)
 _COPIED = 4 * 1024 * 1024  # bytes at a time
 MANIFEST_BYTES = 64 * 1024 * 1024
 """Bytes of a manifest that is taken in: of some 300,000 files."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """A file in an archive, from its header to the zeros that fill up its last block."""
-
-    begin: int
-    header: bytes
-    size: int
-    source: Path | bytes
-
-    @property
-    def end(self) -> int:
-        return self.begin + len(self.header) + self.size + -self.size % _BLOCK
-
-    def read(self, place: int, most: int) -> bytes:
-        """Some bytes from a place on, at least one. EOFError where the file is shorter than it was."""
-        if place < len(self.header):
-            return self.header[place : place + most]
-        place -= len(self.header)
-        if place >= self.size:
-            return bytes(min(most, -self.size % _BLOCK - (place - self.size)))
-        most = min(most, self.size - place)
-        if isinstance(self.source, bytes):
-            return self.source[place : place + most]
-        with self.source.open("rb") as file:
-            file.seek(place)
-            data = file.read(most)
-        if not data:
-            raise EOFError(self.source.name)
-        return data
 
 
 class Archive:
     """The tar file of a snapshot in a folder, with the bytes of its manifest; it is nowhere as a whole."""
 
     def __init__(self, manifest: bytes, files: Sequence[SnapshotFile], folder: Path) -> None:
-        self._members = [_Member(0, _header(MANIFEST, len(manifest)), len(manifest), manifest)]
-        for file in files:
-            begin = self._members[-1].end
-            self._members.append(
-                _Member(begin, _header(file.name, file.bytes), file.bytes, folder / file.name)
-            )
-        self._members.append(_Member(self._members[-1].end, b"", len(_END), _END))
-        self._begins = [member.begin for member in self._members]
+        self._parts: list[bytes | Path] = []
+        self._begins = [0]  # of the parts, and the end of the last
+        self._add_file(MANIFEST, manifest, len(manifest))
+        self.headers = [(self.size, self._add_file(one.name, folder / one.name, one.bytes)) for one in files]
+        """Where the headers of the files are, without that of the manifest, and what they are."""
+        self._add(bytes(2 * _BLOCK), 2 * _BLOCK)
 
     @property
     def size(self) -> int:
         """Its bytes."""
-        return self._members[-1].end
+        return self._begins[-1]
 
     def read(self, offset: int, most: int) -> bytes:
         """At most so many bytes from an offset on, and fewer at its end. EOFError as in a file of it."""
-        parts = []
-        most = max(0, min(most, self.size - offset))
-        while most:
-            member = self._members[bisect_right(self._begins, offset) - 1]
-            part = member.read(offset - member.begin, most)
-            parts.append(part)
-            offset, most = offset + len(part), most - len(part)
+        parts, end = [], min(offset + most, self.size)
+        while offset < end:
+            number = bisect_right(self._begins, offset) - 1
+            begin, until = self._begins[number], min(end, self._begins[number + 1])
+            parts.append(_slice(self._parts[number], offset - begin, until - begin))
+            offset += len(parts[-1])
         return b"".join(parts)
 
-    def headers(self) -> list[tuple[int, bytes]]:
-        """Where the headers of the files are, without that of the manifest, and what they are."""
-        return [(member.begin, member.header) for member in self._members[1:-1]]
+    def _add_file(self, name: str, source: bytes | Path, size: int) -> bytes:
+        header = _header(name, size)
+        self._add(header, len(header))
+        self._add(source, size)
+        self._add(bytes(-size % _BLOCK), -size % _BLOCK)  # fills up the last block
+        return header
+
+    def _add(self, part: bytes | Path, size: int) -> None:
+        self._parts.append(part)
+        self._begins.append(self.size + size)
 
 
-class Archives:
-    """The archives of the snapshots that were read last: making one reads the whole manifest."""
+def _slice(source: bytes | Path, begin: int, end: int) -> bytes:
+    """At least one of these bytes. EOFError where the file is shorter than it was."""
+    if isinstance(source, bytes):
+        return source[begin:end]
+    with source.open("rb") as file:
+        file.seek(begin)
+        data = file.read(end - begin)
+    if not data:
+        raise EOFError(source.name)
+    return data
 
-    def __init__(self, most: int = 4) -> None:
-        self._most = most
-        self._known: dict[tuple[Path, int, int], Archive] = {}
-        self._lock = threading.Lock()
 
-    def of(self, folder: Path, snapshot: str) -> Archive:
-        """The archive of a snapshot. OSError where it is gone, DamagedSnapshot where its manifest is."""
-        found = (folder / MANIFEST).stat()
-        identity = (folder, found.st_ino, found.st_mtime_ns)
-        with self._lock:
-            archive = self._known.pop(identity, None)
-            if archive is None:
-                data = (folder / MANIFEST).read_bytes()
-                archive = Archive(data, Manifest.from_json(snapshot, data).files, folder)
-            self._known[identity] = archive
-            if len(self._known) > self._most:
-                del self._known[next(iter(self._known))]
-        return archive
+def archive_of(folder: Path, snapshot: str) -> Archive:
+    """The archive of a snapshot. OSError where it is gone, DamagedSnapshot where its manifest is."""
+    found = (folder / MANIFEST).stat()
+    return _archive_of(folder, snapshot, (found.st_ino, found.st_mtime_ns))
+
+
+@lru_cache(4)  # of those that were read last: making one reads the whole manifest
+def _archive_of(folder: Path, snapshot: str, _identity: tuple[int, int]) -> Archive:
+    data = (folder / MANIFEST).read_bytes()
+    return Archive(data, Manifest.from_json(snapshot, data).files, folder)
 
 
 def unpack(archive: Path, snapshot: str, made: Path, check: Callable[[], None]) -> Manifest:
@@ -126,7 +98,7 @@ def unpack(archive: Path, snapshot: str, made: Path, check: Callable[[], None]) 
         known = Archive(data, manifest.files, made)
         if known.size != os.fstat(file.fileno()).st_size:
             raise _refused(snapshot, "its size is not what its manifest says")
-        for entry, (begin, header) in zip(manifest.files, known.headers(), strict=True):
+        for entry, (begin, header) in zip(manifest.files, known.headers, strict=True):
             file.seek(begin)
             if file.read(len(header)) != header:
                 raise _refused(snapshot, f"{entry.name} is not where it should be")

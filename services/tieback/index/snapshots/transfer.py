@@ -21,7 +21,7 @@ from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.core.types.collection import SnapshotPart
 from tieback.index.ownership import OwnedCollections
 from tieback.index.quotas import check
-from tieback.index.snapshots.archive import Archives
+from tieback.index.snapshots.archive import archive_of
 from tieback.index.snapshots.catalog import SnapshotCatalog, snapshot_of
 from tieback.index.snapshots.files import SnapshotFolders, discard, disk_errors
 from tieback.index.validation import check_name
@@ -30,14 +30,6 @@ PART_BYTES = 2 * 1024 * 1024
 """Of a part that is exported: gRPC clients take messages of 4 MiB unless they are told otherwise."""
 
 T = TypeVar("T")
-
-
-class TransferRun(Protocol):
-    """Runs work of the disk on the snapshots' thread."""
-
-    async def __call__(self, work: Callable[[], T]) -> T:
-        """What the work returns. StorageFull and Unavailable in the place of OSError."""
-        ...
 
 
 @dataclass(slots=True)
@@ -66,7 +58,6 @@ class Transfers:
     ) -> None:
         self._folders, self._catalog, self._owned, self._making = folders, catalog, owned, making
         self._working, self._run = working, run
-        self._archives = Archives()
         self._imports: dict[str, _Import] = {}  # by tenant
 
     async def export_snapshot(self, name: str, offset: int) -> SnapshotPart:
@@ -167,7 +158,7 @@ class Transfers:
 
     def _part(self, key: CollectionKey, offset: int) -> SnapshotPart:
         try:
-            archive = self._archives.of(self._folders.folder(key), key.name)
+            archive = archive_of(self._folders.folder(key), key.name)
             return SnapshotPart(archive.read(offset, PART_BYTES), archive.size)
         except (OSError, EOFError) as error:
             raise DamagedSnapshot(
