@@ -338,7 +338,7 @@ class Index(EncodedAgain):
         def work(check: Check) -> SearchReply:
             nonlocal started
             started = time.perf_counter()
-            recorder = Recorder(opened.memory, begin) if wanted.explain else None
+            recorder = Recorder(opened.memory, begin) if request.explain else None
             return search(opened.memory, wanted, check, recorder, call.deadline)
 
         reply = await self._readers.run(work, call.deadline)
@@ -347,7 +347,7 @@ class Index(EncodedAgain):
         timing = reply.timing
         timing.prepare, timing.queue = queued - begin, started - queued
         timing.compute, timing.total = end - started, end - begin
-        if wanted.explain:
+        if request.explain:
             timing.stages.append(waited_to_return(timing))
         return reply
 

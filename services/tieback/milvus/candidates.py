@@ -94,7 +94,7 @@ class Finder:
         self._executor, self._deadline = executor, deadline
         self._groups = [] if query.vector is None else groups_of(query, query.vector, head.modalities)
         self._backgrounds: list[Array] = []
-        if query.balance and len(self._groups) > 1:
+        if query.options.balance_modalities and len(self._groups) > 1:
             self._backgrounds = [sampled(one.modalities[0]) @ one.vector for one in self._groups]
 
     def find(self, depth: int) -> Candidates:
@@ -155,11 +155,11 @@ class Finder:
 
     def _related_first(self, rows: Sequence[Row], similarities: Array, ranked: Array) -> Array:
         """See `index/query/balance.py`."""
-        least = -np.inf if self._query.related_from is None else self._query.related_from
+        least, first = self._query.related_from, self._query.request.first_modality
         if self._backgrounds:
             return related_first(ranked, similarities, least)
-        if self._query.first is not None and len(self._groups) > 1:
-            own = np.array([row["modality"] == self._query.first.value for row in rows])
+        if first is not None and len(self._groups) > 1:
+            own = np.array([row["modality"] == first.value for row in rows])
             return own_kind_first(similarities, own, least)
         return ranked
 
@@ -184,7 +184,7 @@ class Finder:
         fields = [*_RANKED]
         if self.asked is not None:
             fields += ["length", "words"]
-        if self._query.diversity or (field == "words" and self._groups):
+        if self._query.options.diversity or (field == "words" and self._groups):
             fields.append("vector")
         (hits,) = self._milvus.call(
             *("search", self._collection),
@@ -201,7 +201,7 @@ class Finder:
 
 def groups_of(query: Query, vector: Array, modalities: Mapping[Modality, int]) -> list[Group]:
     """The modalities that are there, each by itself or those that are compared with one vector together."""
-    by_modality = query.balance or query.first is not None
+    by_modality = query.by_modality
     if not query.ignored and not by_modality:
         return [Group(vector)]
     groups: dict[object, Group] = {}

@@ -28,7 +28,7 @@ _FAR = 16  # rows a hit: where so many are of too few items, hits are filled up 
 
 def search(milvus: Milvus, collection: str, query: Query, finder: Finder, deadline: Deadline) -> list[Hit]:
     """The nearest sections, best first; equal scores are ordered by item id and ordinal."""
-    wanted = candidates_for(query.limit) if query.diversity else query.limit
+    wanted = candidates_for(query.limit) if query.options.diversity else query.limit
     hybrid = query.vector is not None and bool(query.text)
     rows, found, depth = wanted, None, 0
     while True:
@@ -36,13 +36,13 @@ def search(milvus: Milvus, collection: str, query: Query, finder: Finder, deadli
         if found is None or deep > depth:
             found, depth = finder.find(deep), deep
         ranked = _ranked(query, found, rows)
-        fill = query.fills and (len(ranked) < rows or rows >= _FAR * wanted)
+        fill = query.request.fill_up and (len(ranked) < rows or rows >= _FAR * wanted)
         hits = grouped(found, query, ranked, wanted, fill=fill)
         # The rows double until there are enough hits, or Milvus gives no more.
         if len(hits) == wanted or len(ranked) < rows:
             break
         rows *= _ROWS_A_HIT
-    if query.diversity and hits:
+    if query.options.diversity and hits:
         hits = [hits[place] for place in _diversified(query, found, ranked, hits)]
     positions = [[ranked[row] for row in hit] for hit in hits]
     kept = _read(milvus, collection, [found.rows[one]["pk"] for hit in positions for one in hit], deadline)
@@ -74,7 +74,7 @@ def _diversified(
         )
         for one in best
     ]
-    return diversified(found.scores[best], np.stack(vectors), query.diversity, query.limit)
+    return diversified(found.scores[best], np.stack(vectors), query.options.diversity or 0.0, query.limit)
 
 
 def _read(milvus: Milvus, collection: str, pks: Sequence[str], deadline: Deadline) -> dict[str, Row]:
@@ -118,9 +118,9 @@ def _hit(found: Candidates, hit: Sequence[int], kept: dict[str, Row]) -> Hit | N
 
 def _highlighted(hit: Hit, row: Row, query: Query, finder: Finder) -> Hit:
     """The hit with the sentences that have words of the query, where they are wanted."""
-    if not query.highlights or finder.asked is None or hit.modality is not Modality.TEXT:
+    if not query.options.highlights or finder.asked is None or hit.modality is not Modality.TEXT:
         return hit
-    best = best_sentences(hit.text, row["language"], finder.asked.share, query.highlights)
+    best = best_sentences(hit.text, row["language"], finder.asked.share, query.options.highlights)
     return replace(hit, highlights=best)
 
 

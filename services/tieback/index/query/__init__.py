@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,8 +12,7 @@ from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.method_choice import MethodChoice, is_chosen
-from tieback_contract.modality import Modality
-from tieback_contract.query import Granularity
+from tieback_contract.query import QueryOptions
 from tieback_contract.vectors import SpaceRef, Vector
 
 from tieback.core.errors import InvalidInput
@@ -49,49 +49,41 @@ class Query:
     What is `ignored` of the vector is within its width.
     """
 
+    request: SearchRequest
+    """What was asked for."""
+    space: SpaceRef
+    """Of the collection."""
     vector: Array | None
     text: str
     limit: int
     filter: Filter | None
     fuse: Callable[[Array], Array]
-    balance: bool
-    collapse: bool
     ignored: Sequence[IgnoredDimensions]
-    multi_vectors: SpaceRef | None = None
-    """Of the collection, where the vectors of hits that have several are wanted."""
-    expansion: Expansion | None = None
+    expansion: Expansion | None
     """How the query is expanded by its first hits; None where it is searched for as it is."""
-    diversity: float = 0.0
-    """0 to 1, see `index/query/diversity.py`; 0 keeps the order of the scores."""
-    hits_per_item: int = 0
-    """0 for any number."""
-    granularity: Granularity = Granularity.SECTION
-    token_vectors: bool = False
-    """Whether the vectors of the tokens of texts are wanted."""
-    vectors: SpaceRef | None = None
-    """Of the collection, where the vectors of hits as wholes are wanted."""
-    reach: Reach = AS_KEPT
+    reach: Reach
     """How far the vector is searched for."""
-    explain: bool = False
-    """Whether the reply says of each step what it did."""
-    signals: frozenset[str] = frozenset()
-    """The names of the signals that hits come with."""
-    highlights: int = 0
-    """So many sentences of each hit are wanted, at most."""
-    second: SecondQuery | None = None
+    second: SecondQuery | None
     """For a collection that is between two spaces."""
-    first: Modality | None = None
-    """The modality whose related sections come before all others; by a vector alone."""
-    related_from: float | None = None
-    """The similarity from which on a section is related; None where all are."""
-    folds: bool = True
-    """True if a text that several items hold is one hit."""
-    fills: bool = False
-    """True if what is left out by `hits_per_item` are pieces of other hits, or hits where these are few."""
-    led: bool = False
+    led: bool
     """Whether the vector was led into the collection's space by a transform."""
     further: Mapping[str, BaseModel] = field(default_factory=dict)
     """Parameters of the stages of extensions that take place, by their names."""
+
+    @property
+    def options(self) -> QueryOptions:
+        """Those of the request."""
+        return self.request.options
+
+    @property
+    def by_modality(self) -> bool:
+        """Whether sections of each modality are compared by themselves."""
+        return bool(self.options.balance_modalities) or self.request.first_modality is not None
+
+    @property
+    def related_from(self) -> float:
+        """The similarity from which on a section is related."""
+        return -math.inf if self.request.related_from is None else self.request.related_from
 
 
 def checked(known: Description, request: SearchRequest, *, led: bool = False) -> Query:
@@ -125,34 +117,21 @@ def checked(known: Description, request: SearchRequest, *, led: bool = False) ->
     exact = None if vector is None else check_vector(vector, known.space, known.width, field=at("vector"))
     check_ignored(ignored, known.width)
     choice = options.rank_fusion or DEFAULT_RANK_FUSION
-    balances = bool(options.balance_modalities)
+    _check_first(request)
     return Query(
-        vector=exact,
-        text=text.strip(),
-        limit=request.limit or HITS,
-        filter=parse(request.filter),
-        fuse=rank_fusions.configure(choice.name, choice.parameters),
-        balance=balances,
-        collapse=bool(options.collapse_pieces),
-        ignored=ignored,
-        multi_vectors=known.space if request.multi_vectors else None,
-        expansion=_expansion(options.query_expansion, vector, text),
-        diversity=options.diversity or 0.0,
-        hits_per_item=options.hits_per_item or 0,
-        granularity=options.granularity or Granularity.SECTION,
-        token_vectors=request.token_vectors,
-        vectors=known.space if request.vectors else None,
-        reach=_reach(options.vector_search, vector),
-        explain=request.explain,
-        signals=frozenset(request.signals),
-        highlights=options.highlights or 0,
-        second=None if second is None or vector is None else _second(second),
-        first=_first(request.first_modality, text, balanced=balances),
-        related_from=request.related_from,
-        folds=not options.every_copy,
-        fills=request.fill_up,
-        led=led,
-        further=parameters_by_stage(options, SEARCH),
+        request,
+        known.space,
+        exact,
+        text.strip(),
+        request.limit or HITS,
+        parse(request.filter),
+        rank_fusions.configure(choice.name, choice.parameters),
+        ignored,
+        _expansion(options.query_expansion, vector, text),
+        _reach(options.vector_search, vector),
+        None if second is None or vector is None else _second(second),
+        led,
+        parameters_by_stage(options, SEARCH),
     )
 
 
@@ -168,12 +147,12 @@ def asked(request: SearchRequest) -> Asked:
     return Asked(request.options, has)
 
 
-def _first(modality: Modality | None, text: str, *, balanced: bool) -> Modality | None:
-    """The modality that comes first, or InvalidInput beside what orders the modalities otherwise."""
-    if modality is not None and (balanced or text.strip()):
+def _check_first(request: SearchRequest) -> None:
+    """InvalidInput where a modality is to come first beside what orders the modalities otherwise."""
+    balanced = request.options.balance_modalities
+    if request.first_modality is not None and (balanced or request.text.strip()):
         other = "balance_modalities" if balanced else "text"
         raise InvalidInput(f"this is for a vector alone: leave it or {other} out", field="first_modality")
-    return modality
 
 
 def _second(given: SecondVector) -> SecondQuery:

@@ -47,7 +47,7 @@ def grouped(
     `positions` are the sections, best first. There are at most `limit` hits, 1 or more. To `fill` them up, an
     item may have more hits than the query says where there are too few otherwise.
     """
-    hits = _grouped(memory, query, positions, limit, query.hits_per_item)
+    hits = _grouped(memory, query, positions, limit, query.options.hits_per_item or 0)
     return _grouped(memory, query, positions, limit, 0) if fill and len(hits) < limit else hits
 
 
@@ -58,12 +58,12 @@ def full_items(
     of_items: dict[str, list[int]] = {}
     for row, *_ in hits:
         of_items.setdefault(memory.order_key(positions[row])[0], []).append(positions[row])
-    return [own[0] for own in of_items.values() if len(own) == query.hits_per_item]
+    return [own[0] for own in of_items.values() if len(own) == query.options.hits_per_item]
 
 
 def takes_several_rows(memory: Ranked, query: Query) -> bool:
     """Tell whether hits may be fewer than the rows that they are made of."""
-    return _collapses(memory, query) or query.hits_per_item > 0
+    return _collapses(memory, query) or bool(query.options.hits_per_item)
 
 
 def _grouped(
@@ -76,13 +76,13 @@ def _grouped(
     holders: dict[int, str] = {}  # the item whose hit a text is, by the text's number
     for row, position in enumerate(positions):
         item, _ = memory.order_key(position)
-        number = memory.copy_of(position) if query.folds else 0
+        number = 0 if query.options.every_copy else memory.copy_of(position)
         if number and holders.setdefault(number, item) != item:
             continue
         text = memory.text_of(position) if collapses else position
         if text not in rows and most:
             if hits_of[item] == most:
-                if query.fills:
+                if query.request.fill_up:
                     rows[best_of[item]].append(row)
                 continue
             hits_of[item] += 1
@@ -94,7 +94,7 @@ def _grouped(
 
 
 def _collapses(memory: Ranked, query: Query) -> bool:
-    return query.collapse and memory.continuing > 0
+    return bool(query.options.collapse_pieces) and memory.continuing > 0
 
 
 MOST = 100

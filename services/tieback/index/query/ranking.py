@@ -109,14 +109,14 @@ class Ranker:
         if vector is not None:
             self._compared = Comparison(
                 *(memory, vector, query.ignored),
-                by_modality=query.balance or query.first is not None,
+                by_modality=query.by_modality,
                 breadth=query.reach.breadth,
                 second=second,
             )
-            if query.balance and len(self._compared.groups) > 1:
+            if query.options.balance_modalities and len(self._compared.groups) > 1:
                 self._balance = _Balance(memory, self._compared)
-            if query.first is not None and len(self._compared.groups) > 1:
-                self._own = memory.of_modality(query.first)
+            if query.request.first_modality is not None and len(self._compared.groups) > 1:
+                self._own = memory.of_modality(query.request.first_modality)
 
     def with_query(self, vector: Array | None, words: Matches | None) -> Ranker:
         """A ranker of the same sections, which compares and merges as this one does, for another query."""
@@ -269,7 +269,7 @@ class Ranker:
 
     def _balanced(self, positions: Array, similarities: Array) -> Array:
         """Scores to rank vector hits by: the similarities themselves, unless it is asked for otherwise."""
-        least = -np.inf if self._query.related_from is None else self._query.related_from
+        least = self._query.related_from
         if self._balance is not None:
             balanced = self._balance.scores(positions, similarities)
             return balanced if self._hybrid else related_first(balanced, similarities, least)

@@ -15,4 +15,4 @@ def _name(state: Searching) -> None:
     state.hits = [dataclasses.replace(hit, also_in=same) if same else hit for hit, same in each]
 
 
-STEP = Step(_name, lambda state: state.query.folds)
+STEP = Step(_name, lambda state: not state.query.options.every_copy)

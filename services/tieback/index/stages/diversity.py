@@ -13,10 +13,10 @@ def _choose(state: Searching) -> None:
     query = state.query
     best = state.ranking.positions[[row for row, *_ in state.groups]]
     vectors = vectors_of(state.memory, best, query.ignored)
-    chosen = diversified(state.scores, vectors, query.diversity, query.limit)
+    chosen = diversified(state.scores, vectors, query.options.diversity or 0.0, query.limit)
     if state.recorder is not None:
         note_diversity(state.recorder, best, state.scores, chosen)
     state.groups, state.scores = [state.groups[place] for place in chosen], state.scores[chosen]
 
 
-STEP = Step(_choose, lambda state: bool(state.query.diversity and state.groups))
+STEP = Step(_choose, lambda state: bool(state.query.options.diversity and state.groups))

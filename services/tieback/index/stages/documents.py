@@ -142,7 +142,8 @@ def _given(rows: Array, pool: Pool) -> list[int]:
 
 
 def _rank(state: Searching) -> None:
-    found = documents(*(state.memory, state.ranker, state.allowed, state.wanted), folds=state.query.folds)
+    folds = not state.query.options.every_copy
+    found = documents(state.memory, state.ranker, state.allowed, state.wanted, folds=folds)
     state.ranking, state.groups, state.scores = found
     if state.recorder is not None:
         note_documents(state.recorder, *found)

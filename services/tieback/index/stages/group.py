@@ -27,8 +27,8 @@ def _group(state: Searching) -> None:
         if several:
             enter(state.recorder, GROUP)
         is_all = len(positions) < rows
-        hits = grouped(memory, query, positions, wanted, fill=query.fills and is_all)
-        full = full_items(memory, query, positions, hits) if query.fills else ()
+        hits = grouped(memory, query, positions, wanted, fill=query.request.fill_up and is_all)
+        full = full_items(memory, query, positions, hits) if query.request.fill_up else ()
         if full and len(hits) < wanted and not is_all:
             ranking, fill = _with_other_items(state, ranking, full, rows)
             hits = grouped(memory, query, ranking.positions.tolist(), wanted, fill=fill)

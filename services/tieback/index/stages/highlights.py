@@ -41,7 +41,7 @@ def with_highlights(
         check("the highlights of the hits")
         if hit.modality is Modality.TEXT:
             language = memory.words.language_at(position)
-            best = best_sentences(hit.text, language, words.share, query.highlights)
+            best = best_sentences(hit.text, language, words.share, query.options.highlights or 0)
             hit = dataclasses.replace(hit, highlights=best)
         found.append(hit)
     return found
@@ -64,4 +64,4 @@ def _scored(text: str, language: str, share_of: Callable[[Sequence[str]], float]
             yield Highlight(offsets.span(begin, end), share)
 
 
-STEP = Step(_choose, lambda state: state.query.highlights > 0)
+STEP = Step(_choose, lambda state: bool(state.query.options.highlights))

@@ -21,24 +21,24 @@ _FLOAT_BYTES, _HALF_BYTES = 4, 2
 
 def _read(state: Searching) -> None:
     query, tokens = state.query, state.memory.tokens
-    if query.multi_vectors is not None:
-        state.hits = _with_regions(state, query.multi_vectors)
-    if tokens is not None and query.token_vectors:
+    if query.request.multi_vectors:
+        state.hits = _with_regions(state, query.space)
+    if tokens is not None and query.request.token_vectors:
         most = _TOKEN_VECTOR_BYTES // (_HALF_BYTES * tokens.coding.kept.width)
         state.hits = [
             hit if multi is None else dataclasses.replace(hit, multi_vector=multi)
             for hit, multi in zip(state.hits, tokens.take(state.positions, most), strict=True)
         ]
-    if query.vectors is not None and state.hits:
-        state.hits = _with_wholes(state, query.vectors)
+    if query.request.vectors and state.hits:
+        state.hits = _with_wholes(state, query.space)
 
 
-STEP = Step(
-    _read,
-    lambda state: (
-        state.query.token_vectors or state.query.multi_vectors is not None or state.query.vectors is not None
-    ),
-)
+def _are_wanted(state: Searching) -> bool:
+    asked = state.query.request
+    return asked.token_vectors or asked.multi_vectors or asked.vectors
+
+
+STEP = Step(_read, _are_wanted)
 
 
 def _with_regions(state: Searching, space: SpaceRef) -> list[Hit]:

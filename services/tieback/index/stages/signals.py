@@ -49,7 +49,7 @@ def signals_of(
     """
     if not hits:
         return []
-    found = _Hits(memory, query, asked, ranking, hits, check).computed(query.signals)
+    found = _Hits(memory, query, asked, ranking, hits, check).computed(query.request.signals)
     table = np.stack(list(found.values()), axis=1).astype(np.float64)
     return [
         {name: value for name, value in zip(found, row, strict=True) if not math.isnan(value)}
@@ -247,4 +247,4 @@ def _compute(state: Searching) -> None:
     state.hits = [dataclasses.replace(hit, signals=one) for hit, one in zip(state.hits, signals, strict=True)]
 
 
-STEP = Step(_compute, lambda state: bool(state.query.signals))
+STEP = Step(_compute, lambda state: bool(state.query.request.signals))

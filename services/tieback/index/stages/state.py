@@ -55,9 +55,9 @@ class Searching:
     @property
     def by_documents(self) -> bool:
         """Tell whether items are ranked as wholes."""
-        return self.query.granularity is Granularity.DOCUMENT
+        return self.query.options.granularity is Granularity.DOCUMENT
 
     @property
     def wanted(self) -> int:
         """The number of hits to make; more where some are chosen of them."""
-        return candidates_for(self.query.limit) if self.query.diversity else self.query.limit
+        return candidates_for(self.query.limit) if self.query.options.diversity else self.query.limit
