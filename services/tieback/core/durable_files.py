@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ from tieback.core.errors import StartupError, StorageFull, Unavailable
 
 # What file systems say that have no hard links, have as many of a file as they allow, or are two.
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+
+_log = logging.getLogger(__name__)
 
 
 class StoreLock:
@@ -65,13 +68,16 @@ def write_through(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 @contextmanager
 def storing() -> Iterator[None]:
-    """StorageFull or Unavailable where the disk does not take what is written inside."""
+    """StorageFull or Unavailable where the disk does not take what is written inside, or give what is read."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull("the disk is full; nothing was changed: free space and try again") from error
-        raise Unavailable("the disk does not take it, and nothing was changed; try again") from error
+        _log.error("the disk refuses to read or write: %s", error)
+        raise Unavailable(
+            "the disk refuses to read or write, and nothing was changed; try again"
+        ) from error
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -84,7 +84,9 @@ class Lifecycle:
             self._served.check_prefix(space, cut_to)
         tokens = None if token_vectors is None else self._tokens(token_vectors)
         PRINCIPAL.get().require(AccessLevel.ADMIN, work="making a collection")
-        made = self._create(name, space, width, routing, chosen, tokens, token_vectors, plan)
+        key, codec = CollectionKey(PRINCIPAL.get().tenant, name), chosen or DEFAULT_CODEC
+        wanted = Description(key, space, width, time.time(), routing, codec, tokens)
+        made = self._create(wanted, chosen, token_vectors, plan)
         return await asyncio.shield(made)
 
     async def delete(self, name: str) -> None:
@@ -93,17 +95,13 @@ class Lifecycle:
 
     async def _create(
         self,
-        name: str,
-        space: SpaceRef,
-        width: int,
-        routing: Routing,
+        wanted: Description,
         codec: MethodChoice | None,
         tokens: TokenVectors | None,
-        asked: TokenVectors | None,
         plan: QueryOptions | None,
     ) -> StoredCollection:
-        principal = PRINCIPAL.get()
-        key = CollectionKey(principal.tenant, name)
+        """Makes it, or compares that which is there with what was said of it."""
+        principal, key, name = PRINCIPAL.get(), wanted.key, wanted.name
         async with self.changing:
             if key in self._owned.damaged:
                 raise self._owned.damaged[key].refusal()
@@ -112,14 +110,12 @@ class Lifecycle:
                 self.check_room()
                 number, most = self._owned.stored(key.owner).collections, principal.quota.collections
                 check(principal, key.owner, "collections", number, 1, most)
-                now = time.time()
-                description = Description(key, space, width, now, routing, codec or DEFAULT_CODEC, tokens)
-                there = await self._in(lambda: self._make(description))
+                there = await self._in(lambda: self._make(wanted))
                 if plan not in (None, NO_OPTIONS):
                     await self._in(partial(there.sources.set_plan, plan))
                 self._owned.add(there)
             known = there.description
-            check_equal(known, space, width, routing)
+            check_equal(known, wanted.space, wanted.width, wanted.routing)
             if codec not in (None, known.codec):
                 raise AlreadyExists(
                     "collection",
@@ -128,8 +124,8 @@ class Lifecycle:
                     f"{known.codec.name!r} with {dict(known.codec.parameters)}; "
                     "leave the codec out, take another name, or delete it first",
                 )
-            if asked is not None:
-                self._served.token_spaces.check_same(name, asked, known.token_vectors)
+            if tokens is not None:
+                self._served.token_spaces.check_same(name, tokens, known.token_vectors)
             check_equal_plan(name, plan, there.sources.plan)
             return there.describe()
 

@@ -108,6 +108,11 @@ class Memory:
         return self.section_count + self.regions.count
 
     @property
+    def counts(self) -> tuple[int, int, int]:
+        """Of items, sections and vectors."""
+        return self.item_count, self.section_count, self.vector_count
+
+    @property
     def resident_bytes(self) -> int:
         """Bytes of all vectors in memory."""
         more = 0 if self.next is None else self.next.translated_bytes

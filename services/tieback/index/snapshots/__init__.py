@@ -9,23 +9,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 from tieback_contract.collections import Snapshot
 
 from tieback import __version__
-from tieback.core.errors import (
-    AlreadyExists,
-    Damaged,
-    DamagedSnapshot,
-    TiebackError,
-    Unavailable,
-    Unsupported,
-)
+from tieback.core.errors import Damaged, DamagedSnapshot, TiebackError, Unsupported
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.core.types.collection import StoredCollection
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
@@ -36,21 +29,18 @@ from tieback.core.page_tokens import PageTokens
 from tieback.index.pages import size_of_page
 from tieback.index.quotas import KeyBudget, check
 from tieback.index.served import ServedSpaces
-from tieback.index.snapshots.catalog import SnapshotCatalog, description_of, snapshot_of, unreadable
-from tieback.index.snapshots.files import Moment, SnapshotFolders, discard, disk_errors, size_of
+from tieback.index.snapshots.catalog import description_of, snapshot_of, unreadable
+from tieback.index.snapshots.files import Moment, SnapshotFolders, discard, size_of
 from tieback.index.snapshots.manifest import Manifest
 from tieback.index.snapshots.transfer import Transfers
+from tieback.index.snapshots.work import SnapshotWork, taken
 from tieback.index.store import versions
 from tieback.index.store.folder import FORMAT, Store, described
 from tieback.index.store.references import ReferredOriginals
 from tieback.index.store.sources import Sources
 from tieback.index.store.table import Table
 from tieback.index.validation import check_name
-from tieback.index.vectors import one_thread
 from tieback.index.writer import CollectionWriter
-
-T = TypeVar("T")
-
 
 class Snapshots:
     """`SnapshotsPort` over one store.
@@ -74,26 +64,16 @@ class Snapshots:
         self._references, self._served, self._tokens = references, served, tokens
         self._writers, self._train = writers, train
         self._folders = SnapshotFolders(store.directory / "snapshots", store.making, store.leaving)
-        self._catalog = SnapshotCatalog(self._folders, owned.snapshot_bytes)
-        self._one = asyncio.Lock()  # taken before that of `lifecycle`
-        self._thread = ThreadPoolExecutor(1, "index-snapshots", initializer=one_thread)
-        self._closed = False
-        transfers = Transfers(
-            *(self._folders, self._catalog, owned, store.making), working=self._working, run=self._in
-        )
+        self._work = SnapshotWork(self._folders, owned)
+        self._catalog, self._in = self._work.catalog, self._work.run
+        self.close = self._work.close
+        transfers = Transfers(self._work, store.making)
         self.export_snapshot = transfers.export_snapshot
         self.import_snapshot = transfers.import_snapshot
 
     def load(self) -> None:
         """Finds the snapshots of the store. One whose manifest is damaged is listed, and can be deleted."""
         self._catalog.note(self._catalog.seen())
-
-    async def close(self) -> None:
-        """Has what runs end soon, leaving nothing half made."""
-        self._closed = True
-        self._folders.stop()
-        async with self._one:
-            await asyncio.to_thread(self._thread.shutdown)
 
     async def create_snapshot(self, collection: str, name: str) -> Snapshot:
         """See `SnapshotsPort`."""
@@ -105,8 +85,8 @@ class Snapshots:
         """See `SnapshotsPort`."""
         size, scope = size_of_page(page_size), ("snapshots", PRINCIPAL.get().tenant)
         after = self._tokens.read(page_token, *scope) if page_token else ""
-        if not self._one.locked():  # else what is known has to do: a restore may take minutes
-            async with self._working():
+        if not self._work.one.locked():  # else what is known has to do: a restore may take minutes
+            async with self._work.alone():
                 pass
         names = [name for name in self._catalog.names() if name > after]
         token = self._tokens.issue(names[size - 1], *scope) if len(names) > size else ""
@@ -128,15 +108,14 @@ class Snapshots:
         await asyncio.shield(self._delete(name))
 
     async def _create(self, collection: str, name: str) -> Snapshot:
-        principal = PRINCIPAL.get()
-        key = CollectionKey(principal.tenant, name)
-        async with self._working():
+        key = CollectionKey(PRINCIPAL.get().tenant, name)
+        async with self._work.alone():
             async with self._lifecycle.changing, self._moment(self._to_copy(collection)) as moment:
                 there = self._catalog.get(name)
                 if there is not None:
                     if await self._in(lambda: self._is_of(key, moment)):
                         return there
-                    raise _taken("snapshot", name)
+                    raise taken("snapshot", name)
                 self._catalog.check_room()
                 owner = moment.description.owner
                 made = await self._in(
@@ -146,8 +125,7 @@ class Snapshots:
                 )
             try:  # the links are there: what happens to the collection from here on does not matter
                 size = await self._in(lambda: size_of(made))
-                stored = self._owned.stored(key.owner).bytes
-                check(principal, key.owner, "bytes", stored, size, principal.quota.bytes)
+                self._work.check_bytes(key.owner, size)
                 manifest = await self._in(
                     lambda: self._folders.publish(key, made, moment, tieback=__version__, created=time.time())
                 )
@@ -173,21 +151,14 @@ class Snapshots:
                 originals = list(memory.originals)
                 await kept.enter_async_context(self._references.staying(owner, originals))
                 moment = Moment(
-                    description=opened.description,
-                    folder=folder,
-                    manifest=files[0],
-                    files=files,
-                    originals=originals,
-                    sources=opened.sources.to_json(),
-                    item_count=memory.item_count,
-                    section_count=memory.section_count,
-                    vector_count=memory.vector_count,
+                    *(opened.description, folder, files, originals, opened.sources.to_json()),
+                    counts=memory.counts,
                 )
             yield moment
 
     async def _restore(self, name: str, collection: str, *, any_space: bool) -> OpenCollection:
         target = CollectionKey(PRINCIPAL.get().tenant, collection)
-        async with self._working():
+        async with self._work.alone():
             key = self._catalog.find(name)
             manifest = await self._in(lambda: self._folders.read(key))
             self._check_readable(key, manifest, any_space=any_space)
@@ -212,20 +183,10 @@ class Snapshots:
         return opened
 
     async def _delete(self, name: str) -> None:
-        async with self._working():
+        async with self._work.alone():
             key = self._catalog.find(name)
             await self._in(lambda: self._folders.remove(key))
             self._catalog.remove(key)
-
-    @asynccontextmanager
-    async def _working(self) -> AsyncIterator[None]:
-        """Alone inside, and knowing which snapshots the tenant has."""
-        owner = PRINCIPAL.get().tenant
-        async with self._one:
-            if self._closed:
-                raise Unavailable("the index is shutting down")
-            self._catalog.note(await self._in(lambda: self._catalog.seen(owner)), owner)
-            yield
 
     def _to_copy(self, name: str) -> OpenCollection:
         """A collection to make a snapshot of: the tenant's own. Damaged where its files are."""
@@ -246,7 +207,7 @@ class Snapshots:
     def _check_free(self, target: CollectionKey, manifest: Manifest, size: int = 0) -> None:
         """AlreadyExists where the name is taken; StorageFull or QuotaExceeded where there is no room."""
         if target in self._owned.sound or target in self._owned.damaged:
-            raise _taken("collection", target.name)
+            raise taken("collection", target.name)
         self._lifecycle.check_room()
         principal, stored = PRINCIPAL.get(), self._owned.stored(target.owner)
         quota = principal.quota
@@ -291,10 +252,8 @@ class Snapshots:
             raise
         except Exception as error:  # whatever Lance says of files that are none of its own
             raise unreadable(key, error) from error
-        memory = read.memory
-        found = (memory.item_count, memory.section_count, memory.vector_count)
-        if found != (manifest.item_count, manifest.section_count, manifest.vector_count):
-            raise unreadable(key, f"{found} items, sections and vectors")
+        if read.memory.counts != manifest.counts:
+            raise unreadable(key, f"{read.memory.counts} items, sections and vectors")
         if read.description != replace(description_of(key, manifest), key=target):
             raise unreadable(key, f"{read.description} is another collection")
         return read
@@ -307,16 +266,3 @@ class Snapshots:
         writer = CollectionWriter(str(target), table, memory, self._writers, next_version=last + 1)
         known = self._store.sources(target)
         return OpenCollection(description, table, memory, last, writer, known, KeyBudget(memory.facts))
-
-    async def _in(self, work: Callable[[], T]) -> T:
-        with disk_errors():
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-
-def _taken(kind: str, name: str) -> AlreadyExists:
-    return AlreadyExists(
-        kind,
-        name,
-        f"a {kind} named {name!r} is there, and nothing of it was changed: take another name, or delete it "
-        "first",
-    )

@@ -119,13 +119,7 @@ def snapshot_of(key: CollectionKey, manifest: Manifest) -> Snapshot:
     """What is listed of a snapshot."""
     description = description_of(key, manifest)
     return Snapshot(
-        name=key.name,
-        collection=manifest.collection,
-        space=description.space,
-        width=description.width,
-        item_count=manifest.item_count,
-        section_count=manifest.section_count,
-        vector_count=manifest.vector_count,
+        *(key.name, manifest.collection, description.space, description.width, *manifest.counts),
         byte_count=manifest.byte_count,
         created=datetime.fromtimestamp(manifest.created, UTC),
         version=manifest.tieback,

@@ -13,7 +13,6 @@ copies. Each folder can be copied to the store of another server.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
@@ -22,12 +21,12 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tieback.core.durable_files import link_or_copy, sync_folders, sync_path, write_through
-from tieback.core.errors import DamagedSnapshot, StorageFull, Unavailable
+from tieback.core.errors import DamagedSnapshot, Unavailable
 from tieback.core.tenant import NAME, CollectionKey
 from tieback.index.snapshots.archive import unpack
 from tieback.index.snapshots.manifest import MANIFEST, ORIGINALS, SOURCES, TABLE, Manifest, SnapshotFile
@@ -44,19 +43,16 @@ _log = logging.getLogger(__name__)
 class Moment:
     """A collection at one moment.
 
-    `folder` is that of its table, `files` the paths of those of the acknowledged version, of which `manifest`
-    is Lance's own. `sources` are as kept, and empty where there are none.
+    `folder` is that of its table, `files` the paths of those of the acknowledged version, Lance's own manifest
+    first. `sources` are as kept, and empty where there are none; `counts` are of items, sections and vectors.
     """
 
     description: Description
     folder: Path
-    manifest: Path
     files: Sequence[Path]
     originals: Sequence[str]
     sources: bytes
-    item_count: int
-    section_count: int
-    vector_count: int
+    counts: tuple[int, int, int]
 
 
 class SnapshotFolders:
@@ -98,7 +94,7 @@ class SnapshotFolders:
 
     def collect(self, moment: Moment, original: Callable[[str], Path]) -> Path:
         """A new folder with all that a collection is at a moment; `original` says where an original is."""
-        made = self._making / f"snapshot-{secrets.token_hex(8)}"
+        made = self._new_folder()
         try:
             for path in moment.files:
                 self._link(path, made / TABLE / path.relative_to(moment.folder))
@@ -116,7 +112,11 @@ class SnapshotFolders:
         self, key: CollectionKey, made: Path, moment: Moment, *, tieback: str, created: float
     ) -> Manifest:
         """Hashes what was collected, and makes it a snapshot: it is there, durably, when this returns."""
-        manifest = _manifest(moment, list(self._hashed_files(made)), tieback, created)
+        known = moment.description
+        manifest = Manifest(
+            *(tieback, FORMAT, created, known.name, json.loads(known.to_json()), *moment.counts),
+            files=list(self._hashed_files(made)),
+        )
         write_through(made / MANIFEST, manifest.to_json())
         self.put(key, made)
         return manifest
@@ -136,7 +136,7 @@ class SnapshotFolders:
 
     def unpack(self, key: CollectionKey, archive: Path) -> tuple[Path, Manifest]:
         """A new folder with what is in an archive that somebody sent; see `snapshot_archive.unpack`."""
-        made = self._making / f"snapshot-{secrets.token_hex(8)}"
+        made = self._new_folder()
         made.mkdir()
         try:
             return made, unpack(archive, key.name, made, self._stop_here)
@@ -189,9 +189,9 @@ class SnapshotFolders:
         Lance never gives two versions the same manifest: it names the files, and no name is used again.
         """
         kept = {file.name: file.sha256 for file in manifest.files}
-        name = f"{TABLE}/{moment.manifest.relative_to(moment.folder).as_posix()}"
+        name = f"{TABLE}/{moment.files[0].relative_to(moment.folder).as_posix()}"
         sources = hashlib.sha256(moment.sources).hexdigest() if moment.sources else None
-        return kept.get(name) == self._hashed(moment.manifest).sha256 and kept.get(SOURCES) == sources
+        return kept.get(name) == self._hashed(moment.files[0])[1] and kept.get(SOURCES) == sources
 
     def remove(self, key: CollectionKey) -> None:
         """Removes a snapshot: gone, durably, when this returns; there as before on OSError."""
@@ -208,6 +208,9 @@ class SnapshotFolders:
         """Where a snapshot is, if it is there."""
         return self._directory / folder_of(key.owner) / key.name
 
+    def _new_folder(self) -> Path:
+        return self._making / f"snapshot-{secrets.token_hex(8)}"
+
     def _link(self, source: Path, target: Path) -> None:
         self._stop_here()
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -218,22 +221,23 @@ class SnapshotFolders:
         for path in sorted(made.rglob("*")):
             if path.is_dir():
                 continue
-            name, found = path.relative_to(made).as_posix(), self._hashed(path)
-            if name.startswith(f"{ORIGINALS}/") and path.name != found.sha256:
+            name, (size, sha256) = path.relative_to(made).as_posix(), self._hashed(path)
+            if name.startswith(f"{ORIGINALS}/") and path.name != sha256:
                 path.unlink()
                 continue
-            yield SnapshotFile(name, found.bytes, found.sha256)
+            yield SnapshotFile(name, size, sha256)
 
     def _is_as_written(self, key: CollectionKey, file: SnapshotFile) -> bool:
         path = self.folder(key) / file.name
         try:
             if path.stat(follow_symlinks=False).st_size != file.bytes:
                 return False
-            return self._hashed(path) == _Hashed(file.bytes, file.sha256)
+            return self._hashed(path) == (file.bytes, file.sha256)
         except OSError:
             return False
 
-    def _hashed(self, path: Path) -> _Hashed:
+    def _hashed(self, path: Path) -> tuple[int, str]:
+        """The file's size and SHA-256."""
         size, digest = 0, hashlib.sha256()
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
@@ -241,19 +245,11 @@ class SnapshotFolders:
                 self._stop_here()
                 size += len(block)
                 digest.update(block)
-        return _Hashed(size, digest.hexdigest())
+        return size, digest.hexdigest()
 
     def _stop_here(self) -> None:
         if self._stopping.is_set():
             raise Unavailable("the index is shutting down; nothing of this was kept")
-
-
-@dataclass(frozen=True, slots=True)
-class _Hashed:
-    """A file's size and SHA-256."""
-
-    bytes: int
-    sha256: str
 
 
 def size_of(folder: Path) -> int:
@@ -264,32 +260,3 @@ def size_of(folder: Path) -> int:
 def discard(folder: Path) -> None:
     """Removes a folder that is no snapshot, or none any more; what stays is removed at the next start."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _manifest(moment: Moment, files: Sequence[SnapshotFile], tieback: str, created: float) -> Manifest:
-    return Manifest(
-        tieback=tieback,
-        store_format=FORMAT,
-        created=created,
-        collection=moment.description.name,
-        description=json.loads(moment.description.to_json()),
-        item_count=moment.item_count,
-        section_count=moment.section_count,
-        vector_count=moment.vector_count,
-        files=files,
-    )
-
-
-@contextmanager
-def disk_errors() -> Iterator[None]:
-    """What the disk refuses becomes StorageFull or Unavailable. The caller keeps nothing of its work then."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull(
-                "the index store's disk is full; nothing of this was kept: free space, or delete a snapshot "
-                "or a collection, then try again"
-            ) from error
-        _log.error("files of a snapshot could not be read or written: %s", error)
-        raise Unavailable("the disk refused to read or write; nothing of this was kept: try again") from error

@@ -64,11 +64,16 @@ class Manifest:
     files: Sequence[SnapshotFile]
 
     def __post_init__(self) -> None:
-        counts = (self.item_count, self.section_count, self.vector_count, self.byte_count)
+        counts = (*self.counts, self.byte_count)
         if not all(0 <= count < _MOST for count in counts) or not 0 <= self.created < _LATEST:
             raise ValueError("a number is out of its range")
         if not NAME.fullmatch(self.collection) or len(self.tieback) > _LONGEST_VERSION:
             raise ValueError("a name is none")
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Of items, sections and vectors."""
+        return self.item_count, self.section_count, self.vector_count
 
     @property
     def byte_count(self) -> int:

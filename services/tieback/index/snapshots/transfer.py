@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 from tieback_contract.collections import Snapshot
 
-from tieback.core.errors import AlreadyExists, DamagedSnapshot, InvalidInput
+from tieback.core.durable_files import storing
+from tieback.core.errors import DamagedSnapshot, InvalidInput
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.core.types.collection import SnapshotPart
-from tieback.index.ownership import OwnedCollections
-from tieback.index.quotas import check
 from tieback.index.snapshots.archive import archive_of
-from tieback.index.snapshots.catalog import SnapshotCatalog, snapshot_of
-from tieback.index.snapshots.files import SnapshotFolders, discard, disk_errors
+from tieback.index.snapshots.catalog import snapshot_of
+from tieback.index.snapshots.files import discard
+from tieback.index.snapshots.work import SnapshotWork, taken
 from tieback.index.validation import check_name
 
 PART_BYTES = 2 * 1024 * 1024
 """Of a part that is exported: gRPC clients take messages of 4 MiB unless they are told otherwise."""
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -44,20 +39,11 @@ class _Import:
 
 
 class Transfers:
-    """Exports and imports. `working` gives the snapshots to one task alone, which `run` works for."""
+    """Exports and imports."""
 
-    def __init__(
-        self,
-        folders: SnapshotFolders,
-        catalog: SnapshotCatalog,
-        owned: OwnedCollections,
-        making: Path,
-        *,
-        working: Callable[[], AbstractAsyncContextManager[None]],
-        run: TransferRun,
-    ) -> None:
-        self._folders, self._catalog, self._owned, self._making = folders, catalog, owned, making
-        self._working, self._run = working, run
+    def __init__(self, work: SnapshotWork, making: Path) -> None:
+        self._work, self._making = work, making
+        self._folders, self._catalog = work.folders, work.catalog
         self._imports: dict[str, _Import] = {}  # by tenant
 
     async def export_snapshot(self, name: str, offset: int) -> SnapshotPart:
@@ -80,7 +66,7 @@ class Transfers:
         known = self._imports.get(key.owner)
         if offset == 0 and not (known is not None and self._is_done(known, key, len(data))):
             if not last and self._catalog.get(name) is not None:
-                raise _taken(name)
+                raise taken("snapshot", name)
             known = self._begin(key)
         if known is None or known.key != key:
             raise InvalidInput(
@@ -96,7 +82,7 @@ class Transfers:
     def _begin(self, key: CollectionKey) -> _Import:
         self._drop(self._imports.get(key.owner))
         begun = _Import(key, self._making / f"import-{secrets.token_hex(8)}")
-        with disk_errors():
+        with storing():
             begun.path.touch(mode=0o600)
         self._imports[key.owner] = begun
         return begun
@@ -109,43 +95,39 @@ class Transfers:
                 del self._imports[known.key.owner]
 
     async def _write(self, known: _Import, offset: int, data: bytes) -> None:
-        principal = PRINCIPAL.get()
         more = max(0, offset + len(data) - known.size)
-        stored = self._owned.stored(known.key.owner).bytes + known.size
-        check(principal, known.key.owner, "bytes", stored, more, principal.quota.bytes)
-        with disk_errors():
+        self._work.check_bytes(known.key.owner, more, besides=known.size)
+        with storing():
             await asyncio.to_thread(_write, known.path, offset, data)
         known.size += more
 
     async def _finish(self, known: _Import) -> Snapshot:
-        async with self._working(), known.lock:
+        async with self._work.alone(), known.lock:
             if known.made is None:
                 try:
                     known.made = await self._unpacked(known.key, known.path)
                 except BaseException:
                     self._drop(known)
                     raise
-                await self._run(lambda: known.path.unlink(missing_ok=True))
+                await self._work.run(lambda: known.path.unlink(missing_ok=True))
             return known.made
 
     async def _unpacked(self, key: CollectionKey, archive: Path) -> Snapshot:
-        principal = PRINCIPAL.get()
-        made, manifest = await self._run(lambda: self._folders.unpack(key, archive))
+        made, manifest = await self._work.run(lambda: self._folders.unpack(key, archive))
         try:
             snapshot = snapshot_of(key, manifest)
             there = self._catalog.get(key.name)
             if there is not None:
-                if there.damage or await self._run(lambda: self._folders.read(key)) != manifest:
-                    raise _taken(key.name)
+                if there.damage or await self._work.run(lambda: self._folders.read(key)) != manifest:
+                    raise taken("snapshot", key.name)
                 return there
             self._catalog.check_room()
-            stored = self._owned.stored(key.owner).bytes
-            check(principal, key.owner, "bytes", stored, snapshot.byte_count, principal.quota.bytes)
-            await self._run(lambda: self._folders.put(key, made))
+            self._work.check_bytes(key.owner, snapshot.byte_count)
+            await self._work.run(lambda: self._folders.put(key, made))
             self._catalog.add(key, snapshot)
             return snapshot
         finally:
-            await self._run(lambda: discard(made))  # unless it is in its place
+            await self._work.run(lambda: discard(made))  # unless it is in its place
 
     def _is_done(self, known: _Import, key: CollectionKey, size: int) -> bool:
         """Whether this is a whole archive, in one part, that was taken in and is sent again."""
@@ -171,9 +153,3 @@ def _write(path: Path, offset: int, data: bytes) -> None:
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(data)
-
-
-def _taken(name: str) -> AlreadyExists:
-    return AlreadyExists(
-        "snapshot", name, f"a snapshot named {name!r} is there: take another name, or delete it first"
-    )

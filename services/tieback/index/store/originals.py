@@ -12,7 +12,6 @@ relies on it.
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import json
 import logging
@@ -26,8 +25,8 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
 
-from tieback.core.durable_files import link_or_copy, sync_path, write_through
-from tieback.core.errors import StorageFull, Unavailable
+from tieback.core.durable_files import link_or_copy, storing, sync_path, write_through
+from tieback.core.errors import StorageFull
 from tieback.core.types.content import CategoricalFeatures, Content
 from tieback.index.store.records import Original
 
@@ -128,22 +127,18 @@ class Originals:
                 f"and these are {size:,} more; nothing of this was written: remove items, or raise "
                 "TIEBACK_ORIGINALS_BYTES (0 keeps none)"
             )
-        try:
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700)
-                sync_path(self._directory)
-            for name, data in fresh.items():
-                _write(folder / name, data)
-            sync_path(folder)
-        except OSError as error:
-            for name in fresh:
-                (folder / name).unlink(missing_ok=True)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull(
-                    "the index store's disk is full; nothing of this request was written: free space or "
-                    "delete a collection, then send it again"
-                ) from error
-            raise Unavailable("an original could not be kept; try again") from error
+        with storing():
+            try:
+                if not folder.is_dir():
+                    folder.mkdir(mode=0o700)
+                    sync_path(self._directory)
+                for name, data in fresh.items():
+                    _write(folder / name, data)
+                sync_path(folder)
+            except OSError:
+                for name in fresh:
+                    (folder / name).unlink(missing_ok=True)
+                raise
         self.bytes += size
 
     def _release(self, owner: str, names: Iterable[str], is_referred: Callable[[str], bool]) -> None:

@@ -6,7 +6,6 @@ a source has is not written there: the items say themselves which source they ar
 
 from __future__ import annotations
 
-import errno
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -19,8 +18,8 @@ from tieback_contract.collections import Source
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.query import NO_OPTIONS, QueryOptions, options_from_json, options_json
 
-from tieback.core.durable_files import write_durably
-from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull, Unavailable
+from tieback.core.durable_files import storing, write_durably
+from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 
 MOST_SOURCES = 1000
 NAME_BYTES = 128
@@ -79,14 +78,8 @@ class Sources:
 
     def _write(self, known: dict[str, Source], plan: QueryOptions) -> None:
         written = _to_json(known.values(), plan)
-        try:
+        with storing():
             write_durably(self._path, written)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull(
-                    "the index store's disk is full; nothing was noted: free space, then try again"
-                ) from error
-            raise Unavailable("it could not be noted; try again") from error
         self._known, self.plan = known, plan
 
 
