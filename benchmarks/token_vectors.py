@@ -23,13 +23,14 @@ from typing import Any
 
 import numpy as np
 from tieback.answer.stages.order import ranked
+from tieback.collections.token_coding import TokenCoding
 from tieback.core.call import NO_CALL
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.core.types.search import SearchRequest
 from tieback.index import Index
-from tieback.index.vectors.token_rows import TokenCoding, TokenRows
+from tieback.index.vectors.token_rows import TokenRows
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.store import Store
 from tieback.reranker import Reranker

@@ -26,7 +26,7 @@ from tieback.core.types.load import Load
 from tieback.encoder import AdapterState
 from tieback.encoder.cache.disk import DiskState
 from tieback.encoder.cache.encodings import CacheState
-from tieback.index.quotas import IndexSize
+from tieback.collections.quotas import IndexSize
 from tieback.serving.mesh import Mesh
 from tieback.serving.mesh.directory import Directory
 from tieback.serving.metrics.scrape import join

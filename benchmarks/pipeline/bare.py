@@ -18,11 +18,11 @@ from typing import Any
 import faiss
 import numpy as np
 from tieback.answer.ingesting.headings import headed, titles
+from tieback.collections.words import Words, analysed_sections
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import Role
 from tieback.index.store.reading import TableReader
-from tieback.index.words import Words, analysed_sections
 from tieback.models.encoder_model import EncoderModel, Prepared
 from tieback.models.loading import load_encoder
 from tieback.serving.plan import Plan

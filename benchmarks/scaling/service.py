@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback.collections.record import Record
+from tieback.collections.validation import check_items
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
@@ -21,8 +23,7 @@ from tieback.core.types.search import SearchRequest
 from tieback.index import Index
 from tieback.index.collection import OpenCollection
 from tieback.index.store.folder import Store
-from tieback.index.store.records import Put, Record, to_rows
-from tieback.index.validation import check_items
+from tieback.index.store.records import Put, to_rows
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.metadata import Metadata

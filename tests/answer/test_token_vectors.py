@@ -15,6 +15,7 @@ from support.present import present
 from support.queries import words
 from support.requests import retrieval, searched
 from tieback.answer import Answerer, PipelineParts, SingleSpace
+from tieback.collections.served import ServedSpaces
 from tieback.core.call import NO_CALL
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -24,7 +25,6 @@ from tieback.core.types.fusion import Role
 from tieback.core.types.retrieval import RetrieveReply
 from tieback.encoder import CacheOptions, Encoder
 from tieback.index import Index
-from tieback.index.served import ServedSpaces
 from tieback.reranker import Reranker
 from tieback.token_spaces import TokenSpace, TokenSpaces
 from tieback_contract.encodings import Encoding

@@ -16,10 +16,10 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from support.deployment import ROOT, Overlay, alerts, dashboard, queries
 from support.installed import need
+from tieback.collections.quotas import IndexSize
 from tieback.core.types.load import Load
 from tieback.encoder import AdapterState
 from tieback.encoder.cache.encodings import CacheState
-from tieback.index.quotas import IndexSize
 from tieback.serving.mesh import Mesh
 from tieback.serving.mesh.directory import Directory
 from tieback.serving.metrics.scrape import join

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from support.each import each
 from support.pages import blocks, section
+from tieback.collections.metadata import check_metadata, from_json
+from tieback.collections.record import Record
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Item, Section
 from tieback.filters import parse
 from tieback.index.memory.collection import Memory
-from tieback.index.store.metadata import check_metadata, from_json
-from tieback.index.store.records import Put, Record
+from tieback.index.store.records import Put
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 

@@ -16,13 +16,13 @@ from importlib import import_module
 import pytest
 from support.adversarial import seconds
 from tieback import answer, core, generator, grounding
+from tieback.collections import words as index_words
 from tieback.core.call import NO_CALL
 from tieback.core.language import Sentence
 from tieback.core.language.tokens import has_number
 from tieback.core.text.terms import DEFAULT_LANGUAGE, languages, terms_of, terms_of_query, words_of
 from tieback.core.types.generation import CheckedClaims, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
-from tieback.index import words as index_words
 from tieback.methods import grounding as checking
 from tieback.methods.grounding import checkers, is_learned
 from tieback.methods.grounding import words_of as content_words

@@ -13,12 +13,13 @@ from support.learning import until_learned
 from support.reindexing import NEW, WIDER, encode_again
 from support.requests import searched
 from support.sections import SPACE, axis, item, section, vector
+from tieback.collections.record import Record
+from tieback.collections.served import ServedSpaces
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull
 from tieback.core.types.collection import IndexedItem
 from tieback.index import Index
 from tieback.index.memory.collection import Memory
-from tieback.index.served import ServedSpaces
-from tieback.index.store.records import Put, Record
+from tieback.index.store.records import Put
 from tieback.index.vectors.codec_choice import vectors_of
 from tieback_contract.arrays import Array
 from tieback_contract.fusion import IgnoredDimensions

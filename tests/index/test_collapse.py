@@ -9,18 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.requests import searched
 from support.sections import WIDTH, axis, item, section, vector
+from tieback.collections.grouping import MOST_PIECES
+from tieback.collections.query import Query
+from tieback.collections.record import Record
 from tieback.core.errors import InvalidInput
 from tieback.core.types.collection import IndexedItem, IndexedSection, ReindexedPiece
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.reindexing import ReindexedItem
 from tieback.core.types.search import SearchReply
-from tieback.index import Index
 from tieback.filters import parse
+from tieback.index import Index
 from tieback.index.memory.collection import Memory
-from tieback.index.memory.copies import MOST_PIECES
-from tieback.index.query import Query
 from tieback.index.query.search import search
-from tieback.index.store.records import Put, Record
+from tieback.index.store.records import Put
 from tieback.methods.rank_fusion import rank_fusions
 from tieback_contract.hits import FoundPiece, Hit
 from tieback_contract.method_choice import MethodChoice

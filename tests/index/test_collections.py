@@ -5,10 +5,10 @@ import pytest
 from support.each import each
 from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
+from tieback.collections.served import ServedSpaces
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.fusion import Routing
 from tieback.index import Index
-from tieback.index.served import ServedSpaces
 from tieback_contract.vectors import SpaceRef
 
 JOINT = SpaceRef("joint", "r1", "f1")

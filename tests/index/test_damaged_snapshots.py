@@ -12,9 +12,9 @@ import pytest
 from support.originals import files, photo
 from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section
+from tieback.collections.served import ServedSpaces
 from tieback.core.errors import DamagedSnapshot, NotFound, TiebackError, Unsupported
 from tieback.index import Index
-from tieback.index.served import ServedSpaces
 from tieback_contract.collections import Source
 from tieback_contract.vectors import SpaceRef
 

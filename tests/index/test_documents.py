@@ -9,15 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
+from tieback.collections.query import Query
+from tieback.collections.record import Record
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.index.memory.collection import Memory
-from tieback.index.query import Query
 from tieback.index.query.search import search
 from tieback.index.stages.documents import SECTIONS
-from tieback.index.store.records import Put, Record, Remove
+from tieback.index.store.records import Put, Remove
 from tieback.methods.rank_fusion import rank_fusions
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.method_choice import MethodChoice

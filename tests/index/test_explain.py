@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 from support.explained import stages_of
 from support.requests import search_of, searched
 from support.sections import SPACE, WIDTH, item, section, vector
+from tieback.collections.description import Description
+from tieback.collections.grouping import takes_several_rows
+from tieback.collections.query import checked
+from tieback.collections.record import Record
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.index.memory.collection import Memory
-from tieback.index.query import checked
-from tieback.index.query.grouping import takes_several_rows
 from tieback.index.query.recorder import Recorder
 from tieback.index.query.search import search
-from tieback.index.store.folder import Description
-from tieback.index.store.records import Put, Record
+from tieback.index.store.records import Put
 from tieback.index.vectors.codec_choice import vectors_of
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

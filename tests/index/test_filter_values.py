@@ -11,13 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.each import each
-from support.filtering import put, trees, waiting
+from support.filtering import put, trees, waiting, written
+from tieback.collections.metadata import scalars
 from tieback.core.dates import read_date
 from tieback.core.errors import InvalidInput
 from tieback.filters import And, Comparison, Field, Filter, Not, Or, fields, parse
-from tieback.index.memory.collection import Memory
 from tieback.filters.columns import Column, Value
-from tieback.index.store.metadata import scalars
+from tieback.index.memory.collection import Memory
 from tieback.index.store.records import Remove
 from tieback_client.cli.index.file_items import items_of
 from tieback_contract.metadata import Scalar

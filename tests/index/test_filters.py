@@ -8,11 +8,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.adversarial import seconds
 from support.each import each
-from support.filtering import made, put, trees, waiting
+from support.filtering import made, put, trees, waiting, written
 from tieback.core.errors import DeadlineExceeded, InvalidInput
 from tieback.filters import Comparison, Field, Filter, parse
-from tieback.index.memory.collection import Memory
 from tieback.filters.columns import Column
+from tieback.index.memory.collection import Memory
 from tieback.index.store.records import Remove
 from tieback_contract.metadata import Scalar
 from tieback_contract.modality import Modality

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section, vector
+from tieback.collections.record import Record
+from tieback.collections.validation import check_items
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Item
 from tieback.index import Index
-from tieback.index.store.records import Record
-from tieback.index.validation import check_items
 from tieback.index.writer import Written
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality

@@ -8,21 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from support.each import each
+from tieback.collections.record import Original, Record, Regions
 from tieback.core.types.content import Content, Item, Section
 from tieback.index.memory import kept_rows
 from tieback.index.memory.collection import Memory
-from tieback.index.store.records import (
-    Change,
-    Original,
-    Put,
-    Record,
-    Regions,
-    Remove,
-    from_rows,
-    newest_versions,
-    schema,
-    to_rows,
-)
+from tieback.index.store.records import Change, Put, Remove, from_rows, newest_versions, schema, to_rows
 from tieback_contract.modality import Modality
 
 WIDTH = 4

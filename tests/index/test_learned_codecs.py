@@ -15,12 +15,13 @@ from support.learning import until_learned
 from support.reindexing import NEW, WIDER, encode_again
 from support.requests import searched
 from support.sections import SPACE, item, section, vector
+from tieback.collections.record import Record
 from tieback.core.errors import InvalidInput, StorageFull
 from tieback.core.state import State
 from tieback.core.types.collection import IndexedItem
 from tieback.index import Index
 from tieback.index.memory.collection import Memory
-from tieback.index.store.records import Put, Record, Remove
+from tieback.index.store.records import Put, Remove
 from tieback.index.store.table import DiskLedger
 from tieback.index.vectors.codec_choice import codec_of, learned_vectors, vectors_of
 from tieback.index.vectors.learned_state import FOLDER

@@ -14,11 +14,12 @@ from index.conftest import refusal
 from support.each import each
 from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
+from tieback.collections.record import Record
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull
 from tieback.core.types.collection import IndexedItem
 from tieback.index import Index
-from tieback.index.store.records import Put, Record
+from tieback.index.store.records import Put
 from tieback.methods.imputation import imputations
 from tieback.methods.routing import routings
 from tieback_contract.limits import Limits

@@ -14,14 +14,15 @@ from support.each import each
 from support.held_training import held_training
 from support.requests import searched
 from support.sections import SPACE, axis, item, regions_of, section, vector
+from tieback.collections.record import Record, Regions
+from tieback.collections.validation import MOST_REGIONS, check_items
 from tieback.core.errors import InvalidInput, SpaceMismatch
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Item, Section
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.index.memory.collection import Memory
-from tieback.index.store.records import Put, Record, Regions, Remove
-from tieback.index.validation import MOST_REGIONS, check_items
+from tieback.index.store.records import Put, Remove
 from tieback.index.vectors import faiss
 from tieback.index.vectors.flat import FlatVectors
 from tieback.index.vectors.growing import FLAT_UP_TO

@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.requests import search_of, searched
 from support.sections import SPACE, WIDTH, item, section, vector
+from tieback.collections.description import Description
+from tieback.collections.query import Query, checked
+from tieback.collections.record import Record
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.content import Content, Item, Section
 from tieback.index import Index
 from tieback.index.memory.collection import Memory
-from tieback.index.query import Query, checked
 from tieback.index.query.search import search
-from tieback.index.store.folder import Description
-from tieback.index.store.records import Change, Put, Record, Remove
+from tieback.index.store.records import Change, Put, Remove
 from tieback.index.vectors.codec_choice import vectors_of
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit

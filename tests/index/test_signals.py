@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from support.requests import searched
 from support.sections import item, section, vector
+from tieback.collections.words import likeness, read
 from tieback.core.errors import InvalidInput
 from tieback.core.types.search import NAMES, Signals
 from tieback.index import Index
 from tieback.index.stages.signals import neighbours
-from tieback.index.words import likeness, read
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import Granularity
 

@@ -17,6 +17,8 @@ from support.reindexing import NEW, WIDER
 from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from support.tokens import EXACT, OWN, PLAIN, SINGLE, WIDE, text, tokens_of
+from tieback.collections.record import Record
+from tieback.collections.token_coding import TokenCoding
 from tieback.core.errors import (
     QuotaExceeded,
     StorageFull,
@@ -26,8 +28,8 @@ from tieback.core.types.collection import IndexedSection
 from tieback.core.types.reindexing import PendingItem, ReindexedItem
 from tieback.index import Index
 from tieback.index.memory.item_rows import ItemRows
-from tieback.index.store.records import Put, Record, schema, to_rows
-from tieback.index.vectors.token_rows import TokenCoding, TokenRows
+from tieback.index.store.records import Put, schema, to_rows
+from tieback.index.vectors.token_rows import TokenRows
 from tieback_contract.hits import Hit
 from tieback_contract.locators import LocatorKind
 from tieback_contract.method_choice import MethodChoice

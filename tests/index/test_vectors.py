@@ -5,10 +5,11 @@ import pytest
 from support.filtering import waiting
 from support.held_training import held_training
 from support.sections import item
+from tieback.collections.balance import standard_scores
+from tieback.collections.record import Record
 from tieback.filters import parse
 from tieback.index.memory.collection import Memory
-from tieback.index.query.balance import standard_scores
-from tieback.index.store.records import Put, Record, Remove
+from tieback.index.store.records import Put, Remove
 from tieback.index.vectors.flat import FlatVectors
 from tieback.index.vectors.ivf import InvertedVectors
 from tieback_contract.arrays import Array

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from support.requests import searched
 from support.sections import axis, item, section
+from tieback.collections.words import QueryTerm, Words, analysed, analysed_sections
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Item
 from tieback.index import Index
-from tieback.index.words import QueryTerm, Words, analysed, analysed_sections
 from tieback_contract.modality import Modality
 
 
@@ -220,7 +220,7 @@ def test_many_sections_at_once_have_the_words_that_each_has_alone() -> None:
 def test_sections_in_several_parts_are_the_same_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parted = Words(), Words()
     whole.put(np.arange(len(TEXTS)), analysed_sections(TEXTS))
-    monkeypatch.setattr("tieback.index.words.sections._SECTIONS_AT_ONCE", 5)
+    monkeypatch.setattr("tieback.collections.words.sections._SECTIONS_AT_ONCE", 5)
     parted.put(np.arange(len(TEXTS)), analysed_sections(TEXTS))
 
     for query in ("cats", "Haus", "montagne", "東京", "one names"):

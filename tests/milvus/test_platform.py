@@ -12,8 +12,8 @@ from support.local_platform import Running, served_locally
 from support.own_encoder import Silent
 from support.running_platform import wait_for
 from support.small_spaces import write_words
+from tieback.collections.served import ServedSpaces
 from tieback.core.errors import StartupError
-from tieback.index.served import ServedSpaces
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.metrics.telemetry import Telemetry

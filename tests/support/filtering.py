@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import strategies as st
+from tieback.collections.record import Record
 from tieback.core.types.content import Item, Section
 from tieback.filters import And, Comparison, Filter, Not, Or
+from tieback.filters.columns import Column
 from tieback.index.memory.collection import Memory
-from tieback.index.store.records import Put, Record
-from tieback_contract.metadata import Metadata
+from tieback.index.store.records import Put
+from tieback_contract.metadata import Metadata, MetadataValue
 from tieback_contract.modality import Modality
 
 
@@ -30,6 +32,13 @@ def made(
     """The writing of an item of one section."""
     item = Item(name, [Section("1", None)], title, metadata)
     return Put(version, Record(item, [""], [modality], np.zeros((1, 1), np.float32)))
+
+
+def written(column: Column, position: int, value: MetadataValue | None) -> None:
+    """Writes the value of one position."""
+    column.clear(position)
+    if value is not None:
+        column.put(np.array([position]), [value], np.zeros(1, np.int64))
 
 
 def waiting(doing: str) -> None:

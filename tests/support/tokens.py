@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tieback.collections.served import ServedSpaces
 from tieback.core.types.collection import IndexedItem
-from tieback.index.served import ServedSpaces
 from tieback.token_spaces import TokenSpace, TokenSpaces
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.method_choice import MethodChoice

@@ -68,16 +68,14 @@ def write_through(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 @contextmanager
 def storing() -> Iterator[None]:
-    """StorageFull or Unavailable where the disk does not take what is written inside, or give what is read."""
+    """StorageFull or Unavailable where the disk refuses what is written or read inside."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull("the disk is full; nothing was changed: free space and try again") from error
         _log.error("the disk refuses to read or write: %s", error)
-        raise Unavailable(
-            "the disk refuses to read or write, and nothing was changed; try again"
-        ) from error
+        raise Unavailable("the disk refuses to read or write, and nothing was changed; try again") from error
 
 
 def link_or_copy(source: Path, target: Path) -> None:

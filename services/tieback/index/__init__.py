@@ -3,9 +3,8 @@
 `service.py` has the methods of `IndexPort`. It finds the collection (`collection.py`, `ownership.py`), hands
 the work on, and reports the time:
 
-    items.py     items are checked (`validation.py`), admitted (`quotas.py`) and written (`writer.py`)
-    query/       a search, from what was asked to hits
-    words/       full text in memory: terms, postings, BM25
+    items.py     items are checked and admitted (`tieback.collections`), and written (`writer.py`)
+    query/       a search, from what was asked to a ranking; stages/   from that to hits
     vectors/     vectors in memory, and what is learned of them
     memory/      one collection in memory, rebuilt from its table at start
     store/       the folder of all collections, their tables, and the originals

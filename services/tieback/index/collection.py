@@ -10,18 +10,20 @@ from datetime import UTC, datetime
 from tieback_contract.collections import Source
 from tieback_contract.vectors import SpaceRef
 
+from tieback.collections.description import Description
+from tieback.collections.quotas import KeyBudget
+from tieback.collections.sources import Sources
+from tieback.collections.token_coding import TokenCoding
 from tieback.core.errors import Damaged, StorageFull
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.collection import StoredCollection
 from tieback.index.memory.collection import Memory
-from tieback.index.quotas import KeyBudget
-from tieback.index.store.folder import Description, Store
+from tieback.index.store.folder import Store
 from tieback.index.store.reading import TableReader
 from tieback.index.store.records import from_rows, newest_versions
-from tieback.index.store.sources import Sources
 from tieback.index.store.table import Table
 from tieback.index.vectors.codec_choice import vectors_of
-from tieback.index.vectors.token_rows import TokenCoding, TokenRows
+from tieback.index.vectors.token_rows import TokenRows
 from tieback.index.writer import CollectionWriter
 
 

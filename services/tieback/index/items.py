@@ -9,17 +9,17 @@ from tieback_contract.field_path import at
 from tieback_contract.limits import Limits
 from tieback_contract.reports import Timing
 
+from tieback.collections.metadata import check_id
+from tieback.collections.quotas import Checked, QuotaWrites
+from tieback.collections.readers import Readers
+from tieback.collections.record import Record
+from tieback.collections.validation import check_batch, check_items
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import PRINCIPAL
 from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.index.collection import OpenCollection
 from tieback.index.ownership import OwnedCollections
-from tieback.index.quotas import Checked, QuotaWrites
-from tieback.index.readers import Readers
-from tieback.index.store.metadata import check_id
-from tieback.index.store.records import Record
 from tieback.index.store.references import ReferredOriginals
-from tieback.index.validation import check_batch, check_items
 
 
 class ItemWriter:

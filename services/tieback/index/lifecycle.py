@@ -18,24 +18,23 @@ from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
-from tieback.core.errors import AlreadyExists, InvalidInput, StorageFull, Unavailable
+from tieback.collections.creation import check_equal, check_equal_plan, check_new, check_number
+from tieback.collections.description import Description
+from tieback.collections.quotas import check
+from tieback.collections.served import ServedSpaces
+from tieback.collections.token_coding import TokenCoding
+from tieback.collections.validation import check_space, check_width
+from tieback.core.errors import AlreadyExists, Unavailable
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.core.types.collection import DEFAULT_CODEC, StoredCollection
-from tieback.core.types.fusion import JOINT_SPACE, Routing
+from tieback.core.types.fusion import Routing
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.migration.generations import Generations
 from tieback.index.ownership import OwnedCollections
-from tieback.index.quotas import check
-from tieback.index.served import ServedSpaces
-from tieback.index.store.folder import Description, Store
+from tieback.index.store.folder import Store
 from tieback.index.store.references import ReferredOriginals
-from tieback.index.validation import check_name, check_space, check_width
 from tieback.index.vectors.codec_choice import codec_of
-from tieback.index.vectors.token_rows import TokenCoding
 from tieback.methods.codecs import with_defaults
-from tieback.methods.imputation import imputations
-from tieback.methods.routing import routings
-from tieback.ports import DEFAULT_ROUTING
 from tieback.query_stages.checks import check_plan
 from tieback.query_stages.stage import Models
 
@@ -185,60 +184,3 @@ class Lifecycle:
 
     async def _in(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-
-
-def check_new(name: str, space: SpaceRef, width: int, routing: Routing) -> None:
-    """InvalidInput or NotFound where there cannot be such a collection."""
-    check_name(name, "collection", field="name")
-    check_space(space, field=at("space"))
-    check_width(width)
-    if routing != DEFAULT_ROUTING and space.name != JOINT_SPACE:
-        raise InvalidInput(
-            f"a collection in the space {space.name!r} alone has nothing to weight; leave the routing "
-            "out, or make it in the joint space",
-            field="routing",
-        )
-    if routing.policy:
-        routings.get(routing.policy)
-    if routing.imputation is not None:
-        imputations.get(routing.imputation.name)
-
-
-def check_equal(known: Description, space: SpaceRef, width: int, routing: Routing) -> None:
-    """AlreadyExists where a collection that is there is not of this space, width and routing."""
-    name = known.name
-    if (known.space, known.width) != (space, width):
-        raise AlreadyExists(
-            "collection",
-            name,
-            f"the collection {name!r} is there, for space {known.space} (fingerprint "
-            f"{known.space.fingerprint}), width {known.width}, and not {space} (fingerprint "
-            f"{space.fingerprint}), width {width}; take another name, or delete it first",
-        )
-    if routing not in (DEFAULT_ROUTING, known.routing):
-        raise AlreadyExists(
-            "collection",
-            name,
-            f"the collection {name!r} is there, and queries of it are weighted otherwise; leave the "
-            "routing out, take another name, or delete it first",
-        )
-
-
-def check_equal_plan(name: str, plan: QueryOptions | None, known: QueryOptions) -> None:
-    """AlreadyExists where a plan is given that is not that of a collection that is there."""
-    if plan not in (None, known):
-        raise AlreadyExists(
-            "collection",
-            name,
-            f"the collection {name!r} is there, and its queries are answered otherwise; leave the "
-            "plan out, or change it by UpdateCollection",
-        )
-
-
-def check_number(number: int, most: int) -> None:
-    """StorageFull where there are as many collections as the server keeps, `most`; 0 is no limit."""
-    if most and number >= most:
-        raise StorageFull(
-            f"this server keeps {number} collections, and at most {most} are allowed: delete one, "
-            "or put what belongs together into one collection and tell it apart by metadata"
-        )

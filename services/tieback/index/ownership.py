@@ -6,12 +6,12 @@ What it may not know of is `NotFound` with the same words as what does not exist
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
+from tieback.collections.quotas import Stored
+from tieback.collections.visibility import unknown, visible
 from tieback.core.errors import NotFound
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
-from tieback.index.quotas import Stored
 
 
 class OwnedCollections:
@@ -80,20 +80,3 @@ class OwnedCollections:
         count = sum(key.owner == owner for key in (*self.sound, *self.damaged))
         size = sum(one.bytes for one in owned) + self.snapshot_bytes[owner]
         return Stored(count, sum(one.item_count for one in owned), size)
-
-
-def visible(keys: Iterable[CollectionKey]) -> dict[str, CollectionKey]:
-    """Those of all collections that the tenant may see, under its own names for them."""
-    principal = PRINCIPAL.get()
-    return {
-        principal.address(key): key
-        for key in keys
-        if key.owner == principal.tenant or key in principal.shared
-    }
-
-
-def unknown(name: str, keys: Iterable[CollectionKey]) -> NotFound:
-    """The error for a collection that is none of these, or that the tenant may not see."""
-    choices = visible(keys)
-    hint = "" if choices else "there are none yet: `tieback index` makes one, and so does CreateCollection"
-    return NotFound("collection", name, choices, hint=hint)

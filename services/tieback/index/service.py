@@ -18,17 +18,23 @@ from tieback_contract.query import QueryOptions
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
+from tieback.collections import query
+from tieback.collections.pages import IndexPage, size_of_page
+from tieback.collections.quotas import IndexSize
+from tieback.collections.readers import Readers
+from tieback.collections.served import ServedSpaces
+from tieback.collections.sources import check_source, check_source_name
 from tieback.core.call import NO_CALL, Call
 from tieback.core.errors import NotFound, Unavailable
+from tieback.core.page_tokens import PageTokens
 from tieback.core.tenant import PRINCIPAL, TenantUsage
 from tieback.core.types.collection import IndexedItem, StoredCollection, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.load import Load
 from tieback.core.types.search import SearchReply, SearchRequest
-from tieback.index import query
-from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection, load
 from tieback.filters import Check, parse
+from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection, load
 from tieback.index.items import ItemWriter
 from tieback.index.lifecycle import Lifecycle
 from tieback.index.memory.collection import Memory
@@ -39,18 +45,12 @@ from tieback.index.migration.reindexing import EncodedAgain
 from tieback.index.migration.stored_items import StoredItems
 from tieback.index.migration.target_vectors import translated, with_translated
 from tieback.index.ownership import OwnedCollections
-from tieback.core.page_tokens import PageTokens
-from tieback.index.pages import IndexPage, size_of_page
 from tieback.index.query.recorder import Recorder, waited_to_return
 from tieback.index.query.search import search
-from tieback.index.quotas import IndexSize
-from tieback.index.readers import Readers
-from tieback.index.served import ServedSpaces
 from tieback.index.snapshots import Snapshots
 from tieback.index.store.folder import Store
 from tieback.index.store.originals import Originals
 from tieback.index.store.references import ReferredOriginals
-from tieback.index.store.sources import check_source, check_source_name
 from tieback.index.vectors import one_thread
 from tieback.index.vectors.training import Trainer
 from tieback.ports import DEFAULT_ROUTING
@@ -68,7 +68,7 @@ class Index(EncodedAgain):
         self._originals = Originals(store.originals, originals_bytes)
         self._tokens = PageTokens(store.page_key)
         self._owned = OwnedCollections()
-        self._readers = Readers()
+        self._readers = Readers(one_thread)
         self._writers = ThreadPoolExecutor(2, "index-write", initializer=one_thread)
         self._trainer = Trainer()
         self._generations = Generations(store, self._owned, self._originals, self._writers, limits)
@@ -326,7 +326,7 @@ class Index(EncodedAgain):
         """See `IndexPort`.
 
         Of both vector and words, a hit's score is what the fusion method makes of them; else the similarity,
-        balanced (`index/query/balance.py`) where that is asked for, or the share of the words' best BM25
+        balanced (`collections/balance.py`) where that is asked for, or the share of the words' best BM25
         score. Where the query is expanded, it is that of the expanded query.
         """
         begin = time.perf_counter()

@@ -14,9 +14,10 @@ from concurrent.futures import Executor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
+from tieback.collections.record import Record
 from tieback.core.errors import NotFound, Overloaded, StorageFull, TiebackError
 from tieback.index.memory.collection import Memory
-from tieback.index.store.records import Change, Put, Record, Remove, to_rows
+from tieback.index.store.records import Change, Put, Remove, to_rows
 from tieback.index.store.table import Table
 
 _SECTIONS_PER_COMMIT = 8192

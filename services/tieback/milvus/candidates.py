@@ -12,11 +12,10 @@ from tieback_contract.arrays import Array
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.modality import Modality
 
+from tieback.collections.balance import SAMPLE, as_of_reference, merging_scales, own_kind_first, related_first
+from tieback.collections.query import Query
 from tieback.core.deadline import Deadline
 from tieback.core.order import best, level, with_equal
-from tieback.index.query import Query
-from tieback.index.query.balance import SAMPLE, as_of_reference, own_kind_first, related_first
-from tieback.index.query.ranking import merging_scales
 from tieback.milvus import words
 from tieback.milvus.connection import Milvus
 from tieback.milvus.filtering import together
@@ -154,7 +153,7 @@ class Finder:
         return compared
 
     def _related_first(self, rows: Sequence[Row], similarities: Array, ranked: Array) -> Array:
-        """See `index/query/balance.py`."""
+        """See `collections/balance.py`."""
         least, first = self._query.related_from, self._query.request.first_modality
         if self._backgrounds:
             return related_first(ranked, similarities, least)

@@ -17,13 +17,13 @@ from typing import Any
 from tieback_contract.collections import Source
 from tieback_contract.query import NO_OPTIONS, QueryOptions, options_from_json, options_json
 
+from tieback.collections.description import Description
+from tieback.collections.sources import source_from_json, source_to_json
+from tieback.collections.visibility import unknown, visible
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Unavailable
-from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
-from tieback.index.ownership import unknown, visible
 from tieback.core.page_tokens import PageTokens
-from tieback.index.store.folder import Description
-from tieback.index.store.sources import source_from_json, source_to_json
+from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.milvus import schema
 from tieback.milvus.connection import Milvus
 from tieback.milvus.rows import Row

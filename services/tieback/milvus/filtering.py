@@ -13,11 +13,11 @@ from typing import Any
 from tieback_contract.metadata import MetadataValue, Scalar
 from tieback_contract.modality import Modality
 
+from tieback.collections.metadata import scalars
 from tieback.core.dates import read_date
 from tieback.core.types.content import Item
 from tieback.filters import And, Comparison, Filter, Not
 from tieback.filters.syntax import BUILT_IN, Field, Literal
-from tieback.index.store.metadata import scalars
 from tieback.milvus import sortable
 
 FIELD = "facts"

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
+from tieback.collections.quotas import Checked, KeyBudget, QuotaWrites, Stored
+from tieback.collections.record import Record
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.tenant import Principal
 from tieback.core.types.content import Item
-from tieback.index.quotas import Checked, KeyBudget, QuotaWrites, Stored
-from tieback.index.store.records import Record
 from tieback.milvus import schema
 from tieback.milvus.catalog import Known
 from tieback.milvus.connection import Milvus

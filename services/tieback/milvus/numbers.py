@@ -15,12 +15,12 @@ from typing import Any
 
 from tieback_contract.modality import Modality
 
+from tieback.collections.metadata import from_json
+from tieback.collections.sources import source_of
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Item
 from tieback.filters import BUILT_IN, Field
 from tieback.filters.fields import BOOLEANS, DATES, NUMBERS, STRINGS, Kinds, kinds
-from tieback.index.memory.item_rows import source_of
-from tieback.index.store.metadata import from_json
 from tieback.milvus import schema
 from tieback.milvus.connection import Milvus
 from tieback.milvus.filtering import types_of

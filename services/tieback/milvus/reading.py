@@ -13,6 +13,8 @@ from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit
 from tieback_contract.modality import Modality
 
+from tieback.collections.query import Query
+from tieback.collections.words import QueryTerm
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.tenant import PRINCIPAL
 from tieback.core.text.terms import terms_of_query
@@ -20,8 +22,6 @@ from tieback.core.types.collection import StoredCollection
 from tieback.filters import Filter
 from tieback.filters.evaluation import comparisons
 from tieback.filters.fields import first_fault, refusal
-from tieback.index.query import Query
-from tieback.index.words import QueryTerm
 from tieback.milvus import schema, words
 from tieback.milvus.candidates import Finder, sample
 from tieback.milvus.catalog import FRESH_SECONDS, Known

@@ -10,9 +10,9 @@ from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import QueryOptions
 from tieback_contract.token_vectors import TokenVectors
 
+from tieback.collections.query import asked
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.types.search import SearchRequest
-from tieback.index.query import asked
 from tieback.query_stages.checks import check_offered
 from tieback.query_stages.stage import OPTIONS, PLAN, SEARCH, Asked
 from tieback.query_stages.stages import by_name, further

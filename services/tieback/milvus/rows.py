@@ -15,11 +15,11 @@ from typing import Any
 from tieback_contract.field_path import at
 from tieback_contract.modality import Modality
 
+from tieback.collections.grouping import short_texts
+from tieback.collections.metadata import from_json, to_json
+from tieback.collections.record import Record, packed, unpacked
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
-from tieback.index.memory.copies import short_texts
-from tieback.index.store.metadata import from_json, to_json
-from tieback.index.store.records import Record, packed, unpacked
 from tieback.milvus import sortable
 from tieback.milvus.filtering import facts_of
 from tieback.milvus.words import section_words

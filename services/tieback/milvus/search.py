@@ -10,13 +10,13 @@ from tieback_contract.arrays import Array
 from tieback_contract.hits import FoundPiece, Hit
 from tieback_contract.modality import Modality
 
+from tieback.collections.diversity import candidates_for, diversified
+from tieback.collections.grouping import grouped
+from tieback.collections.highlights import best_sentences
+from tieback.collections.metadata import from_json
+from tieback.collections.query import Query
 from tieback.core.deadline import Deadline
 from tieback.core.order import best, by_score
-from tieback.index.query import Query
-from tieback.index.query.diversity import candidates_for, diversified
-from tieback.index.query.grouping import grouped
-from tieback.index.stages.highlights import best_sentences
-from tieback.index.store.metadata import from_json
 from tieback.milvus.candidates import MOST_CANDIDATES, Candidates, Finder, without
 from tieback.milvus.connection import Milvus
 from tieback.milvus.rows import BODY, Row, section_of

@@ -23,6 +23,17 @@ from tieback_contract.reports import Timing
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
+from tieback.collections import query, quotas
+from tieback.collections.creation import check_equal, check_equal_plan, check_new, check_number
+from tieback.collections.description import Description
+from tieback.collections.metadata import check_id
+from tieback.collections.pages import IndexPage, size_of_page
+from tieback.collections.quotas import IndexSize
+from tieback.collections.readers import Readers
+from tieback.collections.served import ServedSpaces
+from tieback.collections.sources import as_noted, check_source, check_source_name
+from tieback.collections.validation import check_batch, check_items
+from tieback.collections.visibility import unknown
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, TiebackError, Unavailable
@@ -32,18 +43,7 @@ from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.load import Load
 from tieback.core.types.search import SearchReply, SearchRequest
-from tieback.index import query, quotas
 from tieback.filters import Check, Comparison, Field, parse
-from tieback.index.lifecycle import check_equal, check_equal_plan, check_new, check_number
-from tieback.index.ownership import unknown
-from tieback.index.pages import IndexPage, size_of_page
-from tieback.index.quotas import IndexSize
-from tieback.index.readers import Readers
-from tieback.index.served import ServedSpaces
-from tieback.index.store.folder import Description
-from tieback.index.store.metadata import check_id
-from tieback.index.store.sources import as_noted, check_source, check_source_name
-from tieback.index.validation import check_batch, check_items
 from tieback.milvus import refusals
 from tieback.milvus.catalog import Catalog, Known
 from tieback.milvus.connection import Milvus, MissingCollection

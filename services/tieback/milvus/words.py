@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from tieback_contract.arrays import Array
 
-from tieback.index.words import QueryTerm, analysed_sections
-from tieback.index.words.words import K1, B, rarity, saturation
+from tieback.collections.words import QueryTerm, analysed_sections
+from tieback.collections.words.words import K1, B, rarity, saturation
 
 NOMINAL_LENGTH = 100.0
 WORDLESS = 0

@@ -18,9 +18,9 @@ from tieback_contract.operations import OperationState
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, Overloaded, TiebackError
+from tieback.core.page_tokens import PageTokens
 from tieback.core.tenant import PRINCIPAL, AccessLevel
 from tieback.core.types.operation import Json, OperationRecord
-from tieback.core.page_tokens import PageTokens
 from tieback.operations import kinds
 from tieback.operations.filtering import passes, read_filter
 from tieback.operations.journal import Journal, read_operation, write_operation

@@ -19,19 +19,21 @@ from tieback_contract.hits import FoundPiece, Hit
 from tieback_contract.metadata import INDEXED_FROM, Metadata
 from tieback_contract.modality import Modality
 
+from tieback.collections.metadata import from_json
+from tieback.collections.sources import source_of
+from tieback.collections.words import Analysed, AnalysedSections, Read, Words, analysed, read
+from tieback.core.room import grown
 from tieback.filters import Check, Filter, Scans, evaluate, scan
 from tieback.filters.evaluation import comparisons
 from tieback.filters.fields import first_fault, refusal
 from tieback.filters.syntax import Field
 from tieback.index.memory.copies import Copies, numbers_of
 from tieback.index.memory.facts import MODALITY, Facts
-from tieback.index.memory.item_rows import ItemRows, source_of
+from tieback.index.memory.item_rows import ItemRows
 from tieback.index.memory.kept_items import Entry, KeptItems
 from tieback.index.memory.kept_rows import lengths_of
 from tieback.index.memory.locking import ReadWriteLock
-from tieback.core.room import grown
 from tieback.index.migration.target_vectors import NextVectors
-from tieback.index.store.metadata import from_json
 from tieback.index.store.records import Change, schema, section_of, to_rows
 from tieback.index.vectors import Vectors
 from tieback.index.vectors.growing import FLAT_UP_TO, GrowingVectors
@@ -39,7 +41,6 @@ from tieback.index.vectors.ivf import growing_lists
 from tieback.index.vectors.measured_recall import MeasuredRecalls
 from tieback.index.vectors.regions import RegionVectors, all_scores, nearest, scores_of
 from tieback.index.vectors.token_rows import TokenRows
-from tieback.index.words import Analysed, AnalysedSections, Read, Words, analysed, read
 
 _ITEMS_PER_STEP = 10_000  # that a listing looks at before it lets writers in
 

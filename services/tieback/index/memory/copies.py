@@ -15,8 +15,8 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
 
-from tieback.index.memory.item_rows import ItemRows
 from tieback.core.room import grown
+from tieback.index.memory.item_rows import ItemRows
 
 SHORT = 100
 """Bytes: texts of fewer are the same only under the same titles."""
@@ -98,27 +98,3 @@ def _joined(texts: Sequence[str], begins: Sequence[int | None], ends: Sequence[i
         whole += part if begin is None or end is None else part[max(reached - begin, 0) :]
         reached = max(reached, end or 0)
     return bytes(whole)
-
-
-# Says which sections are pieces of one short text, which can be one hit.
-#
-# Several pieces of a split text can match a query. If the text is short, they are one hit: the best piece,
-# with the others attached. For longer texts, each piece is a hit; when only the best of neighbouring pieces
-# was kept, the piece with the answer was left out too often (docs/search.md). `index/query/grouping.py`
-# makes the hits.
-MOST_PIECES = 8
-"""Of a short text: about 1,000 tokens, two pages. All but a few abstracts are shorter."""
-
-
-def short_texts(continues: Sequence[bool]) -> Array | None:
-    """By section, the number of the first section of its text; its own where no others belong to it.
-
-    `continues` says of each whether it continues the one before. A longer text's sections are told apart.
-    None where each section is a text of its own.
-    """
-    if not any(continues):
-        return None
-    numbers = np.arange(len(continues), dtype=np.int32)
-    firsts = np.maximum.accumulate(np.where(continues, 0, numbers))
-    pieces = np.bincount(firsts)[firsts]
-    return np.where(pieces <= MOST_PIECES, firsts, numbers).astype(np.int32)

@@ -15,9 +15,9 @@ from tieback_contract.arrays import Array
 from tieback_contract.metadata import Metadata, MetadataValue
 
 from tieback.core.types.content import Item
+from tieback.filters.columns import Column
 from tieback.filters.fields import Kinds, kinds
 from tieback.filters.syntax import BUILT_IN, Field
-from tieback.filters.columns import Column
 
 if TYPE_CHECKING:
     from tieback.index.memory.kept_items import KeptItems

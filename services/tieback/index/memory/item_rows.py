@@ -16,13 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from tieback_contract.arrays import Array
-from tieback_contract.metadata import INDEXED_FROM, Metadata
+from tieback_contract.metadata import Metadata
 
+from tieback.collections.metadata import from_json, scalars
+from tieback.collections.record import Regions
+from tieback.collections.sources import source_of
+from tieback.collections.words import AnalysedSections, analysed_sections
 from tieback.index.memory.facts import ItemFacts, Repeated, SectionFacts
 from tieback.index.memory.kept_rows import lengths_of
-from tieback.index.store.metadata import from_json, scalars
-from tieback.index.store.records import REMOVED, Regions, regions_of
-from tieback.index.words import AnalysedSections, analysed_sections
+from tieback.index.store.records import REMOVED, regions_of
 
 _VALUE_BYTES = 8  # of a number, a truth value or a date, as a quota counts
 _TEXTS = ("text", "section_id", "section_title", "uri", "content", "item_title")
@@ -157,11 +159,6 @@ class ItemRows:
     def _of_items(self, name: str) -> Any:
         """A column of the items' first rows."""
         return self.rows[name].take(pa.array(self.begins))
-
-
-def source_of(metadata: Metadata) -> str:
-    """The source that an item's metadata names."""
-    return str(metadata.get(INDEXED_FROM, ""))
 
 
 def _metadata_bytes(metadata: Metadata) -> int:

@@ -15,13 +15,14 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
 
+from tieback.collections.grouping import short_texts
+from tieback.collections.metadata import from_json
+from tieback.collections.record import Original
+from tieback.core.room import grown
 from tieback.core.types.content import Item
-from tieback.index.memory.copies import short_texts
 from tieback.index.memory.item_rows import ItemRows
 from tieback.index.memory.kept_rows import KeptRows
-from tieback.core.room import grown
-from tieback.index.store.metadata import from_json
-from tieback.index.store.records import Original, original_of, section_of
+from tieback.index.store.records import original_of, section_of
 
 
 @dataclass(frozen=True, slots=True)

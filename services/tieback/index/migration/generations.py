@@ -24,6 +24,10 @@ from tieback_contract.modality import Modality
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
+from tieback.collections.description import Description
+from tieback.collections.quotas import KeyBudget
+from tieback.collections.record import Record
+from tieback.collections.validation import check_batch, check_space, check_vectors, check_width
 from tieback.core.errors import InvalidInput, NotFound, TiebackError, Unavailable
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
@@ -34,12 +38,9 @@ from tieback.index.migration.notes import MoveNotes
 from tieback.index.migration.stored_items import COLUMNS, pieces_of, staying_records, stays, with_contents
 from tieback.index.migration.target_vectors import SAMPLE, NextVectors
 from tieback.index.ownership import OwnedCollections
-from tieback.index.quotas import KeyBudget
-from tieback.index.store.folder import Description, Store
+from tieback.index.store.folder import Store
 from tieback.index.store.originals import Originals
-from tieback.index.store.records import Record
 from tieback.index.store.table import Table
-from tieback.index.validation import check_batch, check_space, check_vectors, check_width
 from tieback.index.vectors.codec_choice import codec_of
 from tieback.index.writer import CollectionWriter
 from tieback.ports import DEFAULT_ROUTING
@@ -276,12 +277,14 @@ def _vectors_of(known: Description) -> tuple[SpaceRef, int, TokenVectors | None]
 def _lacking(old: Memory, new: Memory, after: str = "") -> Iterator[Entry]:
     """The living items that a generation lacks or has in another version, by id; under the old one's lock."""
     for item_id in old.items.ids_after(after):
-        if new.items.version_of(item_id) != old.items.version_of(item_id) and (entry := old.items.get(item_id)):
+        if new.items.version_of(item_id) == old.items.version_of(item_id):
+            continue
+        if (entry := old.items.get(item_id)) is not None:
             yield entry
 
 
 def _lacking_of(old: Memory, new: Memory, ids: Sequence[str]) -> list[Entry]:
-    """Those of these items that live and that a generation lacks or has in another version. Takes the lock."""
+    """Those of these items that live and that a generation lacks, or has in another version."""
     with old.lock.reading():
         found = [old.items.get(item_id) for item_id in ids]
         return [one for one in found if one and new.items.version_of(one.item.id) != one.version]

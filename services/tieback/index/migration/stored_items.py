@@ -15,6 +15,8 @@ from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import SegmentKind
 
+from tieback.collections.record import Original, Record, content_of
+from tieback.collections.validation import check_sections
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.tenant import AccessLevel
 from tieback.core.types.collection import ReindexedPiece
@@ -24,9 +26,8 @@ from tieback.index.memory.collection import Memory
 from tieback.index.memory.kept_items import Entry
 from tieback.index.ownership import OwnedCollections
 from tieback.index.store.folder import Store
-from tieback.index.store.originals import Originals, content_of
-from tieback.index.store.records import Original, Record, regions_of
-from tieback.index.validation import check_sections
+from tieback.index.store.originals import Originals
+from tieback.index.store.records import regions_of
 
 # Items whose vectors stay the same where a collection moves to another space.
 #

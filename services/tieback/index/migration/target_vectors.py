@@ -20,12 +20,12 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.vectors import DType, SpaceRef, Vector
 
+from tieback.collections.description import Description
+from tieback.core.room import grown
 from tieback.core.types.collection import FollowingVectors, IndexedItem, IndexedSection
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.search import SearchRequest
-from tieback.core.room import grown
 from tieback.index.migration.translated_vectors import TranslatedVectors
-from tieback.index.store.folder import Description
 from tieback.models.joint.transforms import CompatibleTransform
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.hits import ReadIn
 from tieback_contract.modality import Modality
 
+from tieback.collections.query import SecondQuery
 from tieback.core.order import with_equal
 from tieback.index.memory.collection import Memory
 from tieback.index.migration.target_vectors import NextVectors
 from tieback.index.migration.translated_vectors import TranslatedVectors
-from tieback.index.query import SecondQuery
 from tieback.index.vectors.measured_recall import Searched
 from tieback.methods.score_calibration import FEWEST, score_calibrations
 

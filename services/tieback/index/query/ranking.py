@@ -11,13 +11,14 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.hits import ReadIn
 
+from tieback.collections.balance import SAMPLE, as_of_reference, merging_scales, own_kind_first, related_first
+from tieback.collections.grouping import grouped
+from tieback.collections.query import Query, SecondQuery
+from tieback.collections.words import Matches, expanded
 from tieback.core.order import best, by_score, level
 from tieback.filters import Check
 from tieback.index.memory.collection import Memory
-from tieback.index.query import Query, SecondQuery
-from tieback.index.query.balance import SAMPLE, as_of_reference, own_kind_first, related_first
 from tieback.index.query.comparison import Comparison
-from tieback.index.query.grouping import grouped
 from tieback.index.query.recorder import (
     FEEDBACK,
     MERGE,
@@ -30,7 +31,6 @@ from tieback.index.query.recorder import (
     note_vectors,
     note_words,
 )
-from tieback.index.words import Matches, expanded
 from tieback.methods.query_expansion import Expansion
 
 # A hybrid search merges rankings this much deeper than what is asked for, so that a section that is fairly
@@ -300,21 +300,6 @@ class _Balance:
         ):
             compared[member] = scores
         return compared
-
-
-def merging_scales(similarities: Array, shares: Array, words: float) -> Array:
-    """What a vector and words say of candidates, `[2, n]`, on scales that can be merged.
-
-    NaN stands where a candidate has none of the `words`, which are as many as `Matches` says.
-    """
-    by_words = shares.astype(np.float64) * words**0.5
-    return np.stack((_of_the_best(similarities), np.where(by_words > 0, by_words, np.nan)))
-
-
-def _of_the_best(similarities: Array) -> Array:
-    """Similarities as shares of the best one: encoders differ in how similar anything is to a query."""
-    best = similarities.max()
-    return similarities / best if best > 0 else similarities
 
 
 def _sample(memory: Memory, kind: Array) -> tuple[Array, bool]:

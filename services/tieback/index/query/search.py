@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from tieback_contract.reports import Timing
 
+from tieback.collections.query import Query
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.search import SearchReply
 from tieback.filters import Check
 from tieback.index.memory.collection import Memory
-from tieback.index.query import Query
 from tieback.index.query.recorder import FILTER, HITS, Recorder, enter
 from tieback.index.stages import pipeline
 from tieback.index.stages.ranking import STEP as RANKING

@@ -18,17 +18,19 @@ from typing import cast
 from tieback_contract.collections import Snapshot
 
 from tieback import __version__
+from tieback.collections.pages import size_of_page
+from tieback.collections.quotas import KeyBudget, check
+from tieback.collections.served import ServedSpaces
+from tieback.collections.sources import Sources
+from tieback.collections.validation import check_name
 from tieback.core.errors import Damaged, DamagedSnapshot, TiebackError, Unsupported
+from tieback.core.page_tokens import PageTokens
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.core.types.collection import StoredCollection
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.lifecycle import Lifecycle
 from tieback.index.memory.collection import Memory
 from tieback.index.ownership import OwnedCollections
-from tieback.core.page_tokens import PageTokens
-from tieback.index.pages import size_of_page
-from tieback.index.quotas import KeyBudget, check
-from tieback.index.served import ServedSpaces
 from tieback.index.snapshots.catalog import description_of, snapshot_of, unreadable
 from tieback.index.snapshots.files import Moment, SnapshotFolders, discard, size_of
 from tieback.index.snapshots.manifest import Manifest
@@ -37,10 +39,9 @@ from tieback.index.snapshots.work import SnapshotWork, taken
 from tieback.index.store import versions
 from tieback.index.store.folder import FORMAT, Store, described
 from tieback.index.store.references import ReferredOriginals
-from tieback.index.store.sources import Sources
 from tieback.index.store.table import Table
-from tieback.index.validation import check_name
 from tieback.index.writer import CollectionWriter
+
 
 class Snapshots:
     """`SnapshotsPort` over one store.

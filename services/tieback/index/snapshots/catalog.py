@@ -15,12 +15,12 @@ from tieback_contract.collections import Snapshot
 from tieback_contract.field_path import at
 from tieback_contract.vectors import SpaceRef
 
+from tieback.collections.description import Description
+from tieback.collections.validation import check_space, check_width
 from tieback.core.errors import DamagedSnapshot, InvalidInput, NotFound, StorageFull, Unsupported
 from tieback.core.tenant import PRINCIPAL, CollectionKey
 from tieback.index.snapshots.files import SnapshotFolders
 from tieback.index.snapshots.manifest import Manifest
-from tieback.index.store.folder import Description
-from tieback.index.validation import check_space, check_width
 
 MOST_SNAPSHOTS = 1000
 """Snapshots of one tenant."""

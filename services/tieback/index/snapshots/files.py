@@ -25,13 +25,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tieback.collections.description import Description
 from tieback.core.durable_files import link_or_copy, sync_folders, sync_path, write_through
 from tieback.core.errors import DamagedSnapshot, Unavailable
 from tieback.core.tenant import NAME, CollectionKey
 from tieback.index.snapshots.archive import unpack
 from tieback.index.snapshots.manifest import MANIFEST, ORIGINALS, SOURCES, TABLE, Manifest, SnapshotFile
 from tieback.index.store import versions
-from tieback.index.store.folder import FORMAT, Description
+from tieback.index.store.folder import FORMAT
 from tieback.index.store.originals import folder_of
 
 _BLOCK = 4 * 1024 * 1024  # bytes that are hashed at a time
@@ -43,8 +44,9 @@ _log = logging.getLogger(__name__)
 class Moment:
     """A collection at one moment.
 
-    `folder` is that of its table, `files` the paths of those of the acknowledged version, Lance's own manifest
-    first. `sources` are as kept, and empty where there are none; `counts` are of items, sections and vectors.
+    `folder` is that of its table, `files` the paths of those of the acknowledged version, Lance's own
+    manifest first. `sources` are as kept, and empty where there are none. `counts` are of items, sections and
+    vectors.
     """
 
     description: Description

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tieback_contract.collections import Snapshot
 
+from tieback.collections.validation import check_name
 from tieback.core.durable_files import storing
 from tieback.core.errors import DamagedSnapshot, InvalidInput
 from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
@@ -21,7 +22,6 @@ from tieback.index.snapshots.archive import archive_of
 from tieback.index.snapshots.catalog import snapshot_of
 from tieback.index.snapshots.files import discard
 from tieback.index.snapshots.work import SnapshotWork, taken
-from tieback.index.validation import check_name
 
 PART_BYTES = 2 * 1024 * 1024
 """Of a part that is exported: gRPC clients take messages of 4 MiB unless they are told otherwise."""

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from tieback.collections.quotas import check
 from tieback.core.durable_files import storing
 from tieback.core.errors import AlreadyExists, Unavailable
 from tieback.core.tenant import PRINCIPAL
 from tieback.index.ownership import OwnedCollections
-from tieback.index.quotas import check
 from tieback.index.snapshots.catalog import SnapshotCatalog
 from tieback.index.snapshots.files import SnapshotFolders
 from tieback.index.vectors import one_thread

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tieback.index.query.grouping import same_texts
+from tieback.index.query.copies import same_texts
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
 

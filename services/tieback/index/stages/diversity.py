@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tieback.collections.diversity import diversified
 from tieback.index.query.comparison import vectors_of
-from tieback.index.query.diversity import diversified
 from tieback.index.query.recorder import note_diversity
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step

@@ -10,7 +10,7 @@ from tieback_contract.arrays import Array
 
 from tieback.core.order import best_first
 from tieback.index.memory.collection import Memory
-from tieback.index.query.grouping import document_of
+from tieback.index.query.copies import document_of
 from tieback.index.query.ranking import Pool, Ranker, Ranking
 from tieback.index.query.recorder import DOCUMENTS, enter, note_documents
 from tieback.index.stages.state import Searching

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tieback.index.query.grouping import full_items, grouped, takes_several_rows
+from tieback.collections.grouping import full_items, grouped, takes_several_rows
 from tieback.index.query.ranking import Ranking
 from tieback.index.query.recorder import GROUP, enter, note_groups, note_ties
 from tieback.index.stages.state import Searching

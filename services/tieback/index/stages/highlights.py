@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
-from tieback_contract.hits import Highlight, Hit
+from tieback_contract.hits import Hit
 from tieback_contract.modality import Modality
 
-from tieback.core.text.sentences import sentences
-from tieback.core.text.spans import ByteOffsets
-from tieback.core.text.terms import terms_of, words_of
+from tieback.collections.highlights import best_sentences
+from tieback.collections.query import Query
+from tieback.collections.words import QueryWords
 from tieback.filters import Check
 from tieback.index.memory.collection import Memory
-from tieback.index.query import Query
 from tieback.index.query.recorder import HIGHLIGHTS
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
-from tieback.index.words import QueryWords
-from tieback.ports import HIGHLIGHTED_CHARACTERS
 
 
 def _choose(state: Searching) -> None:
@@ -45,23 +42,6 @@ def with_highlights(
             hit = dataclasses.replace(hit, highlights=best)
         found.append(hit)
     return found
-
-
-def best_sentences(
-    text: str, language: str, share: Callable[[Sequence[str]], float], most: int
-) -> list[Highlight]:
-    """At most so many sentences with words of a query, best first; `share` is that of terms."""
-    return sorted(_scored(text, language, share), key=lambda one: -one.words)[:most]
-
-
-def _scored(text: str, language: str, share_of: Callable[[Sequence[str]], float]) -> Iterator[Highlight]:
-    """The sentences that have words of the query, in their order."""
-    text = text[:HIGHLIGHTED_CHARACTERS]
-    offsets = ByteOffsets(text)
-    for begin, end in sentences(text):
-        share = share_of(terms_of(words_of(text[begin:end]), language))
-        if share > 0:
-            yield Highlight(offsets.span(begin, end), share)
 
 
 STEP = Step(_choose, lambda state: bool(state.query.options.highlights))

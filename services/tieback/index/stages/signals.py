@@ -11,17 +11,17 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.metadata import Metadata
 
+from tieback.collections.query import Query
+from tieback.collections.words import QueryWords, Read, likeness
 from tieback.core.types import search as known
 from tieback.core.types.search import Signals
 from tieback.filters import Check
 from tieback.index.memory.collection import Memory
-from tieback.index.query import Query
 from tieback.index.query.comparison import vectors_of
 from tieback.index.query.ranking import Ranker, Ranking, expanded_ranker
 from tieback.index.query.recorder import SIGNALS
 from tieback.index.stages.state import Searching
 from tieback.index.stages.step import Step
-from tieback.index.words import QueryWords, Read, likeness
 from tieback.methods.query_expansion import configured
 
 # The signals of hits, for a learned ranking. Runs under the lock for reading.

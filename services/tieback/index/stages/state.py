@@ -10,12 +10,12 @@ from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit
 from tieback_contract.query import Granularity
 
+from tieback.collections.diversity import candidates_for
+from tieback.collections.query import Query
 from tieback.core.deadline import Deadline
 from tieback.core.types.search import Reached
 from tieback.filters import Check, Scans
 from tieback.index.memory.collection import Memory
-from tieback.index.query import Query
-from tieback.index.query.diversity import candidates_for
 from tieback.index.query.ranking import Ranker, Ranking
 from tieback.index.query.recorder import Recorder
 

@@ -30,24 +30,18 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tieback_contract.method_choice import MethodChoice
-from tieback_contract.token_vectors import TokenVectors
-from tieback_contract.vectors import SpaceRef
-
+from tieback.collections.description import Description
+from tieback.collections.sources import Sources
 from tieback.core.durable_files import StoreLock, sync_path, write_durably
 from tieback.core.errors import StartupError
 from tieback.core.tenant import NAME, CollectionKey
-from tieback.core.types.collection import DEFAULT_CODEC
 from tieback.core.types.fusion import Routing
 from tieback.index.store import versions
 from tieback.index.store.originals import folder_of
 from tieback.index.store.reading import TableReader
 from tieback.index.store.records import schema
-from tieback.index.store.sources import Sources
 from tieback.index.store.table import Table
 
 FORMAT = 10
@@ -58,77 +52,6 @@ _COMPLETE = (
     "complete"  # in a generation that has taken its collection's place, or is to do so at the next start
 )
 DEFAULT = Routing()
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a collection is: whose, its name, its vectors' space and width, when it was made (epoch seconds).
-
-    `routing` is for queries that do not say theirs; `codec` is how its vectors are kept in memory, and
-    `token_vectors` how those of the tokens of texts are stored, if they are.
-    """
-
-    key: CollectionKey
-    space: SpaceRef
-    width: int
-    created: float
-    routing: Routing = DEFAULT
-    codec: MethodChoice = DEFAULT_CODEC
-    token_vectors: TokenVectors | None = None
-
-    @property
-    def owner(self) -> str:
-        """The tenant that it belongs to."""
-        return self.key.owner
-
-    @property
-    def name(self) -> str:
-        """What its owner calls it."""
-        return self.key.name
-
-    def to_json(self) -> str:
-        """As kept in the table's schema."""
-        space = self.space
-        said: dict[str, Any] = {
-            "space": [space.name, space.revision, space.fingerprint],
-            "width": self.width,
-            "created": self.created,
-        }
-        if self.routing != DEFAULT:
-            routing = self.routing
-            said["routing"] = [routing.policy, dict(routing.weights), dict(routing.parameters)]
-            if routing.imputation is not None:
-                said["imputation"] = [routing.imputation.name, dict(routing.imputation.parameters)]
-        if self.codec != DEFAULT_CODEC:
-            said["codec"] = [self.codec.name, dict(self.codec.parameters)]
-        if self.token_vectors is not None:
-            kept = self.token_vectors
-            said["token_vectors"] = {
-                "space": [kept.space.name, kept.space.revision, kept.space.fingerprint],
-                "width": kept.width,
-                "pooling": [kept.pooling.name, dict(kept.pooling.parameters)],
-                "codec": [kept.codec.name, dict(kept.codec.parameters)],
-            }
-        return json.dumps(said)
-
-    @classmethod
-    def from_json(cls, key: CollectionKey, text: str | bytes) -> Description:
-        """As `to_json` wrote it."""
-        known = json.loads(text)
-        imputation = MethodChoice(*known["imputation"]) if "imputation" in known else None
-        policy, weights, parameters = known.get("routing", ("", {}, {}))
-        routing = Routing(policy, weights, parameters, imputation)
-        codec = MethodChoice(*known["codec"]) if "codec" in known else DEFAULT_CODEC
-        space = SpaceRef(*known["space"])
-        tokens = known.get("token_vectors")
-        if tokens is not None:
-            tokens = TokenVectors(
-                SpaceRef(*tokens["space"]),
-                int(tokens["width"]),
-                MethodChoice(*tokens["pooling"]),
-                MethodChoice(*tokens["codec"]),
-            )
-        return cls(key, space, int(known["width"]), float(known["created"]), routing, codec, tokens)
 
 
 class Store:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
@@ -22,13 +21,10 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from tieback_contract.arrays import Array
-from tieback_contract.modality import Modality
 
+from tieback.collections.record import Original
 from tieback.core.durable_files import link_or_copy, storing, sync_path, write_through
 from tieback.core.errors import StorageFull
-from tieback.core.types.content import CategoricalFeatures, Content
-from tieback.index.store.records import Original
 
 _NOBODY = "_"
 _PARTIAL = ".partial"
@@ -156,31 +152,6 @@ class Originals:
 def folder_of(owner: str) -> str:
     """The folder of a tenant's originals."""
     return owner or _NOBODY
-
-
-def original_of(content: Content | None) -> tuple[Original, bytes] | None:
-    """What to keep of a content; None of texts, which their rows hold, and of vectors."""
-    if content is None or isinstance(content.data, str):
-        return None
-    if isinstance(content.data, bytes):
-        data = content.data
-    elif isinstance(content.data, CategoricalFeatures):
-        data = json.dumps(dict(content.data.values)).encode()
-    elif content.modality is Modality.POINTS:
-        data = np.ascontiguousarray(content.data, _POINT).tobytes()
-    else:
-        return None
-    return Original(hashlib.sha256(data).hexdigest(), len(data)), data
-
-
-def content_of(modality: Modality, data: bytes) -> Content:
-    """The content that was kept."""
-    if modality is Modality.FEATURES:
-        return Content(modality, CategoricalFeatures.of(json.loads(data)))
-    if modality is not Modality.POINTS:
-        return Content(modality, data)
-    points: Array = np.frombuffer(data, _POINT).reshape(-1, 3)
-    return Content(modality, points)
 
 
 def _size(content: bytes | Path) -> int:

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from tieback.collections.record import Record
 from tieback.index.collection import OpenCollection
 from tieback.index.migration.generations import Generations
 from tieback.index.ownership import OwnedCollections
 from tieback.index.store.originals import Originals, folder_of
-from tieback.index.store.records import Record
 from tieback.index.writer import Written
 
 

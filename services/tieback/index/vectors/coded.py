@@ -91,7 +91,7 @@ class CodedVectors:
     def __init__(
         self, width: int, codec: Codec, shortlist: Shortlist, folder: Path, *, learned_bytes: int = 0
     ) -> None:
-        """Without any; what they have on disk is on that of `folder`. What the codec learned has bytes too."""
+        """Without any; the file is on the disk of `folder`. What the codec learned has bytes too."""
         self.lists: PositionLists | None = None
         """Those that a search looks into; without them all rows are compared."""
         self.known = KnownLists()

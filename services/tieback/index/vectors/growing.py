@@ -38,7 +38,7 @@ class Growth(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A step that is being taken: `positions` lived when it began. `living` gives their mask, under `lock`."""
+    """A step that is being taken: its `positions` lived when it began; `living` is asked under `lock`."""
 
     store: GrowingVectors
     positions: Array
@@ -54,8 +54,11 @@ class Work:
     def read_all(self, kind: Any) -> tuple[Array, Array]:
         """All vectors that are still there, in a precision, and their positions."""
         begins = range(0, len(self.positions), _AT_ONCE)
-        parts = [self.read(self.positions[begin : begin + _AT_ONCE]) for begin in begins]
-        vectors, positions = zip(*((part.astype(kind, copy=False), there) for part, there in parts), strict=True)
+        vectors, positions = [], []
+        for begin in begins:
+            part, there = self.read(self.positions[begin : begin + _AT_ONCE])
+            vectors.append(part.astype(kind, copy=False))
+            positions.append(there)
         return np.concatenate(vectors), np.concatenate(positions)
 
     def become(self, made: Vectors) -> None:
@@ -73,7 +76,7 @@ class Work:
     def swap_in(self, catch_up: Callable[[Array, Array, Array], None], swap: Callable[[], None]) -> None:
         """Takes over what was written meanwhile, until little is left, and swaps, under the lock.
 
-        `catch_up` is given positions that were written or removed, those of them that live, and their vectors.
+        `catch_up` is given positions that were written or removed, those that live, and the vectors of these.
         """
         is_last = False
         while not is_last:

@@ -132,7 +132,7 @@ def _sample(vectors: Array, most: int) -> Array:
 
 
 class _IntoLists:
-    """A `Growth`: an inverted file, made anew once there are twice as many vectors. Seconds; in memory only."""
+    """A `Growth`: an inverted file, made anew once there are twice as many vectors. It takes seconds."""
 
     def __init__(self, *, half: bool) -> None:
         self._half = half

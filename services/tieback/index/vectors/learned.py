@@ -1,4 +1,4 @@
-"""Vectors become rows of a codec that is learned from them: exact until there are enough, then by the codec."""
+"""Vectors become rows of a codec that is learned from them, once there are enough."""
 
 from __future__ import annotations
 
@@ -77,8 +77,6 @@ class Learned:
 
     def _coded(self, learned: Artifact) -> CodedVectors:
         codec, size = self._codec.codec(learned.arrays), sum(one.nbytes for one in learned.arrays.values())
-        made = CodedVectors(
-            self._width, codec, self._codec.shortlist, self._kept.folder, learned_bytes=size
-        )
+        made = CodedVectors(self._width, codec, self._codec.shortlist, self._kept.folder, learned_bytes=size)
         self._lists.take_over(made, self._width)
         return made

@@ -81,7 +81,7 @@ class LearnedState:
         return artifact
 
     def save_if_possible(self, state: State, facts: Mapping[str, Any], *, what: str) -> None:
-        """Keeps what can be made again at the next start, unless it cannot be written; `what` says of what."""
+        """Keeps what a start can make again, unless it cannot be written; `what` names it in the log."""
         try:
             self.save(state, facts)
         except (OSError, StorageFull) as error:

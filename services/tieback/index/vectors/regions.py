@@ -12,9 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from tieback_contract.arrays import WHOLE, Array, Box
 
-from tieback.index.memory.locking import ReadWriteLock
+from tieback.collections.record import Regions
 from tieback.core.room import grown
-from tieback.index.store.records import Regions
+from tieback.index.memory.locking import ReadWriteLock
 from tieback.index.vectors import Vectors
 from tieback.index.vectors.ivf import growing_lists
 

@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 from tieback.core.types.load import Load
 
 if TYPE_CHECKING:
+    from tieback.collections.quotas import IndexSize
     from tieback.encoder import AdapterState, CacheState
-    from tieback.index.quotas import IndexSize
 
 
 class Loads(Collector):

@@ -7,8 +7,8 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
+from tieback.collections.served import ServedSpaces
 from tieback.core.errors import StartupError, TiebackError
-from tieback.index.served import ServedSpaces
 from tieback.milvus import MilvusIndex
 from tieback.milvus.connection import Milvus
 from tieback.serving.metrics import logs

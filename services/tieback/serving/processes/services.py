@@ -84,8 +84,8 @@ async def _router(context: ServiceContext) -> None:
 
 async def _index(context: ServiceContext) -> None:
     """The index on its store, locked for this process, or in Milvus."""
+    from tieback.collections.served import ServedSpaces
     from tieback.index import Index
-    from tieback.index.served import ServedSpaces
     from tieback.serving.servicers.index import index_servicer
 
     settings, plan, telemetry = context.settings, context.plan, context.telemetry
@@ -236,7 +236,7 @@ async def _operations(context: ServiceContext) -> None:
     settings, counted = context.settings, context.telemetry.operations
     folder = settings.store.expanduser()
     if not hasattr(context, "store"):
-        from tieback.index.served import ServedSpaces
+        from tieback.collections.served import ServedSpaces
         from tieback.serving.processes import milvus_index
 
         own_index = milvus_index.build(settings, context.telemetry, ServedSpaces(context.plan.spaces))

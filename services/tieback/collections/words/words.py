@@ -19,10 +19,10 @@ from typing import NamedTuple
 import numpy as np
 from tieback_contract.arrays import Array
 
+from tieback.collections.words.sections import TEXT, TITLE, AnalysedSections
+from tieback.core.room import grown
 from tieback.core.text.terms import language_of, terms_of, terms_of_query, words_of
 from tieback.filters import Check
-from tieback.core.room import grown
-from tieback.index.words.sections import TEXT, TITLE, AnalysedSections
 
 K1, B = 0.9, 0.4
 """How soon a repeated word counts no more, and how much long sections are held back. The values of Anserini

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tieback.collections.metadata import scalars
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item
-from tieback.index.store.metadata import scalars
 
 _ITEMS, _MOST_ITEMS = 100, 1000
 _BYTES = 3 * 1024 * 1024  # gRPC clients take messages of 4 MiB unless they are told otherwise

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from tieback_contract.arrays import Array
 
+from tieback.core.imports import without
 from tieback.core.text.terms import (
     DEFAULT_LANGUAGE,
     FEWEST_TELLING,
@@ -22,6 +22,9 @@ from tieback.core.text.terms import (
     terms_of,
     words_of,
 )
+
+with without("pandas"):
+    import pyarrow as pa
 
 TITLE, TEXT = 1.0, 1.0
 """The weights of an item's title, of a section's title, and of the text itself."""

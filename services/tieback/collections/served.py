@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from tieback_contract.vectors import SpaceRef
 
+from tieback.collections.description import Description
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.index.store.folder import Description
 from tieback.token_spaces import TokenSpaces
 
 

@@ -12,7 +12,6 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded
 from tieback.core.types.load import Load
 from tieback.filters import Check
-from tieback.index.vectors import one_thread
 
 MOST_WAITING = 1024
 
@@ -22,9 +21,10 @@ T = TypeVar("T")
 class Readers:
     """Runs searches and listings on threads of its own, and counts them. For one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, begin: Callable[[], None] | None = None) -> None:
+        """Each thread calls `begin` first."""
         self.threads = max(2, min(8, os.cpu_count() or 1))
-        self._pool = ThreadPoolExecutor(self.threads, "index-read", initializer=one_thread)
+        self._pool = ThreadPoolExecutor(self.threads, "index-read", initializer=begin)
         self._seconds = 0.01
         self.queued = self.active = 0
         self.dropped_cancelled = self.dropped_deadline = self.rejected = 0

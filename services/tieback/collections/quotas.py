@@ -14,9 +14,9 @@ from typing import NamedTuple, Protocol
 
 from tieback_contract.field_path import at
 
+from tieback.collections.record import Record
 from tieback.core.errors import InvalidInput, QuotaExceeded, TiebackError
 from tieback.core.tenant import CollectionKey, Principal
-from tieback.index.store.records import Record
 
 
 class IndexSize(NamedTuple):

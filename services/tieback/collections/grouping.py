@@ -1,8 +1,8 @@
 """Sections of a ranking become hits: pieces of one short text are one, and an item has at most so many.
 
-The hit of a text is its best piece, with the others attached (`index/memory/copies.py`). A text that several
-items hold is a hit of the item that comes first (`index/memory/copies.py`). Of an item's hits the best are
-kept; the others are left out, or attached to its best one.
+The hit of a text is its best piece, with the others attached. A text that several items hold is a hit of the
+item that comes first. Of an item's hits the best are kept; the others are left out, or attached to its best
+one.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Protocol
 
+import numpy as np
 from tieback_contract.arrays import Array
-from tieback_contract.hits import SameText
 
-from tieback.index.memory.collection import Memory
-from tieback.index.query import Query
+from tieback.collections.query import Query
 
 
 class Ranked(Protocol):
@@ -97,46 +96,24 @@ def _collapses(memory: Ranked, query: Query) -> bool:
     return bool(query.options.collapse_pieces) and memory.continuing > 0
 
 
-MOST = 100
-"""Items that are named of each hit, the first by their ids."""
+# Says which sections are pieces of one short text, which can be one hit.
+#
+# Several pieces of a split text can match a query. If the text is short, they are one hit: the best piece,
+# with the others attached. For longer texts, each piece is a hit; when only the best of neighbouring pieces
+# was kept, the piece with the answer was left out too often (docs/search.md).
+MOST_PIECES = 8
+"""Of a short text: about 1,000 tokens, two pages. All but a few abstracts are shorter."""
 
 
-def same_texts(
-    memory: Memory, positions: Sequence[int], allowed: Array, *, whole: bool
-) -> list[list[SameText]]:
-    """By hit, the other items that hold its text among sections of the mask `allowed`.
+def short_texts(continues: Sequence[bool]) -> Array | None:
+    """By section, the number of the first section of its text; its own where no others belong to it.
 
-    Where hits are documents, `whole` ones, those that are the same as a whole.
+    `continues` says of each whether it continues the one before. A longer text's sections are told apart.
+    None where each section is a text of its own.
     """
-    known = memory.copies.of(positions, allowed)
-    found = []
-    for position in positions:
-        others = known.get(memory.copy_of(position), ())
-        if whole:
-            same = document_of(memory, position)
-            others = [other for other in others if same and document_of(memory, other) == same]
-        found.append(_named(memory, position, others) if len(others) > 1 else [])
-    return found
-
-
-def document_of(memory: Memory, position: int) -> tuple[int, ...]:
-    """Key that is equal for two documents that hold the same texts: the numbers of these, in order.
-
-    Nothing where one of its texts is compared with none.
-    """
-    numbers = [memory.copy_of(one) for one in memory.sections_beside(position).tolist()]
-    if not all(numbers):
-        return ()
-    # The pieces of a text have one number, and copies may be cut otherwise.
-    return tuple(number for place, number in enumerate(numbers) if place == 0 or number != numbers[place - 1])
-
-
-def _named(memory: Memory, position: int, others: Sequence[int]) -> list[SameText]:
-    own, _ = memory.order_key(position)
-    first: dict[str, tuple[int, int]] = {}  # of each item, its first section with the text
-    for other in others:
-        item_id, ordinal = memory.order_key(other)
-        if item_id != own:
-            first[item_id] = min(first.get(item_id, (ordinal, other)), (ordinal, other))
-    hits = [memory.hit(first[item_id][1], 0.0, None, None, None) for item_id in sorted(first)[:MOST]]
-    return [SameText(one.item_id, one.item_title, one.section_id, one.uri) for one in hits]
+    if not any(continues):
+        return None
+    numbers = np.arange(len(continues), dtype=np.int32)
+    firsts = np.maximum.accumulate(np.where(continues, 0, numbers))
+    pieces = np.bincount(firsts)[firsts]
+    return np.where(pieces <= MOST_PIECES, firsts, numbers).astype(np.int32)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from tieback_contract.arrays import Array
 
+from tieback.collections.words.words import K1, Analysed, B, QueryTerm, Words
 from tieback.core.text.terms import function_terms, terms_of, words_of
-from tieback.index.words.words import K1, Analysed, B, QueryTerm, Words
 
 WINDOW, BEGINNING = 12, 15
 """Words of a window, and of the beginning of a text."""

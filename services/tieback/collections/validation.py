@@ -16,6 +16,9 @@ from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
 from tieback_contract.vectors import DType, MultiVector, SpaceRef, Vector
 
+from tieback.collections.metadata import ID_BYTES, check_id, check_metadata, check_text
+from tieback.collections.record import Record, Regions, original_of
+from tieback.collections.token_coding import TokenCoding
 from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError, cut
 from tieback.core.multi_vectors import check_rows
@@ -23,10 +26,6 @@ from tieback.core.tenant import NAME
 from tieback.core.text.spans import check_span
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
-from tieback.index.store.metadata import ID_BYTES, check_id, check_metadata, check_text
-from tieback.index.store.originals import original_of
-from tieback.index.store.records import Record, Regions
-from tieback.index.vectors.token_rows import TokenCoding
 from tieback.methods.codecs import LARGEST_HALF
 
 TITLE_BYTES = 4096

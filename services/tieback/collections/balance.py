@@ -82,3 +82,18 @@ def related_first(balanced: Array, similarities: Array, related_from: float) -> 
 def own_kind_first(similarities: Array, own: Array, related_from: float) -> Array:
     """Similarities `[n]`, those of related sections of the mask `own` above all others."""
     return np.where(own & (similarities >= related_from), similarities + APART, similarities)
+
+
+def merging_scales(similarities: Array, shares: Array, words: float) -> Array:
+    """What a vector and words say of candidates, `[2, n]`, on scales that can be merged.
+
+    NaN stands where a candidate has none of the `words`, which are as many as `Matches` says.
+    """
+    by_words = shares.astype(np.float64) * words**0.5
+    return np.stack((_of_the_best(similarities), np.where(by_words > 0, by_words, np.nan)))
+
+
+def _of_the_best(similarities: Array) -> Array:
+    """Similarities as shares of the best one: encoders differ in how similar anything is to a query."""
+    best = similarities.max()
+    return similarities / best if best > 0 else similarities

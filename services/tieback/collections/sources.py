@@ -16,6 +16,7 @@ from typing import Any
 
 from tieback_contract.collections import Source
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.metadata import INDEXED_FROM, Metadata
 from tieback_contract.query import NO_OPTIONS, QueryOptions, options_from_json, options_json
 
 from tieback.core.durable_files import storing, write_durably
@@ -144,3 +145,8 @@ def _check_text(value: str, limit: int, field: FieldPath) -> None:
         raise InvalidInput(f"more than {limit} bytes; at most {limit} are taken", field=field)
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):
         raise InvalidInput("it holds a control character", field=field)
+
+
+def source_of(metadata: Metadata) -> str:
+    """The source that an item's metadata names."""
+    return str(metadata.get(INDEXED_FROM, ""))
