@@ -53,9 +53,9 @@ class Work:
 
     def read_all(self, kind: Any) -> tuple[Array, Array]:
         """All vectors that are still there, in a precision, and their positions."""
-        begins = range(0, len(self.positions), _AT_ONCE)
-        vectors, positions = [], []
-        for begin in begins:
+        vectors: list[Array] = []
+        positions: list[Array] = []
+        for begin in range(0, len(self.positions), _AT_ONCE):
             part, there = self.read(self.positions[begin : begin + _AT_ONCE])
             vectors.append(part.astype(kind, copy=False))
             positions.append(there)
@@ -66,7 +66,8 @@ class Work:
 
         def catch_up(moved: Array, positions: Array, vectors: Array) -> None:
             made.remove(moved)
-            made.put(positions, vectors)
+            if len(positions):
+                made.put(positions, vectors)
 
         def swap() -> None:
             self.store.current = made
