@@ -21,12 +21,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from query_options_table import options_table
 from recipes_page import recipes_page
 from stages_table import stages_table
+from tieback.collections.quotas import IndexSize
 from tieback.core.extensions import VARIABLE
 from tieback.core.types.load import Load
 from tieback.encoder import AdapterState
 from tieback.encoder.cache.disk import DiskState
 from tieback.encoder.cache.encodings import CacheState
-from tieback.collections.quotas import IndexSize
 from tieback.serving.mesh import Mesh
 from tieback.serving.mesh.directory import Directory
 from tieback.serving.metrics.scrape import join

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.checked_queries import query_of
 from support.requests import searched
 from support.sections import WIDTH, axis, item, section, vector
 from tieback.collections.grouping import MOST_PIECES
-from tieback.collections.query import Query
 from tieback.collections.record import Record
 from tieback.core.errors import InvalidInput
 from tieback.core.types.collection import IndexedItem, IndexedSection, ReindexedPiece
@@ -22,7 +22,6 @@ from tieback.index import Index
 from tieback.index.memory.collection import Memory
 from tieback.index.query.search import search
 from tieback.index.store.records import Put
-from tieback.methods.rank_fusion import rank_fusions
 from tieback_contract.hits import FoundPiece, Hit
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -269,8 +268,7 @@ def test_collapsing_equals_its_definition_over_the_whole_ranking(
     def ask(limit: int, collapse: bool) -> list[tuple[str, str]]:
         given = None if kind == "words" else np.array([1, 0, 0, 0], np.float32)
         asked = "" if kind == "vector" else "lamp"
-        fuse = rank_fusions.configure("weighted_sum", {})
-        query = Query(given, asked, limit, tree, fuse, False, collapse, ())
+        query = query_of(given, limit, text=asked, tree=tree, collapse_pieces=collapse)
         return [(hit.item_id, hit.section_id) for hit in search(memory, query, lambda doing: None).hits]
 
     expected: dict[object, list[tuple[str, str]]] = {}  # by text: its sections, best first

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.checked_queries import query_of
 from support.each import each
 from support.requests import searched
 from support.sections import WIDTH, item, section, vector
 from tieback.collections.diversity import diversified
-from tieback.collections.query import Query
 from tieback.collections.record import Record
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
@@ -19,7 +19,6 @@ from tieback.index import Index
 from tieback.index.memory.collection import Memory
 from tieback.index.query.search import search
 from tieback.index.store.records import Put
-from tieback.methods.rank_fusion import rank_fusions
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.modality import Modality
 
@@ -204,8 +203,7 @@ def test_hits_per_item_equals_its_definition_over_the_whole_ranking(
         memory.apply([Put(name + 1, record)])
 
     def ask(limit: int, most: int) -> list[tuple[str, str]]:
-        fuse = rank_fusions.configure("weighted_sum", {})
-        query = Query(np.asarray(NORTH.values), "", limit, None, fuse, False, False, (), hits_per_item=most)
+        query = query_of(np.asarray(NORTH.values), limit, hits_per_item=most)
         return [(hit.item_id, hit.section_id) for hit in search(memory, query, lambda doing: None).hits]
 
     kept: list[tuple[str, str]] = []

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.checked_queries import query_of
 from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
-from tieback.collections.query import Query
 from tieback.collections.record import Record
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
@@ -19,7 +19,6 @@ from tieback.index.memory.collection import Memory
 from tieback.index.query.search import search
 from tieback.index.stages.documents import SECTIONS
 from tieback.index.store.records import Put, Remove
-from tieback.methods.rank_fusion import rank_fusions
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -312,8 +311,7 @@ def test_documents_equal_their_definition_whatever_was_written_and_removed(
         vectors = np.array([[value, 1, 0, 0] for value in values], np.float32)
         record = Record(Item(name, made), ["x"] * len(made), [Modality.TEXT] * len(made), vectors)
         memory.apply([Put(version, record)])
-    fuse = rank_fusions.configure("weighted_sum", {})
-    query = Query(np.asarray(NORTH.values), "", limit, None, fuse, False, False, (), **DOCUMENTS)
+    query = query_of(np.asarray(NORTH.values), limit, **DOCUMENTS)
 
     hits = search(memory, query, lambda doing: None).hits
 
@@ -345,19 +343,14 @@ def test_in_an_inverted_file_as_many_of_the_best_documents_are_found_as_of_the_b
     assert not memory.vectors.exact
     wholes = vectors.mean(axis=1)
     wholes /= np.linalg.norm(wholes, axis=1, keepdims=True)
-    fuse = rank_fusions.configure("weighted_sum", {})
-
-    def asked(vector: Any, **how: Any) -> Query:
-        return Query(vector, "", 10, None, fuse, False, False, (), **how)
-
     documents, sections = [], []
     for one in random.normal(size=(20, width)).astype(np.float32):
         similarities = vectors @ one
         best = np.argsort(-(wholes @ one + similarities.max(axis=1)))[:10].tolist()
-        found = search(memory, asked(one, **DOCUMENTS), lambda doing: None).hits
+        found = search(memory, query_of(one, 10, **DOCUMENTS), lambda doing: None).hits
         documents.append(len({int(hit.item_id) for hit in found} & set(best)))
         best = np.argsort(-similarities.ravel())[:10].tolist()
-        found = search(memory, asked(one), lambda doing: None).hits
+        found = search(memory, query_of(one, 10), lambda doing: None).hits
         sections.append(len({own * int(hit.item_id) + int(hit.section_id) for hit in found} & set(best)))
 
     assert sum(documents) >= max(180, sum(sections))

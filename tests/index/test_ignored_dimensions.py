@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from support.present import present
 from support.requests import searched
 from support.sections import SPACE, WIDTH, item, section, vector
-from tieback.collections.balance import as_of_reference
+from tieback.collections.balance import _of_the_best, as_of_reference
 from tieback.core.types.collection import IndexedSection
 from tieback.core.types.content import Section
 from tieback.index import Index
-from tieback.index.query.ranking import _of_the_best
 from tieback_contract.arrays import Array
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.method_choice import MethodChoice

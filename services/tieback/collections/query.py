@@ -58,14 +58,14 @@ class Query:
     limit: int
     filter: Filter | None
     fuse: Callable[[Array], Array]
-    ignored: Sequence[IgnoredDimensions]
-    expansion: Expansion | None
+    ignored: Sequence[IgnoredDimensions] = ()
+    expansion: Expansion | None = None
     """How the query is expanded by its first hits; None where it is searched for as it is."""
-    reach: Reach
+    reach: Reach = AS_KEPT
     """How far the vector is searched for."""
-    second: SecondQuery | None
+    second: SecondQuery | None = None
     """For a collection that is between two spaces."""
-    led: bool
+    led: bool = False
     """Whether the vector was led into the collection's space by a transform."""
     further: Mapping[str, BaseModel] = field(default_factory=dict)
     """Parameters of the stages of extensions that take place, by their names."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.method_choice import MethodChoice
 
@@ -19,7 +20,7 @@ from tieback.index.vectors.coded import CodedVectors
 from tieback.index.vectors.flat import FlatVectors
 from tieback.index.vectors.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.vectors.hnsw_growth import GRAPH_FROM, IntoGraph
-from tieback.index.vectors.ivf import InvertedVectors
+from tieback.index.vectors.ivf import InvertedVectors, clipped
 from tieback.index.vectors.learned import Learned
 from tieback.index.vectors.listed import SortedIntoLists
 from tieback.methods.codecs import Codec, LearnedCodec, codecs, plain
@@ -41,7 +42,8 @@ def vectors_of(
         half = codec.dtype == np.float16
         graph = IntoGraph(width, folder, half=half)
         few = InvertedVectors(width, half=True) if half else FlatVectors(width)
-        return GrowingVectors(graph.taken_over() or few, [graph], flat_up_to=graph_from, half=half)
+        rounded = _in_half if half else None
+        return GrowingVectors(graph.taken_over() or few, [graph], flat_up_to=graph_from, rounded=rounded)
     lists, coded = SortedIntoLists(folder), CodedVectors(width, codec, codec.shortlist, folder)
     lists.take_over(coded, width)
     return GrowingVectors(coded, [lists], flat_up_to=lists_from)
@@ -56,6 +58,11 @@ def learned_vectors(
     made = GrowingVectors(learned.taken_over() or FlatVectors(width), [learned, lists], flat_up_to=lists_from)
     made.trained_on = learned.trained_on
     return made
+
+
+def _in_half(vectors: Array) -> Array:
+    """Vectors of float32 that half precision holds, so that they are the same in each structure."""
+    return clipped(vectors).astype(np.float16).astype(np.float32)
 
 
 def codec_of(width: int, choice: MethodChoice) -> Codec | LearnedCodec:

@@ -12,7 +12,6 @@ from tieback_contract.arrays import Array
 from tieback.index.memory.locking import ReadWriteLock
 from tieback.index.vectors import Vectors
 from tieback.index.vectors.coded import CodedVectors
-from tieback.methods.codecs import LARGEST_HALF
 
 FLAT_UP_TO = 50_000
 """Vectors that are all compared, where what follows is lists."""
@@ -96,11 +95,16 @@ class Work:
 class GrowingVectors:
     """All vectors of a collection, by position: in `current`, until one of the steps is due.
 
-    `half` is their precision. Writes go through here, and searches to what is current.
+    They are `rounded` to what can be kept. Writes go through here, and searches to what is current.
     """
 
     def __init__(
-        self, current: Vectors, steps: Sequence[Growth], *, flat_up_to: int, half: bool = False
+        self,
+        current: Vectors,
+        steps: Sequence[Growth],
+        *,
+        flat_up_to: int,
+        rounded: Callable[[Array], Array] | None = None,
     ) -> None:
         self.current = current
         """What is searched now."""
@@ -108,7 +112,7 @@ class GrowingVectors:
         """How many vectors the codec was learned from; 0 where it was not, or learns nothing."""
         self.flat_up_to = flat_up_to
         """See `Growth`."""
-        self._steps, self._half = steps, half
+        self._steps, self._rounded = steps, rounded
         self._moved: set[int] | None = None  # positions written while a step is being taken, else None
 
     def reserve(self, count: int) -> None:
@@ -118,8 +122,8 @@ class GrowingVectors:
 
     def put(self, positions: Array, vectors: Array) -> None:
         """See `Vectors`."""
-        if self._half:
-            vectors = np.clip(vectors, -LARGEST_HALF, LARGEST_HALF)  # beyond is infinite in half precision
+        if self._rounded is not None:
+            vectors = self._rounded(vectors)
         self.current.put(positions, vectors)
         self._note(positions)
 

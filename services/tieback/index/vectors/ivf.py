@@ -15,6 +15,7 @@ from tieback_contract.arrays import Array
 from tieback.index.vectors import Structure, Vectors, faiss
 from tieback.index.vectors.flat import LOWEST, FlatVectors, found, selected
 from tieback.index.vectors.growing import FLAT_UP_TO, GROWTH, GrowingVectors, Work
+from tieback.methods.codecs import LARGEST_HALF
 
 _POINTS_PER_LIST = 40  # faiss warns below 39
 _LISTS_A_PROBE = 10  # one of so many is looked into
@@ -152,4 +153,10 @@ class _IntoLists:
 def growing_lists(width: int, flat_up_to: int = FLAT_UP_TO, *, half: bool = False) -> GrowingVectors:
     """Vectors that are all compared up to a number, and in an inverted file from then on."""
     few = InvertedVectors(width, half=True) if half else FlatVectors(width)
-    return GrowingVectors(few, [_IntoLists(half=half)], flat_up_to=flat_up_to, half=half)
+    rounded = clipped if half else None
+    return GrowingVectors(few, [_IntoLists(half=half)], flat_up_to=flat_up_to, rounded=rounded)
+
+
+def clipped(vectors: Array) -> Array:
+    """Vectors within the range of half precision: what is beyond would be infinite."""
+    return np.clip(vectors, -LARGEST_HALF, LARGEST_HALF)
