@@ -33,10 +33,6 @@ def store(folder: Path, codec: str = "int8", rescoring: str = "float32") -> Grow
     return vectors_of(WIDTH, MethodChoice(codec, {"rescoring": rescoring}), folder, FLAT)
 
 
-def lists_of(made: GrowingVectors) -> position_lists.PositionLists | None:
-    return coded(made).lists
-
-
 def coded(made: GrowingVectors) -> CodedVectors:
     assert isinstance(made.current, CodedVectors)
     return made.current
@@ -112,7 +108,7 @@ def test_after_any_writes_each_living_vector_is_in_one_list(tmp_path: Path) -> N
         made.put(back, vectors[back])
         living[back] = True
 
-    lists = lists_of(made)
+    lists = coded(made).lists
     assert lists is not None
     members = [one[:used] for one, used in zip(lists._members, lists._used.tolist(), strict=True)]
     assert sorted(np.concatenate(members).tolist()) == np.flatnonzero(living).tolist()
@@ -149,7 +145,7 @@ def test_what_is_written_while_lists_are_made_is_found(
     let_go.set()
     training.join()
 
-    lists = lists_of(made)
+    lists = coded(made).lists
     assert lists is not None
     assert lists.count == COUNT - 200
     assert recall(made, vectors, vectors[:40], living) >= 0.95
@@ -167,7 +163,7 @@ def test_a_restart_sorts_only_what_is_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rescoring: str
 ) -> None:
     vectors = clustered(COUNT)
-    before = lists_of(trained(tmp_path, vectors, rescoring=rescoring))
+    before = coded(trained(tmp_path, vectors, rescoring=rescoring)).lists
     compared: list[int] = []
     real = position_lists.Centres.nearest
 
@@ -186,7 +182,7 @@ def test_a_restart_sorts_only_what_is_new(
     assert sum(compared) == 5
     assert not again.wants_training(COUNT + 5)
     assert before is not None
-    lists = lists_of(again)
+    lists = coded(again).lists
     assert lists is not None
     assert np.array_equal(lists._list_of[:COUNT], before._list_of[order])
     assert lists.centres.efforts.few == before.centres.efforts.few
@@ -209,7 +205,7 @@ def test_lists_that_are_damaged_are_dropped_and_made_again(
     assert again.wants_training(COUNT)
     assert recall(again, vectors, clustered(10, seed=1), np.ones(COUNT, bool)) == 1
     again.train(ReadWriteLock(), everything())
-    assert lists_of(store(tmp_path)) is not None
+    assert coded(store(tmp_path)).lists is not None
 
 
 def test_lists_of_another_width_are_dropped(tmp_path: Path) -> None:
@@ -227,7 +223,7 @@ def test_a_folder_that_cannot_be_written_leaves_lists_in_memory(
 
     made = trained(tmp_path, clustered(COUNT))
 
-    assert lists_of(made) is not None
+    assert coded(made).lists is not None
     assert "were not kept" in caplog.text
 
 
@@ -240,5 +236,5 @@ def test_a_removed_collection_keeps_nothing(tmp_path: Path, caplog: pytest.LogCa
 
     made.train(ReadWriteLock(), everything())
 
-    assert lists_of(made) is not None
+    assert coded(made).lists is not None
     assert not caplog.records

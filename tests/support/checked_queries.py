@@ -24,5 +24,4 @@ def query_of(
 ) -> Query:
     """A query by a vector, by words, or by both, whose rankings are summed."""
     request = SearchRequest("docs", options=QueryOptions.of(**options))
-    fuse = rank_fusions.configure("weighted_sum", {})
-    return Query(request, SPACE, vector, text, limit, tree, fuse)
+    return Query(request, SPACE, vector, text, limit, tree, rank_fusions.configure("weighted_sum", {}))

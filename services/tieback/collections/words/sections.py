@@ -26,6 +26,8 @@ from tieback.core.text.terms import (
 with without("pandas"):
     import pyarrow as pa
 
+    pa.array([0])  # the first array looks for pandas
+
 TITLE, TEXT = 1.0, 1.0
 """The weights of an item's title, of a section's title, and of the text itself."""
 
