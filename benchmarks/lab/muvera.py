@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tieback.index.vectors.token_rows import TokenCoding
+from tieback.collections.token_coding import TokenCoding
 from tieback.methods.fixed_dimension import QUERY, fixed_dimensions
 from tieback.methods.token_pooling import DEFAULT_POOLING, with_defaults
 from tieback.models.encoder_model import RawEncoding
