@@ -13,7 +13,6 @@ from tieback.methods.compatibility import (
     GRAPH,
     TRANSLATE,
     compatibilities,
-    first_version,
     fit,
     needs_classes,
     padded,
@@ -21,6 +20,7 @@ from tieback.methods.compatibility import (
 )
 from tieback.methods.projection import unit_rows
 from tieback.methods.projection._trained import project
+from tieback_lab.methods.compatibility._first_version import first_version
 from tieback_lab.methods.compatibility.bt2 import FREE, IMITATING
 from tieback_lab.methods.compatibility.stationary import assigned, higher_order_contrast, simplex
 

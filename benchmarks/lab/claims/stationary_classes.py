@@ -22,6 +22,7 @@ from tieback.methods import compatibility
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.projection import unit_rows
 from tieback_contract.arrays import Array
+from tieback_lab.methods.compatibility._first_version import first_version
 
 from benchmarks.data_folder import VARIABLE
 from benchmarks.lab.claims import by_seed, claim
@@ -79,7 +80,7 @@ def found(learned: Digits, tested: Digits, seed: int) -> dict[str, float]:
     compare("learned classifiers", new, old)
     compare("BCT", bct(before, pictures, learned.shown, asked, steps=STEPS, seed=later), old)
     given = {"allocated": ALLOCATED, "steps": STEPS}
-    first = compatibility.first_version("stationary", known, classes, given, seed=seed)
+    first = first_version("stationary", known, classes, given, seed=seed)
     mapped = compatibilities.get("stationary")
     before, stored = mapped(pictures, first), mapped(asked, first)
     told_old("simplex", stored)

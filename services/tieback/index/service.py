@@ -71,7 +71,9 @@ class Index(EncodedAgain):
         self._readers = Readers(one_thread)
         self._writers = ThreadPoolExecutor(2, "index-write", initializer=one_thread)
         self._trainer = Trainer()
-        self._generations = Generations(store, self._owned, self._originals, self._writers, limits)
+        self._generations = Generations(
+            *(store, self._owned, self._originals, self._writers, limits, self._trainer)
+        )
         self._references = ReferredOriginals(self._originals, self._owned, self._generations)
         self._lifecycle = Lifecycle(
             *(store, self._owned, self._generations, self._references),

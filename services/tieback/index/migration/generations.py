@@ -42,6 +42,7 @@ from tieback.index.store.folder import Store
 from tieback.index.store.originals import Originals
 from tieback.index.store.table import Table
 from tieback.index.vectors.codec_choice import codec_of
+from tieback.index.vectors.training import Trainer
 from tieback.index.writer import CollectionWriter
 from tieback.ports import DEFAULT_ROUTING
 
@@ -56,12 +57,18 @@ class Generations:
     """The generations of all collections. The caller lets one task begin, finish or discard at a time."""
 
     def __init__(
-        self, store: Store, owned: OwnedCollections, originals: Originals, executor: Executor, limits: Limits
+        self,
+        store: Store,
+        owned: OwnedCollections,
+        originals: Originals,
+        executor: Executor,
+        limits: Limits,
+        trainer: Trainer,
     ) -> None:
         self.made: dict[CollectionKey, OpenCollection] = {}
         self.notes = MoveNotes(store.generations_folder)
         self._store, self._owned, self._originals = store, owned, originals
-        self._executor, self._limits = executor, limits
+        self._executor, self._limits, self._trainer = executor, limits, trainer
 
     def load(self) -> None:
         """Opens those that a server left behind. One that cannot be opened is made again: it is derived."""
@@ -129,7 +136,7 @@ class Generations:
         made = self._made(old)
         records, versions, errors = await self._in(lambda: _records(old.memory, made, items, self._limits))
         if records:
-            await made.writer.write(records=records, versions=versions)
+            await self._write(made, records, versions)
         return errors
 
     async def keep(self, old: OpenCollection, ids: Sequence[str], modalities: Collection[Modality]) -> int:
@@ -152,8 +159,13 @@ class Generations:
             kept = await self._in(staying)
         if kept:
             versions, records = zip(*kept, strict=True)
-            await made.writer.write(records=records, versions=versions)
+            await self._write(made, records, versions)
         return len(kept)
+
+    async def _write(self, made: OpenCollection, records: Sequence[Record], versions: Sequence[int]) -> None:
+        """Writes, durably, and has it searched by lists or by a codec where it is enough for that."""
+        await made.writer.write(records=records, versions=versions)
+        self._trainer.train(made.memory)
 
     async def finish(self, old: OpenCollection, dropped: Collection[str]) -> ReindexState:
         """Has the generation take the collection's place, where it lacks no item but those that are dropped.

@@ -184,14 +184,12 @@ class Moves:
     async def keep(self, collection: str, ids: Sequence[str], modalities: Collection[Modality]) -> int:
         """See `MovesPort`."""
         opened, _ = self._moving(collection)
-        kept = await self._generations.keep(opened, ids, modalities)
-        self._train(opened)
-        return kept
+        return await self._generations.keep(opened, ids, modalities)
 
     async def write(self, collection: str, items: Sequence[ReindexedItem]) -> list[TiebackError | None]:
         """See `MovesPort`."""
         opened, _ = self._moving(collection)
-        return await self._write(opened, items)
+        return await self._generations.write(opened, items)
 
     async def write_beside(
         self, opened: OpenCollection, items: Sequence[IndexedItem], versions: Mapping[str, int]
@@ -209,7 +207,7 @@ class Moves:
         if not made or opened.memory.next is None:
             return
         try:
-            await self._write(opened, made)
+            await self._generations.write(opened, made)
         except TiebackError as error:
             _log.info("new vectors of %s are made later: %s", opened.description.key, error.message)
 
@@ -249,19 +247,6 @@ class Moves:
                 await self._references.release(key.owner, made.memory.originals)
 
         await asyncio.shield(discard())
-
-    async def _write(
-        self, opened: OpenCollection, items: Sequence[ReindexedItem]
-    ) -> list[TiebackError | None]:
-        errors = await self._generations.write(opened, items)
-        self._train(opened)
-        return errors
-
-    def _train(self, opened: OpenCollection) -> None:
-        """Has what was written be searched by lists or by a codec, where it is enough for that."""
-        made = self._generations.made.get(opened.description.key)
-        if made is not None:
-            self._trainer.train(made.memory)
 
     def _move_of(self, opened: OpenCollection) -> StartedMove | None:
         """None too of a collection that was made anew under its name."""

@@ -16,7 +16,6 @@ from tieback.index.lifecycle import Lifecycle
 from tieback.index.migration.generations import Generations
 from tieback.index.ownership import OwnedCollections
 from tieback.index.store.references import ReferredOriginals
-from tieback.index.vectors.training import Trainer
 
 
 class EncodedAgain:
@@ -26,7 +25,6 @@ class EncodedAgain:
     _generations: Generations
     _references: ReferredOriginals
     _lifecycle: Lifecycle
-    _trainer: Trainer
 
     def _opened(self, name: str) -> OpenCollection:
         raise NotImplementedError
@@ -58,12 +56,7 @@ class EncodedAgain:
         self, collection: str, items: Sequence[ReindexedItem]
     ) -> list[TiebackError | None]:
         """See `IndexPort`."""
-        opened = self._to_reindex(collection)
-        errors = await self._generations.write(opened, items)
-        made = self._generations.made.get(opened.description.key)
-        if made is not None:
-            self._trainer.train(made.memory)
-        return errors
+        return await self._generations.write(self._to_reindex(collection), items)
 
     async def finish_reindex(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
         """See `IndexPort`."""

@@ -149,34 +149,10 @@ def fit(
     """
     fitted = compatibilities.form(FIT, name, parameters, field=field)
     old, new = check_anchors(old, new)
-    _check_count(name, len(old), old.shape[1], new.shape[1])
-    numbered = None if classes is None else _numbered(classes, len(old))
-    state = fitted(old, new, numbered, seed=seed, checkpoint=checkpoint, progress=progress)
+    check_count(name, len(old), old.shape[1], new.shape[1])
+    shown = None if classes is None else numbered(classes, len(old))
+    state = fitted(old, new, shown, seed=seed, checkpoint=checkpoint, progress=progress)
     check_state(state, compatibilities.state(name), new=new.shape[1])
-    return state
-
-
-def first_version(
-    name: str,
-    new: Array,
-    classes: Array,
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    seed: int = 0,
-    checkpoint: Path | None = None,
-    progress: Progress = lambda _share, _doing: None,
-    field: FieldPath | str = ROOT,
-) -> State:
-    """The state of a first version, learned from contents `new` `[n, d]` of `classes` `[n]`.
-
-    NotFound, with those that have one, for a method without a first version; InvalidInput as `fit`.
-    """
-    learned = compatibilities.form(FIRST, name, parameters, field=field)
-    rows, _ = check_anchors(new, new)
-    _check_count(name, len(rows), rows.shape[1], rows.shape[1])
-    numbered = _numbered(classes, len(rows))
-    state = learned(rows, numbered, seed=seed, checkpoint=checkpoint, progress=progress)
-    check_state(state, compatibilities.state(name), new=rows.shape[1])
     return state
 
 
@@ -200,13 +176,14 @@ def padded(old: Array, width: int) -> Array:
     return np.pad(old, ((0, 0), (0, width - old.shape[1])))
 
 
-def _check_count(name: str, count: int, old_width: int, new_width: int) -> None:
+def check_count(name: str, count: int, old_width: int, new_width: int) -> None:
+    """InvalidInput where so many anchors are too few for a method."""
     needed = compatibilities.form(LEAST_ANCHORS, name)(old_width, new_width)
     if count < needed:
         raise InvalidInput(f"{name} needs {needed} anchors; there are {count}", field="anchors")
 
 
-def _numbered(classes: Array, count: int) -> Array:
+def numbered(classes: Array, count: int) -> Array:
     """The classes as numbers from 0, in the order of what they were called."""
     found = np.asarray(classes)
     if found.shape != (count,) or not np.issubdtype(found.dtype, np.integer):

@@ -34,6 +34,7 @@ from tieback_contract.field_path import at
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
+from tieback_lab.methods.compatibility._first_version import first_version
 from tieback_lab.recipes.adapt.compatible import COMPATIBLE, adapt, check_adaptable
 
 MAKES = "an encoder that is compatible with an earlier one"
@@ -119,7 +120,7 @@ def _layer(
     """The state of a later version, or of a first one where there is no `old`."""
     field = at("parameters", "fit")
     if old is None:
-        return dict(compatibility.first_version(policy, new, classes, fit, field=field, **given))
+        return dict(first_version(policy, new, classes, fit, field=field, **given))
     return dict(compatibility.fit(policy, old, new, classes, fit, field=field, **given))
 
 
