@@ -56,7 +56,7 @@ def test_a_reader_learns_what_to_do_what_it_gains_what_it_costs_and_what_to_type
         "Advice: move handbook to newer-model. Searches get better at once, so older model may be switched "
         "off as soon as the move has begun."
     )
-    assert "searches find 62 today and 70 by newer-model" in said
+    assert "searches find 62 today and 70 with newer-model" in said
     assert "How well results are ordered rises from 53 to 58, of 100." in said
     assert "may be chance" not in said
     assert "The move encodes 1,033 sections, which takes about 3 min on this server." in said
@@ -68,8 +68,8 @@ def test_a_reader_learns_what_to_do_what_it_gains_what_it_costs_and_what_to_type
     table = lines[lines.index(heading) : lines.index(heading) + 4]
     assert [re.split(r"\s{2,}", line.strip()) for line in table] == [
         ["found, of 100", "order, 0 to 100", "time"],
-        ["today, by older model", "62", "53 (49 to 57)"],
-        ["all encoded by newer-model", "70", "58 (54 to 62)", "3 min"],
+        ["today, with older model", "62", "53 (49 to 57)"],
+        ["all encoded with newer-model", "70", "58 (54 to 62)", "3 min"],
         ["until then, if older model is gone", "55", "46 (42 to 50)", "2 s"],
     ]
 
@@ -110,7 +110,7 @@ def test_advice_to_stay_says_how_to_move_nevertheless_and_that_it_may_be_chance(
 
     shown = shown_plan("handbook", found)
 
-    assert shown.advice == "Advice: leave handbook as it is. Searches would not get better by newer-model."
+    assert shown.advice == "Advice: leave handbook as it is. Searches would not get better with newer-model."
     assert (
         "How well results are ordered stays at 53, of 100. That difference may be chance." in shown.reasons[0]
     )
@@ -132,7 +132,7 @@ def test_two_revisions_of_a_space_are_told_apart_and_what_stays_is_counted() -> 
     shown = shown_plan("handbook", found)
 
     assert "Keep older model 11111111 until the move has ended." in shown.advice
-    assert "by older model 33333333" in shown.reasons[0]
+    assert "with older model 33333333" in shown.reasons[0]
     assert shown.reasons[1] == "This was tried with 1 question of yours."
     assert "encodes 1,000 sections" in shown.reasons[2]
     assert "70 of 900 items stay as they are." in shown.reasons[2]

@@ -48,8 +48,8 @@ def shown_plan(collection: str, plan: UpgradePlan) -> ShownPlan:
         _advice(in_a_line(collection), plan, old, new),
         _reasons(plan, old, new),
         [
-            [f"today, by {old}", *_found(plan.old), ""],
-            [f"all encoded by {new}", *_found(plan.reembedded), duration(plan.encode_all_seconds)],
+            [f"today, with {old}", *_found(plan.old), ""],
+            [f"all encoded with {new}", *_found(plan.reembedded), duration(plan.encode_all_seconds)],
             [
                 f"until then, if {old} is gone",
                 *_found(_without(plan)),
@@ -62,7 +62,7 @@ def shown_plan(collection: str, plan: UpgradePlan) -> ShownPlan:
 
 def _advice(collection: str, plan: UpgradePlan, old: str, new: str) -> str:
     if plan.advice is UpgradeAdvice.KEEP:
-        return f"Advice: leave {collection} as it is. Searches would not get better by {new}."
+        return f"Advice: leave {collection} as it is. Searches would not get better with {new}."
     better = "seem to get better" if _may_be_chance(plan) else "get better"
     if plan.advice is UpgradeAdvice.REEMBED:
         return f"Advice: move {collection} to {new}. Searches {better}. Keep {old} until the move has ended."
@@ -80,8 +80,8 @@ def _reasons(plan: UpgradePlan, old: str, new: str) -> list[str]:
     reach = f"from {today} to {later}" if later != today else f"at {today}"
     found = (
         f"Of 100 items that belong among the first ten results, searches find {_of_100(plan.old.recall)} "
-        f"today and {_of_100(plan.reembedded.recall)} by {new}. How well results are ordered {way} {reach}, "
-        "of 100."
+        f"today and {_of_100(plan.reembedded.recall)} with {new}. How well results are ordered {way} "
+        f"{reach}, of 100."
     )
     if _may_be_chance(plan):
         found += " That difference may be chance."
