@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tieback_client import Client
+from tieback_lab.client import Client
 
 from benchmarks.generation.answering import Asked
 from benchmarks.lab import written_answers
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> Report:
 def asked(client: Client, name: str, rows: Sequence[Asked], place: int) -> Row:
     """One question's answers."""
     one, other = rows[place], rows[(place + 1) % len(rows)]
-    soft = replace(PLAIN, context=name)
+    soft = replace(PLAIN, soft_prompt=name)
     ways = {
         TEXT: ([one.passage], PLAIN),
         PACKED: ([one.passage], replace(PLAIN, evidence_tokens=BUDGET)),

@@ -16,7 +16,8 @@ from dataclasses import replace
 from typing import Any
 
 from tieback.core.text.sentences import sentences
-from tieback_client import Client, Demonstration
+from tieback_lab.client import Client
+from tieback_lab.contract.demonstrations import Demonstration
 from tieback_lab.recipes.train.demonstrated import FORMS
 
 from benchmarks.generation.answering import Asked
@@ -45,19 +46,19 @@ def run(options: argparse.Namespace) -> Report:
     return reported(*answered(options, asked, extra=SHOWN))
 
 
-def asked(client: Client, _name: str, rows: Sequence[Asked], place: int) -> Row:
+def asked(client: Client, name: str, rows: Sequence[Asked], place: int) -> Row:
     """One question's answers; its place chooses form and demonstration."""
     number, forms = place - SHOWN, list(IN_FORM)
     form, other = forms[number % len(forms)], forms[(number + 1) % len(forms)]
     shown = number // len(forms) % SHOWN
     found: Row = {}
     for way, chosen in ((VIRTUAL, form), (SHUFFLED, other), (EXAMPLES, "")):
-        demonstrations = []
+        soft = None
         if chosen:
-            demonstrations = [_id(chosen, shown)]
+            soft = (name, {"demonstrations": [_id(chosen, shown)]})
             client.put_demonstration(_demonstration(rows[shown], chosen, shown))
         text, worth = written(
-            client, rows[place], [rows[place].passage], replace(PLAIN, demonstrations=demonstrations)
+            client, rows[place], [rows[place].passage], replace(PLAIN, soft_prompt=soft)
         )
         found[way] = {"in the form": float(IN_FORM[form](text.strip())), **worth}
     return found

@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 from tieback.artifacts import Artifact
 from tieback.core.errors import ArtifactError
-from tieback.models.learned.soft_context import SOFT_CONTEXT
-from tieback_client import AnswerStyle, Client, Grounding, SamplingParameters
+from tieback_client import AnswerStyle, Grounding, SamplingParameters
 from tieback_client.evaluation import is_right
+from tieback_lab.client import Client
+from tieback_lab.models.learned.soft_context import SOFT_CONTEXT
 
 from benchmarks.data_folder import DataError, add_data, data_of, evenly, laid_out
 from benchmarks.generation import HOLDS, read
 from benchmarks.generation.answering import Asked
 from benchmarks.kept_rows import KeptRows, add_kept
-from benchmarks.served import asking
+from benchmarks.served import served
 from benchmarks.statistics import Floats
 
 TOKENS = 24
@@ -61,7 +62,8 @@ def answered(
     except ArtifactError as error:
         raise DataError(str(error)) from None
     kept, asked = KeptRows(options.kept), range(extra, len(rows))
-    with asking(settings={"TIEBACK_ARTIFACTS": str(options.trained.absolute())}) as client:
+    settings = {"TIEBACK_ARTIFACTS": str(options.trained.absolute())}
+    with served(local=True, settings=settings) as server, Client(server.address) as client:
         for place in asked:
             if rows[place].question not in kept.rows:
                 kept.keep(rows[place].question, ask(client, str(artifact.facts["name"]), rows, place))

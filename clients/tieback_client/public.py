@@ -37,11 +37,9 @@ from tieback_contract.fusion import Fused, FusePart, IgnoredDimensions, RoutingE
 from tieback_contract.generation import (
     ChatMessage,
     ChatRole,
-    Demonstration,
     Evidence,
     Grounding,
     SamplingParameters,
-    StoredDemonstration,
 )
 from tieback_contract.heads import Head, Prediction
 from tieback_contract.hits import (
@@ -174,7 +172,6 @@ __all__ = [
     "DeadlineExceeded",
     "Decision",
     "Degraded",
-    "Demonstration",
     "Disagreement",
     "Drift",
     "Dropped",
@@ -272,7 +269,6 @@ __all__ = [
     "Stage",
     "StageScore",
     "StorageFull",
-    "StoredDemonstration",
     "Text",
     "TextDelta",
     "TextPiece",

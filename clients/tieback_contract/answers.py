@@ -215,9 +215,7 @@ class Finish:
     twin: Twin | None = None
     """Text of plain decoding, where `SamplingParameters.twin` asked for it and the model wrote."""
     soft_tokens: int = 0
-    """Tokens of the prompt that stand for sentences of the evidence, by `Grounding.context`."""
-    demonstration_tokens: int = 0
-    """Tokens of the prompt that are virtual tokens of `Grounding.demonstrations`."""
+    """Tokens of the prompt that are soft tokens of `Grounding.soft_prompt`."""
 
 
 GenerationEvent: TypeAlias = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 
 from tieback_contract.answers import Repair
@@ -17,34 +16,6 @@ from tieback_contract.shapes import wire
 
 PLAIN_DECODING = MethodChoice("plain")
 """The strategy where none is named."""
-
-
-@dataclass(frozen=True, slots=True)
-class Demonstration:
-    """A question that is answered, with what it is answered from."""
-
-    id: str
-    """Names it: 1 to 63 lower-case letters, digits and hyphens, a letter first."""
-    passage: str
-    """Source of the answer: a text, or the words of a picture. It is read once, and stands in no prompt."""
-    question: str
-    """The question."""
-    answer: str
-    """Its answer, as answers are to be."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDemonstration:
-    """A demonstration that is kept."""
-
-    demonstration: Demonstration
-    """What was put."""
-    tokens: int
-    """Its virtual tokens: as many as its question and answer have."""
-    passage_tokens: int
-    """The tokens of its passage, which no prompt has."""
-    created: datetime | None = field(default=None, metadata=wire("create_time"))
-    """When it was put."""
 
 
 class ChatRole(enum.StrEnum):
@@ -173,9 +144,7 @@ class Grounding:
     another search, or to abstain, see `Answer.decision`; None to leave it to the judge of answerability."""
     repair: Repair = Repair.NONE
     """What is done about claims that are written and unsupported or contradicted."""
-    context: str = ""
-    """The name of a learned compression by which the model reads the evidence; empty for its text."""
+    soft_prompt: MethodLike | None = None
+    """The name of a learned artifact whose soft tokens the model reads before the question; None for none."""
     evidence_tokens: int = 0
     """Have the most relevant sentences of so many tokens in the prompt; 0 for the two most relevant."""
-    demonstrations: Sequence[str] = ()
-    """Ids of kept demonstrations (`Client.put_demonstration`), which the model reads before the evidence."""

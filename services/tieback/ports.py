@@ -14,7 +14,7 @@ from typing import Protocol
 
 from tieback_contract.answers import GenerationEvent
 from tieback_contract.collections import Source
-from tieback_contract.generation import Demonstration, Grounding, SamplingParameters, StoredDemonstration
+from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.heads import Head
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -30,7 +30,7 @@ from tieback.core.types.collection import IndexedItem, StoredCollection, UpsertR
 from tieback.core.types.content import Content, Item, RecogniseReply, RecogniseRequest
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
 from tieback.core.types.fusion import FuseReply, FuseRequest, Routing
-from tieback.core.types.generation import CheckGroundingRequest, CheckReply, GenerateRequest, PutReply
+from tieback.core.types.generation import CheckGroundingRequest, CheckReply, GenerateRequest
 from tieback.core.types.heads import PredictReply, PredictRequest
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
@@ -310,22 +310,6 @@ class ClassifierPort(Protocol):
 
     async def delete_head(self, name: str) -> None:
         """Removes a head with all its versions. NotFound where there is none."""
-        ...
-
-
-class DemonstrationsPort(Protocol):
-    """Keeps demonstrations, beside the model that reads them."""
-
-    async def put_demonstration(self, demonstration: Demonstration, call: Call) -> PutReply:
-        """Reads one and keeps it, in place of one of the same id. Durable when it returns."""
-        ...
-
-    async def list_demonstrations(self) -> list[StoredDemonstration]:
-        """Those of the tenant, by id."""
-        ...
-
-    async def delete_demonstration(self, id: str) -> None:
-        """Removes one. NotFound where there is none."""
         ...
 
 

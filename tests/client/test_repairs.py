@@ -1,10 +1,14 @@
-"""What was repaired in an answer, put back by the SDK and shown by the command line."""
+"""What was repaired in an answer, put back by the SDK and shown by the command line; how it is asked for."""
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 from support.each import each
-from tieback_client import Answer, Repaired, VerdictLabel
+from tieback_client import Answer, Grounding, Repair, Repaired, VerdictLabel
 from tieback_client.cli.query.showing import repaired
+from tieback_client.messages.writing_generation import grounding
 
 NO = VerdictLabel.UNSUPPORTED
 
@@ -35,3 +39,15 @@ def test_the_command_line_shows_what_was_left_out_and_what_stands_in_its_place()
     assert again == "Written again: B. ✗ → X."
     assert out == "Left out: C. ?"
     assert repaired(Answer(text="A.").shown.repairs) == []
+
+
+def test_every_field_of_grounding_is_sent() -> None:
+    given: dict[str, Any] = {
+        "checker": "lexical", "abstain_below": 0.5, "disabled": True, "answerability": "relevance",
+        "decision": "linear", "repair": Repair.DROP, "soft_prompt": "xrag", "evidence_tokens": 200,
+    }  # fmt: skip
+    plain = grounding(Grounding())
+
+    assert given.keys() == {field.name for field in dataclasses.fields(Grounding)}
+    for name, value in given.items():
+        assert grounding(Grounding(**{name: value})) != plain, name

@@ -6,8 +6,10 @@ import subprocess
 from pathlib import Path
 
 import click
+import pytest
 from support.each import each
 from support.pages import blocks
+from tieback.core import extensions
 from tieback_client.cli.app import tieback
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +103,10 @@ def test_every_file_that_the_architecture_names_exists() -> None:
 
 
 @each("page", [ROOT / "README.md", *ROOT.glob("docs/*.md")])
-def test_every_command_that_a_page_shows_takes_the_options_that_it_shows(page: Path) -> None:
+def test_every_command_that_a_page_shows_takes_the_options_that_it_shows(
+    page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(extensions.VARIABLE, "lab")  # as the pages that show its commands say
     text = page.read_text(encoding="utf-8")
 
     for line in COMMAND.findall("\n".join(blocks(text, "") + blocks(text, "bash"))):

@@ -10,9 +10,9 @@ from support.asked_birds import World
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.language.model import load_language_model
 from tieback.models.learned import ServedModels
-from tieback.models.learned.soft_context import SoftContext
 from tieback.recipes.train import TrainingOutcome
 from tieback.serving.plan.artifacts import ServedArtifacts
+from tieback_lab.models.learned.soft_context import SoftContext
 from tieback_lab.recipes.reading.made_questions import Asked
 from tieback_lab.recipes.train.demonstrated import FORMS, WAYS, episodes
 

@@ -12,15 +12,15 @@ import torch
 from support.asked_birds import World
 from tieback.artifacts import Artifact, file_digest
 from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupError
-from tieback.methods.context_compression.xrag import bridged
 from tieback.models.language.decoder import Decoder
 from tieback.models.language.model import load_language_model
 from tieback.models.learned import ServedModels
-from tieback.models.learned.soft_context import SOFT_CONTEXT, SoftContext
 from tieback.recipes.networks.llama_drift import torch_model
 from tieback.recipes.networks.llama_files import read_transformers
 from tieback.recipes.train import TrainingOutcome
 from tieback.serving.plan.artifacts import ServedArtifacts
+from tieback_lab.methods.context_compression.xrag import bridged
+from tieback_lab.models.learned.soft_context import SOFT_CONTEXT, SoftContext
 from tieback_lab.recipes.train.soft_examples import beginning_of, costs, paraphrases
 from tieback_lab.recipes.train.soft_reading import Bridge, Choices, FrozenReader, packed, unpacked
 
@@ -127,7 +127,7 @@ def test_what_is_learned_from_is_what_is_served(world: World) -> None:
 
 
 def _soft(vectors: np.ndarray, bridge: Bridge) -> np.ndarray:
-    from tieback.methods.context_compression.xrag import xrag
+    from tieback_lab.methods.context_compression.xrag import xrag
 
     return xrag(vectors, bridge.learned())
 

@@ -21,7 +21,8 @@ def collector() -> Iterator[TraceCollector]:
 def platform(tmp_path_factory: pytest.TempPathFactory, collector: TraceCollector) -> Iterator[Platform]:
     folder = tmp_path_factory.mktemp("platform")
     projection = str(kept_projection(folder / "projection"))
-    running = Platform(folder, "--otlp-endpoint", collector.address, "--artifacts", projection)
+    lab = ("--extensions", "lab", "--artifacts", projection)
+    running = Platform(folder, "--otlp-endpoint", collector.address, *lab)
     try:
         yield running.ready()
     finally:

@@ -25,7 +25,6 @@ from tieback_client import (
     AnswerStyle,
     Client,
     DeadlineExceeded,
-    Demonstration,
     Evidence,
     Grounding,
     Health,
@@ -36,6 +35,8 @@ from tieback_client import (
     TiebackError,
     VectorKind,
 )
+from tieback_lab import client as lab_client
+from tieback_lab.contract.demonstrations import Demonstration
 
 pytestmark = pytest.mark.ray
 TEXT_SPACE = "all-minilm-l6-v2"
@@ -62,18 +63,20 @@ def test_every_text_space_encodes_through_the_gateway(client: Client) -> None:
             assert "lake" in present(found[1].sparse).terms
 
 
-def test_a_demonstration_is_put_listed_and_read_through_the_gateway(client: Client) -> None:
+def test_a_demonstration_is_put_listed_and_read_through_the_gateway(platform: Platform) -> None:
+    client = lab_client.Client(platform.address, timeout=60)
     shown = Demonstration("hours", "The library opens at 9.", "When does it open?", "AT 9")
     sampling, plain = SamplingParameters(max_tokens=4), Grounding(abstain_below=0.0, disabled=True)
+    soft = ("as-they-are", {"demonstrations": ["hours"]})
 
     kept = client.put_demonstration(shown)
     answer = client.generate(
         "When does the museum open?", ["The museum opens at 10."], style=AnswerStyle.WRITE,
-        sampling=sampling, grounding=replace(plain, demonstrations=["hours"]),
+        sampling=sampling, grounding=replace(plain, soft_prompt=soft),
     ).collect()  # fmt: skip
 
     assert [one.demonstration for one in client.demonstrations()] == [shown]
-    assert present(answer.finish).demonstration_tokens == kept.tokens
+    assert present(answer.finish).soft_tokens == kept.tokens
     client.delete_demonstration("hours")
     assert not client.demonstrations()
 

@@ -152,7 +152,7 @@ SAMPLES: dict[str, list[Any]] = {
         *DECISIONS,
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
         *[Finish(one, "m", 10, 5, 1, TIMING, 0.25, twin=Twin("b", one, 3)) for one in FinishReason],
-        Finish(FinishReason.END, "m", 10, 5, 1, TIMING, 0.25, soft_tokens=2, demonstration_tokens=41),
+        Finish(FinishReason.END, "m", 10, 5, 1, TIMING, 0.25, soft_tokens=2),
         *[
             Finish(FinishReason.END, "m", 10, 5, changed, TIMING, 0.25, AnswerStyle.QUOTE, 9, 7, 64, ["drop"])
             for changed in (None, 0)
@@ -178,7 +178,7 @@ SAMPLES: dict[str, list[Any]] = {
             MethodChoice("lexical_embedding"), 0.0, True, MethodChoice("relevance", {"threshold": 0.3})
         ),
         Grounding(decision=MethodChoice("linear", {"hidden": True})),
-        Grounding(context="xrag", evidence_tokens=7, demonstrations=("owls", "bridge")),
+        Grounding(soft_prompt=MethodChoice("aim", {"demonstrations": ["owls", "bridge"]}), evidence_tokens=7),
     ],
     "following": [FOLLOWING],
     "hit": [HIT, SHOWN, dataclasses.replace(HIT, read_in=ReadIn.TRANSLATED, own_score=0.75, trust=0.5)],

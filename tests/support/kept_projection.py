@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from tieback.artifacts import Artifact
 from tieback.catalog.catalog import Catalog
-from tieback.models.learned.soft_context import SOFT_CONTEXT
+from tieback_lab.models.learned.soft_context import SOFT_CONTEXT
 
 WIDTH, LAYER = 576, 10
 """Of SmolLM2-135M."""

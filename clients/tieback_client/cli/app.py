@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import click
+from tieback.core.extensions import further_entries, where_more
 
 from tieback_client.cli.output import Failure
 from tieback_client.control_characters import printable
@@ -32,7 +33,6 @@ COMMANDS = {
     "backup": "tieback_client.cli.collections.backup:backup",
     "restore": "tieback_client.cli.collections.backup:restore",
     "heads": "tieback_client.cli.heads:heads",
-    "demos": "tieback_client.cli.demos:demos",
     "reindex": "tieback_client.cli.collections.reindex:reindex",
     "upgrade": "tieback_client.cli.collections.upgrade:upgrade",
     "operations": "tieback_client.cli.collections.operations:operations",
@@ -43,6 +43,7 @@ COMMANDS = {
 }
 ALIASES = {"status": "health"}
 SERVER_GROUP = "tieback.commands"
+"""Entry points of commands that need a server's packages, and the registry of those of extensions."""
 
 
 class Commands(click.Group):
@@ -54,7 +55,7 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, a server's after the client's."""
-        return [*COMMANDS, *sorted(_of_the_server())]
+        return [*COMMANDS, *sorted(_of_the_server()), *further_entries(SERVER_GROUP)]
 
     def get_command(
         self,
@@ -67,8 +68,10 @@ class Commands(click.Group):
             module, _, attribute = COMMANDS[name].partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
-        found = _of_the_server().get(name)
-        return None if found is None else _load(found)
+        if (found := _of_the_server().get(name)) is not None:
+            return _load(found)
+        module = further_entries(SERVER_GROUP).get(name, "")
+        return getattr(importlib.import_module(module), name) if module else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -80,6 +83,8 @@ class Commands(click.Group):
             known = self.list_commands(ctx)
             near = get_close_matches(args[0], known, n=1)
             advice = f" Did you mean {near[0]}?" if near else f" The commands are: {', '.join(known)}."
+            if more := where_more(SERVER_GROUP, args[0]):
+                advice = f" It is{more.removeprefix('it is')}"
             raise click.UsageError(f"No such command {args[0]!r}.{advice}", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -19,6 +19,7 @@ from tieback_client.transport.options import Retry
 from tieback_client.values.events import MethodLike
 
 F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=Client)
 
 DEFAULT_COLLECTION = "library"
 # A person who mistyped an address should not wait as long as a service whose server restarts.
@@ -97,9 +98,9 @@ class CliConnection:
     key: Path | None
     timeout: float
 
-    def open(self) -> Client:
+    def open(self, kind: type[C]) -> C:
         """A client of the server."""
-        return Client(
+        return kind(
             **asdict(self),
             connect_timeout=min(CONNECT_SECONDS, self.timeout),
             retry=Retry(overloads=True, seconds=PATIENCE),
@@ -112,8 +113,8 @@ def connection() -> CliConnection:
     return found
 
 
-def connected(function: F) -> F:
-    """Adds the shared options; the function gets a connected client and an output first."""
+def connected(function: F, kind: type[Client] = Client) -> F:
+    """Adds the shared options; the function gets a connected client of that kind and an output first."""
 
     @functools.wraps(function)
     def command(
@@ -124,7 +125,7 @@ def connected(function: F) -> F:
         try:
             made = CliConnection(**{one.name: options.pop(one.name) for one in fields(CliConnection)})
             click.get_current_context().meta[CliConnection.__name__] = made
-            with made.open() as client:
+            with made.open(kind) as client:
                 return function(client, Output(json=as_json), *args, **options)
         except TiebackError as error:
             if isinstance(error, Unauthenticated):  # the SDK's hint names its own option

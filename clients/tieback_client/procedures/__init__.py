@@ -7,7 +7,6 @@ of pages or of an exchange. The class at the end of each file makes a method of 
 
 from tieback_client.procedures.answering import AnsweringMethods
 from tieback_client.procedures.checking import CheckingMethods
-from tieback_client.procedures.demonstrations import DemonstrationsMethods
 from tieback_client.procedures.encoding import EncodingMethods, SplittingMethods
 from tieback_client.procedures.heads import HeadsMethods
 from tieback_client.procedures.index import IndexMethods
@@ -20,7 +19,6 @@ from tieback_client.procedures.snapshots import SnapshotsMethods
 class Methods(
     AnsweringMethods,
     CheckingMethods,
-    DemonstrationsMethods,
     EncodingMethods,
     HeadsMethods,
     IndexMethods,

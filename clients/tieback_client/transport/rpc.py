@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from google.longrunning import operations_proto_pb2
@@ -16,7 +17,6 @@ from tieback.v1 import (
     answer_pb2,
     catalog_pb2,
     classifier_pb2,
-    demonstration_pb2,
     encoder_pb2,
     generator_pb2,
     grounding_pb2,
@@ -124,27 +124,26 @@ def rpc_of(method: MethodDescriptor) -> ContractRpc:
     )
 
 
-def _contract() -> dict[str, ContractRpc]:
-    files = (
-        answer_pb2,
-        catalog_pb2,
-        classifier_pb2,
-        demonstration_pb2,
-        encoder_pb2,
-        generator_pb2,
-        grounding_pb2,
-        index_pb2,
-        operation_pb2,
-        operations_proto_pb2,
-        recognition_pb2,
-        reranker_pb2,
-        router_pb2,
-    )
+def rpcs_of(*files: ModuleType) -> dict[str, ContractRpc]:
+    """The RPCs of the services that modules of messages declare, by their names."""
     services = [service for file in files for service in file.DESCRIPTOR.services_by_name.values()]
     return {method.name: rpc_of(method) for service in services for method in service.methods}
 
 
-RPCS = _contract()
+RPCS = rpcs_of(
+    answer_pb2,
+    catalog_pb2,
+    classifier_pb2,
+    encoder_pb2,
+    generator_pb2,
+    grounding_pb2,
+    index_pb2,
+    operation_pb2,
+    operations_proto_pb2,
+    recognition_pb2,
+    reranker_pb2,
+    router_pb2,
+)
 
 # grpc.health.v1 without its package: HealthCheckRequest is a string in field 1, HealthCheckResponse an enum
 # in field 1, and on the wire these two well-known wrappers are exactly that.

@@ -67,8 +67,15 @@ def where_more(registry: str, name: str) -> str:
     """A sentence that says which extension has an entry that is not there; empty where none has."""
     for extension in installed().keys() - used():
         if any(name in _modules(package) for package in _mirrors(registry, [extension])):
-            return f"it is in the extension {extension!r}: set {VARIABLE}={','.join((*used(), extension))}"
+            return how_to_use(extension)
     return ""
+
+
+def how_to_use(extension: str) -> str:
+    """A sentence that says how an extension is used; empty where it is, or is not installed."""
+    if extension not in installed().keys() - used():
+        return ""
+    return f"it is in the extension {extension!r}: set {VARIABLE}={','.join((*used(), extension))}"
 
 
 def _mirrors(registry: str, extensions: Iterable[str]) -> Iterator[str]:

@@ -169,7 +169,6 @@ class AnswerRun:
             reused_tokens=counts.reused,
             evidence_transforms=counts.transforms,
             soft_tokens=counts.soft,
-            demonstration_tokens=counts.demonstrations,
             twin=self._twin,
         )
 

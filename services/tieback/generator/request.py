@@ -25,8 +25,8 @@ Vectors = Callable[[int], Array]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Tokens of an answer, as `Finish` has them, `soft` and `demonstrations` among the prompt's; seconds that
-    it waited and was computed; the transforms that its strategy drew for the evidence.
+    """Tokens of an answer, as `Finish` has them, `soft` ones among the prompt's; seconds that it waited and
+    was computed; the transforms that its strategy drew for the evidence.
     """
 
     prompt: int = 0
@@ -39,14 +39,13 @@ class Counts:
     computed: float = 0.0
     transforms: Sequence[str] = ()
     soft: int = 0
-    demonstrations: int = 0
 
 
 class Work(Protocol):
     """The writing of one answer."""
 
     async def prepare(self, excerpt: Excerpt, vectors: Vectors | None = None, /) -> Any:
-        """The prompt for an excerpt, which a compression of contexts reads by its `vectors` where there are.
+        """The prompt for an excerpt, which a soft prompt reads by its `vectors` where there are.
 
         InvalidInput where the question alone is too long.
         """

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from tieback_contract.answers import AnswerStyle, GenerationEvent, Repair, RewrittenQuestion
-from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
-from tieback_contract.generation import (
-    PLAIN_DECODING,
-    Demonstration,
-    Grounding,
-    SamplingParameters,
-    StoredDemonstration,
-)
+from tieback_contract.generation import PLAIN_DECODING, Grounding, SamplingParameters
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice, choice_of
 
@@ -26,7 +18,7 @@ from tieback.catalog.card import GeneratorCard
 from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupported
 from tieback.core.text.questions import standalone
-from tieback.core.types.generation import Conversation, GenerateRequest, PutReply
+from tieback.core.types.generation import Conversation, GenerateRequest
 from tieback.core.types.load import Load
 from tieback.generator.answering import AnswerRun
 from tieback.generator.deciding import Deciders
@@ -35,13 +27,13 @@ from tieback.generator.evidence.quotes import may_quote, or_quotes, style_of
 from tieback.generator.evidence.reading import FIRST
 from tieback.generator.request import Request, Writing
 from tieback.generator.writing import StrategyStreams
-from tieback.generator.writing.demonstrations import Demonstrations
 from tieback.generator.writing.endpoint import EndpointWriting
 from tieback.generator.writing.engine import Engine
 from tieback.generator.writing.grammar import check_size
 from tieback.generator.writing.local import LocalWriting
 from tieback.generator.writing.sampling import check as check_sampling
 from tieback.generator.writing.slots import Slots
+from tieback.generator.writing.soft_prompt import ConfiguredSoftPrompt, Reading, SoftPrompt
 from tieback.grounding import (
     Checkers,
     PassageReader,
@@ -51,7 +43,6 @@ from tieback.grounding import (
 from tieback.methods.decoding import decodings, streams_of
 from tieback.models.language.chat_endpoint import EndpointModel
 from tieback.models.language.model import LanguageModel
-from tieback.models.learned.soft_context import SoftContext
 from tieback.ports import EncoderPort
 
 ANSWER_SECONDS = 300.0
@@ -67,10 +58,9 @@ MOST_CHARACTERS = 16
 VERBATIM = MethodChoice("verbatim")
 """The default checker of quotes."""
 
-NO_CONTEXT = "this server has none; train one, and name it in TIEBACK_ARTIFACTS: docs/answers.md"
-NO_DEMONSTRATIONS = (
-    "this server has no compression of demonstrations; train one (tieback train aim), and name it in "
-    "TIEBACK_ARTIFACTS: docs/answers.md"
+NO_SOFT_PROMPT = (
+    "this server has none; the lab has recipes that learn one (TIEBACK_EXTENSIONS=lab), which "
+    "TIEBACK_ARTIFACTS names: docs/answers.md"
 )
 
 NO_MODEL = "this server has no language model, so it quotes: ask for the style quote, without sampling"
@@ -92,8 +82,8 @@ class GeneratorParts:
     limits: Limits | None = None
     seconds: float = ANSWER_SECONDS
     first_sentences: int = FIRST
-    contexts: Sequence[SoftContext] = ()
-    demonstrations_in: Path | None = None
+    soft_prompts: Sequence[SoftPrompt] = ()
+    folder: Path | None = None
 
 
 class Generator:
@@ -101,11 +91,11 @@ class Generator:
 
     `encoder` and its text `space` give the vectors by which evidence is ranked, judged by `judges`, and
     claims are checked by `checkers`; `deciders` decide about questions where that is asked for.
-    `contexts` compress evidence for the models, by their names, and demonstrations, which are kept in the
-    folder `demonstrations_in`. `slots` answers are written at once, in `cache_bytes` of each model;
-    `prefix_bytes` are kept of prompts that were read. `limits.queued_tokens` bounds what waits. An answer
-    ends after `seconds` at the latest, waiting included. Of the passages for a quote so many
-    `first_sentences` are encoded at first; with 0 all are. StartupError for two models of one name.
+    `soft_prompts` are read by the models where they are asked for by their names; what they keep is in the
+    `folder` of the store. `slots` answers are written at once, in `cache_bytes` of each model; `prefix_bytes`
+    are kept of prompts that were read. `limits.queued_tokens` bounds what waits. An answer ends after
+    `seconds` at the latest, waiting included. Of the passages for a quote so many `first_sentences` are
+    encoded at first; with 0 all are. StartupError for two models of one name.
     """
 
     def __init__(self, parts: GeneratorParts) -> None:
@@ -118,47 +108,25 @@ class Generator:
         self._reader = PassageReader(parts.encoder, parts.space)
         self._checkers = parts.checkers or Checkers()
         self._judges = parts.judges or Judges()
-        self._contexts = {one.name: one for one in parts.contexts if not one.is_of_demonstrations}
         self._deciders = parts.deciders or Deciders()
         self._limits = parts.limits if parts.limits is not None else Limits()
         self._slots = Slots(parts.slots, self._limits.queued_tokens)
-        self._demonstrations: Demonstrations | None = None
-        for one in parts.contexts:
-            reader = self._models.get(one.model)
-            if one.is_of_demonstrations and parts.demonstrations_in and isinstance(reader, LanguageModel):
-                how = (reader, one, self._slots, self._limits)
-                self._demonstrations = Demonstrations(parts.demonstrations_in, *how)
+        local = {name: one for name, one in self._models.items() if isinstance(one, LanguageModel)}
+        reading = Reading(local, self._slots, self._limits, parts.folder)
+        self.soft_prompts: Mapping[str, SoftPrompt] = {
+            one.name: one.opened(reading) for one in parts.soft_prompts
+        }
         self._engines = {
             name: Engine(
                 model, answers=parts.slots, cache_bytes=parts.cache_bytes, prefix_bytes=parts.prefix_bytes
             )
-            for name, model in self._models.items()
-            if isinstance(model, LanguageModel)
+            for name, model in local.items()
         }
 
     @property
     def cards(self) -> list[GeneratorCard]:
         """The cards of the models that are served, by name."""
         return [self._models[name].card for name in sorted(self._models)]
-
-    @property
-    def demonstrations(self) -> Demonstrations:
-        """The kept demonstrations. Unsupported where nothing compresses them."""
-        if self._demonstrations is None:
-            raise Unsupported(NO_DEMONSTRATIONS)
-        return self._demonstrations
-
-    async def put_demonstration(self, demonstration: Demonstration, call: Call) -> PutReply:
-        """See `DemonstrationsPort`."""
-        return await self.demonstrations.put_demonstration(demonstration, call)
-
-    async def list_demonstrations(self) -> list[StoredDemonstration]:
-        """See `DemonstrationsPort`."""
-        return await self.demonstrations.list_demonstrations()
-
-    async def delete_demonstration(self, id: str) -> None:
-        """See `DemonstrationsPort`."""
-        await self.demonstrations.delete_demonstration(id)
 
     @property
     def load(self) -> Load:
@@ -275,8 +243,8 @@ class Generator:
                 field=at("sampling", "twin"),
             )
         strategy = decodings.configure(name, parameters, field=field)
-        context = self._context(grounding.context, model, sampling) if grounding.context else None
-        demonstrated = self._demonstrated(grounding, model, sampling) if grounding.demonstrations else None
+        soft = choice_of(grounding.soft_prompt)
+        prompt = None if soft is None else self._soft_prompt(soft, model, sampling)
         card = model.card
         most = sampling.max_tokens or card.answer_tokens
         sampling = replace(sampling, max_tokens=most, stop=(*sampling.stop, *card.stop))
@@ -285,49 +253,27 @@ class Generator:
             return EndpointWriting(model, self._slots, sampling, evidence_tokens, conversation)
         read = StrategyStreams.of(streams_of(name, parameters), model.layers, field["parameters"])
         engine = self._engines[model.name]
-        how = (sampling, strategy, read, evidence_tokens, context, demonstrated, conversation)
+        how = (sampling, strategy, read, evidence_tokens, prompt, conversation)
         return LocalWriting(model, engine, self._slots, *how)
 
-    def _context(
-        self, name: str, model: LanguageModel | EndpointModel, sampling: SamplingParameters
-    ) -> SoftContext:
-        if name not in self._contexts:
-            raise NotFound("context", name, self._contexts, hint="" if self._contexts else NO_CONTEXT)
-        found = self._contexts[name]
-        if found.model != model.name:
+    def _soft_prompt(
+        self, asked: MethodChoice, model: LanguageModel | EndpointModel, sampling: SamplingParameters
+    ) -> ConfiguredSoftPrompt:
+        field, known = at("grounding", "soft_prompt"), self.soft_prompts
+        if asked.name not in known:
+            raise NotFound("soft prompt", asked.name, known, hint="" if known else NO_SOFT_PROMPT)
+        found = known[asked.name]
+        if found.model != model.name or not isinstance(model, LanguageModel):
             raise InvalidInput(
-                f"the context {name} was learned for {found.model}, and {model.name} is asked",
-                field=at("grounding", "context"),
-            )
-        _check_plain(sampling, "evidence that is compressed", "context")
-        return found
-
-    def _demonstrated(
-        self, grounding: Grounding, model: LanguageModel | EndpointModel, sampling: SamplingParameters
-    ) -> Callable[[], Array]:
-        field, kept, ids = at("grounding", "demonstrations"), self.demonstrations, grounding.demonstrations
-        if kept.model != model.name:
-            raise InvalidInput(
-                f"demonstrations are kept for {kept.model}, and {model.name} is asked", field=field
-            )
-        if grounding.context:
-            raise InvalidInput(
-                "nothing was trained to read demonstrations and compressed evidence together; leave one "
-                "of them out",
+                f"the soft prompt {found.name} was learned for {found.model}, and {model.name} is asked",
                 field=field,
             )
-        _check_plain(sampling, "a prompt with demonstrations", "demonstrations")
-        kept.check(ids)
-        return partial(kept.virtual_tokens, ids)
-
-
-def _check_plain(sampling: SamplingParameters, what: str, name: str) -> None:
-    """InvalidInput for another strategy: it would compare prompts by their text."""
-    if sampling.decoding.name != PLAIN_DECODING.name:
-        raise InvalidInput(
-            f"{what} goes with plain decoding alone; leave out the strategy, or the {name}",
-            field=at("grounding", name),
-        )
+        if sampling.decoding.name != PLAIN_DECODING.name:  # it would compare prompts by their text
+            raise InvalidInput(
+                "a soft prompt goes with plain decoding alone; leave out the strategy, or the soft prompt",
+                field=field,
+            )
+        return found.configure(asked.parameters, field["parameters"])
 
 
 def _check_prompt(prompt: str, model: LanguageModel | EndpointModel) -> None:

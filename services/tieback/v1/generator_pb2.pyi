@@ -111,26 +111,24 @@ class Grammar(_message.Message):
     def __init__(self, json_schema: _Optional[str] = ..., regex: _Optional[str] = ..., lark: _Optional[str] = ...) -> None: ...
 
 class Grounding(_message.Message):
-    __slots__ = ("checker", "abstain_below", "disabled", "answerability", "repair", "context", "evidence_tokens", "decision", "demonstrations")
+    __slots__ = ("checker", "abstain_below", "disabled", "answerability", "repair", "soft_prompt", "evidence_tokens", "decision")
     CHECKER_FIELD_NUMBER: _ClassVar[int]
     ABSTAIN_BELOW_FIELD_NUMBER: _ClassVar[int]
     DISABLED_FIELD_NUMBER: _ClassVar[int]
     ANSWERABILITY_FIELD_NUMBER: _ClassVar[int]
     REPAIR_FIELD_NUMBER: _ClassVar[int]
-    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    SOFT_PROMPT_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_TOKENS_FIELD_NUMBER: _ClassVar[int]
     DECISION_FIELD_NUMBER: _ClassVar[int]
-    DEMONSTRATIONS_FIELD_NUMBER: _ClassVar[int]
     checker: _report_pb2.Method
     abstain_below: float
     disabled: bool
     answerability: _report_pb2.Method
     repair: Repair
-    context: str
+    soft_prompt: _report_pb2.Method
     evidence_tokens: int
     decision: _report_pb2.Method
-    demonstrations: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, checker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., abstain_below: _Optional[float] = ..., disabled: _Optional[bool] = ..., answerability: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., repair: _Optional[_Union[Repair, str]] = ..., context: _Optional[str] = ..., evidence_tokens: _Optional[int] = ..., decision: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., demonstrations: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, checker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., abstain_below: _Optional[float] = ..., disabled: _Optional[bool] = ..., answerability: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., repair: _Optional[_Union[Repair, str]] = ..., soft_prompt: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., evidence_tokens: _Optional[int] = ..., decision: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
     __slots__ = ("model", "prompt", "evidence", "sampling", "grounding", "style", "history", "system")
@@ -283,7 +281,7 @@ class Twin(_message.Message):
     def __init__(self, text: _Optional[str] = ..., reason: _Optional[_Union[FinishReason, str]] = ..., completion_tokens: _Optional[int] = ...) -> None: ...
 
 class Finish(_message.Message):
-    __slots__ = ("reason", "model", "prompt_tokens", "completion_tokens", "changed_tokens", "timing", "first_token_us", "style", "drafted_tokens", "accepted_tokens", "reused_tokens", "evidence_transforms", "twin", "soft_tokens", "demonstration_tokens")
+    __slots__ = ("reason", "model", "prompt_tokens", "completion_tokens", "changed_tokens", "timing", "first_token_us", "style", "drafted_tokens", "accepted_tokens", "reused_tokens", "evidence_transforms", "twin", "soft_tokens")
     REASON_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -298,7 +296,6 @@ class Finish(_message.Message):
     EVIDENCE_TRANSFORMS_FIELD_NUMBER: _ClassVar[int]
     TWIN_FIELD_NUMBER: _ClassVar[int]
     SOFT_TOKENS_FIELD_NUMBER: _ClassVar[int]
-    DEMONSTRATION_TOKENS_FIELD_NUMBER: _ClassVar[int]
     reason: FinishReason
     model: str
     prompt_tokens: int
@@ -313,5 +310,4 @@ class Finish(_message.Message):
     evidence_transforms: _containers.RepeatedScalarFieldContainer[str]
     twin: Twin
     soft_tokens: int
-    demonstration_tokens: int
-    def __init__(self, reason: _Optional[_Union[FinishReason, str]] = ..., model: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., changed_tokens: _Optional[int] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., first_token_us: _Optional[int] = ..., style: _Optional[_Union[AnswerStyle, str]] = ..., drafted_tokens: _Optional[int] = ..., accepted_tokens: _Optional[int] = ..., reused_tokens: _Optional[int] = ..., evidence_transforms: _Optional[_Iterable[str]] = ..., twin: _Optional[_Union[Twin, _Mapping]] = ..., soft_tokens: _Optional[int] = ..., demonstration_tokens: _Optional[int] = ...) -> None: ...
+    def __init__(self, reason: _Optional[_Union[FinishReason, str]] = ..., model: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., changed_tokens: _Optional[int] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., first_token_us: _Optional[int] = ..., style: _Optional[_Union[AnswerStyle, str]] = ..., drafted_tokens: _Optional[int] = ..., accepted_tokens: _Optional[int] = ..., reused_tokens: _Optional[int] = ..., evidence_transforms: _Optional[_Iterable[str]] = ..., twin: _Optional[_Union[Twin, _Mapping]] = ..., soft_tokens: _Optional[int] = ...) -> None: ...

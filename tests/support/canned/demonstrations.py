@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
-from tieback.v1 import demonstration_pb2, demonstration_pb2_grpc
+from tieback_lab.v1 import demonstration_pb2, demonstration_pb2_grpc
 
 from support.canned.failing import abort, info
 from support.canned.log import Log

@@ -8,13 +8,13 @@ from typing import Any
 from tieback.v1 import (
     answer_pb2,
     classifier_pb2,
-    demonstration_pb2,
     encoder_pb2,
     generator_pb2,
     index_pb2,
     reranker_pb2,
     router_pb2,
 )
+from tieback_lab.v1 import demonstration_pb2
 
 
 class Log:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent import futures
+from typing import Any
 
 import grpc
 from google.longrunning import operations_pb2_grpc
@@ -11,7 +12,6 @@ from tieback.v1 import (
     answer_pb2_grpc,
     catalog_pb2_grpc,
     classifier_pb2_grpc,
-    demonstration_pb2_grpc,
     encoder_pb2_grpc,
     generator_pb2_grpc,
     index_pb2_grpc,
@@ -19,6 +19,7 @@ from tieback.v1 import (
     reranker_pb2_grpc,
     router_pb2_grpc,
 )
+from tieback_lab.v1 import demonstration_pb2_grpc
 
 from support.canned.classifier import Classifier
 from support.canned.demonstrations import Demonstrations
@@ -50,7 +51,8 @@ def serve(port: int = 0, *, gone_after: int = 0, poison: str = "") -> tuple[grpc
     operation_pb2_grpc.add_OperationServiceServicer_to_server(operations, server)
     operations_pb2_grpc.add_OperationsServicer_to_server(operations, server)
     classifier_pb2_grpc.add_ClassifierServiceServicer_to_server(Classifier(log, operations), server)
-    demonstration_pb2_grpc.add_DemonstrationServiceServicer_to_server(Demonstrations(log), server)
+    register: Any = demonstration_pb2_grpc
+    register.add_DemonstrationServiceServicer_to_server(Demonstrations(log), server)
     probe = health.HealthServicer()
     probe.set("", health_pb2.HealthCheckResponse.SERVING)
     probe.set("tieback.v1.GeneratorService", health_pb2.HealthCheckResponse.NOT_SERVING)

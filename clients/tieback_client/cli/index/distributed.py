@@ -110,7 +110,7 @@ def write_block(client: Client, files: Mapping[str, Path], writing: WritingRun) 
 def _write_rows(rows: dict[str, Any], writing: WritingRun) -> dict[str, list[RowBlock]]:
     """A block as Ray Data has it."""
     files = {str(name): Path(path) for name, path in zip(rows["name"], rows["path"], strict=True)}
-    with writing.connection.open() as client:
+    with writing.connection.open(Client) as client:
         return {"block": [write_block(client, files, writing)]}
 
 

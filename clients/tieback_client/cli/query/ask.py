@@ -148,17 +148,12 @@ writes has marks:
     help="Have the best sentences of N tokens in the prompt. [the two best]",
 )
 @click.option(
-    "--context",
-    default="",
+    "--soft-prompt",
     metavar="NAME",
-    help="Have the model read the evidence as soft tokens, by a compression of the server. [as text]",
+    help="Have the model read soft tokens first, of a learned artifact of the server. [none]",
 )
 @click.option(
-    "--demo",
-    "demonstration",
-    multiple=True,
-    metavar="ID",
-    help="Have the model read a kept demonstration first; may be repeated. [none]",
+    "--soft-set", multiple=True, metavar="NAME=VALUE", help="A parameter of the soft prompt; may be repeated."
 )
 @click.option(
     "--abstain-below",
@@ -191,8 +186,8 @@ def ask(
     style: str,
     repair: str,
     evidence_tokens: int,
-    context: str,
-    demonstration: tuple[str, ...],
+    soft_prompt: str | None,
+    soft_set: tuple[str, ...],
     abstain_below: float | None,
     decide: str | None,
     is_chat: bool,
@@ -217,9 +212,8 @@ def ask(
                 abstain_below=abstain_below,
                 decision=decide,
                 repair=Repair(repair),
-                context=context,
+                soft_prompt=parse_method(soft_prompt, soft_set, "--soft-prompt", "--soft-set"),
                 evidence_tokens=evidence_tokens,
-                demonstrations=demonstration,
             ),
             style=AnswerStyle(style),
             history=history,
@@ -334,9 +328,7 @@ def ending(answer: Answer) -> list[Text]:
     if done.changed_tokens:
         parts.append(f"{done.changed_tokens} changed by the strategy")
     if done.soft_tokens:
-        parts.append(f"evidence read as {done.soft_tokens} soft tokens")
-    if done.demonstration_tokens:
-        parts.append(f"demonstrations read as {done.demonstration_tokens} virtual tokens")
+        parts.append(f"{done.soft_tokens} soft tokens read")
     if done.evidence_transforms:
         parts.append(f"second view of the evidence: {', '.join(done.evidence_transforms)}")
     if done.reason.value == "length":

@@ -13,7 +13,6 @@ from tieback_contract.generation import (
     Evidence,
     Grounding,
     SamplingParameters,
-    StoredDemonstration,
 )
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
@@ -67,14 +66,6 @@ class CheckReply:
 
     results: Sequence[CheckedClaims | TiebackError]
     timing: Timing
-
-
-@dataclass(frozen=True, slots=True)
-class PutReply:
-    """What was kept, and where the time went."""
-
-    stored: StoredDemonstration
-    timing: Timing = field(default_factory=Timing)
 
 
 @dataclass(frozen=True, slots=True)

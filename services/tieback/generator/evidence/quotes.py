@@ -11,6 +11,7 @@ from tieback_contract.answers import AnswerStyle, Decision, Degraded, Generation
 from tieback_contract.claims import Claim, QuestionFit, Verdict
 from tieback_contract.field_path import at
 from tieback_contract.generation import PLAIN_DECODING, Evidence, Grounding, SamplingParameters
+from tieback_contract.method_choice import choice_of
 
 from tieback.core.errors import EndpointMisconfigured, EndpointUnavailable, InvalidInput
 from tieback.generator.evidence.passages import Place, ReadEvidence
@@ -43,11 +44,11 @@ def style_of(
     """
     plain = replace(DEFAULT_SAMPLING, strategy=PLAIN_DECODING)
     is_sampled = replace(sampling, stop=tuple(sampling.stop), strategy=sampling.decoding) != plain
-    read = {"context": bool(grounding.context), "demonstrations": bool(grounding.demonstrations)}
-    for name in (name for name, is_asked in read.items() if is_asked and asked is AnswerStyle.QUOTE):
+    is_soft = choice_of(grounding.soft_prompt) is not None
+    if asked is AnswerStyle.QUOTE and is_soft:
         raise InvalidInput(
-            f"a quote needs no {name} for a model; leave it out, or ask for the style write",
-            field=at("grounding", name),
+            "a quote needs no soft prompt for a model; leave it out, or ask for the style write",
+            field=at("grounding", "soft_prompt"),
         )
     if asked is AnswerStyle.QUOTE and is_sampled:
         raise InvalidInput(
@@ -57,7 +58,7 @@ def style_of(
     if asked is not AnswerStyle.AUTO:
         return asked
     is_better = quotes is None or (quotes and evidence)
-    return AnswerStyle.QUOTE if is_better and not is_sampled and not any(read.values()) else AnswerStyle.WRITE
+    return AnswerStyle.QUOTE if is_better and not is_sampled and not is_soft else AnswerStyle.WRITE
 
 
 def chosen(question: str, evidence: ReadEvidence) -> list[Place]:

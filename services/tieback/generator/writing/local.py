@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tieback_contract.answers import Twin
-from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.generation import ChatMessage, SamplingParameters
 
@@ -23,19 +22,16 @@ from tieback.generator.writing.packing import MOST_SENTENCES, packed
 from tieback.generator.writing.prompting import (
     EXCERPT_SENTENCES,
     asked_of,
-    compressed_request,
-    demonstrated_messages,
     messages,
     quoted,
     shortened,
 )
 from tieback.generator.writing.slots import Slots, Written
+from tieback.generator.writing.soft_prompt import ConfiguredSoftPrompt
 from tieback.generator.writing.twin import plain_twin
 from tieback.methods.decoding import DecodingStrategy, EvidenceTransform, PromptForm, with_evidence
-from tieback.models.language.chat_template import Message
 from tieback.models.language.decoder import SoftTokens
 from tieback.models.language.model import LanguageModel
-from tieback.models.learned.soft_context import SoftContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ class Prompts:
     """The prompts' tokens, where the strategy's streams are in them, and how many tokens may follow.
 
     `plain` is the prompt of plain decoding, where it is needed; `transforms` what was drawn for the evidence;
-    `soft` are soft tokens in the only prompt, those of demonstrations where these `are_demonstrations`.
+    `soft` are soft tokens in the only prompt.
     """
 
     tokens: Mapping[PromptForm, list[int]]
@@ -52,7 +48,6 @@ class Prompts:
     plain: list[int]
     transforms: Sequence[str] = ()
     soft: SoftTokens | None = None
-    are_demonstrations: bool = False
 
     @property
     def length(self) -> int:
@@ -64,8 +59,7 @@ class Prompts:
 class LocalWriting:
     """A model with its engine, and how tokens are chosen.
 
-    `evidence_tokens` is the budget of the evidence, 0 for none; `context` compresses the evidence;
-    `demonstrated` reads the virtual tokens `[n, width]` of demonstrations.
+    `evidence_tokens` is the budget of the evidence, 0 for none; `soft` is what is read before the question.
     """
 
     model: LanguageModel
@@ -75,8 +69,7 @@ class LocalWriting:
     strategy: DecodingStrategy
     read: StrategyStreams
     evidence_tokens: int = 0
-    context: SoftContext | None = None
-    demonstrated: Callable[[], Array] | None = None
+    soft: ConfiguredSoftPrompt | None = None
     conversation: Conversation = NO_CONVERSATION
 
     @property
@@ -103,15 +96,14 @@ class LocalWork:
     async def prepare(self, excerpt: Excerpt, vectors: Vectors | None = None, /) -> Prompts:
         """The prompts' tokens. Sentences of the excerpt give way before the question does.
 
-        A compression of contexts reads `vectors` in place of the sentences; without these, as for a claim
-        that is written again, they are text. InvalidInput where the question alone is too long.
+        A soft prompt may read `vectors` in place of the sentences; without these, as for a claim that is
+        written again, they are text. InvalidInput where the question alone is too long.
         """
-        if self._writing.context is not None and vectors is not None:
-            prompts = await asyncio.to_thread(self._compressed, self._writing.context, vectors)
-        elif self._writing.demonstrated is not None:
-            prompts = await asyncio.to_thread(self._demonstrated, self._writing.demonstrated, excerpt)
-        else:
+        soft = self._writing.soft
+        if soft is None or (soft.reads_evidence and vectors is None):
             prompts = await asyncio.to_thread(self._prompts_of, excerpt)
+        else:
+            prompts = await asyncio.to_thread(self._soft_prompt, soft, excerpt, vectors)
         self._prompts.append(prompts)
         return prompts
 
@@ -152,15 +144,7 @@ class LocalWork:
             queued=self._queued,
             computed=sum(job.busy for job in jobs),
             transforms=self._prompts[0].transforms if self._prompts else (),
-            soft=self._soft(of_demonstrations=False),
-            demonstrations=self._soft(of_demonstrations=True),
-        )
-
-    def _soft(self, *, of_demonstrations: bool) -> int:
-        return sum(
-            len(one.soft.places)
-            for one in self._prompts
-            if one.soft is not None and one.are_demonstrations is of_demonstrations
+            soft=sum(len(one.soft.places) for one in self._prompts if one.soft is not None),
         )
 
     def _new_job(self, prompts: Prompts) -> Job:
@@ -183,34 +167,22 @@ class LocalWork:
             )
         return wanted
 
-    def _compressed(self, context: SoftContext, vectors: Vectors) -> Prompts:
-        most = min(self._writing.evidence_tokens or EXCERPT_SENTENCES, MOST_SENTENCES)
-        rows = context.soft_tokens(vectors(most))
-        prompts = self._with_soft(messages(compressed_request(self._question)), rows)
-        self._check(prompts)
-        return prompts
-
-    def _demonstrated(self, demonstrated: Callable[[], Array], excerpt: Excerpt) -> Prompts:
-        rows = demonstrated()
-        for sentences in range(self._most(excerpt), -1, -1):
-            said = demonstrated_messages(self._question, excerpt(sentences) if sentences else ())
-            prompts = replace(self._with_soft(said, rows), are_demonstrations=True)
-            if prompts.length + prompts.room <= self._writing.model.context_tokens:
-                break
-        self._check(prompts)
-        return prompts
-
-    def _with_soft(self, said: Sequence[Message], rows: Array) -> Prompts:
+    def _soft_prompt(self, soft: ConfiguredSoftPrompt, excerpt: Excerpt, vectors: Vectors | None) -> Prompts:
         """The one prompt of plain decoding, with soft tokens before its last message."""
-        tokens, places = self._writing.model.prompt_with_places(said, len(rows))
-        read = self._writing.read
-        return Prompts({with_evidence: tokens}, read, self._wanted, tokens, soft=SoftTokens(places, rows))
-
-    def _check(self, prompts: Prompts) -> None:
-        """InvalidInput where prompt and answer are longer than the model or the caches have room for."""
-        if prompts.length + prompts.room > self._writing.model.context_tokens:
-            raise self._too_long(prompts.length, prompts.room)
-        self._writing.engine.check(prompts.length + prompts.room)
+        of, model, wanted = self._writing, self._writing.model, self._wanted
+        if soft.reads_evidence and vectors is not None:
+            most = 0
+            rows = soft.rows(vectors(min(of.evidence_tokens or EXCERPT_SENTENCES, MOST_SENTENCES)))
+        else:
+            most, rows = self._most(excerpt), soft.rows(None)
+        for sentences in range(most, -1, -1):
+            said = soft.messages(self._question, excerpt(sentences) if sentences else ())
+            tokens, places = model.prompt_with_places(said, len(rows))
+            if len(tokens) + wanted <= model.context_tokens:
+                of.engine.check(len(tokens) + wanted)
+                made = SoftTokens(places, rows)
+                return Prompts({with_evidence: tokens}, of.read, wanted, tokens, soft=made)
+        raise self._too_long(len(tokens), wanted)
 
     def _most(self, excerpt: Excerpt) -> int:
         """Sentences of the excerpt within the budget of the evidence."""

@@ -20,7 +20,6 @@ from tieback.catalog.card import GeneratorCard
 from tieback.core.types.generation import Conversation
 from tieback.methods.decoding import Example, PromptRequest
 from tieback.models.language.chat_template import Message
-from tieback.models.language.model import LanguageModel
 
 EXCERPT_SENTENCES = 2
 
@@ -81,28 +80,6 @@ def asked_of(
     return asked
 
 
-def compressed_request(question: str) -> PromptRequest:
-    """The request of a question whose evidence is soft tokens: these have learned what examples show."""
-    return PromptRequest(GROUNDED, question)
-
-
-def demonstrated_messages(question: str, excerpt: Sequence[str]) -> list[Message]:
-    """The conversation behind demonstrations, whose virtual tokens begin the last message."""
-    text = "\n".join(map(quoted, excerpt))
-    return [Message("system", GROUNDED), Message("user", _asking(question, text))]
-
-
-def demonstration_texts(passage: str, question: str, answer: str) -> tuple[str, str]:
-    """A demonstration as it is read: its passage, and behind it question and answer."""
-    return f"{quoted(passage)}\n\n", f"{ASKED}: {quoted(question)}\nAnswer: {quoted(answer)}\n\n"
-
-
-def demonstrated_beginning(model: LanguageModel) -> list[int]:
-    """What stands before demonstrations: in prompts, and where one is read."""
-    tokens, places = model.prompt_with_places(demonstrated_messages("", ()), 1)
-    return tokens[: int(places[0])]
-
-
 def messages(asked: PromptRequest, history: Sequence[ChatMessage] = ()) -> list[Message]:
     """The conversation that asks it, after earlier messages. A question that follows no example stands for
     itself.
@@ -113,8 +90,8 @@ def messages(asked: PromptRequest, history: Sequence[ChatMessage] = ()) -> list[
     shown = [Message("system", asked.instruction)]
     for example in asked.examples:
         text = example.text if asked.excerpt else ""
-        shown += [Message("user", _asking(example.question, text)), Message("assistant", example.answer)]
-    return [*shown, Message("user", _asking(asked.question, "\n".join(map(quoted, asked.excerpt))))]
+        shown += [Message("user", asking(example.question, text)), Message("assistant", example.answer)]
+    return [*shown, Message("user", asking(asked.question, "\n".join(map(quoted, asked.excerpt))))]
 
 
 def shortened(history: Sequence[ChatMessage]) -> Iterator[Sequence[ChatMessage]]:
@@ -134,5 +111,6 @@ def quoted(passage: str) -> str:
     return MARKER.sub(r"\1 –", " ".join(word for word in words if word))
 
 
-def _asking(question: str, text: str = "") -> str:
+def asking(question: str, text: str = "") -> str:
+    """A question as it stands in a prompt, behind its text."""
     return f"{text}\n\n{ASKED}: {question}" if text else f"{ASKED}: {question}"

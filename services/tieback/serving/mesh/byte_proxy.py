@@ -23,7 +23,7 @@ from tieback.serving.mesh.coalescing import Coalescer
 from tieback.serving.requests import failures, rejection
 from tieback.serving.requests.call import Passed
 from tieback.serving.requests.context import deadline_of
-from tieback.serving.requests.contract import METHODS, ContractMethod
+from tieback.serving.requests.contract import ContractMethod, methods
 from tieback.serving.requests.wire import read_text
 
 SMALL = 64
@@ -53,7 +53,7 @@ class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs 
         self._spaces = spaces
         self._coalescer = coalescer
         self._handlers = {
-            method.path: self._handler(method) for method in METHODS.values() if method.service in services
+            method.path: self._handler(method) for method in methods().values() if method.service in services
         }
 
     def is_pressed(self, space: str) -> bool:

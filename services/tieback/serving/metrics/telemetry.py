@@ -135,10 +135,7 @@ class Telemetry:
         self._drafted = counter("tieback_drafted_tokens", "Tokens drafted from prompt and answer.", "model")
         self._accepted = counter("tieback_accepted_tokens", "Drafted tokens that were written.", "model")
         self._reused = counter("tieback_reused_tokens", "Prompt tokens that were read before.", "model")
-        self._soft = counter("tieback_soft_tokens", "Sentences that were read as one token each.", "model")
-        self._demonstrated = counter(
-            "tieback_demonstration_tokens", "Virtual tokens of demonstrations in prompts.", "model"
-        )
+        self._soft = counter("tieback_soft_tokens", "Soft tokens of prompts.", "model")
         self._changed = counter(
             "tieback_changed_tokens",
             "Tokens that differ from plain decoding.",
@@ -285,7 +282,6 @@ class Telemetry:
                 self._accepted.labels(event.model).inc(event.accepted_tokens)
                 self._reused.labels(event.model).inc(event.reused_tokens)
                 self._soft.labels(event.model).inc(event.soft_tokens)
-                self._demonstrated.labels(event.model).inc(event.demonstration_tokens)
                 self.tenants.computed("generator", event.prompt_tokens + event.completion_tokens)
                 self._changed.labels(event.model, strategy).inc(event.changed_tokens or 0)
             if event.completion_tokens:

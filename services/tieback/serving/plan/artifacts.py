@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tieback.core.errors import ArtifactError, OtherWeights, StartupError
+from tieback.core.extensions import where_more
+from tieback.models import learned
 from tieback.models.learned import (
     ServedKind,
     ServedModels,
@@ -119,6 +121,8 @@ def _kind_of(folder: Path) -> ServedKind[Any]:
             "name the folder that `tieback train` wrote"
         ) from error
     if name not in kind_names():
+        if more := where_more(learned.__name__, name):
+            raise StartupError(f"{SETTING}: {folder} is of the kind {name!r}, and {more}")
         raise StartupError(
             f"{SETTING}: {folder} is of the kind {name!r}, and a server serves {', '.join(kind_names())}. "
             "Models are served by their cards (TIEBACK_CARDS), bindings by TIEBACK_BINDING"

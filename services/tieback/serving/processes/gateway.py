@@ -61,7 +61,7 @@ class GatewayProcess:
         needs = {
             contract: service.deployments(plan)
             for service in SERVICES
-            for contract in service.contract
+            for contract in service.contracts
             if service.is_served(plan)
         }
         self._passed = sorted(needs)

@@ -71,7 +71,7 @@ class LocalServer:
         try:
             # The index first: where another server has the store, nothing else is worth loading.
             for service in sorted(served, key=lambda one: one.name != directory.INDEX):
-                await service.build(context)
+                await service.add_to(context)
             for servicer in assembly.public_servicers(
                 settings,
                 plan,

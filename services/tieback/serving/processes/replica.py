@@ -83,7 +83,7 @@ class ServiceProcess:
         try:
             for service in SERVICES:
                 if service.target(plan) == directory.kind(self.target) and service.is_served(plan):
-                    await service.build(context)
+                    await service.add_to(context)
         except BaseException:
             await self._closing.aclose()
             raise

@@ -63,8 +63,6 @@ class LoopLag:
 log = logging.getLogger(__name__)
 CONNECTION_CALLS = Limits().connection_calls
 _PENDING_CALLS = 1_500
-DIALECTS = "tieback.dialects"
-"""Where the stubs of others' protocols are, which are loaded where a door is served."""
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -125,13 +123,14 @@ class GrpcServer:
         getattr(stubs, f"add_{base.__name__}_to_server")(servicer, self._handlers)
         if isinstance(servicer, Draining):
             self._draining.append(servicer)
-        package, name = base.__module__.rpartition(".")[0], base.__name__.removesuffix("Servicer")
-        if package == DIALECTS:  # whose files are named for us, and their packages by others
-            service = sys.modules[base.__module__.removesuffix("_grpc")].DESCRIPTOR.services_by_name[name]
+        name = base.__name__.removesuffix("Servicer")
+        messages = sys.modules.get(base.__module__.removesuffix("_grpc"))
+        if messages is None:  # google.longrunning's are in a file of another name
+            self._names.append(f"{base.__module__.rpartition('.')[0]}.{name}")
+        else:
+            service = messages.DESCRIPTOR.services_by_name[name]
             self._edge.add(service)
             self._names.append(service.full_name)
-        else:
-            self._names.append(f"{package}.{name}")
 
     def report(self, load: Callable[[], Load]) -> None:
         """Reports with every answer how busy the service is. Before `start`."""

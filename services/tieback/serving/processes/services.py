@@ -2,7 +2,7 @@
 
 A new service adds a builder and an entry of `SERVICES`, which the server in one process, the replicas, the
 deployments and the gateway read. Every builder imports what it needs when it is called, so that a replica
-loads its own service's packages and no other's.
+loads its own service's packages and no other's. Services of extensions (`tieback.services`) run within these.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import Card
 from tieback.models.joint.artifact import BINDING
+from tieback.services import FurtherService, further_services
 from tieback.serving.mesh import directory
 from tieback.serving.mesh.remote import RemoteEncoder
 from tieback.serving.metrics.observed import observed
@@ -38,7 +39,7 @@ _DISK_TIMES = 16
 """Ratio of a cache on disk to the one in memory."""
 
 
-async def _encoder(context: ServiceContext) -> None:
+async def _encoder(context: ServiceContext) -> object:
     from tieback.encoder import CacheOptions, Encoder
     from tieback.encoder.cache.encodings import DISK_BYTES
     from tieback.encoder.conditional import ConditionalVectors
@@ -69,9 +70,10 @@ async def _encoder(context: ServiceContext) -> None:
     context.ports.encoder = observed(encoder, telemetry)
     context.server.add(encoder_servicer(context.ports.encoder))
     context.server.screen(encoder)
+    return encoder
 
 
-async def _router(context: ServiceContext) -> None:
+async def _router(context: ServiceContext) -> object:
     bound, telemetry = context.plan.bound, context.telemetry
     if bound is not None:
         ranges = {str(router.modality): router.weight_ranges for router in bound.routers}
@@ -80,9 +82,10 @@ async def _router(context: ServiceContext) -> None:
     router = await asyncio.to_thread(on_trial, build, context.plan, telemetry)
     context.ports.router = observed(router, telemetry)
     context.server.add(servicer(context.ports.router, rpcs.ROUTER))
+    return router
 
 
-async def _index(context: ServiceContext) -> None:
+async def _index(context: ServiceContext) -> object:
     """The index on its store, locked for this process, or in Milvus."""
     from tieback.collections.served import ServedSpaces
     from tieback.index import Index
@@ -129,9 +132,10 @@ async def _index(context: ServiceContext) -> None:
     context.store, context.moves = index, index.moves
     context.ports.index = observed(index, telemetry)
     context.server.add(index_servicer(context.ports.index, index.snapshots, index.stored))
+    return index
 
 
-async def _reranker(context: ServiceContext) -> None:
+async def _reranker(context: ServiceContext) -> object:
     from tieback.reranker import Reranker
 
     settings, plan = context.settings, context.plan
@@ -151,9 +155,10 @@ async def _reranker(context: ServiceContext) -> None:
         context.telemetry.loads.watch("reranker", name, load)
     context.ports.reranker = observed(reranker, context.telemetry)
     context.server.add(servicer(context.ports.reranker, rpcs.RERANKER))
+    return reranker
 
 
-async def _recogniser(context: ServiceContext) -> None:
+async def _recogniser(context: ServiceContext) -> object:
     from tieback.recogniser import Recogniser
 
     settings, telemetry, card = context.settings, context.telemetry, context.plan.generator
@@ -172,9 +177,10 @@ async def _recogniser(context: ServiceContext) -> None:
         telemetry.loads.watch("recogniser", name, load)
     context.ports.recogniser = observed(recogniser, telemetry)
     context.server.add(servicer(context.ports.recogniser, rpcs.RECOGNISER))
+    return recogniser
 
 
-async def _grounding(context: ServiceContext) -> None:
+async def _grounding(context: ServiceContext) -> object:
     from tieback.grounding import ClaimChecker
 
     def build(plan: Plan) -> ClaimChecker:
@@ -186,11 +192,12 @@ async def _grounding(context: ServiceContext) -> None:
     checker = await asyncio.to_thread(on_trial, build, context.plan, context.telemetry)
     context.ports.grounding = observed(checker, context.telemetry)
     context.server.add(servicer(context.ports.grounding, rpcs.GROUNDING))
+    return checker
 
 
-async def _generator(context: ServiceContext) -> None:
+async def _generator(context: ServiceContext) -> object:
     from tieback.generator import Generator, GeneratorParts
-    from tieback.models.learned.soft_context import SoftContext
+    from tieback.generator.writing.soft_prompt import SoftPrompt
 
     settings, card = context.settings, context.plan.generator
     models = [] if card is None else [await asyncio.to_thread(lambda: context.writer)]
@@ -208,8 +215,8 @@ async def _generator(context: ServiceContext) -> None:
                 prefix_bytes=settings.generator_cache_bytes // 2,
                 first_sentences=settings.quote_sentences,
                 limits=settings.limits,
-                contexts=plan.artifacts.all(SoftContext),
-                demonstrations_in=settings.store.expanduser() / "demonstrations",
+                soft_prompts=plan.artifacts.all(SoftPrompt),
+                folder=settings.store.expanduser(),
             )
         )
 
@@ -220,10 +227,10 @@ async def _generator(context: ServiceContext) -> None:
         context.telemetry.loads.watch("generator", card.name, context.load)
     context.ports.generator = observed(generator, context.telemetry)
     context.server.add(servicer(context.ports.generator, rpcs.GENERATOR))
-    context.server.add(servicer(generator, rpcs.DEMONSTRATIONS))
+    return generator
 
 
-async def _operations(context: ServiceContext) -> None:
+async def _operations(context: ServiceContext) -> object:
     """The heads and the operations, on the disk; with the index, unless collections are stored elsewhere."""
     from tieback.classifier import Classifier
     from tieback.operations.kinds import Services
@@ -266,6 +273,7 @@ async def _operations(context: ServiceContext) -> None:
     context.server.add(OperationServicer(operations, Upgrades(operations, moving)))
     context.server.add(LongRunningServicer(operations))
     context.server.add(classifier_servicer(classifier, operations))
+    return operations
 
 
 Place = Literal["any", "accelerated", "store"]
@@ -291,21 +299,37 @@ def _stores_collections(plan: Plan) -> Place:
 class Service:
     """A service of the platform, and its deployment on Ray Serve.
 
-    `contract` are the services of the contract that it answers. `calls` are the services that its process
-    calls, and `place` is the machine: one with an accelerator, or the one that has the store. Who stores
-    something is one replica, at the store. A service that runs `within` another has no deployment of its own,
-    unless it `is_apart`. One that is there for `each` card has a deployment for each.
+    `contract` are the services of the contract that it answers, and `build` returns what it is, on which
+    those of extensions are built. `calls` are the services that its process calls, and `place` is the
+    machine: one with an accelerator, or the one that has the store. Who stores something is one replica, at
+    the store. A service that runs `within` another has no deployment of its own, unless it `is_apart`. One
+    that is there for `each` card has a deployment for each.
     """
 
     name: str
     contract: tuple[str, ...]
-    build: Callable[[ServiceContext], Awaitable[None]]
+    build: Callable[[ServiceContext], Awaitable[object]]
     is_served: Callable[[Plan], bool] = lambda _: True
     calls: tuple[str, ...] = ()
     place: Callable[[Plan], Place] = lambda _: "any"
     within: str = ""
     is_apart: Callable[[Plan], bool] = lambda _: False
     each: Callable[[Plan], Sequence[Card]] | None = None
+
+    @property
+    def contracts(self) -> tuple[str, ...]:
+        """The services that it answers, those of the extensions in use too."""
+        return (*self.contract, *(one.contract for one in self._further))
+
+    @property
+    def _further(self) -> list[FurtherService]:
+        return [one for one in further_services() if one.within == self.name]
+
+    async def add_to(self, context: ServiceContext) -> None:
+        """Builds it, and beside it the services of the extensions in use."""
+        built = await self.build(context)
+        for one in self._further:
+            context.server.add(servicer(one.build(built), rpcs.rpcs_of(one.contract, one.port)))
 
     def target(self, plan: Plan) -> str:
         """The deployment; of encoders, what the names of all begin with."""
@@ -364,7 +388,7 @@ SERVICES = (
     ),
     Service(
         directory.GENERATOR,
-        ("tieback.v1.GeneratorService", "tieback.v1.DemonstrationService"),
+        ("tieback.v1.GeneratorService",),
         _generator,
         lambda plan: plan.answers,
         calls=_READERS,
@@ -395,4 +419,4 @@ SERVICES = (
 
 def targets_of(plan: Plan) -> dict[str, str]:
     """The deployment that answers the calls of each service of the contract; of encoders, how all begin."""
-    return {contract: service.target(plan) for service in SERVICES for contract in service.contract}
+    return {contract: service.target(plan) for service in SERVICES for contract in service.contracts}

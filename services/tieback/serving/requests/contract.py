@@ -4,9 +4,10 @@ fields requests name methods of a family.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from google.longrunning import operations_proto_pb2
@@ -14,6 +15,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescript
 from google.protobuf.descriptor_pb2 import MethodOptions
 
 from tieback import v1
+from tieback.core.extensions import used
+from tieback.services import further_services
 from tieback.v1 import annotations_pb2
 
 LONG_RUNNING = "google.longrunning.Operations"
@@ -41,9 +44,9 @@ def _files() -> list[FileDescriptor]:
     return [*own, operations_proto_pb2.DESCRIPTOR]
 
 
-def _methods() -> dict[str, ContractMethod]:
+def _methods(files: Iterable[FileDescriptor]) -> dict[str, ContractMethod]:
     found = {}
-    for file in _files():
+    for file in files:
         for service in file.services_by_name.values():
             for method in service.methods:
                 path = f"/{service.full_name}/{method.name}"
@@ -94,9 +97,19 @@ def _family_of(field: FieldDescriptor) -> str:
     return next((str(value) for option, value in options if option.number == number), "")
 
 
-METHODS = _methods()
+METHODS = _methods(_files())
 METHOD_OF = {method.request.full_name: method for method in METHODS.values()}
 """By the name of its request."""
 METHOD_FIELDS = _method_fields()
 """By family, where requests name its methods."""
 SERVICES = tuple(sorted({method.service for method in METHODS.values()}))
+
+
+def methods() -> Mapping[str, ContractMethod]:
+    """The RPCs by their paths, those of the extensions in use too."""
+    return {**METHODS, **_further(used())}
+
+
+@functools.cache
+def _further(_: tuple[str, ...]) -> Mapping[str, ContractMethod]:
+    return _methods(importlib.import_module(one.messages).DESCRIPTOR for one in further_services())

@@ -13,19 +13,20 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 
-from tieback.core.errors import DeadlineExceeded, TiebackError
+from tieback.core.errors import DeadlineExceeded, TiebackError, Unsupported
+from tieback.core.extensions import how_to_use
 from tieback.core.tenant import act_for
 from tieback.core.types.load import Load
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.requests import context as call_context
 from tieback.serving.requests import failures, rejection
 from tieback.serving.requests.call import Route, RunningCall, Stream
-from tieback.serving.requests.contract import METHODS
+from tieback.serving.requests.contract import methods
 from tieback.serving.requests.limits import Gate
 from tieback.serving.requests.open_calls import OpenCalls, Revocation
 from tieback.serving.requests.parsing import HeldBytes, Reader, inflate
@@ -130,7 +131,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         self._health = HealthEdge()
         self._refusals: Refusals | None = None  # of Encode, once it was called
         self._wrapped: dict[str, tuple[Handler, Route | None]] = {}
-        self._requests = {method.path: method.request for method in METHODS.values()}
+        self._requests = {method.path: method.request for method in methods().values()}
 
     def add(self, service: ServiceDescriptor) -> None:
         """Holds the requests of a service that is not of the contract to the limits too. Before `start`."""
@@ -156,7 +157,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         if known is None:
             handler = await continuation(handler_call_details)
             if handler is None:
-                return handler
+                return cast("Handler", _elsewhere(method))  # which may be None, as gRPC's own
             known = self._wrapped[method] = self._wrap(method, handler)
         wrapped, route = known
         if route is None:
@@ -316,3 +317,19 @@ def _refusing(route: Route, error: TiebackError) -> Handler:
 
     refusing: Handler = grpc.stream_stream_rpc_method_handler(behaviour)
     return refusing
+
+
+def _elsewhere(method: str) -> Handler | None:
+    """A handler that says which extension has a method that is not served; None where none has.
+
+    The protos of an extension are in the package tieback.NAME.v1.
+    """
+    root, _, rest = method.removeprefix("/").partition(".")
+    hint = how_to_use(rest.partition(".")[0]) if root == "tieback" else ""
+
+    async def behaviour(_: object, context: Context) -> None:
+        refused = failures.to_status(Unsupported(f"this server has no such service; {hint}"))
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, refused.message, failures.trailing(refused))
+
+    refusing: Handler = grpc.stream_stream_rpc_method_handler(behaviour)
+    return refusing if hint else None

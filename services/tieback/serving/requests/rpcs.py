@@ -27,7 +27,7 @@ from tieback.serving.conversions import collections, contents, requests, retriev
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.generations import read_event, write_event
 from tieback.serving.conversions.reranking import read_rerank_reply, write_rerank_reply
-from tieback.serving.requests.contract import METHODS, ContractMethod
+from tieback.serving.requests.contract import ContractMethod, methods
 
 
 class Conversion(NamedTuple):
@@ -94,7 +94,7 @@ def rpcs_of(service: str, port: type) -> dict[str, Rpc]:
     has no value of its own is a tuple of them.
     """
     found = {}
-    for path, method in METHODS.items():
+    for path, method in methods().items():
         name = _CAPITAL.sub("_", path.rpartition("/")[2]).lower()
         if method.service == service and hasattr(port, name):
             found[name] = _rpc(method, name, getattr(port, name))
@@ -194,5 +194,4 @@ GENERATOR = rpcs_of("tieback.v1.GeneratorService", ports.GeneratorPort)
 GROUNDING = rpcs_of("tieback.v1.GroundingService", ports.GroundingPort)
 RECOGNISER = rpcs_of("tieback.v1.RecognitionService", ports.RecogniserPort)
 CLASSIFIER = rpcs_of("tieback.v1.ClassifierService", ports.ClassifierPort)
-DEMONSTRATIONS = rpcs_of("tieback.v1.DemonstrationService", ports.DemonstrationsPort)
 ANSWER = rpcs_of("tieback.v1.AnswerService", ports.AnswerPort)

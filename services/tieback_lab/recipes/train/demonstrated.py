@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from tieback.core.text.sentences import sentences
-from tieback.generator.writing.prompting import (
+from tieback.models.language.model import LanguageModel
+from tieback_contract.arrays import Array
+
+from tieback_lab.generator.prompting import (
     demonstrated_beginning,
     demonstrated_messages,
     demonstration_texts,
 )
-from tieback.models.language.model import LanguageModel
-from tieback_contract.arrays import Array
-
 from tieback_lab.recipes.reading.asked_questions import LONGEST
 from tieback_lab.recipes.reading.made_questions import Asked
 from tieback_lab.recipes.train.soft_examples import cost

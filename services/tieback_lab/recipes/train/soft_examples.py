@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 from tieback.core.errors import StartupError
 from tieback.core.text.sentences import sentences
-from tieback.generator.writing.prompting import compressed_request, messages, plain_request
+from tieback.generator.writing.prompting import messages, plain_request
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.language.decoder import PrefixCache, SoftTokens
 from tieback.models.language.model import LanguageModel
 from tieback_contract.arrays import Array
 
+from tieback_lab.generator.prompting import compressed_request
 from tieback_lab.recipes.reading.asked_questions import LONGEST, MOST_SENTENCES
 from tieback_lab.recipes.reading.claim_pairs import encoded
 from tieback_lab.recipes.reading.made_questions import Asked

@@ -28,9 +28,6 @@ from pydantic import Field
 from tieback.catalog.base_card import NAME
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.generator.writing.prompting import demonstrated_beginning
-from tieback.methods.context_compression import aim as aim_method
-from tieback.models.learned.soft_context import SOFT_CONTEXT
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
@@ -38,6 +35,9 @@ from tieback.training.splits import split_off
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
+from tieback_lab.generator.prompting import demonstrated_beginning
+from tieback_lab.methods.context_compression import aim as aim_method
+from tieback_lab.models.learned.soft_context import SOFT_CONTEXT
 from tieback_lab.recipes.reading.asked_questions import read_questions
 
 MAKES = "a projection by which a language model reads demonstrations"

@@ -29,9 +29,6 @@ from pydantic import Field
 from tieback.catalog.base_card import NAME
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.generator.writing.prompting import compressed_request
-from tieback.methods.context_compression import xrag as xrag_method
-from tieback.models.learned.soft_context import SOFT_CONTEXT
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
 from tieback.training.digests import digest
@@ -39,6 +36,9 @@ from tieback.training.splits import split_off
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
+from tieback_lab.generator.prompting import compressed_request
+from tieback_lab.methods.context_compression import xrag as xrag_method
+from tieback_lab.models.learned.soft_context import SOFT_CONTEXT
 from tieback_lab.recipes.reading.asked_questions import card_of, read_questions
 
 MAKES = "a bridge by which a language model reads vectors"

@@ -12,31 +12,37 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import FieldPath, at
-from tieback_contract.generation import Demonstration, StoredDemonstration
-from tieback_contract.limits import Limits
-from tieback_contract.reports import Timing
-
 from tieback.core.call import Call
 from tieback.core.durable_files import storing, sync_path, write_durably
 from tieback.core.errors import Damaged, InvalidInput, NotFound, QuotaExceeded
+from tieback.core.family import checked
 from tieback.core.tenant import NAME, PRINCIPAL, TENANT, AccessLevel
-from tieback.core.types.generation import PutReply
-from tieback.generator.writing.prompting import demonstrated_beginning, demonstration_texts
-from tieback.generator.writing.slots import Slots
+from tieback.generator.writing.soft_prompt import ConfiguredSoftPrompt, Reading, SoftPrompt
 from tieback.grounding import check_text
-from tieback.models.language.model import LanguageModel
-from tieback.models.learned.soft_context import SoftContext
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.reports import Timing
+
+from tieback_lab.contract.demonstrations import Demonstration, PutReply, StoredDemonstration
+from tieback_lab.generator.prompting import (
+    demonstrated_beginning,
+    demonstrated_messages,
+    demonstration_texts,
+)
+
+if TYPE_CHECKING:
+    from tieback_lab.models.learned.soft_context import SoftContext
 
 MOST = 100
 """Demonstrations of a tenant."""
@@ -48,24 +54,32 @@ MOST_CHARACTERS = 16 * MOST_READ
 """No language has so many in a token on average."""
 
 
-class Demonstrations:
+class Shown(BaseModel):
+    """The parameters of a request: the ids of kept demonstrations, in the order in which they are read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    demonstrations: list[str]
+
+
+class Demonstrations(SoftPrompt):
     """The demonstrations of all tenants, for one model, in a folder; each tenant sees its own."""
 
-    def __init__(
-        self, folder: Path, model: LanguageModel, context: SoftContext, slots: Slots, limits: Limits
-    ) -> None:
+    def __init__(self, folder: Path, context: SoftContext, reading: Reading) -> None:
+        self.name, self.model = context.name, context.model
         self._files = DemonstrationFiles(folder)
-        self._model, self._context = model, context
-        self._slots, self._limits = slots, limits
-        self._made_with = f"{model.card.revision} {context.revision}"
+        self._model, self._context = reading.models[context.model], context
+        self._slots, self._limits = reading.slots, reading.limits
+        self._made_with = f"{self._model.card.revision} {context.revision}"
         self._putting = asyncio.Lock()
 
-    @property
-    def model(self) -> str:
-        """The model that reads them."""
-        return self._model.name
+    def configure(self, parameters: Mapping[str, object], field: FieldPath) -> ConfiguredSoftPrompt:
+        """Those that a request names by their ids, before its evidence, which stays text."""
+        ids = checked(Shown, parameters, f"soft prompt {self.name!r}", field).demonstrations
+        self.check(ids, field["demonstrations"])
+        return ConfiguredSoftPrompt(lambda _: self.virtual_tokens(ids), demonstrated_messages)
 
-    async def put_demonstration(self, demonstration: Demonstration, call: Call) -> PutReply:
+    async def put(self, demonstration: Demonstration, call: Call) -> PutReply:
         """Reads a demonstration and keeps it, in place of one of the same id.
 
         InvalidInput with the field below "demonstration". PermissionDenied without the role write,
@@ -86,11 +100,11 @@ class Demonstrations:
         timing.total = time.monotonic() - arrived
         return PutReply(stored, timing)
 
-    async def list_demonstrations(self) -> list[StoredDemonstration]:
+    async def all(self) -> list[StoredDemonstration]:
         """The demonstrations of the running task's tenant by id, without damaged ones."""
         return await asyncio.to_thread(self._listed, TENANT.get())
 
-    async def delete_demonstration(self, id: str) -> None:
+    async def delete(self, id: str) -> None:
         """NotFound, with the choices, where there is none. PermissionDenied without the role write."""
         PRINCIPAL.get().require(AccessLevel.WRITE, work="deleting a demonstration")
         owner = TENANT.get()
@@ -98,12 +112,11 @@ class Demonstrations:
             self._check_there(owner, id)
             await asyncio.to_thread(self._files.remove, owner, id)
 
-    def check(self, ids: Sequence[str]) -> None:
-        """InvalidInput, with the field of a request for an answer, or NotFound where they cannot be read."""
-        field = at("grounding", "demonstrations")
-        if len(ids) > MOST_ASKED:
+    def check(self, ids: Sequence[str], field: FieldPath) -> None:
+        """InvalidInput, with the field, or NotFound where they cannot be read."""
+        if not 0 < len(ids) <= MOST_ASKED:
             raise InvalidInput(
-                f"there are {len(ids)} demonstrations, and a prompt has {MOST_ASKED} at most", field=field
+                f"there are {len(ids)} demonstrations, and a prompt has 1 to {MOST_ASKED}", field=field
             )
         for id in ids:
             self._check_there(TENANT.get(), id)
@@ -121,7 +134,7 @@ class Demonstrations:
             raise self._not_found(owner, id)
         if kept.made_with != self._made_with:
             one = kept.stored.demonstration
-            passage, text = self._read(one, at("grounding", "demonstrations"))
+            passage, text = self._read(one, at("grounding", "soft_prompt"))
             counted = replace(kept.stored, tokens=len(text), passage_tokens=len(passage))
             kept = Kept(counted, self._made(passage, text), self._made_with)
             self._files.write(owner, kept)

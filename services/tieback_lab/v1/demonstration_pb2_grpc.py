@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from tieback.v1 import demonstration_pb2 as tieback_dot_v1_dot_demonstration__pb2
+from tieback_lab.v1 import demonstration_pb2 as tieback__lab_dot_v1_dot_demonstration__pb2
 
 GRPC_GENERATED_VERSION = '1.72.1'
 GRPC_VERSION = grpc.__version__
@@ -18,7 +18,7 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + f' but the generated code in tieback/v1/demonstration_pb2_grpc.py depends on'
+        + f' but the generated code in tieback_lab/v1/demonstration_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
@@ -38,19 +38,19 @@ class DemonstrationServiceStub(object):
             channel: A grpc.Channel.
         """
         self.PutDemonstration = channel.unary_unary(
-                '/tieback.v1.DemonstrationService/PutDemonstration',
-                request_serializer=tieback_dot_v1_dot_demonstration__pb2.PutDemonstrationRequest.SerializeToString,
-                response_deserializer=tieback_dot_v1_dot_demonstration__pb2.PutDemonstrationResponse.FromString,
+                '/tieback.lab.v1.DemonstrationService/PutDemonstration',
+                request_serializer=tieback__lab_dot_v1_dot_demonstration__pb2.PutDemonstrationRequest.SerializeToString,
+                response_deserializer=tieback__lab_dot_v1_dot_demonstration__pb2.PutDemonstrationResponse.FromString,
                 _registered_method=True)
         self.ListDemonstrations = channel.unary_unary(
-                '/tieback.v1.DemonstrationService/ListDemonstrations',
-                request_serializer=tieback_dot_v1_dot_demonstration__pb2.ListDemonstrationsRequest.SerializeToString,
-                response_deserializer=tieback_dot_v1_dot_demonstration__pb2.ListDemonstrationsResponse.FromString,
+                '/tieback.lab.v1.DemonstrationService/ListDemonstrations',
+                request_serializer=tieback__lab_dot_v1_dot_demonstration__pb2.ListDemonstrationsRequest.SerializeToString,
+                response_deserializer=tieback__lab_dot_v1_dot_demonstration__pb2.ListDemonstrationsResponse.FromString,
                 _registered_method=True)
         self.DeleteDemonstration = channel.unary_unary(
-                '/tieback.v1.DemonstrationService/DeleteDemonstration',
-                request_serializer=tieback_dot_v1_dot_demonstration__pb2.DeleteDemonstrationRequest.SerializeToString,
-                response_deserializer=tieback_dot_v1_dot_demonstration__pb2.DeleteDemonstrationResponse.FromString,
+                '/tieback.lab.v1.DemonstrationService/DeleteDemonstration',
+                request_serializer=tieback__lab_dot_v1_dot_demonstration__pb2.DeleteDemonstrationRequest.SerializeToString,
+                response_deserializer=tieback__lab_dot_v1_dot_demonstration__pb2.DeleteDemonstrationResponse.FromString,
                 _registered_method=True)
 
 
@@ -87,24 +87,24 @@ def add_DemonstrationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'PutDemonstration': grpc.unary_unary_rpc_method_handler(
                     servicer.PutDemonstration,
-                    request_deserializer=tieback_dot_v1_dot_demonstration__pb2.PutDemonstrationRequest.FromString,
-                    response_serializer=tieback_dot_v1_dot_demonstration__pb2.PutDemonstrationResponse.SerializeToString,
+                    request_deserializer=tieback__lab_dot_v1_dot_demonstration__pb2.PutDemonstrationRequest.FromString,
+                    response_serializer=tieback__lab_dot_v1_dot_demonstration__pb2.PutDemonstrationResponse.SerializeToString,
             ),
             'ListDemonstrations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDemonstrations,
-                    request_deserializer=tieback_dot_v1_dot_demonstration__pb2.ListDemonstrationsRequest.FromString,
-                    response_serializer=tieback_dot_v1_dot_demonstration__pb2.ListDemonstrationsResponse.SerializeToString,
+                    request_deserializer=tieback__lab_dot_v1_dot_demonstration__pb2.ListDemonstrationsRequest.FromString,
+                    response_serializer=tieback__lab_dot_v1_dot_demonstration__pb2.ListDemonstrationsResponse.SerializeToString,
             ),
             'DeleteDemonstration': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteDemonstration,
-                    request_deserializer=tieback_dot_v1_dot_demonstration__pb2.DeleteDemonstrationRequest.FromString,
-                    response_serializer=tieback_dot_v1_dot_demonstration__pb2.DeleteDemonstrationResponse.SerializeToString,
+                    request_deserializer=tieback__lab_dot_v1_dot_demonstration__pb2.DeleteDemonstrationRequest.FromString,
+                    response_serializer=tieback__lab_dot_v1_dot_demonstration__pb2.DeleteDemonstrationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
-            'tieback.v1.DemonstrationService', rpc_method_handlers)
+            'tieback.lab.v1.DemonstrationService', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('tieback.v1.DemonstrationService', rpc_method_handlers)
+    server.add_registered_method_handlers('tieback.lab.v1.DemonstrationService', rpc_method_handlers)
 
 
  # This class is part of an EXPERIMENTAL API.
@@ -128,9 +128,9 @@ class DemonstrationService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/tieback.v1.DemonstrationService/PutDemonstration',
-            tieback_dot_v1_dot_demonstration__pb2.PutDemonstrationRequest.SerializeToString,
-            tieback_dot_v1_dot_demonstration__pb2.PutDemonstrationResponse.FromString,
+            '/tieback.lab.v1.DemonstrationService/PutDemonstration',
+            tieback__lab_dot_v1_dot_demonstration__pb2.PutDemonstrationRequest.SerializeToString,
+            tieback__lab_dot_v1_dot_demonstration__pb2.PutDemonstrationResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -155,9 +155,9 @@ class DemonstrationService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/tieback.v1.DemonstrationService/ListDemonstrations',
-            tieback_dot_v1_dot_demonstration__pb2.ListDemonstrationsRequest.SerializeToString,
-            tieback_dot_v1_dot_demonstration__pb2.ListDemonstrationsResponse.FromString,
+            '/tieback.lab.v1.DemonstrationService/ListDemonstrations',
+            tieback__lab_dot_v1_dot_demonstration__pb2.ListDemonstrationsRequest.SerializeToString,
+            tieback__lab_dot_v1_dot_demonstration__pb2.ListDemonstrationsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -182,9 +182,9 @@ class DemonstrationService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/tieback.v1.DemonstrationService/DeleteDemonstration',
-            tieback_dot_v1_dot_demonstration__pb2.DeleteDemonstrationRequest.SerializeToString,
-            tieback_dot_v1_dot_demonstration__pb2.DeleteDemonstrationResponse.FromString,
+            '/tieback.lab.v1.DemonstrationService/DeleteDemonstration',
+            tieback__lab_dot_v1_dot_demonstration__pb2.DeleteDemonstrationRequest.SerializeToString,
+            tieback__lab_dot_v1_dot_demonstration__pb2.DeleteDemonstrationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tieback.core.state import State
+from tieback.methods.projection import affine
 from tieback_contract.arrays import Array
 
-from tieback.core.state import State
-from tieback.methods.context_compression import context_compressions
-from tieback.methods.projection import affine
+from tieback_lab.methods.context_compression import context_compressions
 
 STATE = {"weights": ("states", "width"), "bias": ("width",)}
 

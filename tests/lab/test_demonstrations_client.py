@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from client.conftest import Served
 from support.command_line import Run
-from tieback_client import AsyncClient, Client, Demonstration, Grounding, InvalidArgument, NotFound, Repair
-from tieback_client.messages.writing_generation import grounding
+from tieback.core import extensions
+from tieback_client import InvalidArgument, NotFound
+from tieback_lab.client import AsyncClient, Client
+from tieback_lab.contract.demonstrations import Demonstration
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[Client]:
+    with Client(served.address) as one:
+        yield one
+
+
+@pytest.fixture
+async def aclient(served: Served) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(served.address) as one:
+        yield one
+
 
 OWLS = Demonstration("owls", "Owls fly at night.", "When do owls fly?", "At night.")
 
@@ -51,14 +68,11 @@ def test_the_command_line_puts_lists_and_deletes(run: Run, served: Any) -> None:
     assert "deleted owls" in deleted.stderr
 
 
-def test_every_field_of_grounding_is_sent() -> None:
-    given: dict[str, Any] = {
-        "checker": "lexical", "abstain_below": 0.5, "disabled": True, "answerability": "relevance",
-        "decision": "linear", "repair": Repair.DROP, "context": "xrag", "evidence_tokens": 200,
-        "demonstrations": ["owls"],
-    }  # fmt: skip
-    plain = grounding(Grounding())
+def test_without_the_lab_the_command_line_says_how_to_have_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(extensions.VARIABLE, "")
 
-    assert given.keys() == {field.name for field in dataclasses.fields(Grounding)}
-    for name, value in given.items():
-        assert grounding(Grounding(**{name: value})) != plain, name
+    refused = run("demos")
+
+    assert "It is in the extension 'lab': set TIEBACK_EXTENSIONS=lab" in refused.stderr

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tieback_client
+import tieback_lab.client
 from generator.conftest import collect
 from support import bag_of_words
 from support.each import each
@@ -19,16 +20,8 @@ from tieback.core.errors import Damaged, InvalidInput, NotFound, PermissionDenie
 from tieback.core.tenant import AccessLevel, Principal, act_for
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
-from tieback.generator.writing import demonstrations
-from tieback.generator.writing.prompting import (
-    demonstrated_beginning,
-    demonstrated_messages,
-    demonstration_texts,
-)
-from tieback.methods.context_compression.aim import start
 from tieback.models.language.decoder import SoftTokens
 from tieback.models.language.model import LanguageModel
-from tieback.models.learned.soft_context import SoftContext
 from tieback.serving.metrics.observed import observed
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.processes.server import GrpcServer
@@ -36,8 +29,20 @@ from tieback.serving.requests import rpcs
 from tieback.serving.servicers.of_port import servicer
 from tieback.serving.settings import Settings
 from tieback_contract.answers import AnswerStyle
-from tieback_contract.generation import Demonstration, Evidence, Grounding, SamplingParameters
+from tieback_contract.field_path import at
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
+from tieback_lab.contract.demonstrations import Demonstration
+from tieback_lab.generator import demonstrations
+from tieback_lab.generator.demonstrations import Demonstrations
+from tieback_lab.generator.prompting import (
+    demonstrated_beginning,
+    demonstrated_messages,
+    demonstration_texts,
+)
+from tieback_lab.methods.context_compression.aim import start
+from tieback_lab.models.learned.soft_context import SoftContext
+from tieback_lab.services.demonstrations import SERVICE, DemonstrationService
 
 EVIDENCE = [Evidence("the bridge is open on monday", "a")]
 QUESTION = "is the bridge open"
@@ -46,7 +51,15 @@ LIBRARY = Demonstration(
     "library", "the library opens at nine. it closes at six.", "when does it open?", "at nine"
 )
 OWLS = Demonstration("owls", "owls fly at night, wrens by day.", "when do owls fly?", "at night")
-BY_TWO = Grounding(demonstrations=("library", "owls"), abstain_below=0.0)
+
+
+def by(*ids: str, abstain_below: float | None = 0.0) -> Grounding:
+    return Grounding(
+        soft_prompt=MethodChoice("shown", {"demonstrations": list(ids)}), abstain_below=abstain_below
+    )
+
+
+BY_TWO = by("library", "owls")
 
 Made = Callable[..., Generator]
 
@@ -63,8 +76,7 @@ async def made(small_model: LanguageModel, tmp_path: Path) -> AsyncIterator[Made
         state = start(draw.normal(size=(200, width)), draw.normal(size=(200, width)))
         context = SoftContext("shown", "aim", state, "", small_model.name, 1, f"revision-{seed}")
         one = Generator(GeneratorParts(
-            [small_model], encoder, space="bag-of-words", slots=2, contexts=[context],
-            demonstrations_in=tmp_path / "kept",
+            [small_model], encoder, space="bag-of-words", slots=2, soft_prompts=[context], folder=tmp_path,
         ))  # fmt: skip
         open_ones.append(one)
         return one
@@ -79,7 +91,13 @@ async def made(small_model: LanguageModel, tmp_path: Path) -> AsyncIterator[Made
 async def generator(made: Made) -> Generator:
     one = made()
     for demonstration in (LIBRARY, OWLS):
-        await one.demonstrations.put_demonstration(demonstration, NO_CALL)
+        await kept_by(one).put(demonstration, NO_CALL)
+    return one
+
+
+def kept_by(generator: Generator) -> Demonstrations:
+    one = generator.soft_prompts["shown"]
+    assert isinstance(one, Demonstrations)
     return one
 
 
@@ -95,10 +113,9 @@ async def test_the_prompt_grows_by_the_lengths_of_the_texts_and_not_of_the_passa
     answer = await collect(generator, QUESTION, EVIDENCE, sampling=SHORT, grounding=BY_TWO)
 
     alone, _ = small_model.prompt_with_places(demonstrated_messages(QUESTION, [EVIDENCE[0].text]), 0)
-    assert answer.finish.demonstration_tokens == texts
+    assert answer.finish.soft_tokens == texts
     assert answer.finish.prompt_tokens == len(alone) + texts
-    assert answer.finish.soft_tokens == 0
-    listed = await generator.demonstrations.list_demonstrations()
+    listed = await kept_by(generator).all()
     assert [one.demonstration for one in listed] == [LIBRARY, OWLS]
     assert sum(one.tokens for one in listed) == texts
     assert all(one.passage_tokens > 0 for one in listed)
@@ -107,9 +124,9 @@ async def test_the_prompt_grows_by_the_lengths_of_the_texts_and_not_of_the_passa
 async def test_what_is_kept_gives_the_logits_of_what_is_made_again(
     generator: Generator, small_model: LanguageModel
 ) -> None:
-    kept = generator.demonstrations.virtual_tokens(["library", "owls"])
+    kept = kept_by(generator).virtual_tokens(["library", "owls"])
 
-    (context,) = [generator.demonstrations._context]
+    (context,) = [kept_by(generator)._context]
     again = []
     for one in (LIBRARY, OWLS):
         passage, text = map(small_model.tokens, demonstration_texts(one.passage, one.question, one.answer))
@@ -131,11 +148,11 @@ def logits(model: LanguageModel, rows: np.ndarray) -> np.ndarray:
 
 
 async def test_the_passage_is_read_into_the_virtual_tokens(generator: Generator) -> None:
-    before = generator.demonstrations.virtual_tokens(["owls"])
+    before = kept_by(generator).virtual_tokens(["owls"])
 
-    await generator.demonstrations.put_demonstration(replace(OWLS, passage="owls sleep at night"), NO_CALL)
+    await kept_by(generator).put(replace(OWLS, passage="owls sleep at night"), NO_CALL)
 
-    after = generator.demonstrations.virtual_tokens(["owls"])
+    after = kept_by(generator).virtual_tokens(["owls"])
     assert after.shape == before.shape
     assert np.abs(after - before).max() > 1e-3
 
@@ -143,10 +160,7 @@ async def test_the_passage_is_read_into_the_virtual_tokens(generator: Generator)
 async def test_what_is_written_depends_on_the_demonstrations_and_their_order(generator: Generator) -> None:
     orders = (("library", "owls"), ("owls", "library"), ("library", "owls"))
     found = [
-        await collect(
-            generator, QUESTION, EVIDENCE, sampling=SHORT, grounding=replace(BY_TWO, demonstrations=order)
-        )
-        for order in orders
+        await collect(generator, QUESTION, EVIDENCE, sampling=SHORT, grounding=by(*order)) for order in orders
     ]
 
     assert found[0].text == found[2].text
@@ -154,49 +168,49 @@ async def test_what_is_written_depends_on_the_demonstrations_and_their_order(gen
 
 
 async def test_they_are_read_without_evidence_too(generator: Generator) -> None:
-    answer = await collect(generator, QUESTION, sampling=SHORT, grounding=replace(BY_TWO, abstain_below=None))
+    answer = await collect(generator, QUESTION, sampling=SHORT, grounding=by("owls", abstain_below=None))
 
-    assert answer.finish.demonstration_tokens > 0
+    assert answer.finish.soft_tokens > 0
 
 
 async def test_a_replica_that_starts_later_reads_what_is_kept(generator: Generator, made: Made) -> None:
-    rows = generator.demonstrations.virtual_tokens(["owls"])
+    rows = kept_by(generator).virtual_tokens(["owls"])
     later = made()
 
-    assert [one.demonstration for one in await later.demonstrations.list_demonstrations()] == [LIBRARY, OWLS]
-    np.testing.assert_array_equal(later.demonstrations.virtual_tokens(["owls"]), rows)
-    await later.demonstrations.delete_demonstration("owls")
+    assert [one.demonstration for one in await kept_by(later).all()] == [LIBRARY, OWLS]
+    np.testing.assert_array_equal(kept_by(later).virtual_tokens(["owls"]), rows)
+    await kept_by(later).delete("owls")
     with pytest.raises(NotFound, match="library"):
-        generator.demonstrations.virtual_tokens(["owls"])
+        kept_by(generator).virtual_tokens(["owls"])
 
 
 async def test_by_another_compression_they_are_made_again_from_their_texts(
     generator: Generator, made: Made
 ) -> None:
-    old = generator.demonstrations.virtual_tokens(["owls"])
+    old = kept_by(generator).virtual_tokens(["owls"])
     fresh = made(seed=2)
 
-    new = fresh.demonstrations.virtual_tokens(["owls"])
+    new = kept_by(fresh).virtual_tokens(["owls"])
 
     assert np.abs(new - old).max() > 1e-3
-    np.testing.assert_array_equal(fresh.demonstrations.virtual_tokens(["owls"]), new)
-    [_, stored] = await fresh.demonstrations.list_demonstrations()
+    np.testing.assert_array_equal(kept_by(fresh).virtual_tokens(["owls"]), new)
+    [_, stored] = await kept_by(fresh).all()
     assert stored.demonstration == OWLS
 
 
 async def test_a_damaged_one_is_named_and_can_be_put_again(generator: Generator, tmp_path: Path) -> None:
-    path = tmp_path / "kept" / "_" / "owls.safetensors"
+    path = tmp_path / "demonstrations" / "_" / "owls.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
 
     with pytest.raises(Damaged, match="'owls' is damaged; put it again"):
         await collect(generator, QUESTION, EVIDENCE, grounding=BY_TWO)
-    listed = await generator.demonstrations.list_demonstrations()
-    await generator.demonstrations.put_demonstration(OWLS, NO_CALL)
+    listed = await kept_by(generator).all()
+    await kept_by(generator).put(OWLS, NO_CALL)
 
     assert [one.demonstration.id for one in listed] == ["library"]
-    assert len(generator.demonstrations.virtual_tokens(["owls"]))
+    assert len(kept_by(generator).virtual_tokens(["owls"]))
 
 
 def of_tenant(tenant: str, access: AccessLevel, work: Callable[[], Any]) -> Any:
@@ -208,25 +222,25 @@ def of_tenant(tenant: str, access: AccessLevel, work: Callable[[], Any]) -> Any:
 
 
 async def test_each_tenant_has_its_own(generator: Generator) -> None:
-    kept = generator.demonstrations
+    kept = kept_by(generator)
 
     with pytest.raises(NotFound):
-        of_tenant("acme", AccessLevel.READ, lambda: kept.check(["owls"]))
+        of_tenant("acme", AccessLevel.READ, lambda: kept.check(["owls"], at("grounding")))
     with pytest.raises(NotFound):
         of_tenant("acme", AccessLevel.READ, lambda: kept.virtual_tokens(["owls"]))
     with pytest.raises(PermissionDenied, match="needs the role write"):
-        of_tenant("acme", AccessLevel.READ, lambda: kept.put_demonstration(OWLS, NO_CALL).send(None))
+        of_tenant("acme", AccessLevel.READ, lambda: kept.put(OWLS, NO_CALL).send(None))
     with pytest.raises(PermissionDenied, match="needs the role write"):
-        of_tenant("acme", AccessLevel.READ, lambda: kept.delete_demonstration("owls").send(None))
+        of_tenant("acme", AccessLevel.READ, lambda: kept.delete("owls").send(None))
 
 
 async def test_a_tenant_has_so_many_at_most(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demonstrations, "MOST", 2)
 
-    await generator.demonstrations.put_demonstration(replace(OWLS, answer="by night"), NO_CALL)
+    await kept_by(generator).put(replace(OWLS, answer="by night"), NO_CALL)
 
     with pytest.raises(QuotaExceeded, match="2 at most; delete one"):
-        await generator.demonstrations.put_demonstration(replace(OWLS, id="more"), NO_CALL)
+        await kept_by(generator).put(replace(OWLS, id="more"), NO_CALL)
 
 
 @each(
@@ -246,34 +260,36 @@ async def test_what_cannot_be_kept_is_refused_by_its_field(
     generator: Generator, wrong: dict[str, str], field: str, said: str
 ) -> None:
     with pytest.raises(InvalidInput, match=said) as error:
-        await generator.demonstrations.put_demonstration(replace(OWLS, **wrong), NO_CALL)
+        await kept_by(generator).put(replace(OWLS, **wrong), NO_CALL)
 
     assert str(error.value.field) == f"demonstration.{field}"
 
 
 async def test_what_does_not_go_with_demonstrations_is_refused_by_its_field(generator: Generator) -> None:
     lol = replace(SHORT, strategy=MethodChoice("lol"))
-    many = replace(BY_TWO, demonstrations=("owls",) * 17)
+    many = by(*["owls"] * 17)
     with pytest.raises(NotFound, match="library, owls"):
-        await collect(generator, QUESTION, EVIDENCE, grounding=replace(BY_TWO, demonstrations=("owl",)))
-    with pytest.raises(NotFound, match="shown"):
-        await collect(generator, QUESTION, EVIDENCE, grounding=replace(BY_TWO, context="shown"))
-    with pytest.raises(InvalidInput, match="16 at most") as most:
+        await collect(generator, QUESTION, EVIDENCE, grounding=by("owl"))
+    with pytest.raises(InvalidInput, match="demonstrations") as none:
+        await collect(generator, QUESTION, EVIDENCE, grounding=replace(BY_TWO, soft_prompt="shown"))
+    with pytest.raises(InvalidInput, match="1 to 16") as most:
         await collect(generator, QUESTION, EVIDENCE, grounding=many)
     with pytest.raises(InvalidInput, match="plain decoding alone") as strategy:
         await collect(generator, QUESTION, EVIDENCE, sampling=lol, grounding=BY_TWO)
-    with pytest.raises(InvalidInput, match="a quote needs no demonstrations") as quote:
+    with pytest.raises(InvalidInput, match="a quote needs no soft prompt") as quote:
         await collect(generator, QUESTION, EVIDENCE, grounding=BY_TWO, style=AnswerStyle.QUOTE)
 
-    for error in (most, strategy, quote):
-        assert str(error.value.field) == "grounding.demonstrations"
+    for error in (strategy, quote):
+        assert str(error.value.field) == "grounding.soft_prompt"
+    for error in (none, most):
+        assert str(error.value.field) == "grounding.soft_prompt.parameters.demonstrations"
 
 
 async def test_a_server_without_a_compression_says_how_to_get_one(small_generator: Generator) -> None:
-    with pytest.raises(Unsupported, match="tieback train aim"):
+    with pytest.raises(NotFound, match="TIEBACK_EXTENSIONS=lab"):
         await collect(small_generator, QUESTION, EVIDENCE, grounding=BY_TWO)
-    with pytest.raises(Unsupported, match="TIEBACK_ARTIFACTS"):
-        _ = small_generator.demonstrations
+    with pytest.raises(Unsupported, match=r"tieback train aim.*TIEBACK_ARTIFACTS"):
+        await DemonstrationService(small_generator).list_demonstrations()
 
 
 async def test_clients_put_ask_by_and_delete_them(generator: Generator, tmp_path: Path) -> None:
@@ -281,14 +297,15 @@ async def test_clients_put_ask_by_and_delete_them(generator: Generator, tmp_path
     telemetry = Telemetry(settings)
     server = GrpcServer(settings, telemetry)
     server.add(servicer(observed(generator, telemetry), rpcs.GENERATOR))
-    server.add(servicer(generator, rpcs.DEMONSTRATIONS))
+    known = rpcs.rpcs_of(SERVICE.contract, SERVICE.port)
+    server.add(servicer(SERVICE.build(generator), known))
     port = await server.start("127.0.0.1", 0)
     await server.set_all_ready(True)
     try:
-        async with tieback_client.AsyncClient(f"localhost:{port}") as client:
-            wrens = tieback_client.Demonstration("wrens", "wrens sing.", "who sings?", "wrens")
+        async with tieback_lab.client.AsyncClient(f"localhost:{port}") as client:
+            wrens = Demonstration("wrens", "wrens sing.", "who sings?", "wrens")
             stored = await client.put_demonstration(wrens)
-            asked = tieback_client.Grounding(demonstrations=["wrens"], abstain_below=0.0)
+            asked = by("wrens")
             answer = await client.generate(QUESTION, ["the bridge is open"], grounding=asked).collect()
             listed = [one.demonstration.id for one in await client.demonstrations()]
             await client.delete_demonstration("wrens")
@@ -301,9 +318,7 @@ async def test_clients_put_ask_by_and_delete_them(generator: Generator, tmp_path
 
     assert (stored.demonstration, listed) == (wrens, ["library", "owls", "wrens"])
     assert answer.finish is not None
-    assert answer.finish.demonstration_tokens == stored.tokens
+    assert answer.finish.soft_tokens == stored.tokens
     assert str(refused.value.field) == "demonstration.answer"
-    counted = telemetry.registry.get_sample_value(
-        "tieback_demonstration_tokens_total", {"model": answer.finish.model}
-    )
+    counted = telemetry.registry.get_sample_value("tieback_soft_tokens_total", {"model": answer.finish.model})
     assert counted == stored.tokens

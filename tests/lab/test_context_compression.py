@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 from tieback.core.state import check_state
-from tieback.methods.context_compression import context_compressions
-from tieback.methods.context_compression.xrag import bridged, start
+from tieback_lab.methods.context_compression import context_compressions
+from tieback_lab.methods.context_compression.xrag import bridged, start
 
 
 def test_each_vector_becomes_one_token_of_the_models_width() -> None:

@@ -7,19 +7,25 @@ neither model by more than its weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.artifacts import Artifact, Kind
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.state import State, check_state
-from tieback.methods.context_compression import context_compressions
+from tieback.generator.writing.prompting import messages
+from tieback.generator.writing.soft_prompt import ConfiguredSoftPrompt, Reading, SoftPrompt
+from tieback.models.language.chat_template import Message
 from tieback.models.learned import ServedKind
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import FieldPath
+
+from tieback_lab.generator.demonstrations import Demonstrations
+from tieback_lab.generator.prompting import compressed_request
+from tieback_lab.methods.context_compression import context_compressions
 
 SOFT_CONTEXT = Kind(
     "soft_context", "compression of contexts", 1, "train it again: tieback train xrag, or aim"
@@ -27,7 +33,7 @@ SOFT_CONTEXT = Kind(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SoftContext:
+class SoftContext(SoftPrompt):
     """By `method`, with `state`, to soft tokens of the language model `model`.
 
     It is of vectors of the encoder `space`, one for a sentence of the evidence. Without a space it is of
@@ -60,14 +66,16 @@ class SoftContext:
         facts = artifact.facts
         models = {card.name: card for card in generators}
         if facts["space"] and facts["space"] not in {card.name for card in encoders}:
-            raise StartupError(f"the context {facts['name']} needs the encoder {facts['space']}; serve it")
+            raise StartupError(
+                f"the soft prompt {facts['name']} needs the encoder {facts['space']}; serve it"
+            )
         if facts["model"] not in models:
             raise StartupError(
-                f"the context {facts['name']} needs the language model {facts['model']}; serve it"
+                f"the soft prompt {facts['name']} needs the language model {facts['model']}; serve it"
             )
         if models[facts["model"]].revision != facts["model_revision"]:
             raise StartupError(
-                f"the context {facts['name']} was trained for other weights of {facts['model']}; "
+                f"the soft prompt {facts['name']} was trained for other weights of {facts['model']}; "
                 f"{SOFT_CONTEXT.remedy}"
             )
         try:
@@ -84,10 +92,28 @@ class SoftContext:
             artifact.revision,
         )
 
+    def opened(self, reading: Reading) -> SoftPrompt:
+        """The kept demonstrations, where it is of these and the generator has its model and a folder."""
+        if not self.is_of_demonstrations or reading.folder is None or self.model not in reading.models:
+            return self
+        return Demonstrations(reading.folder / "demonstrations", self, reading)
+
+    def configure(self, parameters: Mapping[str, object], field: FieldPath) -> ConfiguredSoftPrompt:
+        """Compressed evidence, which has no parameters."""
+        if parameters:
+            raise InvalidInput(f"the soft prompt {self.name} has no parameters; leave them out", field=field)
+        return ConfiguredSoftPrompt(
+            lambda rows: self.soft_tokens(np.asarray(rows)), _asking, reads_evidence=True
+        )
+
     def soft_tokens(self, vectors: Array) -> Array:
         """One for each vector or state: `[n, its width]` to `[n, width of the language model]`."""
         method = context_compressions.configure(self.method)
         return np.asarray(method(vectors, self.state))
+
+
+def _asking(question: str, _: Sequence[str]) -> list[Message]:
+    return messages(compressed_request(question))
 
 
 SERVED = ServedKind(
@@ -95,7 +121,7 @@ SERVED = ServedKind(
     SoftContext,
     lambda folder, models: SoftContext.load(folder, models.text_space, models.generators),
     lambda one: [
-        f"the context {one.name!r}",
+        f"the soft prompt {one.name!r}",
         *(["a compression of demonstrations"] if one.is_of_demonstrations else []),
     ],
 )

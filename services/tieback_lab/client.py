@@ -1,21 +1,27 @@
-"""Demonstrations, which the server keeps as virtual tokens."""
+"""The clients with the procedures of the lab, for servers that use it (TIEBACK_EXTENSIONS=lab).
+
+A server that does not answers `Unimplemented`.
+"""
 
 from __future__ import annotations
 
-from tieback.v1 import demonstration_pb2
-from tieback_contract.field_path import at
-from tieback_contract.generation import Demonstration, StoredDemonstration
-
+import tieback_client
 from tieback_client.transport.codec import CODEC, writing
-from tieback_client.transport.rpc import RPCS, Procedure, UnaryCall
+from tieback_client.transport.rpc import Procedure, UnaryCall, rpcs_of
 from tieback_client.transport.surface import unary
 from tieback_client.values import content
+from tieback_contract.field_path import at
+
+from tieback_lab.contract.demonstrations import Demonstration, StoredDemonstration
+from tieback_lab.v1 import demonstration_pb2
+
+RPCS = rpcs_of(demonstration_pb2)
 
 
 def put_demonstration(
     demonstration: Demonstration, *, timeout: float | None = None
 ) -> Procedure[StoredDemonstration]:
-    """Keeps a demonstration, in place of one of the same id; `Grounding.demonstrations` names it.
+    """Keeps a demonstration, in place of one of the same id; `Grounding.soft_prompt` names it.
 
     `Unimplemented` where the server has no compression of demonstrations.
     """
@@ -48,3 +54,11 @@ class DemonstrationsMethods:
     put_demonstration = unary(put_demonstration)
     demonstrations = unary(demonstrations)
     delete_demonstration = unary(delete_demonstration)
+
+
+class Client(DemonstrationsMethods, tieback_client.Client):
+    """`tieback_client.Client`, and the lab's procedures."""
+
+
+class AsyncClient(DemonstrationsMethods, tieback_client.AsyncClient):
+    """`tieback_client.AsyncClient`, and the lab's procedures."""

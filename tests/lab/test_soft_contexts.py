@@ -13,18 +13,18 @@ from support import bag_of_words
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
-from tieback.methods.context_compression.xrag import start
 from tieback.models.language.model import LanguageModel
-from tieback.models.learned.soft_context import SoftContext
 from tieback_contract.answers import AnswerStyle, Repair
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
+from tieback_lab.methods.context_compression.xrag import start
+from tieback_lab.models.learned.soft_context import SoftContext
 
 EVIDENCE = [Evidence("the bridge is open on monday", "a"), Evidence("the library is shut on sunday", "b")]
 OTHER = [Evidence("owls fly at night in winter", "a"), Evidence("wrens sing", "b")]
 QUESTION = "is the bridge open"
 SHORT = SamplingParameters(max_tokens=24)
-SOFT = Grounding(context="bridge", abstain_below=0.0)
+SOFT = Grounding(soft_prompt="bridge", abstain_below=0.0)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def generator(small_model: LanguageModel, tmp_path: object) -> AsyncIterat
         SoftContext("elsewhere", "xrag", state, "bag-of-words", "another-model"),
     ]
     generator = Generator(
-        GeneratorParts([small_model], encoder, space="bag-of-words", slots=2, contexts=contexts)
+        GeneratorParts([small_model], encoder, space="bag-of-words", slots=2, soft_prompts=contexts)
     )
     yield generator
     await generator.close()
@@ -109,20 +109,20 @@ async def test_claims_are_written_again_from_text(generator: Generator) -> None:
 async def test_what_does_not_go_with_a_context_is_refused_by_its_field(generator: Generator) -> None:
     lol = replace(SHORT, strategy=MethodChoice("lol"))
     with pytest.raises(NotFound, match="bridge, elsewhere"):
-        await collect(generator, QUESTION, EVIDENCE, grounding=replace(SOFT, context="none"))
+        await collect(generator, QUESTION, EVIDENCE, grounding=replace(SOFT, soft_prompt="nothing"))
     with pytest.raises(InvalidInput, match="learned for another-model") as other:
-        await collect(generator, QUESTION, EVIDENCE, grounding=replace(SOFT, context="elsewhere"))
+        await collect(generator, QUESTION, EVIDENCE, grounding=replace(SOFT, soft_prompt="elsewhere"))
     with pytest.raises(InvalidInput, match="plain decoding alone") as strategy:
         await collect(generator, QUESTION, EVIDENCE, sampling=lol, grounding=SOFT)
-    with pytest.raises(InvalidInput, match="a quote needs no context") as quote:
+    with pytest.raises(InvalidInput, match="a quote needs no soft prompt") as quote:
         await collect(generator, QUESTION, EVIDENCE, grounding=SOFT, style=AnswerStyle.QUOTE)
 
     for error in (other, strategy, quote):
-        assert str(error.value.field) == "grounding.context"
+        assert str(error.value.field) == "grounding.soft_prompt"
 
 
 async def test_a_server_without_contexts_says_how_to_get_one(small_generator: Generator) -> None:
-    with pytest.raises(NotFound, match="TIEBACK_ARTIFACTS"):
+    with pytest.raises(NotFound, match=r"TIEBACK_EXTENSIONS=lab.*TIEBACK_ARTIFACTS"):
         await collect(small_generator, QUESTION, EVIDENCE, grounding=SOFT)
 
 

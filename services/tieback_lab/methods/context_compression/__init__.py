@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tieback_contract.arrays import Array
-
 from tieback.core.family import Family
 from tieback.core.state import State
+from tieback_contract.arrays import Array
 
 
 class ContextCompression(Protocol):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tieback.core.state import State
 from tieback_contract.arrays import Array
 
-from tieback.core.state import State
-from tieback.methods.context_compression import context_compressions
+from tieback_lab.methods.context_compression import context_compressions
 
 STATE = {
     "inner": ("vector", "width"),

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import click
-from tieback_contract.generation import Demonstration, StoredDemonstration
-
 from tieback_client.cli.connection import Command, ListByDefault, connected
 from tieback_client.cli.output import Output
-from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
+
+from tieback_lab.client import Client
+from tieback_lab.contract.demonstrations import Demonstration, StoredDemonstration
+
+_connected = functools.partial(connected, kind=Client)
 
 
 @click.group(cls=ListByDefault)
 def demos() -> None:
     """Keep answered questions that show the model how to answer.
 
-    `tieback ask --demo ID` has the model read them. Without a command, lists them.
+    `tieback ask --soft-prompt` has the model read them. Without a command, lists them.
     """
 
 
 @demos.command("list", cls=Command)
-@connected
+@_connected
 def list_(client: Client, output: Output) -> None:
     """List the demonstrations."""
     output.listed(
@@ -45,14 +48,14 @@ def _row(one: StoredDemonstration) -> list[Any]:
     epilog="""\b
 Example:
   tieback demos put hours --passage "It opens at 9." --question "When does it open?" --answer "At 9."
-  tieback ask "When does the museum open?" --demo hours
+  tieback ask "When does it close?" --soft-prompt aim --soft-set 'demonstrations=["hours"]'
 """,
 )
 @click.argument("id")
 @click.option("--passage", required=True, metavar="TEXT", help="What is answered from.")
 @click.option("--question", required=True, metavar="TEXT", help="The question.")
 @click.option("--answer", required=True, metavar="TEXT", help="Its answer, as answers are to be.")
-@connected
+@_connected
 def put(client: Client, output: Output, id: str, passage: str, question: str, answer: str) -> None:
     """Keep a demonstration, in place of one of the same id."""
     stored = client.put_demonstration(Demonstration(id, passage, question, answer))
@@ -65,7 +68,7 @@ def put(client: Client, output: Output, id: str, passage: str, question: str, an
 
 @demos.command("delete", cls=Command)
 @click.argument("id")
-@connected
+@_connected
 def delete(client: Client, output: Output, id: str) -> None:
     """Delete a demonstration."""
     client.delete_demonstration(id)

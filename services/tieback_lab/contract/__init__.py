@@ -1,0 +1,1 @@
+"""Values that the lab's services and its clients share."""
