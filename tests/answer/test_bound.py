@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.bound_library import LOSSES, Library
 from support.queries import photo, words
+from tieback.core import extensions
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Overloaded, Unavailable
 from tieback.core.types.content import Content, Item, Section
@@ -160,7 +161,10 @@ async def test_a_collection_says_how_to_impute_for_queries_that_do_not(filled: L
     )
 
 
-async def test_a_way_that_was_not_fitted_blames_whoever_asked_for_it(filled: Library) -> None:
+async def test_a_way_that_was_not_fitted_blames_whoever_asked_for_it(
+    filled: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(extensions.VARIABLE, "lab")
     space, pool = filled.router.space, MethodChoice("nearest_neighbours")
     await filled.index.create_collection("odd", space.ref, space.width, Routing(imputation=pool))
 

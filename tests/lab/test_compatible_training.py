@@ -19,10 +19,10 @@ from tieback.methods.compatibility import (
     shared,
 )
 from tieback.methods.projection import unit_rows
-from tieback.methods.projection._trained import project
 from tieback_lab.methods.compatibility._first_version import first_version
 from tieback_lab.methods.compatibility.bt2 import FREE, IMITATING
 from tieback_lab.methods.compatibility.stationary import assigned, higher_order_contrast, simplex
+from tieback_lab.methods.projection._trained import project
 
 NEW, OLD, KNOWN, CLASSES = 12, 9, 3, 5
 QUICK: dict[str, Any] = {"hidden": 16, "steps": 150, "batch": 64}

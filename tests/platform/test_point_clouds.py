@@ -24,10 +24,10 @@ from tieback.recipes.pull import pull
 from tieback.recipes.train.encoding import encode
 from tieback.serving.processes.local import LocalServer
 from tieback.serving.settings import Settings
-from tieback.training.solids import SOLIDS, cloud
 from tieback_client import Client, Image, InvalidArgument, Item, Points
 from tieback_client.cli.app import tieback
 from tieback_contract.modality import Modality
+from tieback_lab.training.solids import SOLIDS, cloud
 
 NAMES = ("sphere", "table", "ladder", "spring", "star")
 WIDTH = 16

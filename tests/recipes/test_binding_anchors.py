@@ -80,9 +80,5 @@ def test_too_few_anchors_for_the_method_say_how_many_it_needs(world: World, tmp_
     assert pull([few], [few], other.store, Silent()) == []
     (tmp_path / "empty").mkdir()
 
-    with pytest.raises(
-        InvalidInput, match=r"words -> few: projector_ensemble needs 32 anchors .* there are 8"
-    ):
-        replace(other, cards=[world.cards[0], few]).bind(
-            method="projector_ensemble", data=(tmp_path / "empty",)
-        )
+    with pytest.raises(InvalidInput, match=r"few -> words: procrustes needs 13 anchors .* there are 8"):
+        replace(other, cards=[world.cards[0], few]).bind(method="procrustes", data=(tmp_path / "empty",))

@@ -97,7 +97,7 @@ def test_an_exported_form_says_what_it_says_in_torch(method: str, monkeypatch: p
     assert found == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("method", ["anchor_attention", "projector_ensemble"])
+@pytest.mark.parametrize("method", ["anchor_attention", "cca_affine"])
 def test_a_row_comes_out_the_same_whatever_stands_beside_it(method: str, kept: int) -> None:
     graph = ProjectionGraph(export_graphs(binding(method), TEXTS)["projections.text"])
     draw = np.random.default_rng(1)
@@ -111,7 +111,7 @@ def test_a_row_comes_out_the_same_whatever_stands_beside_it(method: str, kept: i
     assert together == pytest.approx(np.stack(alone), abs=1e-6)
 
 
-@pytest.mark.parametrize("method", ["anchor_attention", "projector_ensemble", "affine"])
+@pytest.mark.parametrize("method", ["anchor_attention", "cca_affine", "affine"])
 def test_a_missing_space_adds_nothing_to_any_block(method: str, kept: int) -> None:
     graph = ProjectionGraph(export_graphs(binding(method), TEXTS)["projections.text"])
     long = unit_rows(np.random.default_rng(1).normal(size=(2, 12)))

@@ -30,8 +30,8 @@ from tieback.recipes.binding.bind import BindingOutcome
 from tieback.recipes.pull import pull
 from tieback.recipes.train.encoding import encode
 from tieback.serving.commands.bind import bind as command
-from tieback.training.solids import SOLIDS, cloud
 from tieback_contract.modality import Modality
+from tieback_lab.training.solids import SOLIDS, cloud
 
 WIDTH = 24
 SHADES = [f"shade{number}" for number in range(40)]

@@ -23,8 +23,8 @@ from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.binding.bind import BindingOutcome
 from tieback.recipes.pull import pull
-from tieback.training.solids import SOLIDS, cloud
 from tieback_contract.modality import Modality
+from tieback_lab.training.solids import SOLIDS, cloud
 
 PHOTOS, PAIRS = 48, 40
 SPACES = ("words", "speech", "eyes", "clip-text", "clip-image", "shapes", "own")

@@ -22,7 +22,7 @@ from tieback_contract.method_choice import MethodChoice
 
 CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 WITHOUT_NAMES = [FusePart(said("words", *CAT))]
-EVERY = tuple(imputation(name) for name in ("ridge", "nearest_neighbours", "skip"))
+EVERY = tuple(imputation(name) for name in ("ridge", "skip"))
 
 
 def bound(
@@ -52,12 +52,11 @@ def block(router: Router, result: Fused, name: str) -> np.ndarray:
     return result.vector.values[router.space.block(name)]
 
 
-@pytest.mark.parametrize("method", ["ridge", "nearest_neighbours"])
-async def test_a_lost_text_space_is_imputed_and_stays_missing(router: Router, method: str) -> None:
+async def test_a_lost_text_space_is_imputed_and_stays_missing(router: Router) -> None:
     whole = await fused(router, text(*CAT))
-    result = await fused(router, WITHOUT_NAMES, method)
+    result = await fused(router, WITHOUT_NAMES, "ridge")
 
-    assert result.routing.imputed == {"names": method}
+    assert result.routing.imputed == {"names": "ridge"}
     assert result.routing.missing == ["names"]
     assert result.routing.reasons == {"names": "not given"}
     assert result.routing.degraded
@@ -68,8 +67,16 @@ async def test_a_lost_text_space_is_imputed_and_stays_missing(router: Router, me
 
 async def test_a_request_that_says_nothing_gets_the_bindings_first_method(router: Router) -> None:
     assert (await fused(router, WITHOUT_NAMES)).routing.imputed == {"names": "ridge"}
-    pooled = Router.bound(bound(*EVERY[::-1][1:]))
-    assert (await fused(pooled, WITHOUT_NAMES)).routing.imputed == {"names": "nearest_neighbours"}
+    skipping = Router.bound(bound(*EVERY[::-1]))
+    assert not (await fused(skipping, WITHOUT_NAMES)).routing.imputed
+
+
+async def test_a_method_of_a_package_that_is_not_there_is_passed_over_unless_it_is_the_first() -> None:
+    router = Router.bound(bound(*EVERY, BoundImputation("elsewhere", {}, {"rows.0": np.ones((1, 4))})))
+
+    assert (await fused(router, WITHOUT_NAMES)).routing.imputed == {"names": "ridge"}
+    with pytest.raises(NotFound, match="elsewhere"):
+        await fuse(router, WITHOUT_NAMES, MethodChoice("elsewhere"))
 
 
 async def test_skip_is_what_a_binding_without_imputations_does(router: Router) -> None:
@@ -204,12 +211,10 @@ async def test_an_unknown_method_is_not_found_and_the_choices_are_named(router: 
 
 @pytest.mark.parametrize("role", Role)
 async def test_a_method_that_the_binding_has_no_state_for_is_refused_with_what_there_is(role: Role) -> None:
-    router = Router.bound(bound(imputation("ridge")))
+    router = Router.bound(bound(imputation("skip")))
 
-    with pytest.raises(
-        InvalidInput, match="nothing fitted for 'nearest_neighbours'; it can: skip, ridge"
-    ) as refusal:
-        await fuse(router, text(*CAT), MethodChoice("nearest_neighbours"), role=role)
+    with pytest.raises(InvalidInput, match="nothing fitted for 'ridge'; it can: skip;") as refusal:
+        await fuse(router, text(*CAT), MethodChoice("ridge"), role=role)
 
     assert str(refusal.value.field) == "routing.imputation.name"
     assert "tieback bind" in refusal.value.message
@@ -226,10 +231,7 @@ async def test_a_joint_space_of_class_names_can_only_skip() -> None:
 @each(
     "asked, field",
     [
-        (MethodChoice("nearest_neighbours", {"k": 0}), "parameters.k"),
-        (MethodChoice("nearest_neighbours", {"k": 10**6}), "parameters.k"),
-        (MethodChoice("nearest_neighbours", {"sharpness": float("nan")}), "parameters.sharpness"),
-        (MethodChoice("nearest_neighbours", {"strength": 1}), "parameters.strength"),
+        (MethodChoice("ridge", {"strength": 1}), "parameters.strength"),
         (MethodChoice("skip", {"k": 1}), "parameters.k"),
         (MethodChoice("", {"k": 1}), "parameters"),
     ],
@@ -241,19 +243,6 @@ async def test_a_bad_parameter_is_refused_by_its_path_though_nothing_is_missing(
         await fuse(router, text(*CAT), asked)
 
     assert str(refusal.value.field) == f"routing.imputation.{field}"
-
-
-async def test_a_requests_parameters_replace_the_bindings(router: Router) -> None:
-    pooled = Router.bound(
-        bound(dataclasses.replace(imputation("nearest_neighbours"), parameters={"sharpness": 0.0}))
-    )
-
-    flat = await fused(pooled, WITHOUT_NAMES)
-    sharp = await fused(pooled, WITHOUT_NAMES, MethodChoice("nearest_neighbours", {"sharpness": 50.0}))
-
-    whole = block(router, await fused(router, text(*CAT)), "names")
-    near = [block(router, one, "names") @ whole / np.linalg.norm(whole) ** 2 for one in (flat, sharp)]
-    assert near[0] < near[1]
 
 
 async def test_an_input_of_which_nothing_is_known_is_refused_as_ever(router: Router) -> None:
@@ -276,7 +265,7 @@ async def test_a_broken_vector_is_refused_and_not_imputed(router: Router) -> Non
         (BoundImputation("pray"), "pray"),
         (BoundImputation("ridge"), "was not fitted"),
         (
-            dataclasses.replace(imputation("nearest_neighbours"), parameters={"strength": 1}),
+            dataclasses.replace(imputation("ridge"), parameters={"strength": 1}),
             "no parameter 'strength'",
         ),
         (

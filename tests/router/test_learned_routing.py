@@ -73,13 +73,11 @@ async def test_what_is_stored_does_not_depend_on_routers(router: Router) -> None
 async def test_a_request_overrules_the_routers(router: Router) -> None:
     uniform = await fused(router, text(*CAT), "uniform")
     explicit = await fused(router, text(*CAT), weights={"names": 2.0, "ears": 2.0})
-    best = await fused(router, text(*CAT), "top_k", parameters={"k": 1})
     flat = await fused(router, text(*CAT), "soft", parameters={"sharpness": 0.1})
 
     assert set(uniform.routing.weights.values()) == {0.25}
     assert (uniform.routing.policy, explicit.routing.policy) == ("uniform", "explicit")
     assert explicit.routing.weights == pytest.approx({"words": 0, "names": 0.5, "eyes": 0, "ears": 0.5})
-    assert best.routing.weights == pytest.approx({"words": 0, "names": 0, "eyes": 1, "ears": 0})
     assert max(flat.routing.weights.values()) < 0.3
 
 
@@ -156,7 +154,6 @@ def eyes() -> list[FusePart]:
 @pytest.mark.parametrize(
     ("routing", "field"),
     [
-        (Routing("top_k", parameters={"k": 0}), "routing.parameters.k"),
         (Routing("soft", parameters={"size": 1}), "routing.parameters.size"),
         (Routing("", parameters={"k": 1}), "routing.parameters"),
         (Routing("explicit", {"nose": 1.0}), 'routing.weights["nose"]'),

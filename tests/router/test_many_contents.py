@@ -20,7 +20,7 @@ LINEAR = 2.8
 
 
 def imputing() -> JointSpaceArtifact:
-    return binding(imputations=[imputation("nearest_neighbours")])
+    return binding(imputations=[imputation("ridge")])
 
 
 @pytest.mark.parametrize("served", sweep([binding, routed, imputing], quick=[imputing]))

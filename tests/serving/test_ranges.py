@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import pytest
-from support.small_binding import binding, imputation, routed, text, text_router
+from support.small_binding import imputation, routed, text
 from tieback.core.call import NO_CALL
 from tieback.core.types.fusion import FuseRequest, Role, Routing
 from tieback.models.joint.artifact import BINDING
@@ -115,17 +115,6 @@ async def test_weights_that_routers_gave_as_at_binding_count_and_no_others(
     await router.fuse(FuseRequest([parts[: 1 if lost else None]] * WINDOW, **asked), NO_CALL)
 
     assert (drift(telemetry, "eyes", BINDING.name) is not None) == counts
-
-
-async def test_weights_of_routers_on_trial_do_not_count() -> None:
-    telemetry, other = Telemetry(Settings()), binding([text_router({0: "ears"})])
-    ranges = {str(one.modality): one.weight_ranges for one in routed().routers}
-    telemetry.ranges.expect(BINDING.name, routed().revision, ranges)
-    router = observed(Router.bound(routed(), weighted_by=other), telemetry)
-
-    await router.fuse(FuseRequest([text(1.0, 0.5)] * WINDOW), NO_CALL)
-
-    assert drift(telemetry, "eyes", BINDING.name) is None
 
 
 def test_weights_are_counted_by_space_and_modality(telemetry: Telemetry) -> None:

@@ -138,7 +138,7 @@ _QUERY: list[Option] = [
     click.option(
         "--policy",
         metavar="METHOD",
-        help="The routing method that weights the spaces, e.g. uniform or top_k.",
+        help="The routing method that weights the spaces, e.g. uniform.",
     ),
     click.option(
         "--imputation",

@@ -37,8 +37,9 @@ from tieback.methods.projection import (
     procrustes,
     unit_rows,
 )
-from tieback.methods.projection._trained import Steps, project, project_tensor
 from tieback_contract.arrays import Array
+
+from tieback_lab.methods.projection._trained import Steps, project, project_tensor
 
 if TYPE_CHECKING:  # serving trains nothing
     from torch import Tensor

@@ -28,9 +28,10 @@ from tieback.core.errors import InvalidInput
 from tieback.core.state import State
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.projection import Count, Positive, Progress, Tensors, affine
-from tieback.methods.projection._trained import Steps, project, project_tensor
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
+
+from tieback_lab.methods.projection._trained import Steps, project, project_tensor
 
 if TYPE_CHECKING:  # serving trains nothing
     from torch import Tensor

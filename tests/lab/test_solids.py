@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tieback.training.solids import SOLIDS, cloud
-from tieback.training.solids.meshes import ball, box, drawn
+from tieback_lab.training.solids import SOLIDS, cloud
+from tieback_lab.training.solids.meshes import ball, box, drawn
 
 
 def test_every_solid_has_a_name_of_its_own_and_is_drawn_as_a_finite_cloud() -> None:

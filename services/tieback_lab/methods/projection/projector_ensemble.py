@@ -13,8 +13,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.core.state import State
 from tieback.methods.projection import (
     Count,
@@ -26,6 +24,7 @@ from tieback.methods.projection import (
     unit_rows,
     unit_tensor,
 )
+from tieback_contract.arrays import Array
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

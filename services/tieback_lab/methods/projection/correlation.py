@@ -14,11 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.core.state import State
 from tieback.methods.projection import Count, NotNegative, Positive, Progress, Tensors, projections
-from tieback.methods.projection._trained import (
+from tieback_contract.arrays import Array
+
+from tieback_lab.methods.projection._trained import (
     STATE,
     Steps,
     contrastive,

@@ -14,11 +14,10 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.core.state import State
 from tieback.methods.imputation import check_fitted, imputations, present_rows
 from tieback.methods.projection import Count, unit_rows
+from tieback_contract.arrays import Array
 
 STATE = {"rows.{a}": ("entries", "a")}
 

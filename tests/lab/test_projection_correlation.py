@@ -9,7 +9,7 @@ from support.each import each
 from support.present import present
 from tieback.core.errors import InvalidInput
 from tieback.methods.projection import cca_affine, fit, projections, unit_rows
-from tieback.methods.projection.correlation import canonical_correlations
+from tieback_lab.methods.projection.correlation import canonical_correlations
 
 
 def two_views(count: int) -> tuple[np.ndarray, np.ndarray]:

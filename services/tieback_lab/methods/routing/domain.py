@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-
 from tieback.core.errors import InvalidInput
 from tieback.methods.routing import routings
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 NONE: Mapping[str, Sequence[str]] = {}
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.core.errors import InvalidInput
+from tieback_contract.arrays import Array
 
 Expert = Callable[[Array], Array]
 

@@ -11,10 +11,9 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.routing import routings
 from tieback.methods.routing.soft import Sharpness, softmax
+from tieback_contract.arrays import Array
 
 
 @routings.method

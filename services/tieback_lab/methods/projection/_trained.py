@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.core.state import State
 from tieback.methods.projection import Progress, Tensors, affine, unit_rows, unit_tensor
+from tieback_contract.arrays import Array
 
 if TYPE_CHECKING:
     from torch import Tensor

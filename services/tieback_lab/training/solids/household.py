@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tieback_contract.arrays import Array
 
-from tieback.training.solids.meshes import (
+from tieback_lab.training.solids.meshes import (
     Between,
     ball,
     box,

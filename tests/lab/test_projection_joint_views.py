@@ -9,8 +9,8 @@ import pytest
 import torch
 from tieback.core.errors import InvalidInput
 from tieback.methods.projection import fit, projections, unit_rows
-from tieback.methods.projection._trained import contrastive, same_targets
-from tieback.methods.projection.joint_views import _some, joint_targets
+from tieback_lab.methods.projection._trained import contrastive, same_targets
+from tieback_lab.methods.projection.joint_views import _some, joint_targets
 
 WIDTH = 8
 TEXT = np.eye(WIDTH, dtype=np.float32)[:1]

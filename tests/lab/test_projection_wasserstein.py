@@ -9,7 +9,7 @@ from ot.gaussian import bures_wasserstein_distance
 from support.present import present
 from tieback.core.errors import InvalidInput
 from tieback.methods.projection import fit, projections, unit_rows
-from tieback.methods.projection.wasserstein import squared_distance
+from tieback_lab.methods.projection.wasserstein import squared_distance
 
 
 def clouds() -> tuple[np.ndarray, np.ndarray]:
