@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from tieback.collections.token_coding import TokenCoding
-from tieback.methods.fixed_dimension import QUERY, fixed_dimensions
 from tieback.methods.token_pooling import DEFAULT_POOLING, with_defaults
 from tieback.models.encoder_model import RawEncoding
 from tieback.models.store import Store
@@ -26,6 +25,7 @@ from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import MultiVector, SpaceRef
+from tieback_lab.methods.fixed_dimension import QUERY, fixed_dimensions
 
 from benchmarks.encoders import add_space, encoder
 from benchmarks.pipeline.collections import add_collections, collections_of

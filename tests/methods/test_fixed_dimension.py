@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tieback.core.errors import InvalidInput
-from tieback.methods.fixed_dimension import QUERY, fixed_dimensions
 from tieback_contract.arrays import Array
+from tieback_lab.methods.fixed_dimension import QUERY, fixed_dimensions
 
 PARAMETERS = {"bits": 3, "repetitions": 5, "projected": 8}
 

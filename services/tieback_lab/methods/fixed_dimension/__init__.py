@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tieback_contract.arrays import Array
-
 from tieback.core.family import Family, Form
+from tieback_contract.arrays import Array
 
 
 class FixedDimension(Protocol):

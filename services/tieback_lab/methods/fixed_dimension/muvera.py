@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field
 from tieback_contract.arrays import Array
 
-from tieback.methods.fixed_dimension import fixed_dimensions
+from tieback_lab.methods.fixed_dimension import fixed_dimensions
 
 Bits = Annotated[int, Field(ge=0, le=8)]
 Repetitions = Annotated[int, Field(ge=1, le=64)]
