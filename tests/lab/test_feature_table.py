@@ -15,7 +15,7 @@ from tieback.models.store import Store
 from tieback.recipes.train import REPORT, TrainingOutcome, train
 from tieback.training.loop import Plan
 from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE
-from tieback_lab.recipes.train.click_model import Examples, auc, fitted, predicted
+from tieback_lab.recipes.train.click_model import Examples, Shape, auc, fitted, predicted
 
 pytestmark = pytest.mark.all
 
@@ -106,8 +106,7 @@ def test_too_few_impressions_or_rows_are_refused(tmp_path: Path) -> None:
 def test_the_cosine_of_weight_blocks_is_between_features_alone() -> None:
     rows = np.random.default_rng(0).integers(0, 10, (200, 4))
     examples = Examples(rows, np.arange(200) % 2)
-    options: dict[str, Any] = {"size": 10, "width": 2, "hidden": 3, "batch": 20}
-    learned = fitted(examples, examples, Plan(2, 0.01), features=[0, 0, 1, 1], **options)
+    learned = fitted(examples, examples, Shape(10, 2, 3), [0, 0, 1, 1], Plan(2, 0.01), batch=20)
     weights = learned.model.first.weight.detach()
     weights[:, :] = 0
     weights[:, :4] = weights.new_tensor([1.0, 0, 1, 0])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from tieback.training.loop import Attempt
 from tieback_lab.recipes.reading.reading_network import Plan, ReadingNetwork, learn_to_read
 from tieback_lab.recipes.reading.reading_pairs import UNKNOWN, Read
 from transformers import BertConfig, BertModel
 
-PLAN = Plan(steps=9, tokens=40, learning_rate=0.01, frozen=0, seed=0, shares={"claims": 1.0})
+PLAN = Plan(steps=9, tokens=40, learning_rate=0.01, frozen=0, seed=0, shares={"claims": 1.0}, look_every=1)
 
 
 def small_network() -> ReadingNetwork:
@@ -37,9 +39,8 @@ def test_training_ends_where_no_look_finds_more_and_keeps_what_was_best(tmp_path
         return next(found)
 
     losses = learn_to_read(
-        network, pairs(), PLAN,
-        checkpoint=tmp_path / "checkpoint", trained_on="bridges", say=lambda _: None, look=look,
-        look_every=1, patience=2,
+        network, pairs(), replace(PLAN, patience=2),
+        Attempt(tmp_path / "checkpoint", "bridges"), look,
     )  # fmt: skip
 
     assert [round(one[2], 1) for one in losses] == [0.5, 0.8, 0.7, 0.6]
@@ -52,8 +53,7 @@ def test_without_patience_it_takes_all_of_its_steps(tmp_path: Path) -> None:
 
     losses = learn_to_read(
         small_network(), pairs(), PLAN,
-        checkpoint=tmp_path / "checkpoint", trained_on="bridges", say=lambda _: None,
-        look=lambda _: next(found), look_every=1,
+        Attempt(tmp_path / "checkpoint", "bridges"), lambda _: next(found),
     )  # fmt: skip
 
     assert len(losses) == PLAN.steps

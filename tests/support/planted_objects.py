@@ -11,11 +11,9 @@ set-up was chosen so that the global half cannot see an object.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 
 import numpy as np
-from tieback.training.loop import Plan
+from tieback.training.loop import UNKEPT, Plan
 from tieback.training.splits import Split
 from tieback_lab.methods import map_pooling
 from tieback_lab.methods.map_pooling import GRAPH, map_poolings
@@ -39,18 +37,9 @@ def recalls(seed: int) -> dict[str, float]:
     for name in ("gem", "dolg"):
         graph = map_poolings.form(GRAPH, name)
         start = map_pooling.fit(name, local, deep, width=WIDTH if name == "dolg" else DEEP, seed=seed)
-        with tempfile.TemporaryDirectory() as folder:
-            state, _ = learn_pooling(
-                maps,
-                parts,
-                start,
-                graph,
-                Choices(BATCH, temperature=0.05, margin=0.0),
-                Plan(STEPS, RATE, weight_decay=0.0, seed=seed),
-                checkpoint=Path(folder) / "checkpoint",
-                trained_on="",
-                progress=lambda _share, _doing: None,
-            )
+        plan = Plan(STEPS, RATE, weight_decay=0.0, seed=seed)
+        choices = Choices(BATCH, temperature=0.05, margin=0.0)
+        state, _ = learn_pooling(maps, parts, start, graph, choices, plan, UNKEPT)
         recall[name] = 100 * found(maps, Pooled(graph, state).of, parts.held_out)["recall_at_1"]
     return recall
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tieback.training.loop import Forecast, History, Plan, batch, falling, said_every, train
+from tieback.training.loop import Attempt, Forecast, History, Plan, batch, falling, said_every, train
 from torch import Tensor
 
 PLAN = Plan(steps=40, learning_rate=0.05, look_every=10, seed=3)
@@ -39,7 +39,8 @@ def fitted(plan: Plan = PLAN, *, validated: bool = False, **further: Any) -> tup
     def validate() -> float:
         return -float(((module(INPUTS) - TARGETS) ** 2).mean())
 
-    return module, train(module, error_of(module), plan, validate=validate if validated else None, **further)
+    asked = validate if validated else None
+    return module, train(module, error_of(module), plan, Attempt(**further), validate=asked)
 
 
 def test_a_module_learns_and_the_history_says_how() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from tieback.methods.projection import affine, unit_rows
-from tieback.training.loop import Plan
+from tieback.training.loop import UNKEPT, Plan
 from tieback_contract.arrays import Array
 from tieback_lab.training import compatible_layer as layers
 from torch import Tensor
@@ -79,8 +79,6 @@ def _trained(
 
     parts, plan = layers.Parts.of(len(new), seed), Plan(steps, RATE, patience=PATIENCE, seed=seed)
     module = torch.nn.ModuleList([layer, own])
-    layers.learn(
-        module, loss, parts, plan, batch=BATCH, checkpoint=None, trained_on="", progress=lambda *_: None
-    )
+    layers.learn(module, loss, parts, plan, UNKEPT, batch=BATCH)
     with torch.no_grad():
         return [unit_rows(layer(torch.from_numpy(one)).numpy()) for one in asked]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
@@ -124,50 +125,52 @@ def truncation(truncate: bool) -> encoder_pb2.Truncation:
     return encoder_pb2.TRUNCATION_END if truncate else encoder_pb2.TRUNCATION_REFUSE
 
 
-def output(
-    width: int | None,
-    dtype: DType | str,
-    kinds: Sequence[str],
-    *,
-    batch_invariant: bool = False,
-    terms: bool = False,
-    layer: int | None = None,
-    earliest_layer: int | None = None,
-    condition: str = "",
-    adapter: str = "",
-    token_reduction: MethodLike | None = None,
-    field: FieldPath = OUTPUT,
-) -> vector_pb2.OutputSpec:
-    """The shape of the output."""
-    try:
-        kind = DType(dtype)
-    except ValueError:
-        choices = ", ".join(DType)
-        raise InvalidArgument.at(
-            field["dtype"], f"no dtype is named {dtype!r}; the choices are: {choices}"
-        ) from None
-    unknown = [one for one in kinds if one not in KINDS]
-    if unknown:
-        message = f"no kind is named {unknown[0]!r}; the choices are: {', '.join(KINDS)}"
-        raise InvalidArgument.at(field["kinds"], message)
-    if width is not None and width < 1:
-        raise InvalidArgument.at(field["width"], f"a width is at least 1, not {width}")
-    for name, number in (("layer", layer), ("earliest_layer", earliest_layer)):
-        if number is not None and number < 1:
-            raise InvalidArgument.at(field[name], f"layers are counted from 1, and {number} is none")
-    spec = vector_pb2.OutputSpec(
-        width=width or 0,
-        kinds=[KINDS[one] for one in kinds],
-        batch_invariant=batch_invariant,
-        terms=terms,
-        layer=layer or 0,
-        earliest_layer=earliest_layer or 0,
-        condition=text(condition, "output.condition"),
-        adapter=text(adapter, "output.adapter"),
-        reduction=reduction(token_reduction, field["reduction"]),
-    )
-    spec.dtype = DTYPE_NUMBERS[kind]  # type: ignore[assignment]  # a number of the enum
-    return spec
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The shape of an encoding, as `encode` takes it."""
+
+    width: int | None
+    dtype: DType | str
+    kinds: Sequence[str]
+    batch_invariant: bool = False
+    terms: bool = False
+    layer: int | None = None
+    earliest_layer: int | None = None
+    condition: str = ""
+    adapter: str = ""
+    reduction: MethodLike | None = None
+
+    def message(self) -> vector_pb2.OutputSpec:
+        """As a message. `InvalidArgument` names the field that cannot be."""
+        try:
+            kind = DType(self.dtype)
+        except ValueError:
+            choices = ", ".join(DType)
+            raise InvalidArgument.at(
+                OUTPUT["dtype"], f"no dtype is named {self.dtype!r}; the choices are: {choices}"
+            ) from None
+        unknown = [one for one in self.kinds if one not in KINDS]
+        if unknown:
+            message = f"no kind is named {unknown[0]!r}; the choices are: {', '.join(KINDS)}"
+            raise InvalidArgument.at(OUTPUT["kinds"], message)
+        if self.width is not None and self.width < 1:
+            raise InvalidArgument.at(OUTPUT["width"], f"a width is at least 1, not {self.width}")
+        for name, number in (("layer", self.layer), ("earliest_layer", self.earliest_layer)):
+            if number is not None and number < 1:
+                raise InvalidArgument.at(OUTPUT[name], f"layers are counted from 1, and {number} is none")
+        spec = vector_pb2.OutputSpec(
+            width=self.width or 0,
+            kinds=[KINDS[one] for one in self.kinds],
+            batch_invariant=self.batch_invariant,
+            terms=self.terms,
+            layer=self.layer or 0,
+            earliest_layer=self.earliest_layer or 0,
+            condition=text(self.condition, "output.condition"),
+            adapter=text(self.adapter, "output.adapter"),
+            reduction=reduction(self.reduction, OUTPUT["reduction"]),
+        )
+        spec.dtype = DTYPE_NUMBERS[kind]  # type: ignore[assignment]  # a number of the enum
+        return spec
 
 
 def reduction(value: MethodLike | None, field: FieldPath) -> vector_pb2.Reduction | None:

@@ -80,7 +80,7 @@ def encode(
 
     An input that fails does not fail the others: see `Encodings.errors`.
     """
-    output = writing.output(
+    output = writing.Output(
         width,
         dtype,
         kinds,
@@ -90,8 +90,8 @@ def encode(
         earliest_layer=earliest_layer,
         condition=condition,
         adapter=adapter if isinstance(adapter, str) else "",
-        token_reduction=reduction,
-    )
+        reduction=reduction,
+    ).message()
     given = _listed(contents)
     adapters = _one_each(adapter, len(given))
     request = _batches_of(space, output, truncate, cache)
@@ -137,7 +137,7 @@ def encode_stream(
     """
     if isinstance(contents, str | bytes | Path):
         raise InvalidArgument.at("contents", "pass several, as a list or another iterable; encode takes one")
-    output = writing.output(
+    output = writing.Output(
         width,
         dtype,
         kinds,
@@ -147,8 +147,8 @@ def encode_stream(
         earliest_layer=earliest_layer,
         condition=condition,
         adapter=adapter,
-        token_reduction=reduction,
-    )
+        reduction=reduction,
+    ).message()
     encode_request = _batches_of(space, output, truncate, cache)
 
     def request(packed: Sequence[content_pb2.Content], number: int) -> encoder_pb2.EncodeStreamRequest:

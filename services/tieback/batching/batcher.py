@@ -66,6 +66,22 @@ class BatchReport:
     expected: float
 
 
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """Learning what batches cost. Unless it `is_on`, an item is dropped only once its deadline has passed.
+
+    Batches of groups that are not `is_typical` cost other than those that were measured, about `share` of it,
+    and teach nothing.
+    """
+
+    is_on: bool = True
+    is_typical: Callable[[Hashable], bool] = lambda _: True
+    share: Callable[[Hashable], float] = lambda _: 1.0
+
+
+LEARNING, NOT_LEARNING = Learning(), Learning(is_on=False)
+
+
 @dataclass(slots=True, eq=False)
 class _Calibration(Generic[W]):
     """A wish to measure, which the worker fulfils between batches."""
@@ -81,10 +97,7 @@ class Batcher(Generic[W, R]):
     `run(items, group)` computes one batch, whose items all have that group, and returns a result for each, in
     order. `pads` is whether a batch costs its longest item times their number, or the sum of its items.
     `budget` bounds the tokens of a batch, padding included, and `max_items` its items; an item over the
-    budget runs alone. `on_batch` is called with each batch on the worker's thread. Unless it
-    `learns`, costs are not measured, and an item is dropped only once its deadline has passed. Batches of
-    groups that are not `is_typical` cost other than those that were measured, about `cost_share` of it, and
-    teach nothing.
+    budget runs alone. `on_batch` is called with each batch on the worker's thread.
     """
 
     def __init__(
@@ -96,9 +109,7 @@ class Batcher(Generic[W, R]):
         budget: int,
         max_items: int = MAX_ITEMS,
         admission: Admission | None = None,
-        learns: bool = True,
-        is_typical: Callable[[Hashable], bool] = lambda _: True,
-        cost_share: Callable[[Hashable], float] = lambda _: 1.0,
+        learning: Learning = LEARNING,
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.name = name
@@ -106,8 +117,7 @@ class Batcher(Generic[W, R]):
         self.surface = CostSurface(max_items)
         self._run = run
         self._pads, self._budget = pads, budget
-        self._learns, self._is_typical, self._cost_share = learns, is_typical, cost_share
-        self._on_batch = on_batch
+        self._learning, self._on_batch = learning, on_batch
         self._selection: Selection[W, R] = Selection(self.surface, pads=pads, budget=budget)
         self._batches = 0
         self._queue: FairQueue[Request[W, R]] = FairQueue()  # the worker's alone
@@ -217,7 +227,7 @@ class Batcher(Generic[W, R]):
     def _enqueue(self, request: Request[W, R]) -> None:
         costs = [cost_of(item) for item in request.items]
         if self.surface.is_measured:
-            request.ideal = self._cost_share(request.group) * sum(map(self.surface.ideal, costs))
+            request.ideal = self._learning.share(request.group) * sum(map(self.surface.ideal, costs))
         self._queue.add(request.line, request, costs)
 
     def _next_batch(self) -> tuple[list[Turn[Request[W, R]]], float]:
@@ -246,7 +256,7 @@ class Batcher(Generic[W, R]):
         """Marks items of one request as begun; False where it was closed in the meantime."""
         request = turns[0].request
         ideal = sum([self.surface.ideal(turn.cost) for turn in turns]) if request.ideal else 0.0
-        return request.begin(turns, self._cost_share(request.group) * ideal)
+        return request.begin(turns, self._learning.share(request.group) * ideal)
 
     def _serve(self, batch: list[Turn[Request[W, R]]], begun: float, expected: float) -> float:
         """Computes a batch and hands the results to its requests; returns when the computing ended."""
@@ -283,8 +293,8 @@ class Batcher(Generic[W, R]):
         for turn in batch:
             self._queue.charge(turn.request.line, seconds * turn.cost / total)
         # What is done of a part of the model is counted as that part of the tokens.
-        self.admission.measure(round(tokens * self._cost_share(batch[0].request.group)), seconds)
-        if self._learns and not failed and self._is_typical(batch[0].request.group):
+        self.admission.measure(round(tokens * self._learning.share(batch[0].request.group)), seconds)
+        if self._learning.is_on and not failed and self._learning.is_typical(batch[0].request.group):
             self.surface.observe(len(batch), self._selection.length(costs), cost)
         self._report(BatchReport(len(batch), tokens, padding, seconds, expected))
         return ended

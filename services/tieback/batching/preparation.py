@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from tieback.admission import Admission, Ticket
-from tieback.batching import Batcher
+from tieback.batching import NOT_LEARNING, Batcher
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.freed_memory import return_freed_memory
@@ -139,7 +139,7 @@ class _Lane(Generic[R]):
                 budget=0,
                 max_items=1,
                 admission=admission,
-                learns=False,  # the first of a kind does not predict those a thousand times as large
+                learning=NOT_LEARNING,  # the first of a kind does not predict those a thousand times as large
             )
             for n in range(THREADS)
         ]

@@ -21,7 +21,7 @@ from tieback_contract.vectors import VectorKind
 
 from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
-from tieback.batching import Batched, Batcher, BatchReport
+from tieback.batching import Batched, Batcher, BatchReport, Learning
 from tieback.batching.preparation import Preparation
 from tieback.core.alone import UNPREPARED, Alone
 from tieback.core.deadline import Deadline
@@ -137,8 +137,10 @@ class Worker:
             pads=model.pads,
             budget=batch_tokens,
             admission=self.admission,
-            is_typical=lambda plan: cast("EncodePlan", plan).is_whole,
-            cost_share=lambda plan: layers_share(cast("EncodePlan", plan), model.card.layers),
+            learning=Learning(
+                is_typical=lambda plan: cast("EncodePlan", plan).is_whole,
+                share=lambda plan: layers_share(cast("EncodePlan", plan), model.card.layers),
+            ),
             on_batch=on_batch,
         )
 

@@ -74,23 +74,23 @@ class Candidates:
 
 
 class Finder:
-    """Finds candidates for a checked query in one collection. `sampled` gives vectors of a modality."""
+    """Finds candidates for a checked query in one collection.
+
+    `search` asks Milvus in it, and `sampled` gives vectors of a modality.
+    """
 
     def __init__(
         self,
-        milvus: Milvus,
-        collection: str,
+        search: Callable[..., Any],
         query: Query,
         passing: str,
         head: NumbersHead,
         asked: words.Query | None,
         executor: Executor,
-        deadline: Deadline,
         sampled: Callable[[Modality], Array],
     ) -> None:
-        self._milvus, self._collection, self._query = milvus, collection, query
-        self._passing, self._head, self.asked = passing, head, asked
-        self._executor, self._deadline = executor, deadline
+        self._call, self._query, self._passing = search, query, passing
+        self._head, self.asked, self._executor = head, asked, executor
         self._groups = [] if query.vector is None else groups_of(query, query.vector, head.modalities)
         self._backgrounds: list[Array] = []
         if query.options.balance_modalities and len(self._groups) > 1:
@@ -185,15 +185,13 @@ class Finder:
             fields += ["length", "words"]
         if self._query.options.diversity or (field == "words" and self._groups):
             fields.append("vector")
-        (hits,) = self._milvus.call(
-            *("search", self._collection),
+        (hits,) = self._call(
             data=[asked.tolist() if isinstance(asked, np.ndarray) else dict(asked)],
             anns_field=field,
             filter=together(self._passing, passing),
             limit=limit,
             output_fields=fields,
             search_params={"metric_type": "IP"},
-            deadline=self._deadline,
         )
         return [{**hit["entity"], "pk": hit["pk"], "distance": hit["distance"]} for hit in hits]
 

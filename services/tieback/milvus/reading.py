@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from datetime import UTC, datetime
+from functools import partial
 
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit
@@ -106,10 +107,10 @@ class Reader:
             return []
         collection = schema.sections_of(known.identity)
         finder = Finder(
-            *(self._milvus, collection, query, passing, head),
+            partial(self._milvus.call, "search", collection, deadline=deadline),
+            *(query, passing, head),
             asked if asked is not None and asked.vector else None,
             self._calls,
-            deadline,
             lambda modality: self._sampled(known, modality, head, deadline),
         )
         return search(self._milvus, collection, query, finder, deadline)

@@ -21,7 +21,7 @@ from tieback_contract.reports import Timing
 
 from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
-from tieback.batching import Batcher, BatchReport
+from tieback.batching import NOT_LEARNING, Batcher, BatchReport
 from tieback.batching.preparation import Preparation
 from tieback.core.alone import UNPREPARED, Alone
 from tieback.core.call import Call
@@ -102,7 +102,7 @@ class Recogniser:
                 budget=0,
                 max_items=1,
                 admission=admission,
-                learns=False,  # how long a content takes depends on what is written in it
+                learning=NOT_LEARNING,  # how long a content takes depends on what is written in it
                 on_batch=functools.partial(on_batch, name) if on_batch is not None else None,
             )
             self._queues[name] = _Queue(model, admission, batcher)

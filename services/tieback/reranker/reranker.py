@@ -21,7 +21,7 @@ from tieback_contract.vectors import MultiVector
 
 from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
-from tieback.batching import Batched, Batcher, BatchReport
+from tieback.batching import NOT_LEARNING, Batched, Batcher, BatchReport
 from tieback.core.alone import made_alone, result_of
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
@@ -76,7 +76,7 @@ class Reranker:
             budget=0,
             max_items=1,
             admission=self._admission,
-            learns=False,  # a comparison looks at its deadline itself
+            learning=NOT_LEARNING,  # a comparison looks at its deadline itself
         )
         allowance = Allowance()  # of a tenant for all models together
         self._models = {

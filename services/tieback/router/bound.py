@@ -14,6 +14,7 @@ from tieback_contract.vectors import SpaceRef
 from tieback.catalog.source import short_hash
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.state import check_state
+from tieback.core.types.fusion import JOINT_SPACE
 from tieback.methods.projection import projections
 from tieback.models.joint.artifact import NATIVE, REMEDY, BoundProjection, JointSpaceArtifact
 from tieback.models.joint.graphs import ProjectionGraph
@@ -45,16 +46,15 @@ def joint_space_of(
     sources: dict[str, list[BoundProjection]] = {}
     for projection in bound.projections:
         sources.setdefault(projection.source.name, []).append(projection)
-    components = [Component(block.space, block.width) for block in bound.blocks]
-    return JointSpace.of(
+    components = tuple(Component(block.space, block.width) for block in bound.blocks)
+    return JointSpace(
         components,
-        [_adapter(projections, widths, bound) for projections in sources.values()],
-        _revision(components, bound),
-        short_hash(CONSTRUCTION),
+        {name: _adapter(projections, widths, bound) for name, projections in sources.items()},
+        SpaceRef(JOINT_SPACE, _revision(components, bound), short_hash(CONSTRUCTION)),
         coverage=_coverage(sources, known),
         modalities={name: known[name][0] for name in sources if len(known.get(name, ())) == 1},
         binding=bound.revision,
-        graphs=graphs,
+        graphs=graphs or {},
         native=native,
         stays=bound.stays,
     )

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef
 
 from tieback.catalog.source import short_hash
 from tieback.core.errors import OtherWeights, StartupError
+from tieback.core.types.fusion import JOINT_SPACE
 from tieback.methods.bridging import bridges
 from tieback.models.joint.bridges import ClassNameBridge
 from tieback.router.input_adapters import DenseReading, InputAdapter, LabelReading, SpaceProjection, unchanged
@@ -25,20 +27,21 @@ def class_name_space(components: Iterable[Component], bridges: Iterable[ClassNam
 
     StartupError where a binding was made for other weights than those that are served.
     """
-    components = sorted(components, key=lambda component: component.space.name)
+    components = tuple(sorted(components, key=lambda component: component.space.name))
     by_name = {component.space.name: component for component in components}
     bound: dict[str, list[ClassNameBridge]] = {}
     for binding in sorted(bridges, key=lambda one: (one.source.name, one.target.name)):
         _check(binding, by_name.get(binding.target.name), bound.get(binding.source.name, []))
         bound.setdefault(binding.source.name, []).append(binding)
-    adapters = [
-        InputAdapter(
-            one.space, DenseReading(one.space, one.width), (SpaceProjection(one.space.name, "", unchanged),)
+    adapters = {
+        name: InputAdapter(
+            one.space, DenseReading(one.space, one.width), (SpaceProjection(name, "", unchanged),)
         )
-        for one in components
-    ]
-    adapters += [_adapter(one) for name, one in bound.items() if name not in by_name]
-    return JointSpace.of(components, adapters, _revision(components, bound), short_hash(CONSTRUCTION))
+        for name, one in by_name.items()
+    }
+    adapters |= {name: _adapter(one) for name, one in bound.items() if name not in by_name}
+    ref = SpaceRef(JOINT_SPACE, _revision(components, bound), short_hash(CONSTRUCTION))
+    return JointSpace(components, adapters, ref)
 
 
 def _adapter(bound: Sequence[ClassNameBridge]) -> InputAdapter:

@@ -10,7 +10,7 @@ stored vectors do not change. `class_names` and `bound` make a joint space.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +20,6 @@ from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import StartupError
-from tieback.core.types.fusion import JOINT_SPACE
 from tieback.models.joint.graphs import ProjectionGraph
 from tieback.router.input_adapters import InputAdapter
 
@@ -61,52 +60,26 @@ class JointSpace:
     graphs: Mapping[Modality, ProjectionGraph] = field(default_factory=dict)
     native: Mapping[str, Collection[Modality]] = field(default_factory=dict)
     stays: Mapping[SpaceRef, frozenset[Modality]] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
-    width: int = 0
-    _slices: Mapping[str, slice] = field(default_factory=dict)
-    _begins: Array = field(default_factory=lambda: np.zeros(0, np.intp))
-    _widths: Array = field(default_factory=lambda: np.zeros(0, np.intp))
+    names: tuple[str, ...] = field(init=False)
+    width: int = field(init=False)
+    _slices: Mapping[str, slice] = field(init=False)
+    _begins: Array = field(init=False)
+    _widths: Array = field(init=False)
 
-    @classmethod
-    def of(
-        cls,
-        components: Iterable[Component],
-        adapters: Sequence[InputAdapter],
-        revision: str,
-        fingerprint: str,
-        *,
-        coverage: Mapping[Modality, Coverage] | None = None,
-        modalities: Mapping[str, Modality] | None = None,
-        binding: str = "",
-        graphs: Mapping[Modality, ProjectionGraph] | None = None,
-        native: Mapping[str, Collection[Modality]] | None = None,
-        stays: Mapping[SpaceRef, frozenset[Modality]] | None = None,
-    ) -> JointSpace:
-        """The space with its blocks in that order. StartupError where there are none, or two of one name."""
-        components = tuple(components)
-        names = tuple(component.space.name for component in components)
+    def __post_init__(self) -> None:
+        """StartupError where there are no blocks, or two of one name."""
+        names = tuple(component.space.name for component in self.components)
         if not names or len(set(names)) < len(names):
             raise StartupError("the joint space needs at least one component, each of a name of its own")
-        slices, width = {}, 0
-        for component in components:
-            slices[component.space.name] = slice(width, width + component.width)
-            width += component.width
-        return cls(
-            components,
-            {adapter.source.name: adapter for adapter in adapters},
-            SpaceRef(JOINT_SPACE, revision, fingerprint),
-            coverage or {},
-            modalities or {},
-            binding,
-            graphs or {},
-            native or {},
-            stays or {},
-            names,
-            width,
-            slices,
-            np.array([one.start for one in slices.values()]),
-            np.array([component.width for component in components]),
-        )
+        widths = np.array([component.width for component in self.components])
+        ends = np.cumsum(widths)
+        begins = ends - widths
+        slices = dict(zip(names, map(slice, begins.tolist(), ends.tolist()), strict=True))
+        derived = {
+            "names": names, "width": int(ends[-1]), "_slices": slices, "_begins": begins, "_widths": widths,
+        }  # fmt: skip
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     @property
     def projections(self) -> tuple[str, ...]:

@@ -115,6 +115,37 @@ class Plan:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a training, which another may go on from, and who hears how far it is.
+
+    A `checkpoint` that is there is gone on from if it is of the same plan, module and what `trained_on`
+    names, and is removed at the end. Without one, a training that was interrupted begins anew.
+    """
+
+    checkpoint: Path | None = None
+    trained_on: str = ""
+    progress: Progress = lambda _share, _doing: None
+
+    def found(self, key: str) -> Checkpoint | None:
+        """The checkpoint of that key, if there is one."""
+        return None if self.checkpoint is None else Checkpoint.read(self.checkpoint, key)
+
+    def keep(self, checkpoint: Checkpoint, key: str) -> None:
+        """Replaces the checkpoint of before."""
+        if self.checkpoint is not None:
+            checkpoint.write(self.checkpoint, key)
+
+    def end(self) -> None:
+        """Removes the checkpoint."""
+        if self.checkpoint is not None:
+            self.checkpoint.unlink(missing_ok=True)
+
+
+UNKEPT = Attempt()
+"""One that nobody goes on from or hears of."""
+
+
 @dataclass(slots=True)
 class History:
     """What a training did: losses (the mean since the last look) and validations by step, and the best one.
@@ -142,25 +173,21 @@ def train(
     module: torch.nn.Module,
     loss: Loss,
     plan: Plan,
+    attempt: Attempt = UNKEPT,
     *,
     validate: Callable[[], float] | None = None,
-    checkpoint: Path | None = None,
-    trained_on: str = "",
-    progress: Progress = lambda _share, _doing: None,
 ) -> History:
     """Trains the module in place, and leaves it with the weights of the best validation, or the last.
 
-    `validate` returns how good the module is; higher is better. A `checkpoint` that is there is gone on from
-    if it is of this plan, this module and what `trained_on` names, and removed at the end.
+    `validate` returns how good the module is; higher is better.
     """
     torch.set_num_threads(1)
     draw = torch.Generator().manual_seed(plan.seed)
     optimiser = torch.optim.AdamW(module.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
     history, best, pending = History(), _copied(module), list[float]()
-    key = digest(
-        asdict(plan), trained_on, {name: list(one.shape) for name, one in module.state_dict().items()}
-    )
-    if checkpoint is not None and (found := Checkpoint.read(checkpoint, key)) is not None:
+    shapes = {name: list(one.shape) for name, one in module.state_dict().items()}
+    key = digest(asdict(plan), attempt.trained_on, shapes)
+    if (found := attempt.found(key)) is not None:
         history = History(**found.history)
         history.losses = [(step, value) for step, value in history.losses]
         history.validations = [(step, value) for step, value in history.validations]
@@ -179,7 +206,8 @@ def train(
         optimiser.step()
         history.steps += 1
         pending.append(float(value.detach()))
-        progress(history.steps / plan.steps, f"{forecast.words(history.steps)}, loss {pending[-1]:.4f}")
+        words = f"{forecast.words(history.steps)}, loss {pending[-1]:.4f}"
+        attempt.progress(history.steps / plan.steps, words)
         if history.steps % plan.look_every and history.steps < plan.steps:
             continue
         history.losses.append((history.steps, sum(pending) / len(pending)))
@@ -188,11 +216,9 @@ def train(
             best = _copied(module)
         history.stopped_early = _is_over(history, plan)
         history.seconds = time.monotonic() - begin
-        if checkpoint is not None:
-            Checkpoint.of(module, best, optimiser, draw, asdict(history)).write(checkpoint, key)
+        attempt.keep(Checkpoint.of(module, best, optimiser, draw, asdict(history)), key)
     module.load_state_dict(best)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
+    attempt.end()
     return history
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -109,19 +108,15 @@ def learn(
     loss: Callable[[Tensor], Tensor],
     parts: Parts,
     plan: loop.Plan,
+    attempt: loop.Attempt,
     *,
     batch: int,
-    checkpoint: Path | None,
-    trained_on: str,
-    progress: loop.Progress,
 ) -> None:
     """Trains the module in place by the loss of contents at places, until validation says that it is best."""
     loop.train(
         module,
         lambda draw: loss(parts.learned[loop.batch(len(parts.learned), batch, draw)]),
         plan,
+        attempt,
         validate=lambda: -float(loss(parts.validation)),
-        checkpoint=checkpoint,
-        trained_on=trained_on,
-        progress=progress,
     )

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from tieback.core.errors import InvalidInput
 from tieback.methods.routing._network import LAYERS
-from tieback.training.loop import Plan, Progress, batch, train
+from tieback.training.loop import Attempt, Plan, Progress, batch, train
 
 FIRST, SECOND = 512, 100
 BATCH = 256
@@ -93,7 +93,7 @@ def train_router(
         logits = made(without_parts(inputs[rows], widths, DROPOUT, draw))
         return decoupled(logits, wanted[rows], SHARPNESS)
 
-    train(made, loss, Plan(steps, LEARNING_RATE, WEIGHT_DECAY, seed=seed), progress=progress)
+    train(made, loss, Plan(steps, LEARNING_RATE, WEIGHT_DECAY, seed=seed), Attempt(progress=progress))
     return folded(made, inputs)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +11,15 @@ from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from tieback.training.loop import History, Plan, Progress, batch, neighbour_distillation, neighbours, train
+from tieback.training.loop import (
+    Attempt,
+    History,
+    Plan,
+    batch,
+    neighbour_distillation,
+    neighbours,
+    train,
+)
 from tieback.training.rotation import Rotation
 
 NEAREST = 10
@@ -43,10 +50,7 @@ def learn_rotation(
     validation: Array,
     choices: Choices,
     plan: Plan,
-    *,
-    checkpoint: Path,
-    trained_on: str,
-    progress: Progress,
+    attempt: Attempt,
 ) -> tuple[Array, History]:
     """The rotation `[d, d]` for unit `rows` `[n, d]`, and how it was found; `validation` `[m, d]` chooses."""
     teacher, rotation = torch.tensor(rows), Rotation(principal_directions(rows))
@@ -64,15 +68,7 @@ def learn_rotation(
         matrix = rotation().numpy()
         return float(np.mean(list(kept_neighbours(validation, matrix, choices.widths).values())))
 
-    history = train(
-        rotation,
-        loss,
-        plan,
-        validate=validate,
-        checkpoint=checkpoint,
-        trained_on=trained_on,
-        progress=progress,
-    )
+    history = train(rotation, loss, plan, attempt, validate=validate)
     with torch.no_grad():
         return np.ascontiguousarray(rotation().numpy(), np.float32), history
 

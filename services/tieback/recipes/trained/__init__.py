@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tieback_contract.arrays import Array
 from tieback_contract.vectors import SpaceRef
@@ -23,6 +23,9 @@ from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.core.family import Family
 from tieback.models.store import Store
 from tieback.training.step_cache import StepCache
+
+if TYPE_CHECKING:
+    from tieback.training.loop import Attempt
 
 PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 
@@ -41,6 +44,13 @@ class TrainingRun:
     steps: StepCache
     say: Callable[[str], None]
     generators: Mapping[str, GeneratorCard] = field(default_factory=dict)
+
+    def attempt(self, name: str, trained_on: str, *, every: int) -> Attempt:
+        """A training with its checkpoint beside the steps; every so many of its own it says how far it is."""
+        from tieback.training import loop
+
+        checkpoint = self.steps.root / f"{name}.checkpoint.safetensors"
+        return loop.Attempt(checkpoint, trained_on, loop.said_every(every, self.say))
 
 
 class Adapt(Protocol):

@@ -56,7 +56,7 @@ def matryoshka(
     validations in a row were not better than the best; 0 never ends it early.
     """
     from tieback.recipes.train import rotation
-    from tieback.training.loop import Plan, said_every
+    from tieback.training.loop import Plan
 
     card = _card(run, space)
     trained = _widths(widths, card.width)
@@ -78,9 +78,9 @@ def matryoshka(
             vectors[parts.validation],
             choices,
             plan,
-            checkpoint=run.steps.root / f"matryoshka-{card.name}.checkpoint.safetensors",
-            trained_on=digest(vectors, trained, batch, temperature),
-            progress=said_every(plan.look_every, run.say),
+            run.attempt(
+                f"matryoshka-{card.name}", digest(vectors, trained, batch, temperature), every=plan.look_every
+            ),
         )
         return {
             MATRIX: head,

@@ -106,7 +106,7 @@ def fit(
     """
     import torch
     from tieback.training.digests import digest
-    from tieback.training.loop import Plan
+    from tieback.training.loop import Attempt, Plan
     from tieback.training.rotation import Rotation
     from torch.nn.functional import cosine_similarity, normalize
 
@@ -147,20 +147,15 @@ def fit(
             + imitation * (1 - cosine_similarity(leading, wanted[places])).mean()
         )
 
+    numbers = [scale, distillation, old_classes, imitation, temperature, batch]
+    trained_on = digest(old, new, [] if classes is None else classes, numbers)
     layers.learn(
         module,
         loss,
         parts,
         Plan(steps, rate, patience=patience, seed=seed),
+        Attempt(checkpoint, trained_on, progress),
         batch=batch,
-        checkpoint=checkpoint,
-        trained_on=digest(
-            old,
-            new,
-            [] if classes is None else classes,
-            [scale, distillation, old_classes, imitation, temperature, batch],
-        ),
-        progress=progress,
     )
     with torch.no_grad():
         basis = _basis(inner().numpy(), outer().numpy(), added, scale)

@@ -88,7 +88,7 @@ def fit(
     """
     import torch
     from tieback.training.digests import digest
-    from tieback.training.loop import Plan
+    from tieback.training.loop import Attempt, Plan
     from tieback.training.rotation import Rotation
     from torch.nn.functional import normalize
 
@@ -121,15 +121,14 @@ def fit(
         told = layers.recognised(turned, told_by, places, temperature)
         return told + alignment * layers.recognised(leading, aligned_by, places, temperature)
 
+    trained_on = digest(old, new, [] if classes is None else classes, [alignment, temperature, batch])
     layers.learn(
         module,
         loss,
         parts,
         Plan(steps, rate, patience=patience, seed=seed),
+        Attempt(checkpoint, trained_on, progress),
         batch=batch,
-        checkpoint=checkpoint,
-        trained_on=digest(old, new, [] if classes is None else classes, [alignment, temperature, batch]),
-        progress=progress,
     )
     return layer.state()
 

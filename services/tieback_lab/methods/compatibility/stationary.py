@@ -190,7 +190,7 @@ def _learned(
     """The layer by the `vertices` `[classes, width]`, and by the vectors of the version before, if any."""
     import torch
     from tieback.training.digests import digest
-    from tieback.training.loop import Plan
+    from tieback.training.loop import Attempt, Plan
     from torch.nn.functional import normalize
 
     from tieback_lab.training import compatible_layer as layers
@@ -212,14 +212,13 @@ def _learned(
         pulled = higher_order_contrast(mapped, before[places], right[places], settings.sharpness)
         return (1 - settings.contrast) * told + settings.contrast * pulled
 
+    trained_on = digest([] if old is None else old, new, classes, vertices, asdict(settings))
     layers.learn(
         layer,
         loss,
         parts,
         Plan(settings.steps, settings.rate, patience=settings.patience, seed=settings.seed),
+        Attempt(checkpoint, trained_on, progress),
         batch=settings.batch,
-        checkpoint=checkpoint,
-        trained_on=digest([] if old is None else old, new, classes, vertices, asdict(settings)),
-        progress=progress,
     )
     return layer.state()

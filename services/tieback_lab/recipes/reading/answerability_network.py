@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from tieback.methods.answerability.question_alignment import SIGNALS, Inputs
-from tieback.training.loop import History, Plan, Progress, train
+from tieback.training.loop import Attempt, History, Plan, train
 from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, relu
@@ -87,10 +86,7 @@ def learn_answerability(
     weights: Array,
     choices: Choices,
     plan: Plan,
-    *,
-    checkpoint: Path,
-    trained_on: str,
-    progress: Progress,
+    attempt: Attempt,
 ) -> tuple[AnswerabilityNetwork, History]:
     """A network that tells whether passages answer questions; examples are drawn by their `weights` `[n]`.
 
@@ -117,7 +113,7 @@ def learn_answerability(
             found = found - PLACE_WEIGHT * torch.logsumexp(likely, dim=1)[is_known].mean()
         return found
 
-    history = train(network, loss, plan, checkpoint=checkpoint, trained_on=trained_on, progress=progress)
+    history = train(network, loss, plan, attempt)
     return network, history
 
 

@@ -75,10 +75,8 @@ def learned(
         network,
         read,
         plan,
-        checkpoint=run.steps.root / f"questions-{card.name}.checkpoint.safetensors",
-        trained_on=trained_on,
-        say=run.say,
-        look=_look([one for one in stopping if one]) if stopping else None,
+        run.attempt(f"questions-{card.name}", trained_on, every=1),
+        _look([one for one in stopping if one]) if stopping else None,
     )
     draw = np.random.default_rng(seed).permutation(len(read))
     graph = reading_network.graph_of(network, [read[place] for place in draw.tolist()])

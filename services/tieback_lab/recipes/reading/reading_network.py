@@ -19,7 +19,7 @@ import torch
 from tieback.models.text.question_reader import ANSWERED, EMBEDDED, OWN, VERDICT
 from tieback.recipes.graphs.quantise import quantise
 from tieback.recipes.graphs.torch_export import export_module
-from tieback.training.loop import Checkpoint
+from tieback.training.loop import Attempt, Checkpoint
 from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, softplus
@@ -47,7 +47,8 @@ class Plan:
     """How long and by what it is learned: a rate that rises over `WARM_UP` steps, then falls to 0 in a line.
 
     A step takes as many pairs as have `tokens` together, of which each kind has its part of `shares`. The
-    first `frozen` layers stay as they are.
+    first `frozen` layers stay as they are. It ends where `patience` looks in a row, of which there is one
+    every `look_every` steps, found less than the best one; 0 for never.
     """
 
     steps: int
@@ -56,6 +57,8 @@ class Plan:
     frozen: int
     seed: int
     shares: Mapping[str, float]
+    look_every: int = 500
+    patience: int = 0
 
 
 class ReadingNetwork(nn.Module):
@@ -115,20 +118,12 @@ def learn_to_read(
     network: ReadingNetwork,
     pairs: Sequence[Read],
     plan: Plan,
-    *,
-    checkpoint: Path,
-    trained_on: str,
-    say: Callable[[str], None],
+    attempt: Attempt,
     look: Callable[[ReadingNetwork], float] | None = None,
-    look_every: int = 500,
-    patience: int = 0,
 ) -> list[tuple[int, float, float]]:
     """Trains the network in place, to where `look` found most; mean losses and what was found, by step.
 
-    It ends where `patience` looks in a row found less than the best one; 0 for never.
-
-    Products are computed in bfloat16, which takes a third of the time where a processor has them. A
-    checkpoint of the same plan and pairs is gone on from, and removed at the end.
+    Products are computed in bfloat16, which takes a third of the time where a processor has them.
     """
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(plan.seed)
@@ -147,7 +142,7 @@ def learn_to_read(
     losses: list[tuple[int, float, float]] = []
     pending: list[float] = []
     step, best = 0, {}
-    if (found := Checkpoint.read(checkpoint, trained_on)) is not None:
+    if (found := attempt.found(attempt.trained_on)) is not None:
         best = found.restore(network, optimiser, generator)
         step, losses = int(found.history["step"]), [tuple(one) for one in found.history["losses"]]
     batches = _batches(pairs, plan, generator)
@@ -164,24 +159,25 @@ def learn_to_read(
         optimiser.step()
         step += 1
         pending.append(float(value.detach()))
-        if step % look_every == 0 or step == plan.steps:
+        if step % plan.look_every == 0 or step == plan.steps:
             seen = 0.0 if look is None else _looked(network, look)
             if seen >= max((one[2] for one in losses), default=0.0):
                 best = {name: one.detach().clone() for name, one in network.state_dict().items()}
             losses.append((step, sum(pending) / len(pending), seen))
             pending.clear()
             left = (time.monotonic() - begin) / (step - first) * (plan.steps - step)
-            say(
+            attempt.progress(
+                step / plan.steps,
                 f"reading: step {step} of {plan.steps}, {left:.0f} s left, loss {losses[-1][1]:.4f}, "
-                f"left out {seen:.4f}"
+                f"left out {seen:.4f}",
             )
             history = {"step": step, "losses": losses}
-            Checkpoint.of(network, best, optimiser, generator, history).write(checkpoint, trained_on)
+            attempt.keep(Checkpoint.of(network, best, optimiser, generator, history), attempt.trained_on)
             found_most = max(range(len(losses)), key=lambda place: losses[place][2])
-            if patience and len(losses) - 1 - found_most >= patience:
+            if 0 < plan.patience <= len(losses) - 1 - found_most:
                 break
     network.load_state_dict(best)
-    checkpoint.unlink(missing_ok=True)
+    attempt.end()
     network.eval()
     return losses
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from tieback.training.digests import digest
-from tieback.training.loop import History, Plan, Progress, train
+from tieback.training.loop import UNKEPT, Attempt, History, Plan, train
 from tieback_contract.arrays import Array
 from torch import Tensor, nn
 
@@ -22,14 +21,23 @@ class Examples(NamedTuple):
     labels: Array
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Rows of the table and their width, and the units of the hidden layer."""
+
+    size: int
+    width: int
+    hidden: int
+
+
 class ClickModel(nn.Module):
     """A table of vectors, and one hidden layer over those that are looked up."""
 
-    def __init__(self, size: int, lookups: int, *, width: int, hidden: int) -> None:
+    def __init__(self, shape: Shape, lookups: int) -> None:
         super().__init__()
-        self.table = nn.Parameter(0.1 * torch.randn(size, width))
-        self.first = nn.Linear(lookups * width, hidden)
-        self.second = nn.Linear(hidden, 1)
+        self.table = nn.Parameter(0.1 * torch.randn(shape.size, shape.width))
+        self.first = nn.Linear(lookups * shape.width, shape.hidden)
+        self.second = nn.Linear(shape.hidden, 1)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Logits `[n]` of rows `[n, lookups]`."""
@@ -61,19 +69,16 @@ class Fitted(NamedTuple):
 def fitted(
     training: Examples,
     validation: Examples,
-    plan: Plan,
-    *,
-    size: int,
+    shape: Shape,
     features: Sequence[int],
-    width: int,
-    hidden: int,
+    plan: Plan,
+    attempt: Attempt = UNKEPT,
+    *,
     batch: int,
-    checkpoint: Path | None = None,
-    progress: Progress = lambda _share, _doing: None,
 ) -> Fitted:
     """The model that separates the clicks of the validation best; `features` as in `ClickModel.cosines`."""
     torch.manual_seed(plan.seed)
-    model = ClickModel(size, len(features), width=width, hidden=hidden)
+    model = ClickModel(shape, len(features))
     before = model.cosines(features)
     rows = torch.from_numpy(training.rows)
     labels = torch.from_numpy(training.labels.astype(np.float32))
@@ -82,15 +87,10 @@ def fitted(
         chosen = torch.randint(len(rows), (batch,), generator=draw)
         return nn.functional.binary_cross_entropy_with_logits(model(rows[chosen]), labels[chosen])
 
-    history = train(
-        model,
-        loss,
-        plan,
-        validate=lambda: auc(predicted(model, validation.rows), validation.labels),
-        checkpoint=checkpoint,
-        trained_on=digest(training.rows, training.labels, size, width, hidden, batch),
-        progress=progress,
-    )
+    def validate() -> float:
+        return auc(predicted(model, validation.rows), validation.labels)
+
+    history = train(model, loss, plan, attempt, validate=validate)
     return Fitted(model, history, (before, model.cosines(features)))
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from tieback.core.state import State
-from tieback.training.loop import History, Plan, Progress, batch, train
+from tieback.training.loop import Attempt, History, Plan, batch, train
 from tieback.training.splits import Split
 from tieback_contract.arrays import Array
 from torch import Tensor
@@ -80,10 +79,7 @@ def learn_composition(
     start: State,
     choices: Choices,
     plan: Plan,
-    *,
-    checkpoint: Path | None,
-    trained_on: str,
-    progress: Progress,
+    attempt: Attempt,
 ) -> tuple[State, History]:
     """The state whose queries are nearest to what is meant: the losses ITC, RTC and MSE of the paper."""
     module = Composing(start, plan.seed)
@@ -103,15 +99,7 @@ def learn_composition(
             triplets, queries(module.learned(), triplets, parts.validation, choices), parts.validation
         )
 
-    history = train(
-        module,
-        loss,
-        plan,
-        validate=validate if len(parts.validation) else None,
-        checkpoint=checkpoint,
-        trained_on=trained_on,
-        progress=progress,
-    )
+    history = train(module, loss, plan, attempt, validate=validate if len(parts.validation) else None)
     return module.learned(), history
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from tieback.core.state import State
-from tieback.training.loop import History, Plan, Progress, batch, train
+from tieback.training.loop import Attempt, History, Plan, batch, train
 from tieback.training.splits import Split
 from tieback_contract.arrays import Array
 from torch import Tensor
@@ -59,12 +58,10 @@ def learn_conditions(
     parts: Split,
     start: State,
     plan: Plan,
+    attempt: Attempt,
     *,
     batch_size: int,
     margin: float,
-    checkpoint: Path | None,
-    trained_on: str,
-    progress: Progress,
 ) -> tuple[State, History]:
     """The state under which contents with one label are nearer than others, by `margin`."""
     module = Projecting(start)
@@ -84,15 +81,7 @@ def learn_conditions(
         conditions = range(labels.shape[1])
         return float(np.mean([mean_precision(labelled, state, one, parts.validation) for one in conditions]))
 
-    history = train(
-        module,
-        loss,
-        plan,
-        validate=validate if len(parts.validation) else None,
-        checkpoint=checkpoint,
-        trained_on=trained_on,
-        progress=progress,
-    )
+    history = train(module, loss, plan, attempt, validate=validate if len(parts.validation) else None)
     return module.learned(), history
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from tieback.methods.feature_tables._many_values import Lookups, looked_up
-from tieback.training.digests import digest
-from tieback.training.loop import History, Plan, Progress, batch, train
+from tieback.training.loop import Attempt, History, Plan, batch, train
 from tieback.training.ranks import ranks
+from tieback.training.splits import Split
 from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
@@ -81,28 +80,24 @@ class FeatureVectors(nn.Module):
 def learned(
     left: Things,
     right: Things,
-    training: Array,
-    validation: Array,
+    parts: Split,
     shape: Shape,
     plan: Plan,
+    attempt: Attempt,
     *,
     pairs: int,
     temperature: float,
-    checkpoint: Path,
-    trained_on: str,
-    progress: Progress,
 ) -> tuple[dict[str, Array], dict[str, Array], History]:
     """The arrays after training and before it, and how it went. Thing i of both sides are a pair.
 
-    `training` are the places of pairs that are learned from, `pairs` of them at a time, and `validation` of
-    those that choose.
+    A step learns from `pairs` of the pairs.
     """
     torch.manual_seed(plan.seed)
     model = FeatureVectors(shape)
     before = arrays_of(model)
 
     def loss(draw: torch.Generator) -> Tensor:
-        chosen = training[batch(len(training), pairs, draw).numpy()]
+        chosen = parts.training[batch(len(parts.training), pairs, draw).numpy()]
         scores = model(left.of(chosen), len(chosen)) @ model(right.of(chosen), len(chosen)).T / temperature
         # What equals the partner is no wrong answer: another pair of the batch may have the same thing.
         own = torch.arange(len(chosen))
@@ -117,10 +112,8 @@ def learned(
         model,
         loss,
         plan,
-        validate=lambda: float((1 / places_of_partners(model, left, right, validation)).mean()),
-        checkpoint=checkpoint,
-        trained_on=digest(trained_on, pairs, temperature),
-        progress=progress,
+        attempt,
+        validate=lambda: float((1 / places_of_partners(model, left, right, parts.validation)).mean()),
     )
     return arrays_of(model), before, history
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from tieback.methods.heads import fit, probabilities
-from tieback.training.loop import Plan, Progress, train
+from tieback.training.loop import Attempt, Plan, Progress, train
 from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss, normalize
@@ -40,7 +40,7 @@ def learn_from_pairs(
         one, two = normalize(vectors, dim=1).chunk(2)
         return mse_loss((one * two).sum(dim=1), alike.float())
 
-    train(module, loss, plan, progress=progress)
+    train(module, loss, plan, Attempt(progress=progress))
 
 
 def learn_from_label_texts(
@@ -64,7 +64,7 @@ def learn_from_label_texts(
         found = normalize(vectors, dim=1)
         return cross_entropy(found[: len(chosen)] @ found[len(chosen) :].T / temperature, of[chosen])
 
-    train(module, loss, plan, progress=progress)
+    train(module, loss, plan, Attempt(progress=progress))
 
 
 def macro_f1(

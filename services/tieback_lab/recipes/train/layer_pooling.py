@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from tieback.core.state import State
 from tieback.methods.layer_pooling import LayerPooling
 from tieback.recipes.adapt.layer_states import LayerStates
-from tieback.training.loop import History, Plan, Progress, angular_contrast, batch, train
+from tieback.training.loop import Attempt, History, Plan, angular_contrast, batch, train
+from tieback.training.splits import Split
 from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -54,40 +54,25 @@ class LearnedPooling(torch.nn.Module):
 
 def learn_pooling(
     states: LayerStates,
-    training: Array,
-    validation: Array,
+    parts: Split,
     start: State,
     method: LayerPooling,
     choices: Choices,
     plan: Plan,
-    *,
-    checkpoint: Path,
-    trained_on: str,
-    progress: Progress,
+    attempt: Attempt,
 ) -> tuple[dict[str, Array], History]:
-    """The state, and how it was found. `states` are of 2n texts: text i and text n + i are a pair.
-
-    `training` are the places of pairs that are learned from, `validation` of those that choose.
-    """
+    """The state, and how it was found. `states` are of 2n texts: text i and text n + i are a pair."""
     module, count = LearnedPooling(method, start), len(states) // 2
 
     def loss(draw: torch.Generator) -> Tensor:
-        chosen = training[batch(len(training), choices.pairs, draw).numpy()]
+        chosen = parts.training[batch(len(parts.training), choices.pairs, draw).numpy()]
         vectors = module(*states.of(np.concatenate([chosen, count + chosen])))
         return angular_contrast(*vectors.chunk(2), temperature=choices.temperature)
 
     def validate() -> float:
-        return float(reciprocal_ranks(states, validation, pooled(states, module)).mean())
+        return float(reciprocal_ranks(states, parts.validation, pooled(states, module)).mean())
 
-    history = train(
-        module,
-        loss,
-        plan,
-        validate=validate,
-        checkpoint=checkpoint,
-        trained_on=trained_on,
-        progress=progress,
-    )
+    history = train(module, loss, plan, attempt, validate=validate)
     return module.arrays(), history
 
 

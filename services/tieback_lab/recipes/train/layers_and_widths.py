@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from tieback.methods.pooling import Pooling
 from tieback.models.text.transformer_text import padded
 from tieback.recipes.adapt.layer_states import LayeredBackbone
-from tieback.training.loop import History, Plan, Progress, angular_contrast, batch, output_distillation, train
+from tieback.training.loop import (
+    Attempt,
+    History,
+    Plan,
+    angular_contrast,
+    batch,
+    output_distillation,
+    train,
+)
 from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -70,10 +77,7 @@ def learn_layers(
     validation: Sequence[tuple[Array, Array]],
     choices: Choices,
     plan: Plan,
-    *,
-    checkpoint: Path,
-    trained_on: str,
-    progress: Progress,
+    attempt: Attempt,
 ) -> History:
     """Trains the module in place, by pairs of texts as token numbers; `validation` chooses the step."""
     last = module.backbone.layers
@@ -98,15 +102,7 @@ def learn_layers(
         cells = reciprocal_ranks(module, validation, (*choices.exits, last), (*choices.widths, None))
         return float(np.mean([found.mean() for found in cells.values()]))
 
-    return train(
-        module,
-        loss,
-        plan,
-        validate=validate,
-        checkpoint=checkpoint,
-        trained_on=trained_on,
-        progress=progress,
-    )
+    return train(module, loss, plan, attempt, validate=validate)
 
 
 def reciprocal_ranks(

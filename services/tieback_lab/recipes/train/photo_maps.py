@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from tieback.core.state import State
 from tieback.methods.projection import unit_rows
 from tieback.models.pictures.regions import View
 from tieback.recipes.networks.efficientnet_lite import EfficientNetLite0
-from tieback.training.loop import History, Plan, Progress, angular_contrast, batch, train
+from tieback.training.loop import Attempt, History, Plan, angular_contrast, batch, train
 from tieback.training.ranks import ranks
 from tieback.training.splits import Split
 from tieback_contract.arrays import Array
@@ -129,10 +128,7 @@ def learn_pooling(
     graph: Graph,
     choices: Choices,
     plan: Plan,
-    *,
-    checkpoint: Path,
-    trained_on: str,
-    progress: Progress,
+    attempt: Attempt,
 ) -> tuple[State, History]:
     """The state with which a photo and its views are separated from other photos, and how it was found."""
     module = Pooled(graph, start)
@@ -146,15 +142,7 @@ def learn_pooling(
     def validate() -> float:
         return found(maps, module.of, parts.validation)["mean_average_precision"]
 
-    history = train(
-        module,
-        loss,
-        plan,
-        validate=validate if len(parts.validation) else None,
-        checkpoint=checkpoint,
-        trained_on=trained_on,
-        progress=progress,
-    )
+    history = train(module, loss, plan, attempt, validate=validate if len(parts.validation) else None)
     return module.learned(), history
 
 

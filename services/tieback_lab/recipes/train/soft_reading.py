@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from tieback.core.state import State
-from tieback.training.loop import History, Plan, Progress, batch, train
+from tieback.training.loop import Attempt, History, Plan, Progress, batch, train
 from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
@@ -189,7 +188,7 @@ def learn_start(
         gap: Tensor = (bridge(rows[chosen]) - wanted[chosen]).square().sum(dim=1).mean()
         return gap
 
-    return train(bridge, loss, plan, progress=progress)
+    return train(bridge, loss, plan, Attempt(progress=progress))
 
 
 def learn_reading(
@@ -199,10 +198,7 @@ def learn_reading(
     chosen_by: Sequence[Reading],
     choices: Choices,
     plan: Plan,
-    *,
-    checkpoint: Path | None,
-    trained_on: str,
-    progress: Progress,
+    attempt: Attempt,
 ) -> History:
     """Trains the bridge so that the model predicts the answers; the weights that predict those of
     `chosen_by` best are kept.
@@ -215,12 +211,4 @@ def learn_reading(
     def validate() -> float:
         return reader.likelihood(chosen_by, bridge, choices.readings)
 
-    return train(
-        bridge,
-        loss,
-        plan,
-        validate=validate if chosen_by else None,
-        checkpoint=checkpoint,
-        trained_on=trained_on,
-        progress=progress,
-    )
+    return train(bridge, loss, plan, attempt, validate=validate if chosen_by else None)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from tieback.recipes.adapt.layer_states import LayerStates
-from tieback.training.loop import History, Plan, Progress, batch, train
+from tieback.training.loop import Attempt, History, Plan, batch, train
 from tieback.training.ranks import ranks
+from tieback.training.splits import Split
 from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize
@@ -73,25 +73,22 @@ def learned(
     states: LayerStates,
     ids: Sequence[Array],
     words: Words,
-    training: Array,
-    validation: Array,
+    parts: Split,
     plan: Plan,
+    attempt: Attempt,
     *,
     texts: int,
     negatives: int,
-    checkpoint: Path,
-    trained_on: str,
-    progress: Progress,
 ) -> tuple[dict[str, Array], dict[str, Array], History]:
     """The head's arrays after training and before it, and how it went.
 
     A step sees `texts` texts; their words are told from each other's and from `negatives` drawn ones, which
-    stand for the rest of the vocabulary. `training` and `validation` are places of texts.
+    stand for the rest of the vocabulary. `parts` are places of texts.
     """
     torch.manual_seed(plan.seed)
     head = WordHead(states.flat.shape[-1], len(words.table))
     before = arrays_of(head)
-    among = np.unique(np.concatenate([ids[place] for place in validation]))
+    among = np.unique(np.concatenate([ids[place] for place in parts.validation]))
 
     def bag_of_words(places: Array, drawn: Array) -> Tensor:
         own = [np.unique(ids[place]) for place in places]
@@ -109,13 +106,13 @@ def learned(
         return -(weights * found).sum(dim=1).mean()
 
     def loss(draw: torch.Generator) -> Tensor:
-        places = training[batch(len(training), texts, draw).numpy()]
+        places = parts.training[batch(len(parts.training), texts, draw).numpy()]
         return bag_of_words(places, torch.randint(len(words.table), (negatives,), generator=draw).numpy())
 
-    history = train(
-        head, loss, plan, validate=lambda: -float(bag_of_words(validation, among)), checkpoint=checkpoint,
-        trained_on=trained_on, progress=progress,
-    )  # fmt: skip
+    def validate() -> float:
+        return -float(bag_of_words(parts.validation, among))
+
+    history = train(head, loss, plan, attempt, validate=validate)
     return arrays_of(head), before, history
 
 

@@ -71,7 +71,7 @@ def aim(
     from tieback.models.language.model import LanguageModel, load_language_model
     from tieback.recipes.export.causal_language_model import read_weights
     from tieback.recipes.networks.llama_drift import torch_model
-    from tieback.training.loop import Plan, said_every
+    from tieback.training.loop import Plan
 
     from tieback_lab.recipes.train import demonstrated, soft_reading
 
@@ -146,9 +146,7 @@ def aim(
             [rows[place] for place in part.validation],
             soft_reading.Choices(batch, teacher=0.0),
             Plan(steps, learning_rate, weight_decay=0.0, look_every=LOOK_EVERY, seed=seed),
-            checkpoint=run.steps.root / f"aim-{name}.checkpoint.safetensors",
-            trained_on=digest(inputs),
-            progress=said_every(LOOK_EVERY, run.say),
+            run.attempt(f"aim-{name}", digest(inputs), every=LOOK_EVERY),
         )
         return {
             **{f"state.{key}": array for key, array in projection.learned().items()},

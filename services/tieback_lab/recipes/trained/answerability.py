@@ -69,7 +69,7 @@ def answerability(
     `nearness` is how much the cosine of the question and the nearest sentence counts beside the network.
     """
     from tieback.models.loading import load_encoder
-    from tieback.training.loop import Plan, said_every
+    from tieback.training.loop import Plan
 
     from tieback_lab.recipes.reading import answerability_network
 
@@ -101,9 +101,7 @@ def answerability(
             weights_of_questions([read[place] for place in parts.training]),
             choices,
             plan,
-            checkpoint=run.steps.root / f"answerability-{card.name}.checkpoint.safetensors",
-            trained_on=digest(inputs),
-            progress=said_every(plan.look_every, run.say),
+            run.attempt(f"answerability-{card.name}", digest(inputs), every=plan.look_every),
         )
         chosen_by, held_out = (
             np.stack(

@@ -123,7 +123,7 @@ def claim_reading(
         raise InvalidInput(
             f"there are {len(learned_from)} pairs to learn from, and it takes {FEWEST}", field="data"
         )
-    plan = Plan(steps, tokens, learning_rate, frozen, seed, SHARES)
+    plan = Plan(steps, tokens, learning_rate, frozen, seed, SHARES, LOOK_EVERY, PATIENCE)
     inputs: dict[str, Any] = {
         "space": f"{card.space} {card.space.fingerprint}", "plan": asdict(plan), "made": made,
         "pairs": digest(*map(_values, [*learned_from, *stopped_by])),
@@ -209,12 +209,8 @@ def learned(
         network,
         read,
         plan,
-        checkpoint=run.steps.root / f"claims-{card.name}.checkpoint.safetensors",
-        trained_on=trained_on,
-        say=run.say,
-        look=_look(beside) if beside else None,
-        look_every=LOOK_EVERY,
-        patience=PATIENCE,
+        run.attempt(f"claims-{card.name}", trained_on, every=1),
+        _look(beside) if beside else None,
     )
     draw = np.random.default_rng(plan.seed).permutation(len(read))
     graph = reading_network.graph_of(network, [read[place] for place in draw.tolist()])

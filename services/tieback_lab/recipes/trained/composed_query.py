@@ -74,7 +74,7 @@ def composed_query(
     the prompts' alignment. Training ends early where `patience` validations in a row were not better than the
     best; 0 never ends it early.
     """
-    from tieback.training.loop import Plan, said_every
+    from tieback.training.loop import Plan
 
     from tieback_lab.recipes.train import composing
 
@@ -111,9 +111,7 @@ def composed_query(
             sentence_prompt.start(width, words, prompts=prompts, inner=inner, seed=seed),
             choices,
             plan,
-            checkpoint=run.steps.root / f"composed-{name}.checkpoint.safetensors",
-            trained_on=digest(*inputs.values()),
-            progress=said_every(plan.look_every, run.say),
+            run.attempt(f"composed-{name}", digest(*inputs.values()), every=plan.look_every),
         )
         return {
             **{f"state.{key}": array for key, array in state.items()},

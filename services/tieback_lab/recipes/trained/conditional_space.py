@@ -70,7 +70,7 @@ def conditional_space(
     contents. Training ends early where `patience` validations in a row were not better than the best; 0
     never ends it early.
     """
-    from tieback.training.loop import Plan, said_every
+    from tieback.training.loop import Plan
 
     from tieback_lab.recipes.train import conditions as _conditions
 
@@ -102,11 +102,9 @@ def conditional_space(
                 seed=seed,
             ),
             plan,
+            run.attempt(f"conditional-{space}", digest(*inputs.values()), every=plan.look_every),
             batch_size=batch,
             margin=margin,
-            checkpoint=run.steps.root / f"conditional-{space}.checkpoint.safetensors",
-            trained_on=digest(*inputs.values()),
-            progress=said_every(plan.look_every, run.say),
         )
         return {
             **{f"state.{key}": array for key, array in state.items()},

@@ -27,7 +27,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.text_pairs import pair_files, read_text_pairs
 from tieback.training.digests import digest
-from tieback.training.splits import split
+from tieback.training.splits import Split, split
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
@@ -63,7 +63,7 @@ def dense_sparse(
     `patience` validations in a row were not better than the best; 0 never ends it early.
     """
     from tieback.recipes.adapt import layer_states
-    from tieback.training.loop import Plan, said_every
+    from tieback.training.loop import Plan
 
     from tieback_lab.recipes.train import word_head as heads
 
@@ -97,18 +97,18 @@ def dense_sparse(
         **run.steps.arrays(f"last layer of {card.name}", layer_states.read_states, inputs, read)
     )
     parts = split(count, seed)
+    pairs_of = (parts.training, parts.validation, parts.held_out)
+    both = Split(*(np.concatenate([one, count + one]) for one in pairs_of))
     plan = Plan(steps, learning_rate, weight_decay=0.0, look_every=50, patience=patience, seed=seed)
     settings = {"plan": repr(plan), "batch": batch, "negatives": negatives}
 
     def make() -> dict[str, Array]:
-        run.say(f"learning the words of {2 * len(parts.training)} texts")
+        run.say(f"learning the words of {len(both.training)} texts")
         after, before, history = heads.learned(
-            *(states, ids, words, _both(parts.training, count), _both(parts.validation, count), plan),
+            *(states, ids, words, both, plan),
+            run.attempt(f"words-{card.name}", digest(inputs, settings), every=plan.look_every),
             texts=batch,
             negatives=negatives,
-            checkpoint=run.steps.root / f"words-{card.name}.checkpoint.safetensors",
-            trained_on=digest(inputs, settings),
-            progress=said_every(plan.look_every, run.say),
         )
         found = {"after": after, "before": before}
         return {
@@ -214,11 +214,6 @@ class _Measured:
             sparse = self._heads.scattered(numbers, weights, len(self._words.table))
             found.append((dense.numpy(), sparse, sketches.numpy()))
         return found
-
-
-def _both(pairs: Array, count: int) -> Array:
-    """The places of both sides' texts."""
-    return np.concatenate([pairs, count + pairs])
 
 
 def _under(step: Mapping[str, Array], prefix: str) -> dict[str, Array]:

@@ -78,7 +78,7 @@ def dolg(
     step separates `batch` photos; scale (1 / `temperature`) and `margin` are the paper's. Training ends
     early where `patience` validations in a row were not better than the best; 0 never ends it early.
     """
-    from tieback.training.loop import Plan, said_every
+    from tieback.training.loop import Plan
 
     from tieback_lab.recipes.train import photo_maps
 
@@ -110,9 +110,11 @@ def dolg(
             map_poolings.form(GRAPH, pooling),
             photo_maps.Choices(batch, temperature, margin),
             plan,
-            checkpoint=run.steps.root / f"{pooling}-{card.name}.checkpoint.safetensors",
-            trained_on=digest(inputs, pooling, width, batch, temperature, margin),
-            progress=said_every(plan.look_every, run.say),
+            run.attempt(
+                f"{pooling}-{card.name}",
+                digest(inputs, pooling, width, batch, temperature, margin),
+                every=plan.look_every,
+            ),
         )
         return {
             **{f"state.{name}": array for name, array in state.items()},

@@ -60,7 +60,7 @@ def feature_pairs(
     pairs. Training ends early where `patience` validations in a row were not better than the best; 0 never
     ends it early.
     """
-    from tieback.training.loop import Plan, said_every
+    from tieback.training.loop import Plan
 
     from tieback_lab.recipes.train import feature_pairs as network
 
@@ -93,12 +93,10 @@ def feature_pairs(
     def make() -> dict[str, Array]:
         run.say(f"learning {len(names)} features from {len(parts.training):,} pairs")
         after, before, history = network.learned(
-            *(left, right, parts.training, parts.validation, shape, plan),
+            *(left, right, parts, shape, plan),
+            run.attempt(f"feature-pairs-{space}", digest(inputs), every=plan.look_every),
             pairs=batch,
             temperature=temperature,
-            checkpoint=run.steps.root / f"feature-pairs-{space}.checkpoint.safetensors",
-            trained_on=digest(inputs),
-            progress=said_every(plan.look_every, run.say),
         )
         found = {"after": after, "before": before}
         return {

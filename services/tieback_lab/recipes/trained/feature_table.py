@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -31,6 +31,11 @@ from tieback_contract.arrays import Array
 
 from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE, adapt, check_name
 from tieback_lab.training.data.feature_lines import one_value
+
+if TYPE_CHECKING:
+    from tieback.training.loop import Plan
+
+    from tieback_lab.recipes.train.click_model import Shape
 
 MAKES = "a table of vectors for categorical features"
 
@@ -68,6 +73,8 @@ def feature_table(
     """
     from tieback.training.loop import Plan
 
+    from tieback_lab.recipes.train.click_model import Shape
+
     check_name(space, field="space")
     known = _read(run.data)
     if len(known.clicked) < FEWEST:
@@ -77,10 +84,10 @@ def feature_table(
     if size < len(known.columns):
         raise InvalidInput(f"{size} rows are too few for {len(known.columns)} features", field="size")
     plan = Plan(steps, learning_rate, weight_decay=0.0, look_every=100, patience=patience, seed=seed)
-    shape = {"size": size, "width": width, "hidden": hidden, "batch": batch}
+    shape = Shape(size, width, hidden)
     shared: dict[str, Any] = {"lookups": lookups, "seed": seed}
-    own = _learn(run, "multiplexed", shared, known, plan, shape)
-    others = _learn(run, _OTHERS, {"seed": seed}, known, plan, shape)
+    own = _learn(run, "multiplexed", shared, known, shape, plan, batch)
+    others = _learn(run, _OTHERS, {"seed": seed}, known, shape, plan, batch)
     rows = [
         {
             "table": name,
@@ -119,15 +126,14 @@ def _learn(
     method: str,
     parameters: Mapping[str, Any],
     known: Impressions,
-    plan: Any,
-    shape: dict[str, int],
+    shape: Shape,
+    plan: Plan,
+    batch: int,
 ) -> dict[str, Array]:
     """The arrays of the model, its AUC, and the cosines of its weights before and after."""
-    from tieback.training.loop import said_every
-
     from tieback_lab.recipes.train import click_model as clicks
 
-    rows = feature_tables.configure(method, parameters)(known.columns, shape["size"])
+    rows = feature_tables.configure(method, parameters)(known.columns, shape.size)
     per_feature = rows.shape[1] // len(known.columns)
     features = [lookup // per_feature for lookup in range(rows.shape[1])]
     parts = split(len(rows), plan.seed)
@@ -136,20 +142,21 @@ def _learn(
         for part in (parts.training, parts.validation, parts.held_out)
     )
 
+    inputs: dict[str, Any] = {
+        "rows": digest(rows, known.clicked), "plan": repr(plan), "shape": repr(shape), "batch": batch,
+    }  # fmt: skip
+
     def make() -> dict[str, Array]:
         run.say(f"learning a {method} table from {len(training.labels):,} impressions")
         learned = clicks.fitted(
-            *(training, validation, plan),
-            **cast("Mapping[str, Any]", shape),
-            features=features,
-            checkpoint=run.steps.root / f"feature-table-{method}.checkpoint.safetensors",
-            progress=said_every(plan.look_every, run.say),
+            *(training, validation, shape, features, plan),
+            run.attempt(f"feature-table-{method}", digest(inputs), every=plan.look_every),
+            batch=batch,
         )
         arrays = {name: one.detach().numpy() for name, one in learned.model.state_dict().items()}
         score = clicks.auc(clicks.predicted(learned.model, held_out.rows), held_out.labels)
         return {**arrays, "auc": np.array([score]), "cosines": np.array(learned.cosines)}
 
-    inputs = {"rows": digest(rows, known.clicked), "plan": repr(plan), **shape}
     return run.steps.arrays(f"{method} feature table", clicks.fitted, inputs, make)
 
 

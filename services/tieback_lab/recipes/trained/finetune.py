@@ -56,7 +56,7 @@ def finetune(
     """
     from tieback.methods.pooling import poolings
     from tieback.recipes.adapt.layer_states import backbone_of, token_numbers
-    from tieback.training.loop import Plan, said_every
+    from tieback.training.loop import Plan
 
     from tieback_lab.recipes.train import layers_and_widths
 
@@ -96,9 +96,7 @@ def finetune(
             [paired[place] for place in parts.validation],
             choices,
             plan,
-            checkpoint=run.steps.root / f"finetune-{card.name}-{domain}.checkpoint.safetensors",
-            trained_on=digest(inputs),
-            progress=said_every(10, run.say),
+            run.attempt(f"finetune-{card.name}-{domain}", digest(inputs), every=10),
         )
         return {
             **module.learned(),

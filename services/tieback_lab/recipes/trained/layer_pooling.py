@@ -62,7 +62,7 @@ def layer_pooling(
     `patience` validations in a row were not better than the best; 0 never ends it early.
     """
     from tieback.recipes.adapt.layer_states import LayerStates, backbone_of, read_states, token_numbers
-    from tieback.training.loop import Plan, said_every
+    from tieback.training.loop import Plan
 
     from tieback_lab.recipes.train import layer_pooling as _layer_pooling
 
@@ -105,15 +105,14 @@ def layer_pooling(
         run.say(f"learning to pool {card.name} by {len(parts.training)} pairs")
         state, history = _layer_pooling.learn_pooling(
             states,
-            parts.training,
-            parts.validation,
+            parts,
             start,
             method,
             _layer_pooling.Choices(batch, temperature),
             plan,
-            checkpoint=run.steps.root / f"{pooling}-{card.name}.checkpoint.safetensors",
-            trained_on=digest(inputs, fit, batch, temperature),
-            progress=said_every(plan.look_every, run.say),
+            run.attempt(
+                f"{pooling}-{card.name}", digest(inputs, fit, batch, temperature), every=plan.look_every
+            ),
         )
         return {
             **{f"state.{name}": array for name, array in state.items()},

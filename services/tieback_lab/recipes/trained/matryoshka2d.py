@@ -67,7 +67,7 @@ def matryoshka2d(
     """
     from tieback.methods.pooling import poolings
     from tieback.recipes.adapt.layer_states import backbone_of, token_numbers
-    from tieback.training.loop import Plan, said_every
+    from tieback.training.loop import Plan
 
     from tieback_lab.recipes.train import layers_and_widths
 
@@ -108,9 +108,7 @@ def matryoshka2d(
             [paired[place] for place in parts.validation],
             choices,
             plan,
-            checkpoint=run.steps.root / f"matryoshka2d-{card.name}.checkpoint.safetensors",
-            trained_on=digest(inputs),
-            progress=said_every(10, run.say),
+            run.attempt(f"matryoshka2d-{card.name}", digest(inputs), every=10),
         )
         after = measured()
         return {

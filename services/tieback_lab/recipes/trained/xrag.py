@@ -168,9 +168,7 @@ def xrag(
             [rows[place] for place in part.validation],
             choices,
             Plan(steps, learning_rate, weight_decay=0.0, look_every=LOOK_EVERY, seed=seed),
-            checkpoint=run.steps.root / f"xrag-{name}-{phase}.checkpoint.safetensors",
-            trained_on=digest(inputs),
-            progress=said_every(LOOK_EVERY, run.say),
+            run.attempt(f"xrag-{name}-{phase}", digest(inputs), every=LOOK_EVERY),
         )
         return {
             **{f"state.{key}": array for key, array in bridge.learned().items()},
