@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tieback.answer import Answerer, JointInputs, PipelineParts
 from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.ingestion import IngestRequest
 from tieback.core.types.search import SearchRequest
 from tieback.encoder import Encoder
 from tieback.index import Index
@@ -70,7 +71,7 @@ async def _store(answerer: Answerer, photos: Sequence[Path]) -> None:
             Item(str(begin + number), [Section("1", Content(Modality.IMAGE, path.read_bytes()))])
             for number, path in enumerate(photos[begin : begin + BATCH])
         ]
-        for result in (await answerer.ingest(COLLECTION, items)).results:
+        for result in (await answerer.ingest(IngestRequest(COLLECTION, items))).results:
             if result.error is not None:
                 raise result.error
 

@@ -23,7 +23,6 @@ from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.call import NO_CALL, Call
-from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import TenantUsage
 from tieback.core.types.collection import IndexedItem, StoredCollection, UpsertReply
@@ -32,7 +31,7 @@ from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, 
 from tieback.core.types.fusion import FuseReply, FuseRequest, Routing
 from tieback.core.types.generation import CheckGroundingRequest, CheckReply, GenerateRequest
 from tieback.core.types.heads import PredictReply, PredictRequest
-from tieback.core.types.ingestion import IngestReply, LongTexts
+from tieback.core.types.ingestion import IngestReply, IngestRequest
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.core.types.retrieval import AnswerEvent, AnswerRequest, RetrieveReply, RetrieveRequest
@@ -318,15 +317,9 @@ class AnswerPort(Protocol):
 
     async def ingest(
         self,
-        collection: str,
-        items: Sequence[Item],
-        *,
-        space: str = "",
-        long_texts: LongTexts = LongTexts.SPLIT,
-        codec: MethodChoice | None = None,
-        token_vectors: TokenVectors | None = None,
+        request: IngestRequest,
+        call: Call = NO_CALL,
         before_writing: Callable[[], Awaitable[None]] | None = None,
-        deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:
         """Encodes items and writes them, each whole and durably; a bad item gets an error of its own.
 

@@ -12,10 +12,11 @@ from support import colours
 from support.bag_of_words import WIDTH, BagOfWords, card, dense
 from support.troubles import Troubles
 from tieback.answer import Answerer, PipelineParts
-from tieback.core.call import Call
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.generation import GenerateRequest
+from tieback.core.types.ingestion import IngestReply, IngestRequest
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.models.joint.bridges import ClassNameBridge
@@ -64,6 +65,11 @@ class Platform:
     models: dict[str, BagOfWords]
     rebuilt: Callable[..., Answerer]
     """The pipeline over the same parts, and others that are given."""
+
+    async def ingest(
+        self, collection: str, items: Sequence[Item], call: Call = NO_CALL, **how: Any
+    ) -> IngestReply:
+        return await self.answerer.ingest(IngestRequest(collection, items, **how), call)
 
 
 @pytest.fixture
@@ -119,6 +125,6 @@ async def library(platform: Platform) -> Platform:
         Item(name, [Section("1", Content(Modality.IMAGE, colours.png(*colour)))], "", {"kind": "photo"})
         for name, colour in pictures.items()
     ]
-    await platform.answerer.ingest("library", items)
+    await platform.ingest("library", items)
     platform.encoder.asked.clear()
     return platform

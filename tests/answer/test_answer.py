@@ -24,7 +24,7 @@ def question(text: str = "what is hot") -> RetrieveRequest:
 
 @pytest.fixture
 async def library(platform: Platform) -> Platform:
-    await platform.answerer.ingest(
+    await platform.ingest(
         "library",
         [
             Item("pages", [Section("a", Content(Modality.TEXT, "coffee is hot"), "On coffee")]),

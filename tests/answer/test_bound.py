@@ -14,6 +14,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Overloaded, Unavailable
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.fusion import Routing
+from tieback.core.types.ingestion import IngestRequest
 from tieback.index import Index
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -140,7 +141,9 @@ async def test_nothing_is_stored_while_a_space_is_down_though_it_could_be_impute
     filled.encoder.down["words-a"] = Unavailable("gone")
 
     with pytest.raises(Unavailable):
-        await filled.answerer.ingest("library", [Item("late", [Section("1", Content(Modality.TEXT, "red"))])])
+        await filled.answerer.ingest(
+            IngestRequest("library", [Item("late", [Section("1", Content(Modality.TEXT, "red"))])])
+        )
 
 
 async def test_a_collection_says_how_to_impute_for_queries_that_do_not(filled: Library) -> None:

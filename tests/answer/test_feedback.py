@@ -35,7 +35,7 @@ async def library(platform: Platform) -> Platform:
         Item(name, [Section(str(n), Content(Modality.TEXT, text)) for n, text in enumerate(parts)], name)
         for name, parts in texts.items()
     ]
-    await platform.answerer.ingest("library", items)
+    await platform.ingest("library", items)
     return platform
 
 

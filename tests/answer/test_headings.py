@@ -26,7 +26,7 @@ async def test_a_section_is_found_by_the_meaning_of_its_heading_alone(platform: 
         section("we only allow tls", "1", "cipher suites"),
         section("we only allow tls", "2", "backups"),
     ]
-    await platform.answerer.ingest("library", [Item("security", sections)])
+    await platform.ingest("library", [Item("security", sections)])
 
     first, second = await found(platform, "cipher suites")
 
@@ -36,7 +36,7 @@ async def test_a_section_is_found_by_the_meaning_of_its_heading_alone(platform: 
 
 async def test_a_section_is_found_by_the_meaning_of_its_items_title(platform: Platform) -> None:
     items = [Item(title, [section("first, warm it")], title=title) for title in ("tea", "glass")]
-    await platform.answerer.ingest("library", items)
+    await platform.ingest("library", items)
 
     first, second = await found(platform, "tea")
 
@@ -45,9 +45,7 @@ async def test_a_section_is_found_by_the_meaning_of_its_items_title(platform: Pl
 
 
 async def test_what_is_stored_and_cited_is_the_text_alone(platform: Platform) -> None:
-    await platform.answerer.ingest(
-        "library", [Item("a", [section("we only allow tls", title="cipher suites")])]
-    )
+    await platform.ingest("library", [Item("a", [section("we only allow tls", title="cipher suites")])])
 
     (hit,) = await found(platform, "cipher suites")
 

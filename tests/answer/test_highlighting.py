@@ -18,7 +18,7 @@ TEXT = "🐈 cats sleep. the moon shines. the moon is old. grass is green."
 @pytest.fixture
 async def notes(platform: Platform) -> Platform:
     section = Section("0", Content(Modality.TEXT, TEXT))
-    await platform.answerer.ingest("notes", [Item("note", [section], "note")])
+    await platform.ingest("notes", [Item("note", [section], "note")])
     platform.encoder.asked.clear()
     return platform
 

@@ -19,7 +19,7 @@ from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, Unavailab
 from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.fusion import Role
-from tieback.core.types.ingestion import LongTexts
+from tieback.core.types.ingestion import IngestRequest, LongTexts
 from tieback_contract.encodings import Truncated
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
@@ -43,9 +43,7 @@ def item(name: str, *contents: Content, title: str = "") -> Item:
 
 
 async def test_items_are_found_as_soon_as_they_are_acknowledged(platform: Platform) -> None:
-    reply = await platform.answerer.ingest(
-        "library", [item("a", text("hot coffee")), item("b", text("moon"))]
-    )
+    reply = await platform.ingest("library", [item("a", text("hot coffee")), item("b", text("moon"))])
 
     assert [(result.id, result.error) for result in reply.results] == [("a", None), ("b", None)]
     found = await platform.answerer.retrieve(retrieval("library", [words("coffee")]))
@@ -53,7 +51,7 @@ async def test_items_are_found_as_soon_as_they_are_acknowledged(platform: Platfo
 
 
 async def test_the_collection_is_made_in_the_joint_space(platform: Platform) -> None:
-    await platform.answerer.ingest("library", [item("a", text("tea"))])
+    await platform.ingest("library", [item("a", text("tea"))])
 
     collection = await platform.index.get_collection("library")
     assert collection.space.name == "joint"
@@ -61,14 +59,14 @@ async def test_the_collection_is_made_in_the_joint_space(platform: Platform) -> 
 
 
 async def test_a_second_batch_goes_into_the_same_collection(platform: Platform) -> None:
-    await platform.answerer.ingest("library", [item("a", text("tea"))])
-    await platform.answerer.ingest("library", [item("b", text("tea"))])
+    await platform.ingest("library", [item("a", text("tea"))])
+    await platform.ingest("library", [item("b", text("tea"))])
 
     assert (await platform.index.get_collection("library")).item_count == 2
 
 
 async def test_bytes_of_pictures_are_not_kept_and_their_words_are(platform: Platform) -> None:
-    await platform.answerer.ingest("library", [item("wall", picture(250, 20, 0), title="My wall")])
+    await platform.ingest("library", [item("wall", picture(250, 20, 0), title="My wall")])
 
     stored = await platform.index.get_item("library", "wall")
     assert stored.sections[0].content is None
@@ -78,14 +76,14 @@ async def test_bytes_of_pictures_are_not_kept_and_their_words_are(platform: Plat
 
 
 async def test_a_passage_keeps_its_text_byte_for_byte(platform: Platform) -> None:
-    await platform.answerer.ingest("library", [item("a", text("  Grüße, tea \n"), title="Greetings")])
+    await platform.ingest("library", [item("a", text("  Grüße, tea \n"), title="Greetings")])
 
     found = await platform.answerer.retrieve(retrieval("library", [words("tea")]))
     assert found.hits[0].hit.text == "  Grüße, tea \n"
 
 
 async def test_one_bad_item_gets_an_error_and_the_others_are_durable(platform: Platform) -> None:
-    reply = await platform.answerer.ingest(
+    reply = await platform.ingest(
         "library",
         [
             item("good", text("tea")),
@@ -117,7 +115,7 @@ async def test_one_bad_item_gets_an_error_and_the_others_are_durable(platform: P
 async def test_a_text_too_long_for_a_space_is_refused_where_that_is_asked_for(platform: Platform) -> None:
     items = [item("long", text(LONG), text("short")), item("short", text("short"))]
 
-    refused = await platform.answerer.ingest("library", items, long_texts=LongTexts.REFUSE)
+    refused = await platform.ingest("library", items, long_texts=LongTexts.REFUSE)
 
     assert str(present(refused.results[0].error).field) == "items[0].sections[0].content.text"
     assert refused.results[1].error is None
@@ -128,7 +126,7 @@ async def test_a_text_that_is_cut_off_is_reported_with_the_spaces_and_what_they_
 ) -> None:
     items = [item("long", text(LONG), text("short")), item("short", text("short"))]
 
-    cut = await platform.answerer.ingest("library", items, long_texts=LongTexts.TRUNCATE)
+    cut = await platform.ingest("library", items, long_texts=LongTexts.TRUNCATE)
 
     assert [(result.error, result.truncated_sections) for result in cut.results] == [(None, 1), (None, 0)]
     assert cut.results[0].truncated == {"words-a": Truncated(1, 2, 8)}
@@ -144,7 +142,7 @@ async def test_a_space_that_is_down_fails_the_call_so_that_nothing_degraded_is_s
     platform.encoder.down["words-a"] = Unavailable("words-a is restarting")
 
     with pytest.raises(Unavailable, match="words-a"):
-        await platform.answerer.ingest("library", [item("a", text("tea"))])
+        await platform.ingest("library", [item("a", text("tea"))])
 
     assert await platform.index.list_collections() == ([], "")
 
@@ -154,7 +152,7 @@ async def test_every_space_is_asked_once_for_all_sections_within_its_limit_of_it
 ) -> None:
     items = [item(str(n), text("tea"), text("cake"), picture(0, 255, 0)) for n in range(5)]
 
-    await platform.answerer.ingest("library", items)
+    await platform.ingest("library", items)
 
     assert sorted(platform.encoder.asked) == [
         ("colours", 5),
@@ -166,11 +164,11 @@ async def test_every_space_is_asked_once_for_all_sections_within_its_limit_of_it
 
 
 async def test_a_vector_of_a_component_is_taken_as_that_components_voice(platform: Platform) -> None:
-    reply = await platform.answerer.ingest("library", [item("a", text("tea"))])
+    reply = await platform.ingest("library", [item("a", text("tea"))])
     assert reply.results[0].error is None
     space = SpaceRef("words-a", "other weights", "")
 
-    bad = await platform.answerer.ingest("library", [item("v", Content(None, Vector(np.ones(32), space)))])
+    bad = await platform.ingest("library", [item("v", Content(None, Vector(np.ones(32), space)))])
 
     assert isinstance(bad.results[0].error, SpaceMismatch)
     assert str(bad.results[0].error.field) == "items[0].sections[0].content"
@@ -179,13 +177,13 @@ async def test_a_vector_of_a_component_is_taken_as_that_components_voice(platfor
 @pytest.mark.parametrize("count", [0, 9])
 async def test_an_empty_or_too_large_batch_is_refused(platform: Platform, count: int) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await platform.answerer.ingest("library", [item(str(n), text("tea")) for n in range(count)])
+        await platform.ingest("library", [item(str(n), text("tea")) for n in range(count)])
 
     assert str(refusal.value.field) == "items"
 
 
 async def test_the_reply_names_every_step(platform: Platform) -> None:
-    reply = await platform.answerer.ingest("library", [item("a", text("tea"), picture(1, 2, 3))])
+    reply = await platform.ingest("library", [item("a", text("tea"), picture(1, 2, 3))])
 
     names = [stage.name for stage in reply.timing.stages]
     assert names[0] == "split"
@@ -218,9 +216,7 @@ async def test_the_work_of_ingesting_grows_with_the_items_and_not_with_their_squ
 
     async def ingest(count: int) -> None:
         items = [item(str(number), vector) for number in range(count)]
-        reply = await ingestion.ingest(
-            "library", items, space="", long_texts=LongTexts.SPLIT, deadline=NO_DEADLINE
-        )
+        reply = await ingestion.ingest(IngestRequest("library", items), NO_DEADLINE)
         assert not any(result.error for result in reply.results)
 
     assert await growth(ingest, 1500) < 2.8

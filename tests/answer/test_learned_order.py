@@ -34,7 +34,7 @@ async def library(platform: Platform) -> Platform:
         "cup": "coffee cup saucer",
     }
     items = [Item(name, [Section("0", Content(Modality.TEXT, text))], name) for name, text in texts.items()]
-    await platform.answerer.ingest("library", items)
+    await platform.ingest("library", items)
     return platform
 
 

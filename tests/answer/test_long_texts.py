@@ -36,7 +36,7 @@ def section(data: str, name: str = "1", **about: Any) -> Section:
 async def stored(
     platform: Platform, *sections: Section, name: str = "a"
 ) -> tuple[IngestResult, Sequence[Section]]:
-    (result,) = (await platform.answerer.ingest("library", [Item(name, sections)])).results
+    (result,) = (await platform.ingest("library", [Item(name, sections)])).results
     assert result.error is None
     return result, (await platform.index.get_item("library", name)).sections
 
@@ -155,7 +155,7 @@ async def test_without_a_span_the_pieces_have_those_within_the_text(platform: Pl
 async def test_a_wrong_span_is_refused_by_its_field_in_the_request(platform: Platform) -> None:
     items = [Item("a", [section(STORY, "1"), section(STORY, "2", span=(0, 5))]), Item("b", [section("x")])]
 
-    refused, good = (await platform.answerer.ingest("library", items)).results
+    refused, good = (await platform.ingest("library", items)).results
 
     assert isinstance(refused.error, InvalidInput)
     assert str(refused.error.field) == "items[0].sections[1].span"
@@ -165,7 +165,7 @@ async def test_a_wrong_span_is_refused_by_its_field_in_the_request(platform: Pla
 async def test_errors_name_sections_as_they_were_sent(platform: Platform) -> None:
     long_title = section("x", "2", title="t" * 5000)
 
-    (result,) = (await platform.answerer.ingest("library", [Item("a", [section(STORY), long_title])])).results
+    (result,) = (await platform.ingest("library", [Item("a", [section(STORY), long_title])])).results
 
     assert str(present(result.error).field) == "items[0].sections[1].title"
 
@@ -173,7 +173,7 @@ async def test_errors_name_sections_as_they_were_sent(platform: Platform) -> Non
 async def test_a_text_that_needs_too_many_sections_is_refused_with_the_limit(platform: Platform) -> None:
     items = [Item("a", [section(STORY * 40)]), Item("b", [section("x")])]
 
-    refused, good = (await platform.answerer.ingest("library", items)).results
+    refused, good = (await platform.ingest("library", items)).results
 
     assert isinstance(refused.error, InvalidInput)
     assert str(refused.error.field) == "items[0].sections"
@@ -187,7 +187,7 @@ async def test_sections_whose_pieces_fill_more_than_one_answer_are_asked_about_i
     platform.encoder.most_pieces = 5
     items = [Item("a", [section(STORY, "1"), section(STORY, "2")]), Item("b", [section(STORY * 2)])]
 
-    whole, refused = (await platform.answerer.ingest("library", items)).results
+    whole, refused = (await platform.ingest("library", items)).results
 
     assert whole.error is None
     assert len((await platform.index.get_item("library", "a")).sections) == 8
@@ -199,12 +199,12 @@ async def test_a_space_that_cannot_say_where_to_cut_fails_the_call(platform: Pla
     platform.encoder.down["words-a"] = Unavailable("words-a is restarting")
 
     with pytest.raises(Unavailable, match="words-a"):
-        await platform.answerer.ingest("library", [Item("a", [section(STORY)])])
+        await platform.ingest("library", [Item("a", [section(STORY)])])
 
 
 async def test_the_deadline_holds_for_splitting(platform: Platform) -> None:
     with pytest.raises(DeadlineExceeded):
-        await platform.answerer.ingest("library", [Item("a", [section(STORY)])], deadline=Deadline.after(0))
+        await platform.ingest("library", [Item("a", [section(STORY)])], call=Call(Deadline.after(0)))
 
 
 async def test_a_text_is_asked_about_only_where_it_may_be_too_long(platform: Platform) -> None:
@@ -238,7 +238,7 @@ async def test_many_sections_are_written_in_steps_and_every_item_whole(platform:
     async def count(most: int) -> int:
         with pytest.MonkeyPatch.context() as changed:
             changed.setattr(drafts, "TOGETHER", most)
-            reply = await platform.answerer.ingest("library", items)
+            reply = await platform.ingest("library", items)
         assert [(one.id, one.error) for one in reply.results] == [(str(n), None) for n in range(8)]
         return [stage.name for stage in reply.timing.stages].count("upsert")
 
@@ -302,7 +302,7 @@ async def test_a_reranker_sees_different_texts(platform: Platform) -> None:
 async def test_what_continues_nothing_is_refused_by_its_field(platform: Platform) -> None:
     wrong = Item("a", [section("first", continues=True)])
 
-    (result,) = (await platform.answerer.ingest("library", [wrong])).results
+    (result,) = (await platform.ingest("library", [wrong])).results
 
     assert isinstance(result.error, InvalidInput)
     assert str(result.error.field) == "items[0].sections[0].continues"

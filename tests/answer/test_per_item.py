@@ -28,7 +28,7 @@ async def folder(platform: Platform) -> Platform:
     notes = [text(f"note-{n}", f"note {n} on the moon and the night") for n in range(NOTES)]
     copies = [text(name, COPIED) for name in ("a/sky", "b/sky", "c/sky")]
     for items in ([table, *copies], notes):
-        await platform.answerer.ingest("library", items)
+        await platform.ingest("library", items)
     return platform
 
 
@@ -70,7 +70,7 @@ async def test_what_orders_the_hits_otherwise_has_as_many_of_an_item_as_it_finds
 
 
 async def test_a_collection_of_one_item_fills_the_hits_with_it(platform: Platform) -> None:
-    await platform.answerer.ingest("library", [text("book", *(f"blue page {n}" for n in range(20)))])
+    await platform.ingest("library", [text("book", *(f"blue page {n}" for n in range(20)))])
 
     reply = await ask(platform, "blue page")
 

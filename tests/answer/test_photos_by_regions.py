@@ -17,6 +17,7 @@ from support.requests import searched
 from tieback.answer.evidence import evidence_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.ingestion import IngestRequest
 from tieback.core.types.retrieval import QueryPart
 from tieback_contract.locators import LocatorKind
 from tieback_contract.method_choice import MethodChoice
@@ -32,7 +33,7 @@ async def album(tmp_path: Path) -> AsyncIterator[Library]:
     """What `library` holds, by regions, and a photo that is red on the left and green on the right."""
     made = await Library(tmp_path / "weights", stored=BY_REGIONS, per_region=True, halves=True).fill()
     flag = Item("flag", [Section("1", Content(Modality.IMAGE, colours.halves(RED, GREEN)), title="a flag")])
-    (result,) = (await made.answerer.ingest("library", [flag])).results
+    (result,) = (await made.answerer.ingest(IngestRequest("library", [flag]))).results
     assert result.error is None
     yield made
     await made.close()
@@ -46,9 +47,9 @@ async def test_regions_of_pictures_are_asked_for_when_they_are_stored_and_not_wh
     page = Item("page", [Section("1", Content(Modality.TEXT, "the moon shines"))])
     picture = Item("sea", [Section("1", Content(Modality.IMAGE, colours.png(10, 10, 250)))])
 
-    await library.answerer.ingest("library", [page])
+    await library.answerer.ingest(IngestRequest("library", [page]))
     with pytest.raises(InvalidInput, match="no multi_vector to give"):
-        await library.answerer.ingest("library", [picture])
+        await library.answerer.ingest(IngestRequest("library", [picture]))
     found = await library.ask(photo(10, 10, 250))
 
     assert found.hits

@@ -17,6 +17,7 @@ from tieback.core.call import Call
 from tieback.core.errors import InvalidInput
 from tieback.core.recognised import region_of
 from tieback.core.types.content import Content, Item, RecogniseReply, RecogniseRequest, Section
+from tieback.core.types.ingestion import IngestRequest
 from tieback.recogniser import Recogniser
 from tieback_contract.hits import RetrievedHit
 from tieback_contract.modality import Modality
@@ -42,7 +43,7 @@ async def found(platform: Platform, query: str) -> Sequence[RetrievedHit]:
 
 
 async def test_a_photo_is_found_by_what_is_written_in_it_and_stays_a_photo(reading: Platform) -> None:
-    await reading.answerer.ingest("library", [photo("a", *BARS), photo("b", 40), photo("c")])
+    await reading.answerer.ingest(IngestRequest("library", [photo("a", *BARS), photo("b", 40), photo("c")]))
 
     best = (await found(reading, "30"))[0].hit
 
@@ -55,7 +56,7 @@ async def test_a_photo_is_found_by_what_is_written_in_it_and_stays_a_photo(readi
 
 
 async def test_evidence_of_a_photo_says_where_each_part_of_it_is(reading: Platform) -> None:
-    await reading.answerer.ingest("library", [photo("a", *BARS)])
+    await reading.answerer.ingest(IngestRequest("library", [photo("a", *BARS)]))
 
     [passage] = evidence_of(await found(reading, "30"), 4)
 
@@ -69,7 +70,7 @@ async def test_a_photo_that_cannot_be_read_is_refused_once_and_the_others_are_wr
 ) -> None:
     broken = Item("broken", [Section("1", Content(Modality.IMAGE, b"no picture"))])
 
-    reply = await reading.answerer.ingest("library", [broken, photo("a", *BARS)])
+    reply = await reading.answerer.ingest(IngestRequest("library", [broken, photo("a", *BARS)]))
 
     errors = [result.error for result in reply.results]
     assert isinstance(errors[0], InvalidInput)
@@ -88,6 +89,8 @@ class Away:
 async def test_texts_are_not_sent_to_the_recogniser(platform: Platform) -> None:
     answerer = platform.rebuilt(recogniser=Away(), recognised=frozenset({Modality.IMAGE, Modality.AUDIO}))
 
-    reply = await answerer.ingest("library", [Item("a", [Section("1", Content(Modality.TEXT, "twenty"))])])
+    reply = await answerer.ingest(
+        IngestRequest("library", [Item("a", [Section("1", Content(Modality.TEXT, "twenty"))])])
+    )
 
     assert reply.results[0].error is None

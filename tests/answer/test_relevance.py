@@ -21,7 +21,7 @@ HIT = Hit("a", "", "1", "", Modality.TEXT, "", "", {}, 0.5, 0.5)
 @pytest.fixture
 async def documentation(platform: Platform) -> Platform:
     texts = ["the interpreter reads modules", "lists hold values", "coffee is hot and dark"]
-    await platform.answerer.ingest(
+    await platform.ingest(
         "library", [Item(text, [Section("1", Content(Modality.TEXT, text))]) for text in texts]
     )
     return platform
@@ -65,7 +65,7 @@ async def test_hits_of_less_relevance_than_is_asked_for_are_left_out(documentati
 async def test_further_pieces_of_a_hit_are_judged_as_hits_are(platform: Platform) -> None:
     text = "We drink hot coffee at noon. Ships saw it far off. Nobody knew who lit the lamp."
     section = Section("1", Content(Modality.TEXT, text))
-    await platform.answerer.ingest("library", [Item("log", [section])])
+    await platform.ingest("library", [Item("log", [section])])
 
     reply = await platform.answerer.retrieve(ask(words("hot coffee")))
     some = await platform.answerer.retrieve(ask(words("hot coffee"), min_relevance=0.1))
@@ -113,7 +113,7 @@ def test_what_has_all_words_of_a_query_is_above_the_floor_whatever_its_similarit
 async def test_a_section_whose_heading_is_the_query_is_not_called_unrelated(platform: Platform) -> None:
     text = "we only allow one version and refuse all others"
     section = Section("1", Content(Modality.TEXT, text), title="Cipher suites")
-    await platform.answerer.ingest("library", [Item("security", [section])])
+    await platform.ingest("library", [Item("security", [section])])
 
     hit = (await platform.answerer.retrieve(ask(words("cipher suites")))).hits[0]
 

@@ -21,6 +21,7 @@ from tieback.core.errors import Unavailable
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.fusion import Routing
+from tieback.core.types.ingestion import IngestRequest
 from tieback.core.types.retrieval import QueryPart
 from tieback.encoder import Encoder
 from tieback.index import Index
@@ -120,7 +121,7 @@ async def library(tmp_path: Path) -> AsyncIterator[Library]:
         Item(name, [Section("1", Content(Modality.IMAGE, colours.png(*colour)))])
         for name, colour in PICTURES.items()
     ]
-    reply = await made.answerer.ingest("library", items)
+    reply = await made.answerer.ingest(IngestRequest("library", items))
     assert [result.error for result in reply.results] == [None] * 3
     yield made
     await made.index.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleColl
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodeRequest
 from tieback.core.types.fusion import Role, Routing
+from tieback.core.types.ingestion import IngestReply, IngestRequest
 from tieback.core.types.retrieval import QueryPart
 from tieback.encoder import Encoder
 from tieback.index import Index
@@ -39,6 +40,9 @@ class Served:
     encoder: Encoder
     words: SpaceRef
     joint: SpaceRef | None
+
+    async def ingest(self, collection: str, items: Sequence[Item], **how: Any) -> IngestReply:
+        return await self.answerer.ingest(IngestRequest(collection, items, **how))
 
     async def found(self, *contents: Any, name: str = "library", **options: Any) -> list[str]:
         parts = [one if isinstance(one, QueryPart) else QueryPart(one) for one in contents]
@@ -93,7 +97,7 @@ TEA, MOON = item("tea", text("hot tea")), item("moon", text("the moon"))
 
 
 async def test_a_collection_made_in_a_space_is_written_and_found_in_it(served: Served) -> None:
-    reply = await served.answerer.ingest("library", [TEA, MOON], space="words-a")
+    reply = await served.ingest("library", [TEA, MOON], space="words-a")
 
     assert [result.error for result in reply.results] == [None, None]
     assert (await served.index.get_collection("library")).space == served.words
@@ -101,7 +105,7 @@ async def test_a_collection_made_in_a_space_is_written_and_found_in_it(served: S
 
 
 async def test_vectors_are_those_of_the_encoder_itself(served: Served) -> None:
-    await served.answerer.ingest("library", [TEA], space="words-a")
+    await served.ingest("library", [TEA], space="words-a")
     (one,) = encodings(await served.encoder.encode(EncodeRequest("words-a", [text("hot tea")]), NO_CALL))
 
     hits = (await searched(served.index, "library", vector=one.vector)).hits
@@ -112,7 +116,7 @@ async def test_vectors_are_those_of_the_encoder_itself(served: Served) -> None:
 async def test_a_new_collection_is_in_the_joint_space_where_one_is_served_else_in_the_only_one(
     served: Served,
 ) -> None:
-    await served.answerer.ingest("library", [TEA])
+    await served.ingest("library", [TEA])
 
     found = (await served.index.get_collection("library")).space
     assert found == (served.joint or served.words)
@@ -122,7 +126,7 @@ async def test_a_new_collection_is_in_the_joint_space_where_one_is_served_else_i
 async def test_what_the_space_does_not_read_is_refused_by_its_item_alone(served: Served) -> None:
     photo = item("photo", Content(Modality.IMAGE, colours.png(250, 0, 0)))
 
-    reply = await served.answerer.ingest("library", [TEA, photo], space="words-a")
+    reply = await served.ingest("library", [TEA, photo], space="words-a")
 
     assert reply.results[0].error is None
     refusal = reply.results[1].error
@@ -133,7 +137,7 @@ async def test_what_the_space_does_not_read_is_refused_by_its_item_alone(served:
 
 
 async def test_a_query_that_the_space_does_not_read_says_what_it_reads(served: Served) -> None:
-    await served.answerer.ingest("library", [TEA], space="words-a")
+    await served.ingest("library", [TEA], space="words-a")
 
     with pytest.raises(InvalidInput, match="it reads: text") as refusal:
         await served.found(Content(Modality.IMAGE, colours.png(250, 0, 0)))
@@ -142,7 +146,7 @@ async def test_a_query_that_the_space_does_not_read_says_what_it_reads(served: S
 
 
 async def test_weights_of_a_single_space_are_refused(served: Served) -> None:
-    await served.answerer.ingest("library", [TEA], space="words-a")
+    await served.ingest("library", [TEA], space="words-a")
 
     for routing in (
         Routing(weights={"words-a": 1.0}),
@@ -158,7 +162,7 @@ async def test_weights_of_a_single_space_are_refused(served: Served) -> None:
 
 async def test_several_contents_are_summed_by_their_weights(served: Served) -> None:
     both = item("both", text("hot tea the moon"))
-    await served.answerer.ingest("library", [TEA, MOON, both], space="words-a")
+    await served.ingest("library", [TEA, MOON, both], space="words-a")
 
     assert (await served.found(text("hot tea"), text("the moon")))[0] == "both"
     assert (await served.found(text("hot tea the moon"), QueryPart(text("the moon"), -0.8)))[0] == "tea"
@@ -169,7 +173,7 @@ async def test_several_contents_are_summed_by_their_weights(served: Served) -> N
 async def test_a_vector_of_the_space_is_searched_as_it_is_and_one_of_another_is_refused(
     served: Served,
 ) -> None:
-    await served.answerer.ingest("library", [TEA, MOON], space="words-a")
+    await served.ingest("library", [TEA, MOON], space="words-a")
     (one,) = encodings(await served.encoder.encode(EncodeRequest("words-a", [text("moon")]), NO_CALL))
     other = Vector(np.ones(WIDTH, np.float32), SpaceRef("elsewhere", "r", "f"))
 
@@ -179,40 +183,40 @@ async def test_a_vector_of_the_space_is_searched_as_it_is_and_one_of_another_is_
 
 
 async def test_a_collection_is_not_asked_for_in_another_space_than_its_own(served: Served) -> None:
-    await served.answerer.ingest("library", [TEA], space="words-a")
+    await served.ingest("library", [TEA], space="words-a")
 
     with pytest.raises(AlreadyExists, match="'words-a'"):
-        await served.answerer.ingest("library", [MOON], space="joint")
+        await served.ingest("library", [MOON], space="joint")
 
 
 async def test_a_collection_that_ingestion_makes_has_the_codec_that_was_asked_for(served: Served) -> None:
     binary = MethodChoice("binary", {"oversampling": 8})
 
-    await served.answerer.ingest("library", [TEA], space="words-a", codec=binary)
-    await served.answerer.ingest("library", [MOON], codec=binary)
+    await served.ingest("library", [TEA], space="words-a", codec=binary)
+    await served.ingest("library", [MOON], codec=binary)
 
     assert (await served.index.get_collection("library")).codec.name == "binary"
     assert sorted(await served.found(text("tea"))) == ["moon", "tea"]
     with pytest.raises(AlreadyExists, match="'binary' with"):
-        await served.answerer.ingest("library", [MOON], codec=MethodChoice("int8"))
+        await served.ingest("library", [MOON], codec=MethodChoice("int8"))
     with pytest.raises(NotFound, match="codec"):
-        await served.answerer.ingest("other", [MOON], space="words-a", codec=MethodChoice("zip"))
+        await served.ingest("other", [MOON], space="words-a", codec=MethodChoice("zip"))
     with pytest.raises(InvalidInput) as refusal:
-        await served.answerer.ingest("other", [MOON], codec=MethodChoice("binary", {"oversampling": 0}))
+        await served.ingest("other", [MOON], codec=MethodChoice("binary", {"oversampling": 0}))
     assert str(refusal.value.field) == "codec.parameters.oversampling"
 
 
 async def test_an_unknown_space_is_refused_with_the_choices(served: Served) -> None:
     with pytest.raises(NotFound, match="words-a"):
-        await served.answerer.ingest("library", [TEA], space="words-x")
+        await served.ingest("library", [TEA], space="words-x")
 
 
 async def test_a_collection_made_anew_in_another_space_is_found_at_once(served: Served) -> None:
-    await served.answerer.ingest("library", [TEA], space="words-a")
+    await served.ingest("library", [TEA], space="words-a")
     assert await served.found(text("tea")) == ["tea"]
     await served.index.delete_collection("library")
 
-    await served.answerer.ingest("library", [MOON])
+    await served.ingest("library", [MOON])
 
     assert await served.found(text("moon")) == ["moon"]
 
@@ -220,7 +224,7 @@ async def test_a_collection_made_anew_in_another_space_is_found_at_once(served: 
 async def test_a_collection_whose_space_is_not_served_any_more_is_stale(served: Served) -> None:
     await served.index.create_collection("old", SpaceRef("words-a", "another revision", "f"), WIDTH)
 
-    for work in (served.answerer.ingest("old", [TEA]), served.found(text("tea"), name="old")):
+    for work in (served.ingest("old", [TEA]), served.found(text("tea"), name="old")):
         with pytest.raises(StaleCollection, match="words-a@another revision"):
             await work
 
@@ -241,7 +245,7 @@ async def test_the_default_has_to_be_named_where_several_spaces_are_served_witho
     )
 
     with pytest.raises(InvalidInput, match="one, two") as refusal:
-        await several.ingest("library", [TEA])
+        await several.ingest(IngestRequest("library", [TEA]))
 
     assert str(refusal.value.field) == "space"
 
@@ -273,7 +277,9 @@ async def album(tmp_path: Path) -> AsyncIterator[Served]:
     pictures = {"rose": (RED, RED), "meadow": (GREEN, GREEN), "flag": (RED, GREEN)}
     for name, halves in pictures.items():
         photo = Content(Modality.IMAGE, colours.halves(*halves))
-        (result,) = (await answerer.ingest("album", [item(name, photo)], space="colours")).results
+        (result,) = (
+            await answerer.ingest(IngestRequest("album", [item(name, photo)], space="colours"))
+        ).results
         assert result.error is None
     yield made
     await index.close()
@@ -313,7 +319,7 @@ async def test_several_photos_have_no_regions_to_rerank_by(album: Served) -> Non
 
 
 async def test_words_are_not_reranked_where_no_text_space_has_multi_vectors(album: Served) -> None:
-    await album.answerer.ingest("library", [TEA, MOON], space="words-a")
+    await album.ingest("library", [TEA, MOON], space="words-a")
 
     with pytest.raises(Unsupported, match="no text space of this server has multi-vectors"):
         await album.answerer.retrieve(

@@ -22,6 +22,7 @@ from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodeRequest
 from tieback.core.types.fusion import Role
+from tieback.core.types.ingestion import IngestRequest
 from tieback.core.types.retrieval import RetrieveReply
 from tieback.encoder import CacheOptions, Encoder
 from tieback.index import Index
@@ -81,7 +82,7 @@ class Library:
         )
 
     async def ingest(self, name: str, *items: Item, **how: Any) -> None:
-        reply = await self.answerer.ingest(name, items, **how)
+        reply = await self.answerer.ingest(IngestRequest(name, items, **how))
         assert [one.error for one in reply.results] == [None] * len(items)
 
     async def fill(self, name: str = "texts", space: str = "words-b", **how: Any) -> None:
@@ -258,7 +259,7 @@ async def test_rows_of_an_older_model_are_not_compared_until_they_are_made_again
     )
 
     reply = await answerer.retrieve(retrieval("texts", [words("old tree")], reranker=LATE))
-    await answerer.ingest("texts", [item("new", "a new tree")])
+    await answerer.ingest(IngestRequest("texts", [item("new", "a new tree")]))
 
     assert not reply.plan.token_vectors
     assert len(reply.hits) == 3
@@ -302,7 +303,7 @@ async def test_a_collection_whose_rows_alone_are_of_an_older_model_is_encoded_ag
         )
     )
     await other.create_collection("texts", own.ref, own.width, token_vectors=stale)
-    await answerer.ingest("texts", [item("a", "red apples")])
+    await answerer.ingest(IngestRequest("texts", [item("a", "red apples")]))
     assert (await searched(other, "texts", text="red", token_vectors=True)).hits[0].multi_vector is None
 
     progress = [one async for one in answerer.reindexing(other).reindex("texts")]

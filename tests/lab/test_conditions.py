@@ -14,6 +14,7 @@ from support.queries import photo, words
 from support.requests import searched
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.ingestion import IngestRequest
 from tieback.core.types.retrieval import QueryPart
 from tieback.router.joint_space import JointSpace
 from tieback_contract.method_choice import MethodChoice
@@ -44,7 +45,7 @@ async def album(tmp_path: Path) -> AsyncIterator[Library]:
     made = Library(tmp_path / "weights", stored=BY_REGIONS, per_region=True, halves=True, learned=learned)
     await made.fill()
     flag = Item("flag", [Section("1", Content(Modality.IMAGE, colours.halves(RED, GREEN)))])
-    (result,) = (await made.answerer.ingest("library", [flag])).results
+    (result,) = (await made.answerer.ingest(IngestRequest("library", [flag]))).results
     assert result.error is None
     yield made
     await made.close()

@@ -28,6 +28,7 @@ from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, 
 from tieback.core.types.fusion import FuseRequest
 from tieback.core.types.generation import CheckGroundingRequest, GroundingCheck
 from tieback.core.types.heads import Example, HeadRequest, PredictRequest
+from tieback.core.types.ingestion import IngestRequest
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
@@ -221,7 +222,7 @@ async def ingest(encoder: Encoder, folder: Path) -> Outcomes:
         )
     )
     items = [Item(str(place), [Section("", text(one))]) for place, one in enumerate(TEXTS)]
-    reply = await answerer.ingest("docs", items)
+    reply = await answerer.ingest(IngestRequest("docs", items))
     stored, _ = await index.list_items("docs")
     await index.close()
     assert [one.id for one in stored] == ["0", "2"]

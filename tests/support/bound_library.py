@@ -11,6 +11,7 @@ from tieback.answer import Answerer, JointInputs, PipelineParts
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.ingestion import IngestRequest
 from tieback.core.types.retrieval import QueryPart
 from tieback.encoder import Encoder
 from tieback.index import Index
@@ -121,7 +122,7 @@ class Library:
             for name, colour in pictures.items()
         ]
         items.append(Item("page", [Section("1", Content(Modality.TEXT, "the moon shines"))]))
-        reply = await self.answerer.ingest("library", items)
+        reply = await self.answerer.ingest(IngestRequest("library", items))
         assert [result.error for result in reply.results] == [None] * 4
         return self
 

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion
 from tieback_contract.field_path import at
 from tieback_contract.limits import Limits
-from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
-from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.answer.evidence import evidence_of
@@ -41,12 +39,10 @@ from tieback.answer.stages.rerank import RerankTimes
 from tieback.answer.stages.state import Learned, Server, nothing_learned
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.core.call import NO_CALL, Call
-from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.text.questions import standalone
-from tieback.core.types.content import Item
 from tieback.core.types.generation import GenerateRequest
-from tieback.core.types.ingestion import IngestReply, LongTexts
+from tieback.core.types.ingestion import IngestReply, IngestRequest
 from tieback.core.types.retrieval import AnswerRequest, RetrieveReply, RetrieveRequest
 from tieback.operation_ports import MovesPort
 from tieback.ports import (
@@ -159,32 +155,16 @@ class Answerer:
 
     async def ingest(
         self,
-        collection: str,
-        items: Sequence[Item],
-        *,
-        space: str = "",
-        long_texts: LongTexts = LongTexts.SPLIT,
-        codec: MethodChoice | None = None,
-        token_vectors: TokenVectors | None = None,
+        request: IngestRequest,
+        call: Call = NO_CALL,
         before_writing: Callable[[], Awaitable[None]] | None = None,
-        deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:
         """Encodes items and writes them in one durable step; a bad item gets an error of its own.
 
-        `before_writing` is awaited once they are encoded. The collection is made where it is missing, in
-        `space` or in the default one, by `codec`, and with `token_vectors`. Unavailable or Overloaded where a
-        space is: what is stored is never degraded, and the whole call may be repeated.
+        `before_writing` is awaited once they are encoded. Unavailable or Overloaded where a space is: what is
+        stored is never degraded, and the whole call may be repeated.
         """
-        return await self._ingestion.ingest(
-            collection,
-            items,
-            space=space,
-            long_texts=long_texts,
-            codec=codec,
-            token_vectors=token_vectors,
-            before_writing=before_writing,
-            deadline=deadline,
-        )
+        return await self._ingestion.ingest(request, call.deadline, before_writing)
 
     def reindexing(self, index: StorePort) -> Reindexing:
         """What encodes collections again, where this process has their store."""

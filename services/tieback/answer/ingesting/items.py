@@ -11,9 +11,7 @@ from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.fusion import Fused, FusePart
 from tieback_contract.limits import Limits
-from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
-from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import Vector
 
 from tieback.answer.following import with_following
@@ -35,7 +33,7 @@ from tieback.core.types.collection import IndexedItem, IndexedSection, Reindexed
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import JOINT_SPACE, FuseRequest, Role
-from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
+from tieback.core.types.ingestion import IngestReply, IngestRequest, IngestResult, LongTexts
 from tieback.core.types.reindexing import PendingItem, ReindexedItem
 from tieback.ports import EncoderPort, IndexPort
 from tieback.token_spaces import TokenSpace
@@ -76,26 +74,22 @@ class Ingestion:
 
     async def ingest(
         self,
-        collection: str,
-        items: Sequence[Item],
-        *,
-        space: str,
-        long_texts: LongTexts,
-        codec: MethodChoice | None = None,
-        token_vectors: TokenVectors | None = None,
-        before_writing: Callable[[], Awaitable[None]] | None = None,
+        request: IngestRequest,
         deadline: Deadline,
+        before_writing: Callable[[], Awaitable[None]] | None = None,
     ) -> IngestReply:
         """One result per item. A space that is down fails the call: what is stored is never degraded."""
         principal = PRINCIPAL.get()
         # The index asks too, after all the work.
-        principal.require(AccessLevel.WRITE, principal.find(collection))
+        principal.require(AccessLevel.WRITE, principal.find(request.collection))
         watch = Stopwatch()
-        self._check(items)
-        into, kept, following = await self._spaces.to_write(collection, space, codec, token_vectors)
+        self._check(request.items)
+        into, kept, following = await self._spaces.to_write(
+            request.collection, request.space, request.codec, request.token_vectors
+        )
         tokens = self._spaces.token_spaces.serving(kept)
-        items, refused = filtered_by_features(items)
-        if long_texts is LongTexts.SPLIT:
+        items, refused = filtered_by_features(request.items)
+        if request.long_texts is LongTexts.SPLIT:
             with watch.stage("split"):
                 split = await self._splitting.split(items, into.readers(Modality.TEXT), hop(deadline))
         else:
@@ -104,8 +98,8 @@ class Ingestion:
         drafts: list[list[Draft]] = [[] for _ in items]
         for draft in drafts_of(split, split.errors):
             drafts[draft.item].append(draft)
-        truncation = Truncation.REFUSE if long_texts is LongTexts.REFUSE else Truncation.END
-        write = functools.partial(self._write, collection, codec, token_vectors)
+        truncation = Truncation.REFUSE if request.long_texts is LongTexts.REFUSE else Truncation.END
+        write = functools.partial(self._write, request)
         beside = None if following is None else functools.partial(with_following, self, following, tokens)
         writing = _Writing(into, tokens, split, truncation, watch, deadline, write, beside)
         results: list[IngestResult] = []
@@ -312,13 +306,8 @@ class Ingestion:
                         # The router's error names encodings, which the caller does not know.
                         errors.setdefault(draft.item, draft.blame(result.about(ROOT)))
 
-    async def _write(
-        self,
-        collection: str,
-        codec: MethodChoice | None,
-        token_vectors: TokenVectors | None,
-        items: Sequence[IndexedItem],
-    ) -> UpsertReply:
+    async def _write(self, request: IngestRequest, items: Sequence[IndexedItem]) -> UpsertReply:
+        collection = request.collection
         try:
             return await self._index.upsert(collection, items)
         except NotFound as missing:
@@ -326,7 +315,11 @@ class Ingestion:
                 raise
         vector = items[0].sections[0].vector
         await self._index.create_collection(
-            collection, vector.space, vector.width, codec=codec, token_vectors=token_vectors
+            collection,
+            vector.space,
+            vector.width,
+            codec=request.codec,
+            token_vectors=request.token_vectors,
         )
         return await self._index.upsert(collection, items)
 

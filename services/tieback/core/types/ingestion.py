@@ -1,4 +1,4 @@
-"""What came of items that were sent to be stored."""
+"""Items that are sent to be stored, and what came of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieback_contract.encodings import Truncated
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
-from tieback_contract.shapes import wire
+from tieback_contract.shapes import alone, wire
+from tieback_contract.token_vectors import TokenVectors
 
 from tieback.core.errors import TiebackError
+from tieback.core.types.content import Item
 
 
 class LongTexts(enum.StrEnum):
@@ -19,6 +22,20 @@ class LongTexts(enum.StrEnum):
     SPLIT = "split"
     TRUNCATE = "truncate"
     REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRequest:
+    """Items to encode and write. A collection that is missing is made in `space`, or in the default one, by
+    `codec` and with `token_vectors`; where it is there with others, AlreadyExists.
+    """
+
+    collection: str
+    items: Sequence[Item] = field(metadata=alone())
+    space: str = ""
+    long_texts: LongTexts = LongTexts.SPLIT
+    codec: MethodChoice | None = None
+    token_vectors: TokenVectors | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,13 @@ from tieback_contract.vectors import DType, Vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import CategoricalFeatures, Content, Item, Section, TokenNumbers
 from tieback.core.types.encoding import CachePolicy, EncodeReply, SplitPiece, Truncation
-from tieback.core.types.ingestion import LongTexts
 from tieback.serving.conversions.codec import CODEC, NO_MODALITY, check_order, reading, writing
 from tieback.serving.conversions.frames import Numbers, each
 from tieback.serving.conversions.vectors import (
     read_tensor,
     read_vector,
 )
-from tieback.v1 import answer_pb2, content_pb2, encoder_pb2
+from tieback.v1 import content_pb2, encoder_pb2
 
 EMPTY = "the content is empty: set text, image, audio, points, features, vector or token_ids"
 _MODALITIES = Numbers(content_pb2.Modality, Modality, "modality", refusal=NO_MODALITY)
@@ -118,6 +117,7 @@ def read_item(message: content_pb2.Item, field: FieldPath, *, contents: bool = T
     return item
 
 
+CODEC.converter("tieback.v1.IngestItemsRequest.items", lambda message: read_item(message, ROOT))
 _TRUNCATIONS = Numbers(encoder_pb2.Truncation, Truncation, "truncation", unspecified=Truncation.REFUSE)
 read_truncation, write_truncation = _TRUNCATIONS.read, _TRUNCATIONS.write
 _CACHE_POLICIES = Numbers(encoder_pb2.CachePolicy, CachePolicy, "cache policy", unspecified=CachePolicy.USE)
@@ -143,6 +143,3 @@ CODEC.converter("tieback.v1.TextPieces", _read_pieces, _fill_pieces)
 read_encode_reply = reading(EncodeReply, encoder_pb2.EncodeResponse)
 write_encode_reply = writing(EncodeReply, encoder_pb2.EncodeResponse)
 fill_encode_reply = CODEC.filler(EncodeReply, encoder_pb2.EncodeResponse.DESCRIPTOR)
-
-_LONG_TEXTS = Numbers(answer_pb2.LongTexts, LongTexts, "way with long texts", unspecified=LongTexts.SPLIT)
-read_long_texts = _LONG_TEXTS.read

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import grpc
-from tieback_contract.field_path import ROOT, at
 
-from tieback.core.call import in_bulk
-from tieback.core.deadline import Deadline
+from tieback.core.call import Call, in_bulk
 from tieback.core.errors import TiebackError
 from tieback.core.together import Before, overlapped
-from tieback.core.types.content import Item
-from tieback.core.types.ingestion import IngestResult
+from tieback.core.types.ingestion import IngestRequest, IngestResult
 from tieback.ports import AnswerPort
-from tieback.serving.conversions.codec import elements_alone, read_method, write_timing
-from tieback.serving.conversions.collections import read_token_vectors
-from tieback.serving.conversions.contents import read_item, read_long_texts
-from tieback.serving.conversions.retrievals import (
-    write_ingest_result,
-)
+from tieback.serving.conversions.codec import reading, write_timing
+from tieback.serving.conversions.retrievals import write_ingest_result
 from tieback.serving.metrics.observed import observed
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.requests import rpcs
@@ -30,9 +24,13 @@ from tieback.serving.requests.context import deadline_of
 from tieback.serving.requests.parsing import converted
 from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.of_port import servicer
-from tieback.v1 import answer_pb2, content_pb2
+from tieback.v1 import answer_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
+SAID_ONCE = ("collection", "space", "codec", "token_vectors")
+"""Fields that later requests of a stream may leave out: which collection it is, and how one is made."""
+
+_read_request = reading(IngestRequest, answer_pb2.IngestItemsRequest)
 
 
 def answer_servicer(answerer: AnswerPort, telemetry: Telemetry) -> Any:
@@ -53,17 +51,18 @@ class Ingestions:
         self, requests: AsyncIterator[answer_pb2.IngestItemsRequest], context: Context
     ) -> AsyncIterator[answer_pb2.IngestItemsResponse]:
         """Encodes and writes items; every request is answered, in order, once its good items are durable."""
-        deadline = deadline_of(context)
-        # Later requests may leave out which collection it is, and how one is made.
-        kept: dict[str, Any] = {"collection": "", "space": "", "codec": None, "token_vectors": None}
+        call = Call(deadline_of(context))
+        kept: dict[str, Any] = {}
         numbers = itertools.count()
 
         def begin(
-            request: answer_pb2.IngestItemsRequest, before: Before
+            message: answer_pb2.IngestItemsRequest, before: Before
         ) -> Coroutine[Any, Any, answer_pb2.IngestItemsResponse]:
-            given = {field.name: value for field, value in request.ListFields()}
-            kept.update({name: given[name] for name in kept if name in given})
-            return self._ingest(request, dict(kept), next(numbers), before, deadline)
+            given = {field.name: value for field, value in message.ListFields() if field.name in SAID_ONCE}
+            left_out = {name: value for name, value in kept.items() if name not in given}
+            message.MergeFrom(answer_pb2.IngestItemsRequest(**left_out))
+            kept.update(given)
+            return self._ingest(message, next(numbers), before, call)
 
         async with aclosing(overlapped(requests, begin)) as responses:  # type: ignore[type-var]  # a generator
             async for response in responses:
@@ -71,29 +70,18 @@ class Ingestions:
 
     async def _ingest(
         self,
-        request: answer_pb2.IngestItemsRequest,
-        into: Mapping[str, Any],
+        message: answer_pb2.IngestItemsRequest,
         sequence: int,
         before: Before,
-        deadline: Deadline,
+        call: Call,
     ) -> answer_pb2.IngestItemsResponse:
-        batch = await converted(lambda: Batch(elements_alone(_item, request.items), "items"))
+        request = await converted(lambda: _read_request(message))
+        batch = Batch(request.items, "items")
         timing = None
         written: list[IngestResult | TiebackError] = []
         if batch.good or not request.items:
             with in_bulk():  # it waits for room; the stream is not ended for want of it
-                reply = await self._answerer.ingest(
-                    into["collection"],
-                    batch.good,
-                    space=into["space"],
-                    long_texts=read_long_texts(request.long_texts, at("long_texts")),
-                    codec=None if into["codec"] is None else read_method(into["codec"], at("codec")),
-                    token_vectors=(
-                        None if into["token_vectors"] is None else read_token_vectors(into["token_vectors"])
-                    ),
-                    before_writing=before,
-                    deadline=deadline,
-                )
+                reply = await self._answerer.ingest(replace(request, items=batch.good), call, before)
             timing = reply.timing
             self._telemetry.observe_timing("answer", "ingest", timing)
             self._telemetry.long_texts.ingested(reply.results)
@@ -102,11 +90,7 @@ class Ingestions:
             sequence=sequence,
             results=[
                 write_ingest_result(IngestResult(item.id, one) if isinstance(one, TiebackError) else one)
-                for item, one in zip(request.items, batch.merged(written), strict=True)
+                for item, one in zip(message.items, batch.merged(written), strict=True)
             ],
             timing=None if timing is None else write_timing(timing),
         )
-
-
-def _item(message: content_pb2.Item) -> Item:
-    return read_item(message, ROOT)
