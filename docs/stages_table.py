@@ -12,11 +12,11 @@ def stages_table() -> str:
     """Every stage in order, with its options and what it goes together with."""
     rows = [
         f"| `{one.name}` | {one.of} | {_each(one.options)} | {_rules(one.needs)} | "
-        f"{_each(_not_beside(one))} | {one.does} |"
+        f"{_each(_not_beside(one))} | {f'{one.share:.0%}' if one.share < 1 else ''} | {one.does} |"
         for one in stages()
     ]
-    head = "| stage | of | options | needs | not beside | what it does |"
-    return "\n".join([head, "|---|---|---|---|---|---|", *rows])
+    head = "| stage | of | options | needs | not beside | waits | what it does |"
+    return "\n".join([head, "|---|---|---|---|---|---|---|", *rows])
 
 
 def _not_beside(stage: Stage) -> list[str]:

@@ -105,7 +105,7 @@ class Library:
                 index=self.index,
                 reranker=Reranker(self.encoder, space="words"),
                 losses=LOSSES,
-                encode_share=0.25,
+                shares={"locate": 0.25},
             )
         )
 

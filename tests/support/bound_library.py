@@ -110,7 +110,7 @@ class Library:
                 index=self.index,
                 reranker=Reranker(self.encoder, space="words-b"),
                 losses=LOSSES,
-                encode_share=0.25,
+                shares={"locate": 0.25},
                 learned=lambda serves: [one for one in artifacts if isinstance(one, serves)],
             )
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion
@@ -23,7 +23,7 @@ from tieback.answer.moving.reindexing import Reindexing
 from tieback.answer.moving.upgrading import Upgrading
 from tieback.answer.plan import ANSWER_PLAN
 from tieback.answer.query_words import with_words, words_of
-from tieback.answer.retrieval import ENCODE_SHARE, Retriever
+from tieback.answer.retrieval import Retriever
 from tieback.answer.spaces.collections import (
     CollectionSpace,
     CollectionSpaces,
@@ -79,7 +79,7 @@ class PipelineParts:
     limits: Limits | None = None
     evidence_limit: int = 5
     losses: Losses = field(default_factory=dict)
-    encode_share: float = ENCODE_SHARE
+    shares: Mapping[str, float] = field(default_factory=dict)
     keeps_originals: bool = False
     retired: RetiredSpaces | None = None
     reranks_words: bool = True
@@ -99,14 +99,15 @@ class Answerer:
     joined spaces by the modality that they take, or how they are joined in full: without that, spaces of text
     are components of the joint space, and all others enter it by class names. Collections may be in any of
     the `single` spaces too; new ones are in the joint space, else in the only single one, where nothing else
-    is said. `losses` are what a missing space costs, and `encode_share` is how much of the time left spaces
-    are waited for. Without a generator it retrieves and does not answer; without a reranker the search's
-    order is kept, and without `reranks_words` its methods have no texts to compare. `rerankers` are models of
-    the reranker's, which may be named in place of a method. With `keeps_originals` the index is sent what
-    pictures and sounds were encoded from. `retired` is where spaces are had that are no longer served, to
-    read the collections in them. `token_spaces` are those whose token vectors collections may keep. `ranker`
-    orders hits by what was learned of judgements. `highlight_space` compares sentences of hits, which are
-    chosen by their words alone without it. `learned` gives further stages the artifacts that they need.
+    is said. `losses` are what a missing space costs, and `shares` the parts of the time left of stages whose
+    part is not that of their list. Without a generator it retrieves and does not answer; without a reranker
+    the search's order is kept, and without `reranks_words` its methods have no texts to compare. `rerankers`
+    are models of the reranker's, which may be named in place of a method. With `keeps_originals` the index is
+    sent what pictures and sounds were encoded from. `retired` is where spaces are had that are no longer
+    served, to read the collections in them. `token_spaces` are those whose token vectors collections may
+    keep. `ranker` orders hits by what was learned of judgements. `highlight_space` compares sentences of
+    hits, which are chosen by their words alone without it. `learned` gives further stages the artifacts that
+    they need.
     """
 
     def __init__(self, parts: PipelineParts) -> None:
@@ -140,7 +141,6 @@ class Answerer:
                 parts.index,
                 parts.encoder,
                 limits,
-                parts.encode_share,
                 RerankTimes(),
                 parts.reranker,
                 parts.reranks_words,
@@ -148,6 +148,7 @@ class Answerer:
                 parts.ranker,
                 parts.highlight_space,
                 parts.learned,
+                parts.shares,
             )
         )
         self._generator = parts.generator

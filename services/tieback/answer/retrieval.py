@@ -11,15 +11,11 @@ from tieback.answer.spaces.encoding import LATE, reason_of
 from tieback.answer.stages import pipeline
 from tieback.answer.stages.state import Retrieving, Server
 from tieback.answer.stages.step import Step
-from tieback.answer.stopwatch import Stopwatch, hop, seconds_of
+from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.call import Call
 from tieback.core.errors import DeadlineExceeded, Overloaded, SpaceMismatch, Unavailable
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback.query_stages.stage import Stage
-
-ENCODE_SHARE = 0.5
-"""Of the time that is left, so much may go by until the spaces that have not answered are given up, unless a
-setting says otherwise."""
 
 TRANSIENT = (Unavailable, Overloaded, DeadlineExceeded)
 """What a part's trouble looks like, as opposed to the caller's mistake."""
@@ -80,12 +76,13 @@ async def _run(state: Retrieving) -> None:
         if not step.takes_place(state):
             continue
         state.hop = Call(hop(state.call.deadline))
+        state.share = state.server.shares.get(stage.name, stage.share)
         if not stage.lost_as:
             await _timed(stage, step, state)
             continue
         try:
             # The time is kept here too: what overruns must not cost the whole answer.
-            async with asyncio.timeout(seconds_of(state.hop.deadline)):
+            async with asyncio.timeout(seconds_of(share(state.hop.deadline, state.share))):
                 await _timed(stage, step, state)
         except TRANSIENT as error:
             state.lost[stage.lost_as] = reason_of(error)

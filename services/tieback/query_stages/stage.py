@@ -86,6 +86,8 @@ class Stage:
     """The module of the service's `stages/` that runs it; empty where another one does it too."""
     shown: str = ""
     """The name of its time; empty where what it does is timed by itself."""
+    share: float = 1.0
+    """The part of the time that is left in which it, or each of its parts, answers or is left out."""
     lost_as: str = ""
     """The name of what is missing where it does not answer in time; empty where the query fails with it."""
     chosen: Callable[[Asked], bool] = lambda _: False

@@ -48,6 +48,7 @@ PLATFORM: tuple[Stage, ...] = (
         "Makes the query's vector: encodes its contents and fuses them.",
         RETRIEVE,
         run="locate",
+        share=0.5,
     ),
     Stage(
         "routing",

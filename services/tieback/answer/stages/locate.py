@@ -115,7 +115,7 @@ async def _in(state: Retrieving, space: CollectionSpace, watch: Stopwatch) -> Lo
         watch,
         truncation=Truncation.END,
         deadline=hop(deadline),
-        patience=seconds_of(share(deadline, state.server.encode_share)),
+        patience=seconds_of(share(deadline, state.share)),
         skipped=encoders.joint_inputs.unused(routing.weights) if routing.weights else frozenset(),
     )
     parts = [

@@ -64,8 +64,6 @@ class Server:
     index: IndexPort
     encoder: EncoderPort
     limits: Limits
-    encode_share: float
-    """Of the time that is left, so much may go by until the spaces that have not answered are given up."""
     rerank_times: RerankTimes
     reranker: RerankerPort | None = None
     reranks_words: bool = True
@@ -77,6 +75,8 @@ class Server:
     """The space that compares sentences; empty where they are chosen by their words alone."""
     learned: Learned = nothing_learned
     """The learned artifacts that are served, for stages of extensions."""
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Shares of the time of stages, where they are not those of the list."""
 
     @property
     def models(self) -> Models:
@@ -97,6 +97,8 @@ class Retrieving:
     collection: StoredCollection
     hop: Call = field(init=False)
     """The call that the running stage makes."""
+    share: float = field(init=False)
+    """The part of the time that is left that the running stage has."""
     stage: Stage = field(init=False)
     """The time of the running stage, where it is timed."""
 
