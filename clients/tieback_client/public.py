@@ -59,7 +59,7 @@ from tieback_contract.locators import Locator, LocatorKind, Locators
 from tieback_contract.metadata import INDEXED_FROM
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
-from tieback_contract.operations import OperationState
+from tieback_contract.operations import JudgedQuery, OperationState
 from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
 from tieback_contract.reports import Cost, Dropped, DroppedSection, Stage, Timing
 from tieback_contract.server import Endpoint, ServiceState
@@ -114,7 +114,6 @@ from tieback_client.values.results import (
 from tieback_client.values.upgrades import (
     CompatibilityCell,
     CompatibilityMatrix,
-    JudgedQuery,
     MeasuredNumber,
     PolicyWorth,
     Recall,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 
 class OperationState(enum.StrEnum):
@@ -23,3 +25,13 @@ class OperationState(enum.StrEnum):
     def is_over(self) -> bool:
         """True where it stays so."""
         return self not in (OperationState.WAITING, OperationState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedQuery:
+    """A query and what answers it."""
+
+    text: str
+    """The query."""
+    grades: Mapping[str, int]
+    """The grades of items by their ids, 1 to 20; the gain of a grade is 2^grade − 1."""

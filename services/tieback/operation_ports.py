@@ -12,11 +12,51 @@ from tieback_contract.modality import Modality
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
+from tieback.core.call import Call
 from tieback.core.errors import TiebackError
 from tieback.core.types.collection import SnapshotPart, StoredCollection
 from tieback.core.types.moving import Anchors, Asked, MoveProgress, SpacePair, StartedMove
-from tieback.core.types.operation import Progress
+from tieback.core.types.operation import OperationRecord, PlanUpgradeRequest, Progress
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
+
+
+class OperationsPort(Protocol):
+    """Starts what runs for minutes, and what is done with an upgrade beside starting it.
+
+    For the tenant that calls, with the role admin. An operation that is equal to one under way is that one.
+    """
+
+    async def start_reindex(
+        self, collection: str, space: str = "", drop_missing: bool = False
+    ) -> OperationRecord:
+        """Begins to encode a collection's items again."""
+        ...
+
+    async def plan_upgrade(self, request: PlanUpgradeRequest, call: Call) -> OperationRecord:
+        """Begins to measure what moving a collection to another space is worth."""
+        ...
+
+    async def start_upgrade(
+        self, collection: str, space: str = "", least_trust: float | None = None
+    ) -> OperationRecord:
+        """Begins to move a collection to another space."""
+        ...
+
+    async def pause_upgrade(self, collection: str) -> StoredCollection:
+        """Has an upgrade encode no more."""
+        ...
+
+    async def resume_upgrade(self, collection: str) -> OperationRecord:
+        """Goes on with an upgrade."""
+        ...
+
+    async def rollback_upgrade(self, collection: str) -> StoredCollection:
+        """Has a collection stay in its old space."""
+        ...
+
+    async def finish_upgrade(self, collection: str, drop_missing: bool = False) -> StoredCollection:
+        """Has a collection be in its new space alone."""
+        ...
 
 
 class SnapshotsPort(Protocol):

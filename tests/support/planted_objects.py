@@ -11,7 +11,6 @@ set-up was chosen so that the global half cannot see an object.
 
 from __future__ import annotations
 
-
 import numpy as np
 from tieback.training.loop import UNKEPT, Plan
 from tieback.training.splits import Split

@@ -9,6 +9,7 @@ from google.longrunning import operations_proto_pb2
 from google.protobuf import duration_pb2
 from tieback.v1 import operation_pb2
 from tieback_contract.field_path import at
+from tieback_contract.operations import JudgedQuery
 
 from tieback_client.messages import reading, writing
 from tieback_client.transport.paging import Page, Pages
@@ -17,7 +18,7 @@ from tieback_client.transport.surface import operated, pages, unary
 from tieback_client.values.documents import Collection
 from tieback_client.values.events import MethodLike
 from tieback_client.values.operations import OperationStatus, name_of, read_status
-from tieback_client.values.upgrades import JudgedQuery, UpgradePlan, UpgradeResult
+from tieback_client.values.upgrades import UpgradePlan, UpgradeResult
 from tieback_client.values.writes import ReindexResult
 
 _ANSWER_SECONDS = 30.0

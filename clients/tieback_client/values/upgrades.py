@@ -113,16 +113,6 @@ class UpgradeAdvice(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedQuery:
-    """A query and what answers it."""
-
-    text: str
-    """The query."""
-    grades: Mapping[str, int]
-    """The grades of items by their ids, 1 to 20; the gain of a grade is 2^grade − 1."""
-
-
-@dataclass(frozen=True, slots=True)
 class CompatibilityCell:
     """What queries of one revision find among vectors of one that is not later."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from rich.text import Text
+from tieback_contract.operations import JudgedQuery
 
 from tieback_client.cli.collections.following import follow, tell_started
 from tieback_client.cli.connection import Command, connected, parse_method
@@ -15,7 +16,6 @@ from tieback_client.client import Client
 from tieback_client.shown.durations import duration
 from tieback_client.shown.upgrade_plans import COLUMNS, MEANING, REVISION, shown_plan
 from tieback_client.values.upgrades import (
-    JudgedQuery,
     MeasuredNumber,
     Recall,
     UpgradePlan,

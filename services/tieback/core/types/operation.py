@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from tieback_contract.operations import OperationState
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.operations import JudgedQuery, OperationState
 
 from tieback.core.errors import TiebackError
 
 Json: TypeAlias = Mapping[str, Any]
 """An object that JSON can hold."""
 NOTHING: Json = {}
+NO_POLICY = MethodChoice("")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanUpgradeRequest:
+    """A collection whose upgrade is planned, and how; zeros and empty values leave it to the server."""
+
+    collection: str
+    space: str = ""
+    policy: MethodChoice = NO_POLICY
+    labels: str = ""
+    items: int = 0
+    queries: Sequence[JudgedQuery] = ()
+    floor: float = 0.0
+    earlier: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A collection is moved to another space while it is read in both.
 
 The index keeps what was made, so a run goes on where the last one ended. It ends when all sections have new
-vectors, or when the upgrade is paused, finished or rolled back (`tieback.operations.upgrades.control`); what
+vectors, or when the upgrade is paused, finished or rolled back (`tieback.operations.control`); what
 it had made stays, unless it is cancelled.
 """
 

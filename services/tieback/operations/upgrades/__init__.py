@@ -1,1 +1,1 @@
-"""Upgrades of a collection's space: fitted, measured, compared, steered."""
+"""Upgrades of a collection's space: fitted, measured, compared."""

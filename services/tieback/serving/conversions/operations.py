@@ -10,7 +10,6 @@ from google.longrunning import operations_proto_pb2
 from google.protobuf import any_pb2, duration_pb2, timestamp_pb2
 from google.protobuf.message import Message
 from google.rpc import status_pb2
-from tieback_contract.field_path import at
 from tieback_contract.heads import Head
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.operations import OperationState
@@ -23,7 +22,7 @@ from tieback.core.types.heads import HeadRequest
 from tieback.core.types.operation import Json, OperationRecord
 from tieback.operations.kinds import reindex
 from tieback.operations.upgrades.worth import Advice
-from tieback.serving.conversions.codec import read_method, reading, write_method, writing
+from tieback.serving.conversions.codec import reading, write_method, writing
 from tieback.serving.conversions.frames import Numbers
 from tieback.serving.conversions.vectors import write_space
 from tieback.serving.requests import failures
@@ -33,38 +32,6 @@ PREFIX = "operations/"
 _CANCELLED = status_pb2.Status(code=grpc.StatusCode.CANCELLED.value[0], message="the operation was cancelled")
 _ADVICES = Numbers(operation_pb2.UpgradeAdvice, Advice, "advice")
 _STATES = Numbers(operation_pb2.OperationState, OperationState, "state")
-
-
-def reindex_request(message: operation_pb2.StartReindexRequest) -> dict[str, Any]:
-    """A request for a reindex."""
-    return {"collection": message.collection, "space": message.space, "drop_missing": message.drop_missing}
-
-
-def plan_request(message: operation_pb2.PlanUpgradeRequest) -> dict[str, Any]:
-    """A request for an upgrade; what it does not say is left to the kind."""
-    policy = read_method(message.policy, at("policy"))
-    said = {
-        "policy": policy.name,
-        "parameters": dict(policy.parameters),
-        "items": message.items,
-        "queries": [{"text": one.text, "grades": dict(one.grades)} for one in message.queries],
-        "floor": message.floor,
-        "earlier": list(message.earlier),
-    }
-    return {
-        "collection": message.collection,
-        "space": message.space,
-        "labels": message.labels,
-        **{name: value for name, value in said.items() if value},
-    }
-
-
-def upgrade_request(message: operation_pb2.StartUpgradeRequest) -> dict[str, Any]:
-    """A request for an upgrade; what it does not say is left to the kind."""
-    said: dict[str, Any] = {"collection": message.collection, "space": message.space}
-    if message.HasField("least_trust"):
-        said["least_trust"] = message.least_trust
-    return said
 
 
 def id_in(name: str) -> str:

@@ -233,12 +233,12 @@ async def _generator(context: ServiceContext) -> object:
 async def _operations(context: ServiceContext) -> object:
     """The heads and the operations, on the disk; with the index, unless collections are stored elsewhere."""
     from tieback.classifier import Classifier
+    from tieback.operations.control import Control
     from tieback.operations.kinds import Services
     from tieback.operations.service import Bounds, Operations
-    from tieback.operations.upgrades.control import Upgrades
     from tieback.serving.servicers.classifier import classifier_servicer
     from tieback.serving.servicers.long_running import LongRunningServicer
-    from tieback.serving.servicers.operation import OperationServicer
+    from tieback.serving.servicers.operation import operation_servicer
 
     settings, counted = context.settings, context.telemetry.operations
     folder = settings.store.expanduser()
@@ -270,7 +270,7 @@ async def _operations(context: ServiceContext) -> object:
     )
     context.closing.push_async_callback(operations.close)
     counted.watch(lambda: operations.counts)
-    context.server.add(OperationServicer(operations, Upgrades(operations, moving)))
+    context.server.add(operation_servicer(Control(operations, moving)))
     context.server.add(LongRunningServicer(operations))
     context.server.add(classifier_servicer(classifier, operations))
     return operations

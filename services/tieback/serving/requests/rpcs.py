@@ -20,6 +20,7 @@ from tieback_contract.shapes import beside_of, is_alone
 
 from tieback import operation_ports, ports
 from tieback.core.types.encoding import EncodeRequest, SplitTextsRequest
+from tieback.core.types.operation import OperationRecord
 from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.core.types.retrieval import AnswerEvent
 from tieback.core.types.search import SearchReply, SearchRequest
@@ -37,6 +38,18 @@ class Conversion(NamedTuple):
     write: Callable[[Any], Message]
 
 
+def _no_operation(_: Any) -> Any:
+    raise NotImplementedError("no service asks another one for an operation")
+
+
+def _write_operation(record: OperationRecord) -> Message:
+    # Only the process with the operations has what their results are read by.
+    from tieback.serving.conversions.operations import operation_message
+
+    message: Message = operation_message(record)
+    return message
+
+
 CONVERSIONS: Mapping[Any, Conversion] = {
     EncodeRequest: Conversion(requests.read_encode, requests.write_encode),
     SplitTextsRequest: Conversion(requests.read_split, requests.write_split),
@@ -46,6 +59,7 @@ CONVERSIONS: Mapping[Any, Conversion] = {
     SearchReply: Conversion(searches.read_search_reply, searches.write_search_reply),
     GenerationEvent: Conversion(read_event, write_event),
     AnswerEvent: Conversion(retrievals.read_answer_event, retrievals.write_answer_event),
+    OperationRecord: Conversion(_no_operation, _write_operation),
 }
 """Of values that are not as their messages."""
 
@@ -188,6 +202,7 @@ ENCODER = rpcs_of("tieback.v1.EncoderService", ports.EncoderPort)
 ROUTER = rpcs_of("tieback.v1.RouterService", ports.RouterPort)
 INDEX = rpcs_of("tieback.v1.IndexService", ports.IndexPort)
 SNAPSHOTS = rpcs_of("tieback.v1.IndexService", operation_ports.SnapshotsPort)
+OPERATIONS = rpcs_of("tieback.v1.OperationService", operation_ports.OperationsPort)
 STORED = rpcs_of("tieback.v1.IndexService", ports.StoredItemsPort)
 RERANKER = rpcs_of("tieback.v1.RerankerService", ports.RerankerPort)
 GENERATOR = rpcs_of("tieback.v1.GeneratorService", ports.GeneratorPort)

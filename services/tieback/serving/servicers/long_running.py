@@ -1,4 +1,8 @@
-"""google.longrunning.Operations: what became of operations."""
+"""google.longrunning.Operations: what became of operations.
+
+It is written by hand, since the contract is Google's: operations have the name operations/ID there, times are
+Durations, and the stubs of its services are named otherwise than ours.
+"""
 
 from __future__ import annotations
 
