@@ -18,6 +18,7 @@ from tieback_contract.answers import (
     Twin,
 )
 from tieback_contract.arrays import Box
+from tieback_contract.catalog import Drift, Model, Space
 from tieback_contract.claims import (
     Citation,
     Claim,
@@ -97,7 +98,7 @@ from tieback_client.transport.operation import AsyncOperation, Operation
 from tieback_client.transport.options import Hedging, Options, Retry, client_version
 from tieback_client.transport.replicas import Endpoints
 from tieback_client.transport.streams import EncodingStream, EventStream, Writes
-from tieback_client.values.catalog import Drift, Health, Method, Model, ServerInfo, Space
+from tieback_client.values.catalog import Health, Method, ServerInfo
 from tieback_client.values.content import Audio, Features, Image, Points, Text, TokenIds
 from tieback_client.values.documents import Collection, Item, Section, TokenVectorsLike
 from tieback_client.values.encodings import Encodings, TextPiece

@@ -29,6 +29,7 @@ def with_converters(codec: MessageCodec) -> MessageCodec:
     codec.converter("google.protobuf.Timestamp", read_moment, fill_moment)
     codec.list_converter("tieback.v1.SpaceWeight", tensors.read_weights, tensors.fill_weights)
     codec.list_converter("tieback.v1.Truncated", read_truncated, _fill_truncated)
+    codec.list_converter("tieback.v1.Block", _read_blocks, _fill_blocks)
     codec.list_converter("tieback.v1.HeadClass", _read_classes, _fill_classes)
     codec.list_converter("tieback.v1.ActionProbability", _read_probabilities, _fill_probabilities)
     return codec
@@ -66,6 +67,15 @@ def _read_classes(messages: Any) -> dict[str, int]:
 def _fill_classes(messages: Any, classes: Mapping[str, int]) -> None:
     for label, count in classes.items():
         messages.add(label=label, example_count=count)
+
+
+def _read_blocks(messages: Any) -> dict[str, int]:
+    return {one.space: one.width for one in messages}
+
+
+def _fill_blocks(messages: Any, blocks: Mapping[str, int]) -> None:
+    for space, width in blocks.items():
+        messages.add(space=space, width=width)
 
 
 def read_truncated(messages: Any) -> dict[str, Truncated]:

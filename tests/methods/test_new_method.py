@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -43,8 +42,7 @@ from tieback.recipes.graphs import router
 from tieback.recipes.graphs.torch_export import export_module
 from tieback.reranker import Reranker
 from tieback.serving.plan.assembly import request_families
-from tieback.serving.servicers.catalog import CatalogServicer, Offered
-from tieback.v1 import catalog_pb2
+from tieback.serving.servicers.catalog import Catalog, Offered
 from tieback_contract.claims import VerdictLabel
 from tieback_contract.limits import Limits
 from tieback_contract.locators import LocatorKind, Locators
@@ -101,15 +99,14 @@ async def test_requests_that_can_name_its_family_find_it_listed(family: Family[A
         return []
 
     nothing: Any = None  # neither is looked at
-    servicer = CatalogServicer(
+    catalog = Catalog(
         Offered([], [], [], [], [], None, request_families(), "", Limits(), nothing, states, lambda _: ())
     )
 
-    reply = await servicer.ListMethods(catalog_pb2.ListMethodsRequest(), nothing)
+    listed = {(one.family, one.name): one for one in await catalog.list_methods()}
 
-    listed = {(one.family, one.name): one for one in reply.methods}
     if family in request_families():
-        assert json.loads(listed[family.name, NAME].parameters_schema) == family.schema(NAME)
+        assert listed[family.name, NAME].schema == family.schema(NAME)
         assert listed[family.name, NAME].summary == family.describe(NAME).summary
     else:
         assert (family.name, NAME) not in listed

@@ -18,7 +18,7 @@ from tieback.router import Component, Router
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.processes.server import GrpcServer
 from tieback.serving.servicers.answer import answer_servicer
-from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, Offered
+from tieback.serving.servicers.catalog import JointSpace, Offered, catalog_servicer
 from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.servicers.index import index_servicer
 from tieback.serving.settings import Settings
@@ -71,7 +71,7 @@ class _Library:
         self._server.add(encoder_servicer(self._encoder))
         self._server.add(answer_servicer(answerer, telemetry))
         self._server.add(
-            CatalogServicer(
+            catalog_servicer(
                 Offered(
                     *([known], [], [], [], [], joint, [], "joint", limits, DEFAULT_PLAN),
                     states=_no_states,

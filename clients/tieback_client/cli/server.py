@@ -8,13 +8,14 @@ from typing import Any
 import click
 from rich.text import Text
 from tieback_contract.answers import AnswerStyle
+from tieback_contract.catalog import MeasuredReduction, Space
 from tieback_contract.method_choice import is_chosen
 from tieback_contract.query import QueryOptions
 
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.values.catalog import Health, MeasuredReduction, Method, Space, Usage
+from tieback_client.values.catalog import Health, Method, Usage
 
 RERANKING, GROUNDING = "reranking", "grounding"
 """The families of methods in whose place requests may name a model."""

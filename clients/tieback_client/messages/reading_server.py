@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tieback.v1 import catalog_pb2, tenant_pb2
+from tieback_contract.catalog import Model, Space
 
 from tieback_client.transport.codec import CODEC
 from tieback_client.values import catalog
@@ -21,14 +22,9 @@ def _shared(messages: Any) -> dict[str, catalog.Access]:
     return {name: role for name, role in roles.items() if role}
 
 
-def _blocks(messages: Any) -> dict[str, int]:
-    return {one.space: one.width for one in messages}
-
-
 CODEC.list_converter("tieback.v1.SharedCollection", _shared)
-CODEC.list_converter("tieback.v1.Block", _blocks)
-space: Callable[[Any], catalog.Space] = CODEC.reader(catalog.Space, catalog_pb2.Space.DESCRIPTOR)
-model: Callable[[Any], catalog.Model] = CODEC.reader(catalog.Model, catalog_pb2.Model.DESCRIPTOR)
+space: Callable[[Any], Space] = CODEC.reader(Space, catalog_pb2.Space.DESCRIPTOR)
+model: Callable[[Any], Model] = CODEC.reader(Model, catalog_pb2.Model.DESCRIPTOR)
 server_info = CODEC.reader(catalog.ServerInfo, catalog_pb2.GetServerInfoResponse.DESCRIPTOR)
 usage = CODEC.reader(catalog.Usage, tenant_pb2.Usage.DESCRIPTOR)
 

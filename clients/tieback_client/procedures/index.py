@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Unpack
 
 from tieback.v1 import index_pb2
+from tieback_contract.catalog import Space
 from tieback_contract.collections import Source
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused
@@ -20,7 +21,7 @@ from tieback_client.transport.exchange import Exchange, write_result
 from tieback_client.transport.paging import Page, Pages
 from tieback_client.transport.rpc import RPCS, Procedure, UnaryCall
 from tieback_client.transport.surface import pages, unary, writes
-from tieback_client.values.catalog import Space, Usage
+from tieback_client.values.catalog import Usage
 from tieback_client.values.content import Content
 from tieback_client.values.documents import Collection, Item, TokenVectorsLike, write_token_vectors
 from tieback_client.values.events import MethodLike, Weights

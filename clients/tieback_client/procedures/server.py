@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from google.protobuf import wrappers_pb2
 from tieback.v1 import catalog_pb2
+from tieback_contract.catalog import Model, Space
 
 from tieback_client.messages import reading_server
 from tieback_client.transport.replicas import Endpoints
 from tieback_client.transport.replicas import endpoints as listed
 from tieback_client.transport.rpc import HEALTH_CHECK, RPCS, Procedure, UnaryCall
 from tieback_client.transport.surface import unary
-from tieback_client.values.catalog import Health, Method, Model, ServerInfo, Space
+from tieback_client.values.catalog import Health, Method, ServerInfo
 
 
 def spaces(*, timeout: float | None = None) -> Procedure[list[Space]]:

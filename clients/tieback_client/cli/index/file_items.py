@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from tieback_contract.catalog import Space
 from tieback_contract.metadata import INDEXED_FROM, MetadataValue
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import SegmentKind
@@ -19,7 +20,6 @@ from tieback_client.errors import InvalidArgument, NotFound, TiebackError
 from tieback_client.files import MOST_BYTES
 from tieback_client.files.items import FileContent, content_of_file, share_id, shares, size_of
 from tieback_client.files.packed.packing import Opened, packed_in
-from tieback_client.values.catalog import Space
 from tieback_client.values.content import Audio, Image, modality_of_path
 from tieback_client.values.documents import KEPT_WORDS, Collection, Item
 

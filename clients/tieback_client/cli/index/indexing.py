@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from tieback_contract.catalog import Space
+
 from tieback_client.cli.collections.removal import AT_ONCE
 from tieback_client.cli.connection import connection
 from tieback_client.cli.index import distributed as ray_workers
@@ -22,7 +24,6 @@ from tieback_client.cli.index.walking import Walk
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.errors import InvalidArgument, NotFound, TiebackError
-from tieback_client.values.catalog import Space
 from tieback_client.values.documents import Collection, Item, TokenVectorsLike
 
 

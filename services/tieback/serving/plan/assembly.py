@@ -220,9 +220,9 @@ def public_servicers(
     """
     from tieback.answer.plan import DEFAULT_PLAN
     from tieback.serving.servicers.answer import answer_servicer
-    from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, Offered
+    from tieback.serving.servicers.catalog import JointSpace, Offered, catalog_servicer
 
-    catalog = CatalogServicer(
+    catalog = catalog_servicer(
         Offered(
             plan.encoders,
             [plan.generator] if plan.generator is not None else [],

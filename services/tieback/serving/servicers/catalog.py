@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import grpc
 from tieback_contract.answers import AnswerStyle
+from tieback_contract.catalog import Drift, MeasuredReduction, Model, Space
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.query import RetrievalPlan
+from tieback_contract.recognition import SegmentKind
 from tieback_contract.server import Endpoint, ServiceState
 from tieback_contract.vectors import SpaceRef, VectorKind
 
@@ -21,21 +21,16 @@ from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCar
 from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.options import LabelRecogniser
 from tieback.core.errors import NotFound
-from tieback.core.family import Family
-from tieback.serving.conversions.codec import writing
-from tieback.serving.conversions.contents import write_modality
-from tieback.serving.conversions.generations import write_style
-from tieback.serving.conversions.retrievals import write_plan
-from tieback.serving.conversions.vectors import write_kinds, write_space
-from tieback.v1 import catalog_pb2, catalog_pb2_grpc, content_pb2
+from tieback.core.family import Family, MethodDescription
+from tieback.serving.conversions.codec import CODEC
+from tieback.serving.requests.rpcs import rpcs_of
+from tieback.serving.servicers.of_port import servicer
 
 if TYPE_CHECKING:
     from tieback import router
 
-Context = grpc.aio.ServicerContext[Any, Any]
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class JointSpace:
     """The joint space as the router describes it."""
 
@@ -59,9 +54,6 @@ class JointSpace:
         return card.name in self.encoders
 
 
-_write_limits = writing(Limits, catalog_pb2.Limits)
-_write_state = writing(ServiceState, catalog_pb2.ServiceState)
-_write_endpoint = writing(Endpoint, catalog_pb2.Endpoint)
 ENDPOINTS_MS = 10_000
 """How long clients keep a list of replicas. One that has gone is noticed at once by who calls it."""
 
@@ -88,121 +80,70 @@ class Offered:
     styles: Sequence[AnswerStyle] = ()
 
 
-class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
-    """Describes what this server offers."""
+class Catalog:
+    """Describes what this server offers, as the methods of a port."""
 
     def __init__(self, parts: Offered) -> None:
+        self._parts, self._joint = parts, parts.joint
         self._encoders = {card.name: card for card in parts.encoders}
-        self._generators = list(parts.generators)
-        self._rerankers = list(parts.rerankers)
-        self._checkers = list(parts.checkers)
-        self._recognisers = list(parts.recognisers)
-        self._joint = parts.joint
         self._families = {family.name: family for family in parts.families}
-        self._default_space = parts.default_space
-        self._limits = parts.limits
-        self._retrieval = parts.retrieval
-        self._states = parts.states
-        self._endpoints = parts.endpoints
-        self._styles = parts.styles
 
-    async def ListSpaces(
-        self, request: catalog_pb2.ListSpacesRequest, context: Context
-    ) -> catalog_pb2.ListSpacesResponse:
+    async def list_spaces(self) -> Sequence[Space]:
         """Lists the spaces, the joint one last."""
         ready = await self._ready()
-        spaces = [
-            _write_card(card, self._part_in_joint_space(card), f"encoder:{name}" in ready)
-            for name, card in self._encoders.items()
-        ]
-        if self._joint is not None:
-            spaces.append(_write_joint(self._joint, "router" in ready))
-        return catalog_pb2.ListSpacesResponse(spaces=spaces)
+        spaces = [self._space(card, ready) for card in self._encoders.values()]
+        return spaces if self._joint is None else [*spaces, _joint_space(self._joint, "router" in ready)]
 
-    async def GetSpace(
-        self, request: catalog_pb2.GetSpaceRequest, context: Context
-    ) -> catalog_pb2.GetSpaceResponse:
+    async def get_space(self, name: str = "") -> Space:
         """Describes one space, or the default one."""
-        name = request.name or self._default_space
+        name = name or self._parts.default_space
         ready = await self._ready()
         if self._joint is not None and name == self._joint.ref.name:
-            return catalog_pb2.GetSpaceResponse(space=_write_joint(self._joint, "router" in ready))
+            return _joint_space(self._joint, "router" in ready)
         sharing = [card for card in self._encoders.values() if card.space.name == name]
         card = self._encoders.get(name) or next(iter(sharing), None)
         if card is None:
             joint = [self._joint.ref.name] if self._joint is not None else []
             raise NotFound("space", name, [*self._encoders, *joint])
-        described = _write_card(card, self._part_in_joint_space(card), f"encoder:{card.name}" in ready)
-        if name not in self._encoders:  # the name that several encoders share
-            described.name = name
-            del described.modalities[:]
-            described.modalities.extend(write_modality(one) for one in sorted({c.modality for c in sharing}))
-        return catalog_pb2.GetSpaceResponse(space=described)
+        described = self._space(card, ready)
+        if name in self._encoders:
+            return described
+        # The name that several encoders share.
+        return replace(described, called=name, modalities=sorted({one.modality for one in sharing}))
 
-    async def ListModels(
-        self, request: catalog_pb2.ListModelsRequest, context: Context
-    ) -> catalog_pb2.ListModelsResponse:
+    async def list_models(self) -> tuple[Sequence[Model], Sequence[Model], Sequence[Model], Sequence[Model]]:
         """Lists the models that write, those that rerank, those that recognise, and those that check."""
-        ready = await self._ready()
-        return catalog_pb2.ListModelsResponse(
-            models=[
-                _write_model(card, card.context_tokens, "generator" in ready) for card in self._generators
-            ],
-            rerankers=[_write_model(card, card.max_tokens, "reranker" in ready) for card in self._rerankers],
-            recognisers=[_write_recogniser(card, "recogniser" in ready) for card in self._recognisers],
-            checkers=[
-                _write_model(card, card.max_tokens, f"checker:{card.name}" in ready)
-                for card in self._checkers
-            ],
+        ready, parts = await self._ready(), self._parts
+        return (
+            [_model(card, card.context_tokens, "generator" in ready) for card in parts.generators],
+            [_model(card, card.max_tokens, "reranker" in ready) for card in parts.rerankers],
+            [_recogniser(card, "recogniser" in ready) for card in parts.recognisers],
+            [_model(card, card.max_tokens, f"checker:{card.name}" in ready) for card in parts.checkers],
         )
 
-    async def ListMethods(
-        self, request: catalog_pb2.ListMethodsRequest, context: Context
-    ) -> catalog_pb2.ListMethodsResponse:
+    async def list_methods(self, family: str = "") -> Sequence[MethodDescription]:
         """Lists the methods that requests can name."""
-        if request.family and request.family not in self._families:
-            raise NotFound("family", request.family, self._families)
-        chosen = [request.family] if request.family else sorted(self._families)
-        described = [
-            self._families[name].describe(method)
-            for name in chosen
-            for method in self._families[name].names()
-        ]
-        return catalog_pb2.ListMethodsResponse(
-            methods=[
-                catalog_pb2.MethodDescription(
-                    family=method.family,
-                    name=method.name,
-                    summary=method.summary,
-                    parameters_schema=json.dumps(method.schema),
-                )
-                for method in described
-            ]
-        )
+        if family and family not in self._families:
+            raise NotFound("family", family, self._families)
+        chosen = [self._families[name] for name in ([family] if family else sorted(self._families))]
+        return [one.describe(method) for one in chosen for method in one.names()]
 
-    async def ListEndpoints(
-        self, request: catalog_pb2.ListEndpointsRequest, context: Context
-    ) -> catalog_pb2.ListEndpointsResponse:
-        """Lists the replicas of a service that can be asked directly."""
-        services = [state.name for state in await self._states()]
-        if request.service not in services:
-            raise NotFound("service", request.service, services)
-        return catalog_pb2.ListEndpointsResponse(
-            endpoints=[_write_endpoint(endpoint) for endpoint in self._endpoints(request.service)],
-            valid_ms=ENDPOINTS_MS,
-        )
+    async def list_endpoints(self, service: str) -> tuple[Sequence[Endpoint], int]:
+        """Lists the replicas of a service that can be asked directly, and how long that may be kept."""
+        services = [state.name for state in await self._parts.states()]
+        if service not in services:
+            raise NotFound("service", service, services)
+        return self._parts.endpoints(service), ENDPOINTS_MS
 
-    async def GetServerInfo(
-        self, request: catalog_pb2.GetServerInfoRequest, context: Context
-    ) -> catalog_pb2.GetServerInfoResponse:
-        """Describes the server."""
-        return catalog_pb2.GetServerInfoResponse(
-            version=tieback.__version__,
-            limits=_write_limits(self._limits),
-            services=map(_write_state, await self._states()),
-            retrieval=write_plan(self._retrieval),
-            styles=[write_style(one) for one in self._styles],
-        )
+    async def get_server_info(
+        self,
+    ) -> tuple[str, Limits, Sequence[ServiceState], RetrievalPlan, Sequence[AnswerStyle]]:
+        """Describes the server: its version, limits, services, the defaults of a query, and styles."""
+        parts = self._parts
+        return tieback.__version__, parts.limits, await parts.states(), parts.retrieval, parts.styles
+
+    def _space(self, card: EncoderCard, ready: Collection[str]) -> Space:
+        return _space(card, self._part_in_joint_space(card), f"encoder:{card.name}" in ready)
 
     def _part_in_joint_space(self, card: EncoderCard) -> str:
         """The part of a space in the joint space."""
@@ -215,77 +156,81 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         return "component" if card.space.name in dict(self._joint.blocks) else "projection"
 
     async def _ready(self) -> set[str]:
-        return {state.name for state in await self._states() if state.ready}
+        return {state.name for state in await self._parts.states() if state.ready}
 
 
-def _write_card(card: EncoderCard, binding: str, ready: bool) -> catalog_pb2.Space:
-    return catalog_pb2.Space(
-        name=card.name,
-        ref=write_space(card.space),
-        modalities=[write_modality(card.modality)],
-        width=card.width,
-        widths=card.offered_widths if len(card.offered_widths) > 1 else (),
-        kinds=write_kinds(sorted(card.kinds)),
-        max_tokens=card.max_tokens or 0,
-        description=card.description,
-        license=card.license,
-        upstream=card.upstream,
-        binding=binding,
-        ready=ready,
-        precision=card.precision,
-        drift=[
-            catalog_pb2.Drift(measure=one.measure, value=one.value, float32_value=one.float32)
-            for one in card.drift
-        ],
+def _read_method(message: Any) -> MethodDescription:
+    schema = json.loads(message.parameters_schema)
+    return MethodDescription(message.family, message.name, message.summary, schema)
+
+
+def _fill_method(message: Any, method: MethodDescription) -> None:
+    message.family, message.name, message.summary = method.family, method.name, method.summary
+    message.parameters_schema = json.dumps(method.schema)
+
+
+CODEC.converter(MethodDescription, _read_method, _fill_method)
+CATALOG = rpcs_of("tieback.v1.CatalogService", Catalog)
+
+
+def catalog_servicer(parts: Offered) -> Any:
+    """The servicer of the catalog."""
+    return servicer(Catalog(parts), CATALOG)
+
+
+def _space(card: EncoderCard, binding: str, ready: bool) -> Space:
+    return Space(
+        card.space,
+        [card.modality],
+        card.width,
+        card.offered_widths if len(card.offered_widths) > 1 else (),
+        sorted(card.kinds),
+        card.max_tokens or 0,
+        card.description,
+        card.license,
+        card.upstream,
+        binding,
+        ready,
+        card.precision,
+        [Drift(one.measure, one.value, one.float32) for one in card.drift],
+        called=card.name,
         layers=card.layers,
-        deadline_exits=card.deadline_exits,
-        features=sorted(getattr(card.options, "features", ())),
-        adapters=card.adapters,
         reductions=[
-            catalog_pb2.MeasuredReduction(
-                method=name,
-                ratio=one.ratio,
-                speed=one.least_speed,
-                lost=one.most_lost,
-                served=one.is_served,
-            )
+            MeasuredReduction(name, one.ratio, one.least_speed, one.most_lost, one.is_served)
             for name, method in card.reductions.items()
             for one in method.measured
         ],
+        deadline_exits=card.deadline_exits,
+        features=sorted(getattr(card.options, "features", ())),
+        adapters=card.adapters,
     )
 
 
-def _write_model(card: Card, tokens: int, ready: bool) -> catalog_pb2.Model:
-    return catalog_pb2.Model(
-        name=card.name,
-        revision=card.revision,
-        context_tokens=tokens,
-        description=card.description,
-        license=card.license,
-        upstream=card.upstream,
-        ready=ready,
-    )
+def _model(card: Card, tokens: int, ready: bool) -> Model:
+    return Model(card.name, card.revision, tokens, card.description, card.license, card.upstream, ready)
 
 
-def _write_recogniser(card: RecogniserCard, ready: bool) -> catalog_pb2.Model:
-    message = _write_model(card, 0, ready)
-    message.modality = write_modality(card.modality)
+def _recogniser(card: RecogniserCard, ready: bool) -> Model:
     is_of_labels = isinstance(card.options, LabelRecogniser)
-    message.recognises = content_pb2.SEGMENT_KIND_LABEL if is_of_labels else content_pb2.SEGMENT_KIND_WORDS
-    return message
+    recognises = SegmentKind.LABEL if is_of_labels else SegmentKind.WORDS
+    return replace(_model(card, 0, ready), modality=card.modality, recognises=recognises)
 
 
-def _write_joint(joint: JointSpace, ready: bool) -> catalog_pb2.Space:
-    return catalog_pb2.Space(
-        name=joint.ref.name,
-        ref=write_space(joint.ref),
-        modalities=[write_modality(modality) for modality in joint.modalities],
-        width=joint.width,
-        kinds=write_kinds([VectorKind.DENSE]),
-        description="All bound spaces, each as a block of one vector; the blocks are weighted per query.",
-        binding="joint",
-        ready=ready,
-        blocks=[catalog_pb2.Block(space=name, width=width) for name, width in joint.blocks],
+def _joint_space(joint: JointSpace, ready: bool) -> Space:
+    return Space(
+        joint.ref,
+        joint.modalities,
+        joint.width,
+        (),
+        [VectorKind.DENSE],
+        0,
+        "All bound spaces, each as a block of one vector; the blocks are weighted per query.",
+        "",
+        "",
+        "joint",
+        ready,
+        blocks=dict(joint.blocks),
         projections=joint.projections,
         binding_revision=joint.binding,
+        called=joint.ref.name,
     )
