@@ -1,9 +1,8 @@
-"""A call, beside what it asks for: until when its answer is worth having, for whom, and how it waits."""
+"""A call, beside what it asks for: until when its answer is worth having, and how it waits."""
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from typing import TypeVar
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Overloaded, RateExceeded
-from tieback.core.tenant import PRINCIPAL, Principal
 
 # Work in bulk, which waits for room inside the server where other work is refused.
 #
@@ -69,30 +67,12 @@ async def waited(work: Callable[[], Awaitable[T]], deadline: Deadline) -> T:
 class Call:
     """A call of a service, beside its request.
 
-    The tenant, the trace and the mark of bulk work follow the task that runs it, so that logs, queues and
-    caches read them where no call is at hand; `principal` and `in_bulk` give those of the running task.
+    The tenant, the trace and the mark of bulk work follow the task that runs it
+    (docs/decisions/0137-values-and-ports.md).
     """
 
     deadline: Deadline = NO_DEADLINE
     """The moment by which the answer is worth having."""
-
-    @property
-    def principal(self) -> Principal:
-        """The tenant that calls, with what its token allows."""
-        return PRINCIPAL.get()
-
-    @property
-    def in_bulk(self) -> bool:
-        """Tell whether it waits for room where other calls are refused."""
-        return IN_BULK.get()
-
-    def shrunk(self, seconds: float) -> Call:
-        """The call with an earlier deadline, for a hop."""
-        return dataclasses.replace(self, deadline=self.deadline.shrunk(seconds))
-
-    def by(self, deadline: Deadline) -> Call:
-        """The call with that deadline."""
-        return dataclasses.replace(self, deadline=deadline)
 
 
 NO_CALL = Call()
