@@ -66,10 +66,8 @@ class Platform:
     rebuilt: Callable[..., Answerer]
     """The pipeline over the same parts, and others that are given."""
 
-    async def ingest(
-        self, collection: str, items: Sequence[Item], call: Call = NO_CALL, **how: Any
-    ) -> IngestReply:
-        return await self.answerer.ingest(IngestRequest(collection, items, **how), call)
+    async def ingest(self, into: str, items: Sequence[Item], call: Call = NO_CALL, **how: Any) -> IngestReply:
+        return await self.answerer.ingest(IngestRequest(into, items, **how), call)
 
 
 @pytest.fixture

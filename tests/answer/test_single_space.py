@@ -277,9 +277,8 @@ async def album(tmp_path: Path) -> AsyncIterator[Served]:
     pictures = {"rose": (RED, RED), "meadow": (GREEN, GREEN), "flag": (RED, GREEN)}
     for name, halves in pictures.items():
         photo = Content(Modality.IMAGE, colours.halves(*halves))
-        (result,) = (
-            await answerer.ingest(IngestRequest("album", [item(name, photo)], space="colours"))
-        ).results
+        reply = await answerer.ingest(IngestRequest("album", [item(name, photo)], space="colours"))
+        (result,) = reply.results
         assert result.error is None
     yield made
     await index.close()

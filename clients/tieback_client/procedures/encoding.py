@@ -80,18 +80,8 @@ def encode(
 
     An input that fails does not fail the others: see `Encodings.errors`.
     """
-    output = writing.Output(
-        width,
-        dtype,
-        kinds,
-        batch_invariant=batch_invariant,
-        terms=terms,
-        layer=layer,
-        earliest_layer=earliest_layer,
-        condition=condition,
-        adapter=adapter if isinstance(adapter, str) else "",
-        reduction=reduction,
-    ).message()
+    shape = (width, dtype, kinds, batch_invariant, terms, layer, earliest_layer, condition)
+    output = writing.Output(*shape, adapter if isinstance(adapter, str) else "", reduction).message()
     given = _listed(contents)
     adapters = _one_each(adapter, len(given))
     request = _batches_of(space, output, truncate, cache)
@@ -137,18 +127,8 @@ def encode_stream(
     """
     if isinstance(contents, str | bytes | Path):
         raise InvalidArgument.at("contents", "pass several, as a list or another iterable; encode takes one")
-    output = writing.Output(
-        width,
-        dtype,
-        kinds,
-        batch_invariant=batch_invariant,
-        terms=terms,
-        layer=layer,
-        earliest_layer=earliest_layer,
-        condition=condition,
-        adapter=adapter,
-        reduction=reduction,
-    ).message()
+    shape = (width, dtype, kinds, batch_invariant, terms, layer, earliest_layer, condition)
+    output = writing.Output(*shape, adapter, reduction).message()
     encode_request = _batches_of(space, output, truncate, cache)
 
     def request(packed: Sequence[content_pb2.Content], number: int) -> encoder_pb2.EncodeStreamRequest:
