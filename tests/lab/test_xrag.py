@@ -172,7 +172,7 @@ def test_a_server_is_refused_what_it_cannot_serve_by_its_setting(
     [one] = ServedArtifacts([folder], models).all(SoftContext)
 
     assert one.name == "bridge"
-    with pytest.raises(StartupError, match=r"TIEBACK_ARTIFACTS: .* both give the context 'bridge'"):
+    with pytest.raises(StartupError, match=r"TIEBACK_ARTIFACTS: .* both give the soft prompt 'bridge'"):
         ServedArtifacts([folder, folder], models).all(SoftContext)
     with pytest.raises(StartupError, match="TIEBACK_ARTIFACTS: there is no artifact at /nowhere"):
         ServedArtifacts(["/nowhere"], models)
