@@ -57,9 +57,7 @@ def asked(client: Client, name: str, rows: Sequence[Asked], place: int) -> Row:
         if chosen:
             soft = (name, {"demonstrations": [_id(chosen, shown)]})
             client.put_demonstration(_demonstration(rows[shown], chosen, shown))
-        text, worth = written(
-            client, rows[place], [rows[place].passage], replace(PLAIN, soft_prompt=soft)
-        )
+        text, worth = written(client, rows[place], [rows[place].passage], replace(PLAIN, soft_prompt=soft))
         found[way] = {"in the form": float(IN_FORM[form](text.strip())), **worth}
     return found
 
