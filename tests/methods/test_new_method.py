@@ -133,7 +133,7 @@ def ranking_fitted() -> State:
 
 
 FITS: dict[str, Callable[[], State]] = {
-    "compatibility": lambda: compatibility.fit(NAME, *reversed(ANCHORS)),
+    "compatibility": lambda: compatibility.fit(NAME, ANCHORS[1], ANCHORS[0]),
     "heads": lambda: heads.fit(NAME, ANCHORS[0], np.arange(80) % 3),
     "projection": lambda: projection.fit(NAME, *ANCHORS),
     "imputation": lambda: imputation.fit(NAME, list(ANCHORS)),

@@ -42,7 +42,7 @@ from tieback.serving.conversions.codec import elements_alone
 from tieback.serving.conversions.contents import write_encode_reply
 from tieback.serving.requests import failures
 from tieback.serving.requests.contract import METHODS
-from tieback.serving.servicers.batch import Batch
+from tieback.serving.servicers.batch import PartialBatch
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
 from tieback_contract.fusion import FusePart
@@ -288,7 +288,7 @@ def test_a_message_that_cannot_be_read_and_a_result_that_cannot_be_written_fail_
             raise InvalidInput("one is refused")
         return Encoding(SPACE, MODALITIES[message], token_count=4 // message)
 
-    batch = Batch(elements_alone(read, [2, 0, 1, 4]), "numbers")
+    batch = PartialBatch(elements_alone(read, [2, 0, 1, 4]), "numbers")
     merged = batch.merged(batch.good)
     response = write_encode_reply(EncodeReply(merged, Timing(), Cost()))
 

@@ -22,7 +22,7 @@ from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.requests import rpcs
 from tieback.serving.requests.context import deadline_of
 from tieback.serving.requests.parsing import converted
-from tieback.serving.servicers.batch import Batch
+from tieback.serving.servicers.batch import PartialBatch
 from tieback.serving.servicers.of_port import servicer
 from tieback.v1 import answer_pb2
 
@@ -76,7 +76,7 @@ class Ingestions:
         call: Call,
     ) -> answer_pb2.IngestItemsResponse:
         request = await converted(lambda: _read_request(message))
-        batch = Batch(request.items, "items")
+        batch = PartialBatch(request.items, "items")
         timing = None
         written: list[IngestResult | TiebackError] = []
         if batch.good or not request.items:

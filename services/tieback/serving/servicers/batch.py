@@ -12,7 +12,7 @@ from tieback.core.errors import TiebackError
 R = TypeVar("R")
 
 
-class Batch:
+class PartialBatch:
     """The elements of a field of a request, in which an error stands in place of each that could not be read.
 
     `good` are those that could, `places` theirs among all, and `errors` the others by their places. Lists

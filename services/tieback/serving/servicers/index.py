@@ -18,7 +18,7 @@ from tieback.serving.conversions.searches import read_indexed_item
 from tieback.serving.requests import failures, rpcs
 from tieback.serving.requests.context import time_left
 from tieback.serving.requests.parsing import converted
-from tieback.serving.servicers.batch import Batch
+from tieback.serving.servicers.batch import PartialBatch
 from tieback.serving.servicers.of_port import handlers, servicer
 from tieback.v1 import index_pb2
 
@@ -53,7 +53,9 @@ class Upserts:
     async def _upsert(
         self, collection: str, sequence: int, request: index_pb2.UpsertItemsRequest, deadline: Deadline
     ) -> index_pb2.UpsertItemsResponse:
-        batch = await converted(lambda: Batch(elements_alone(read_indexed_item, request.items), "items"))
+        batch = await converted(
+            lambda: PartialBatch(elements_alone(read_indexed_item, request.items), "items")
+        )
         timing = None
         refused: list[TiebackError | None] = []
         if batch.good or not request.items:

@@ -14,7 +14,7 @@ from tieback.core.call import Call
 from tieback.serving.requests.context import deadline_of
 from tieback.serving.requests.parsing import converted
 from tieback.serving.requests.rpcs import Rpc
-from tieback.serving.servicers.batch import Batch
+from tieback.serving.servicers.batch import PartialBatch
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[..., Any]
@@ -74,7 +74,7 @@ async def answered(ask: Callable[..., Any], rpc: Rpc, message: Any, call: Call) 
     elements: Sequence[Any] = getattr(request, rpc.alone.field)
     # One that stands for all is not beside each.
     beside = [name for name in rpc.alone.beside if len(getattr(request, name)) == len(elements)]
-    batch = Batch(elements, rpc.alone.field, beside=beside)
+    batch = PartialBatch(elements, rpc.alone.field, beside=beside)
     if not batch.errors:
         return await ask(request, call)
     if not batch.good:
