@@ -251,6 +251,16 @@ def test_its_families_methods_recipes_and_kinds_are_listed_with_the_platforms(st
     assert "counting" in CliRunner().invoke(listed).stdout
 
 
+def test_what_was_loaded_cannot_be_asked_for_once_its_extension_is_not_used_any_more() -> None:
+    extensions.use(USED)
+    assert rank_fusions.get("words_alone")
+
+    extensions.use(())
+
+    with pytest.raises(NotFound, match="it is in the extension 'strangers'"):
+        rank_fusions.get("words_alone")
+
+
 def test_a_name_that_the_platform_has_is_the_platforms(
     strangers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,12 @@ def used() -> tuple[str, ...]:
     return tuple(name for one in os.environ.get(VARIABLE, "").split(",") if (name := one.strip()))
 
 
+def is_in_use(module: str) -> bool:
+    """Tell whether a module is of the platform, or of an extension that this process uses."""
+    root = module.partition(".")[0]
+    return root not in installed().values() or root in {installed().get(name) for name in used()}
+
+
 def entries(registry: str) -> Mapping[str, str]:
     """Full module names of the entries of a registry, a package, by their names, sorted.
 

@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from tieback_contract.field_path import ROOT, FieldPath, at
 
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.extensions import entries, where_more
+from tieback.core.extensions import entries, is_in_use, where_more
 from tieback.core.state import Schema
 
 P = TypeVar("P", bound=Callable[..., Any])
@@ -122,7 +122,7 @@ class Family(Generic[P]):
 
         TypeError where its file lacks what the family asks for, or holds it with other arguments.
         """
-        if name not in self._checked:
+        if name not in self._checked or not is_in_use(self._methods[name].__module__):
             there = entries(self.package)
             if name not in there:
                 raise NotFound(self._called, name, there, hint=where_more(self.package, name))
