@@ -140,8 +140,6 @@ def _counts(every: Sequence[Result]) -> Iterator[str]:
         met = [claim["met"] for one in every if one.area == area for claim in one.claims]
         if not met:
             continue  # it has no heading either
-        if not met:
-            continue
         anchor = area.lower().replace(",", "").replace(" ", "-")
         counts = " | ".join(str(met.count(verdict)) for verdict in (True, False, None))
         yield f"| [{area}](#{anchor}) | {counts} |"
