@@ -112,7 +112,8 @@ def _compared(
         photo = Image.from_file(folder / triplet["photo"])
         queries: dict[str, dict[str, Any]] = {
             COMPOSED: {
-                "collection": "photos", "query": [photo, triplet["text"]], "composition": f"run-{run}",
+                "collection": "photos", "query": [photo, triplet["text"]],
+                "stages": [("composition", {"name": f"run-{run}"})],
             },
             SUM: {"collection": "joint", "query": [photo, (triplet["text"], weight)], "hybrid": False},
             PHOTO: {"collection": "photos", "query": photo},

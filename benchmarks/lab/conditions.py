@@ -157,7 +157,10 @@ def _found(
 ) -> tuple[list[str], list[str]]:
     """The other pictures, best first, under the condition and as the vectors are."""
     photo, count = Image.from_file(asking.file), min(len(pictures), 100)
-    ways: list[dict[str, Any]] = [{"condition": condition, "candidates": len(pictures)}, {"reranker": "none"}]
+    ways: list[dict[str, Any]] = [
+        {"stages": [("condition", {"name": condition})], "candidates": len(pictures)},
+        {"reranker": "none"},
+    ]
     under, plain = (
         [
             one.hit.item_id

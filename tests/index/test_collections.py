@@ -98,7 +98,7 @@ async def test_collections_are_there_after_a_restart(index: Index, open_index: C
 async def test_a_collection_keeps_the_routing_of_its_queries(
     index: Index, open_index: Callable[..., Index]
 ) -> None:
-    routing = Routing("top_k", {"a": 0.5}, {"k": 1})
+    routing = Routing("soft", {"a": 0.5}, {"sharpness": 2})
     made = await index.create_collection("routed", JOINT, WIDTH, routing)
     await index.close()
 

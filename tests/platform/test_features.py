@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from support import milvus_lite
+from support.lab import lab as lab
 from support.listeners import TRIBES, learn, pairs, pulled
 from support.local_platform import Running, served_locally
 from tieback.models.store import Store

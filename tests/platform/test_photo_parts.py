@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image as Picture
+from support.lab import lab as lab
 from support.local_platform import Running, served_locally
 from support.photo_encoder import NAME, WIDTH, Photos, middle, photos_in
 from support.present import present

@@ -47,17 +47,13 @@ LATE_FACTOR = 0.5
 EXPLORATION_PERIOD = 32
 """Every so many batches, one is filled to learn what it costs rather than by what is known."""
 
-
 W = TypeVar("W", bound=HasTokens)
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """One batch that ran: its useful tokens, the padding computed beside them, the seconds it took.
-
-    `expected` are the seconds that it was thought to take when it was chosen.
-    """
+    """One batch that ran: useful tokens, padding beside them, seconds it took and was `expected` to take."""
 
     items: int
     tokens: int
