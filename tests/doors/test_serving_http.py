@@ -11,6 +11,8 @@ import openai
 from support.running_platform import Platform, wait_for
 
 SPACE = "wordllama-256"
+ENCODED = '"method": "tieback.v1.EncoderService/Encode", "code": "OK"'
+"""A line of the log has it for each call that was computed."""
 OPTIONS = (
     "--local",
     "--spaces",
@@ -37,7 +39,7 @@ def test_a_server_that_ends_answers_what_it_has_and_its_clients_go_on_with_the_n
                 asked = {"model": SPACE, "input": ["a text"] * 200}
                 try:
                     codes.append(client.post("/v1/embeddings", json=asked).status_code)
-                except httpx.ConnectError:  # the port is closed: nothing was begun
+                except (httpx.ConnectError, httpx.RemoteProtocolError):  # closed, and nothing was begun
                     return
 
     asking = threading.Thread(target=keep_asking)
@@ -48,6 +50,7 @@ def test_a_server_that_ends_answers_what_it_has_and_its_clients_go_on_with_the_n
         asking.join(10)
         assert set(codes) <= {200, 503}
         assert codes.count(200) > 3
+        assert first.log.read_text().count(ENCODED) == codes.count(200), "whatever was computed was answered"
 
         second: list[Platform] = []
 
