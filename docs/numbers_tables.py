@@ -65,7 +65,7 @@ HEADLINES = (
      "right and shown, mean over sources"),
     ("acknowledged writes lost in 300 kills", "kills", "acknowledged writes lost"),
 )  # fmt: skip
-"""What the README shows: in words, the file, and the claim."""
+"""Rows of the README: the words, the file, and the claim."""
 
 
 @dataclass(frozen=True)

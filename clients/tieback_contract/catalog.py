@@ -13,10 +13,10 @@ from tieback_contract.vectors import SpaceRef, VectorKind
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What a precision costs, by one measure."""
+    """Cost of a precision, by one measure."""
 
     measure: str
-    """What was measured, for instance ``"Cranfield nDCG@10"``."""
+    """Name of the measure, for instance ``"Cranfield nDCG@10"``."""
     value: float
     """Its value as served."""
     float32: float = field(metadata=wire("float32_value"))
@@ -32,11 +32,11 @@ class MeasuredReduction:
     ratio: float
     """The share of its tokens that each layer keeps."""
     speed: float
-    """How many times as fast texts are encoded, at the length that gains least."""
+    """Speed over that without reduction, at the length of text that gains least."""
     lost: float
-    """What that costs, by the measure that loses most, in its own unit: 0.01 is a point."""
+    """Loss of the measure that loses most, in its own unit: 0.01 is a point."""
     served: bool
-    """Whether requests may ask for it, and for larger ratios."""
+    """True if requests may ask for it, and for larger ratios."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Space:
     ref: SpaceRef
     """Its exact name."""
     modalities: Sequence[Modality]
-    """What it encodes."""
+    """The modality that it encodes."""
     width: int
     """The full width."""
     widths: Sequence[int]
@@ -60,15 +60,15 @@ class Space:
     license: str
     """The licence of the weights, as an SPDX expression."""
     upstream: str
-    """Where the weights come from."""
+    """Origin of the weights."""
     binding: str
-    """How it takes part in the joint space: empty, ``"component"``, or the path."""
+    """Its part in the joint space: empty, ``"component"``, or the path."""
     ready: bool
-    """Whether it can be asked now."""
+    """True if it can be asked now."""
     precision: str = ""
-    """What the model computes in, for instance ``"int8"``; empty if the server does not report it."""
+    """Precision that the model computes in, such as ``"int8"``; empty if the server does not report it."""
     drift: Sequence[Drift] = ()
-    """What that costs, as it was measured; empty in float32."""
+    """Measured costs of that precision; empty in float32."""
     blocks: Mapping[str, int] = field(default_factory=dict)
     """Of the joint space: the width of each space's block, in their order in a vector."""
     projections: Sequence[str] = ()
@@ -82,7 +82,7 @@ class Space:
     reductions: Sequence[MeasuredReduction] = ()
     """Methods that merge tokens inside of the model."""
     deadline_exits: bool = False
-    """Whether the layers are exits that a deadline may choose (``earliest_layer``)."""
+    """True if the layers are exits that a deadline may choose (``earliest_layer``)."""
     features: Sequence[str] = ()
     """Of a space of categorical features: their names."""
     adapters: Sequence[str] = ()
@@ -101,7 +101,7 @@ class Model:
     name: str
     """Its name."""
     revision: str
-    """Which weights: a short hash."""
+    """A short hash of the weights."""
     context_tokens: int
     """Tokens that it reads and writes at most; of a reranker, those of query and passage together."""
     description: str
@@ -109,9 +109,9 @@ class Model:
     license: str
     """The licence of the weights, as an SPDX expression."""
     upstream: str
-    """Where the weights come from."""
+    """Origin of the weights."""
     ready: bool
-    """Whether it can be asked now."""
+    """True if it can be asked now."""
     modality: Modality | None = None
     """Of a recogniser: what it reads, pictures or sounds."""
     recognises: SegmentKind | None = None

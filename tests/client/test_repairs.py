@@ -1,4 +1,4 @@
-"""What was repaired in an answer, put back by the SDK and shown by the command line; how it is asked for."""
+"""Repairs of an answer: put back by the SDK, shown by the command line, and asked for by a request."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ ALL_KINDS: dict[str, Value] = {"x": ("", 0.0, True, date(1, 1, 1)), "y": ("", 0.
 
 
 def naive(tree: Filter, row: Mapping[str, Value]) -> bool:
-    """Whether a row passes, by the words of docs/search.md."""
+    """Tell whether a row passes, by the words of docs/search.md."""
     match tree:
         case Not(operand):
             return not naive(operand, row)

@@ -10,6 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 from support.each import each
+from support.upgraded_things import (
+    ANCHORS,
+    NEW,
+    OLD,
+    SEES,
+    TURN,
+    check_both_directions,
+    check_repeated_fit,
+    check_turned_space,
+    found_first,
+    things,
+)
 from tieback.core.errors import NotFound
 from tieback.methods.compatibility import (
     TRANSLATE,
@@ -21,17 +33,7 @@ from tieback.methods.compatibility import (
 )
 from tieback.methods.projection import unit_rows
 
-OLD, NEW, ANCHORS = 8, 12, 300
 QUICK: dict[str, Any] = {"extra": 6, "hidden": 16, "steps": 60, "batch": 64}
-DRAW = np.random.default_rng(0)
-SEES = DRAW.normal(size=(NEW, OLD))
-TURN = np.linalg.qr(DRAW.normal(size=(NEW, NEW)))[0]
-
-
-def things(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same things for an old encoder, which sees a part of them and bends it, and for a new one."""
-    seen = np.random.default_rng(seed).normal(size=(count, NEW))
-    return unit_rows(np.tanh(seen @ SEES / 2)), unit_rows(seen @ TURN)
 
 
 def of_classes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -40,10 +42,6 @@ def of_classes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     classes = draw.integers(0, 4, count)
     seen = 1.5 * np.random.default_rng(9).normal(size=(4, NEW))[classes] + draw.normal(size=(count, NEW))
     return unit_rows(np.tanh(seen @ SEES / 2)), unit_rows(seen @ TURN), classes
-
-
-def found_first(queries: np.ndarray, gallery: np.ndarray) -> float:
-    return float(np.mean((queries @ gallery.T).argmax(axis=1) == np.arange(len(queries))))
 
 
 @pytest.fixture(scope="module")
@@ -180,37 +178,17 @@ MAPS = ["affine", "local_mixture"]
 
 @each("name", MAPS)
 def test_a_map_brings_new_queries_to_old_vectors_and_stored_vectors_to_new_queries(name: str) -> None:
-    learned = dict(fit(name, *things(ANCHORS, seed=1)))
-    old, new = things(60, seed=2)
-
-    led = compatibilities.get(name)(new, learned)
-    translated = compatibilities.form(TRANSLATE, name)(old, learned)
-
-    assert (led.shape, translated.shape) == (old.shape, new.shape)
-    for rows in (led, translated):
-        assert rows.dtype == np.float32
-        assert np.linalg.norm(rows, axis=1) == pytest.approx(1, abs=1e-5)
-    assert found_first(led, old) >= 0.8
-    assert found_first(new, translated) >= 0.7, "the old space has less than the new one"
+    check_both_directions(name)
 
 
 @each("name", MAPS)
 def test_a_map_of_a_space_that_was_only_turned_loses_nothing(name: str) -> None:
-    new = things(ANCHORS, seed=1)[1]
-    turned = np.linalg.qr(DRAW.normal(size=(NEW, NEW)))[0]
-    learned = dict(fit(name, unit_rows(new @ turned), new))
-    asked = things(60, seed=2)[1]
-
-    translated = compatibilities.form(TRANSLATE, name)(unit_rows(asked @ turned), learned)
-
-    assert found_first(asked, translated) == 1
+    check_turned_space(name)
 
 
 @each("name", MAPS)
 def test_a_map_is_fitted_the_same_again(name: str) -> None:
-    first, second = (fit(name, *things(ANCHORS, seed=1)) for _ in range(2))
-
-    assert all(np.array_equal(first[key], second[key]) for key in first)
+    check_repeated_fit(name)
 
 
 def test_trained_policies_translate_nothing() -> None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support.kept_projection import kept_projection
 from support.local_platform import served_locally
-from support.own_encoder import Silent
-from support.small_spaces import write_words
+from support.words_server import words_server
 from tieback.core.errors import StartupError
-from tieback.models.store import Store
-from tieback.recipes.pull import pull
 from tieback.serving.plan import Plan
 from tieback.serving.requests.contract import METHODS, methods
 from tieback.serving.settings import Settings
@@ -25,15 +21,7 @@ OWLS = Demonstration("owls", "Owls fly at night.", "When do owls fly?", "At nigh
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("served")
-    draw = np.random.default_rng(1)
-    space = write_words(folder, "words", {word: draw.normal(size=8) for word in ("owl", "wren", "night")})
-    pull([space], [space], Store(folder / "models"), Silent())
-    return Settings(
-        models=folder / "models", store=folder / "store", cards=folder, port=0, metrics_port=None,
-        spaces=("words",), rerankers=("none",), binding="none", generator="none", drain_seconds=1,
-        extensions=(),
-    )  # fmt: skip
+    return words_server(tmp_path_factory.mktemp("served"))
 
 
 def test_a_server_without_the_lab_refuses_its_service_with_the_way_to_it(settings: Settings) -> None:

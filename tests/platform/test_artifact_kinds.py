@@ -7,14 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.local_platform import served_locally
-from support.own_encoder import Silent
-from support.small_spaces import write_words
+from support.words_server import words_server
 from tieback.artifacts import Artifact, Kind
 from tieback.core.errors import StartupError
 from tieback.models import learned
 from tieback.models.learned.ranker import RANKER, TrainedRanker
-from tieback.models.store import Store
-from tieback.recipes.pull import pull
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 from tieback_client import Client, Item
@@ -41,14 +38,7 @@ SERVED = ServedKind(KIND, TrainedRanker, load, lambda _: ("a ranker",))
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("kinds")
-    draw = np.random.default_rng(1)
-    space = write_words(folder, "words", {word: draw.normal(size=8) for word in ("owl", "wren", "night")})
-    pull([space], [space], Store(folder / "models"), Silent())
-    return Settings(
-        models=folder / "models", store=folder / "store", cards=folder, port=0, metrics_port=None,
-        spaces=("words",), rerankers=("none",), binding="none", generator="none", drain_seconds=1,
-    )  # fmt: skip
+    return words_server(tmp_path_factory.mktemp("served"))
 
 
 def ranker(root: Path, weight: float) -> str:

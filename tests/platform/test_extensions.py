@@ -7,20 +7,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from support.extension import forget, install
 from support.local_platform import served_locally
-from support.own_encoder import Silent
-from support.small_spaces import write_words
+from support.words_server import words_server
 from tieback.core import extensions
 from tieback.core.errors import NotFound, StartupError
 from tieback.methods import families
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.models.learned import kind_names
 from tieback.models.store import Store
-from tieback.recipes.pull import pull
 from tieback.recipes.train import train
 from tieback.recipes.trained import describe, recipes
 from tieback.serving.commands.recipes import recipes as listed
@@ -172,14 +169,7 @@ def strangers(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("served")
-    draw = np.random.default_rng(1)
-    space = write_words(folder, "words", {word: draw.normal(size=8) for word in ("owl", "wren", "night")})
-    pull([space], [space], Store(folder / "models"), Silent())
-    return Settings(
-        models=folder / "models", store=folder / "store", cards=folder, port=0, metrics_port=None,
-        spaces=("words",), rerankers=("none",), binding="none", generator="none", drain_seconds=1,
-    )  # fmt: skip
+    return words_server(tmp_path_factory.mktemp("served"))
 
 
 def filled(client: Client, collection: str = "birds") -> None:

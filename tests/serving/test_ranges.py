@@ -1,4 +1,4 @@
-"""What an artifact gives is held against the ranges that it had when it was made."""
+"""Values that an artifact gives are compared with the ranges that it had when it was made."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_another_revision_is_not_watched(telemetry: Telemetry) -> None:
 
 
 class Lines(logging.Handler):
-    """What was logged, with the value it is about."""
+    """The lines that were logged, each with the value that it is about."""
 
     def __init__(self) -> None:
         super().__init__()

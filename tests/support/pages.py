@@ -14,7 +14,7 @@ def page(name: str) -> str:
 
 
 def section(name: str, title: str) -> str:
-    """What stands under a heading of the second level. ValueError where the page has no such heading."""
+    """The text under a heading of the second level. ValueError where the page has no such heading."""
     _, found, after = f"\n{page(name)}".partition(f"\n## {title}\n")
     if not found:
         raise ValueError(f"docs/{name} has no heading {title!r}")

@@ -20,7 +20,7 @@ MEANING = (
     "order: 100 if the best results always come first. With other questions, 19 of 20 such measurements "
     "would lie within the brackets.",
 )
-"""What the columns say."""
+"""Meaning of the columns."""
 REVISION = 8
 """Letters of a revision that tell two apart."""
 
@@ -30,13 +30,13 @@ class ShownPlan:
     """A plan for people."""
 
     advice: str
-    """What to do, in a sentence or two."""
+    """The thing to do, in a sentence or two."""
     reasons: Sequence[str]
     """Why, how sure that is, and what it costs; a paragraph each."""
     ways: Sequence[Sequence[str]]
     """A table by `COLUMNS`: today, after the move, and on the way there without the old model."""
     commands: Sequence[tuple[str, str]]
-    """What to type next: what for, and the command."""
+    """Commands to type next, each behind the words of what it is for."""
 
 
 def shown_plan(collection: str, plan: UpgradePlan) -> ShownPlan:
@@ -129,13 +129,13 @@ def _may_be_chance(plan: UpgradePlan) -> bool:
 
 
 def _without(plan: UpgradePlan) -> UpgradeWorth:
-    """What searches are worth where the old model is gone, before anything is encoded again."""
+    """Worth of searches without the old model, before anything is encoded again."""
     best = plan.policies[0]
     return (best.translated if best.translates_stored else None) or best.led
 
 
 def _called(plan: UpgradePlan) -> tuple[str, str]:
-    """What both spaces are called: by their revisions too, where one name has two."""
+    """Names of both spaces; with their revisions where the two have one name."""
     spaces = plan.old_space, plan.new_space
     names = [in_a_line(one.name) for one in spaces]
     if names[0] == names[1]:

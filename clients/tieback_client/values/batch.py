@@ -19,11 +19,11 @@ class Batch(Generic[T]):
     """One outcome per input, in order."""
 
     outcomes: Sequence[T | TiebackError]
-    """What came of an input, or why nothing did."""
+    """The result of an input, or its error."""
     timing: Timing
     """Time by stage."""
     call: CallInfo
-    """How the call went."""
+    """Times and repetitions of the call."""
 
     def __len__(self) -> int:
         return len(self.outcomes)
@@ -32,7 +32,7 @@ class Batch(Generic[T]):
         return (self[place] for place in range(len(self)))
 
     def __getitem__(self, index: int) -> T:
-        """What came of one input; raises where it failed."""
+        """Give the result of one input; raise its error where it failed."""
         outcome = self.outcomes[index]
         if isinstance(outcome, TiebackError):
             raise outcome

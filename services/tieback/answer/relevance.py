@@ -22,7 +22,7 @@ from tieback.core.types.fusion import JOINT_SPACE
 CONSTANT, OF_SIMILARITY, OF_WORDS = -4.9, 7.4, 3.3
 
 RELEVANCE_FLOOR = 0.08
-"""What has all words of a query is above it, whatever its similarity. Its errors: docs/search.md."""
+"""A hit with all words of the query is above it, whatever its similarity. Its errors: docs/search.md."""
 
 
 def relevance_of(hit: Hit | FoundPiece, space: str) -> float | None:

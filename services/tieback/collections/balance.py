@@ -85,7 +85,7 @@ def own_kind_first(similarities: Array, own: Array, related_from: float) -> Arra
 
 
 def merging_scales(similarities: Array, shares: Array, words: float) -> Array:
-    """What a vector and words say of candidates, `[2, n]`, on scales that can be merged.
+    """Scores of candidates by a vector and by words, `[2, n]`, on scales that can be merged.
 
     NaN stands where a candidate has none of the `words`, which are as many as `Matches` says.
     """

@@ -19,7 +19,7 @@ DEFAULT = Routing()
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a collection is: whose, its name, its vectors' space and width, when it was made (epoch seconds).
+    """Facts of a collection: owner, name, space and width of its vectors, time of its making (epoch seconds).
 
     `routing` is for queries that do not say theirs; `codec` is how its vectors are kept in memory, and
     `token_vectors` how those of the tokens of texts are stored, if they are.
@@ -40,7 +40,7 @@ class Description:
 
     @property
     def name(self) -> str:
-        """What its owner calls it."""
+        """The name by which its owner calls it."""
         return self.key.name
 
     def to_json(self) -> str:

@@ -31,7 +31,7 @@ class IndexPage:
 
 
 def size_of_page(size: int) -> int:
-    """How many items a page has at most, where `size` are asked for; 0 asks for the usual number."""
+    """Most items of a page, where `size` are asked for; 0 asks for the usual number."""
     if not 0 <= size <= _MOST_ITEMS:
         raise InvalidInput(
             f"the page size is {size}; it must be between 1 and {_MOST_ITEMS}, or 0 for {_ITEMS}",

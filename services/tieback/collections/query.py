@@ -1,4 +1,4 @@
-"""What a search asks for, checked against the collection that it searches."""
+"""The request of a search, checked against the collection that it searches."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Query:
     """
 
     request: SearchRequest
-    """What was asked for."""
+    """The request."""
     space: SpaceRef
     """Of the collection."""
     vector: Array | None
@@ -60,13 +60,13 @@ class Query:
     fuse: Callable[[Array], Array]
     ignored: Sequence[IgnoredDimensions] = ()
     expansion: Expansion | None = None
-    """How the query is expanded by its first hits; None where it is searched for as it is."""
+    """Expansion of the query by its first hits; None where it is searched for as it is."""
     reach: Reach = AS_KEPT
-    """How far the vector is searched for."""
+    """Reach of the search by the vector."""
     second: SecondQuery | None = None
     """For a collection that is between two spaces."""
     led: bool = False
-    """Whether the vector was led into the collection's space by a transform."""
+    """True if the vector was led into the collection's space by a transform."""
     further: Mapping[str, BaseModel] = field(default_factory=dict)
     """Parameters of the stages of extensions that take place, by their names."""
 
@@ -77,7 +77,7 @@ class Query:
 
     @property
     def by_modality(self) -> bool:
-        """Whether sections of each modality are compared by themselves."""
+        """Tell whether sections of each modality are compared by themselves."""
         return bool(self.options.balance_modalities) or self.request.first_modality is not None
 
     @property
@@ -164,7 +164,7 @@ def _second(given: SecondVector) -> SecondQuery:
 
 
 def _reach(choice: MethodChoice | None, vector: Vector | None) -> Reach:
-    """How far is looked for the vector, which there may not be."""
+    """Reach of the search by the vector, which there may not be."""
     if choice is None:
         return AS_KEPT
     reach = vector_searches.configure(choice.name, choice.parameters)()
@@ -174,7 +174,7 @@ def _reach(choice: MethodChoice | None, vector: Vector | None) -> Reach:
 
 
 def _expansion(choice: MethodChoice | None, vector: Vector | None, text: str) -> Expansion | None:
-    """How the query is expanded; None where it is not."""
+    """Expansion of the query; None where there is none."""
     if not is_chosen(choice) or choice is None:
         return None
     if vector is None and not words_of(text):

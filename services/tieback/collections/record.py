@@ -109,7 +109,7 @@ def unpacked(data: bytes) -> tuple[Segment, ...]:
 
 
 def original_of(content: Content | None) -> tuple[Original, bytes] | None:
-    """What to keep of a content; None of texts, which their rows hold, and of vectors."""
+    """The part of a content to keep; None of texts, which their rows hold, and of vectors."""
     if content is None or isinstance(content.data, str):
         return None
     if isinstance(content.data, bytes):

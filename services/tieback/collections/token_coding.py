@@ -18,7 +18,7 @@ _SPAN_BYTES = 2 * _SPAN.itemsize
 
 
 class TokenCoding:
-    """How the rows of a text become those that are stored: pooled, coded, each with its bytes of the text.
+    """Way from the rows of a text to those that are stored: pooled, coded, each with its bytes of the text.
 
     A stored row is the codec's, and then the first byte and that after the last, two uint32, little-endian.
     InvalidInput or NotFound where there are no such methods, or the codec is not for the width.

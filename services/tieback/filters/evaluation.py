@@ -31,14 +31,14 @@ Check = Callable[[str], None]
 
 
 class Facts(Protocol):
-    """What a filter is answered from."""
+    """Columns that a filter is answered from."""
 
     def column(self, field: Field) -> Column | None:
         """The field's values; None where nothing has it."""
         ...
 
     def mask(self, field: Field, answer: Callable[[Column, int], Array], size: int) -> Array:
-        """Which of the first `size` rows pass, as `answer` says of the field's column and its size."""
+        """Mask of the first `size` rows that pass, as `answer` says of the field's column and its size."""
         ...
 
 

@@ -28,18 +28,18 @@ class StoredDemonstration:
     """A demonstration that is kept."""
 
     demonstration: Demonstration
-    """What was put."""
+    """The demonstration."""
     tokens: int
     """Its virtual tokens: as many as its question and answer have."""
     passage_tokens: int
     """The tokens of its passage, which no prompt has."""
     created: datetime | None = field(default=None, metadata=wire("create_time"))
-    """When it was put."""
+    """The time at which it was put."""
 
 
 @dataclass(frozen=True, slots=True)
 class PutReply:
-    """What was kept, and where the time went."""
+    """The demonstration as it was kept, and the times of the call."""
 
     stored: StoredDemonstration
     timing: Timing = field(default_factory=Timing)

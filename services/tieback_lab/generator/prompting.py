@@ -27,6 +27,6 @@ def demonstration_texts(passage: str, question: str, answer: str) -> tuple[str, 
 
 
 def demonstrated_beginning(model: LanguageModel) -> list[int]:
-    """What stands before demonstrations: in prompts, and where one is read."""
+    """Words that stand before demonstrations: in prompts, and where one is read."""
     tokens, places = model.prompt_with_places(demonstrated_messages("", ()), 1)
     return tokens[: int(places[0])]

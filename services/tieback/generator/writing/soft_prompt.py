@@ -20,7 +20,7 @@ from tieback.models.language.model import LanguageModel
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a generator lends to its soft prompts.
+    """Parts of a generator that its soft prompts use.
 
     They are made by its `models`, in its `slots` and within its `limits`, and may be kept in the `folder` of
     the store.

@@ -32,7 +32,7 @@ class Archive:
         self._begins = [0]  # of the parts, and the end of the last
         self._add_file(MANIFEST, manifest, len(manifest))
         self.headers = [(self.size, self._add_file(one.name, folder / one.name, one.bytes)) for one in files]
-        """Where the headers of the files are, without that of the manifest, and what they are."""
+        """Places and contents of the headers of the files, without that of the manifest."""
         self._add(bytes(2 * _BLOCK), 2 * _BLOCK)
 
     @property

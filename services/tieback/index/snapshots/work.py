@@ -42,7 +42,10 @@ class SnapshotWork:
             yield
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What work on the thread returns. StorageFull and Unavailable in the place of OSError."""
+        """Do work on the thread, and return its result.
+
+        StorageFull and Unavailable in the place of OSError.
+        """
         with storing():
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 

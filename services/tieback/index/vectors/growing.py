@@ -107,9 +107,9 @@ class GrowingVectors:
         rounded: Callable[[Array], Array] | None = None,
     ) -> None:
         self.current = current
-        """What is searched now."""
+        """The structure that is searched now."""
         self.trained_on = 0
-        """How many vectors the codec was learned from; 0 where it was not, or learns nothing."""
+        """Number of vectors that the codec was learned from; 0 where it was not, or learns nothing."""
         self.flat_up_to = flat_up_to
         """See `Growth`."""
         self._steps, self._rounded = steps, rounded
@@ -133,7 +133,7 @@ class GrowingVectors:
         self._note(positions)
 
     def wants_training(self, count: int) -> bool:
-        """Whether so many have outgrown how they are kept."""
+        """Tell whether so many have outgrown the structure that they are in."""
         return self._moved is None and self._due(count) is not None
 
     def train(self, lock: ReadWriteLock, living: Callable[[], Array]) -> None:

@@ -168,6 +168,6 @@ def _graph_of(current: Vectors) -> GraphVectors | None:
 
 
 def _is_worn(graph: GraphVectors, count: int, flat_up_to: int) -> bool:
-    """Whether so much is gone of a graph that it should be made anew; not where few are left."""
+    """Tell whether so much is gone of a graph that it should be made anew; not where few are left."""
     gone = len(graph.graph) - graph.living
     return count > flat_up_to and gone > _MOST_GONE * len(graph.graph)

@@ -20,7 +20,7 @@ QUERIES = 256
 
 @dataclass(frozen=True, slots=True)
 class Efforts:
-    """What finds enough of `FEW` and of `MANY` neighbours, as it was with so many vectors."""
+    """Efforts that find enough of `FEW` and of `MANY` neighbours, measured with so many vectors."""
 
     few: int
     many: int

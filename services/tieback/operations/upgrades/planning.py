@@ -34,7 +34,7 @@ from tieback.training.digests import digest, made_by
 from tieback.training.ranks import average_accuracy, average_compatibility
 
 POLICIES = ("low_rank", "orthogonal", "subspace")
-"""What are compared where a request names no policy; none needs PyTorch.
+"""Policies that are compared where a request names none; none needs PyTorch.
 
 Where the new space is compatible with the old one, it is tried as it is besides.
 """
@@ -54,12 +54,12 @@ class Policies:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is tried."""
+        """The policies that are tried."""
         return (self.named,) if self.named else POLICIES
 
     @property
     def folds(self) -> int:
-        """How often each is learned to be measured: once where that takes more than seconds."""
+        """Number of times that each is learned to be measured: once where that takes more than seconds."""
         return FOLDS if all(map(translates, self.names)) else 1
 
     def of(self, policy: str) -> Mapping[str, Any]:
@@ -91,7 +91,7 @@ class Policies:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """What was encoded of a collection in `seconds`, and the judged queries that ask for it, if any.
+    """Encoded contents of a collection, made in `seconds`, and the judged queries that ask for it, if any.
 
     `gains` are those of each query by the numbers of items, as in `anchors`.
     """
@@ -104,7 +104,7 @@ class Sample:
 
     @property
     def contents(self) -> int:
-        """How many contents there are, halves of texts apart."""
+        """Number of contents, halves of texts apart."""
         return len(self.anchors.items) // (1 if self.anchors.labels else WITH_HALVES)
 
     def between(self, query: int, gallery: int) -> Sample:
@@ -118,11 +118,11 @@ class Sample:
         return replace(self, anchors=anchors, asked=asked)
 
     def parts(self, folds: int) -> Parts:
-        """What is learned from, and what is measured on."""
+        """Contents to learn from, and contents to measure on."""
         return split(self.anchors, {item for one in self.gains for item in one}, folds=folds)
 
     def trial(self, parts: Parts) -> Trial:
-        """How searches are tried."""
+        """The way in which searches are tried."""
         seen = self.contents / self.spaces.sections
         return trial(self.anchors, parts, self.asked, self.gains, seen=seen)
 
@@ -199,7 +199,7 @@ async def planned(
 
 
 class Learning:
-    """What policies learned, by their names, and by the two revisions where these are not the plan's own."""
+    """States that policies learned, by names, and by the two revisions where these are not the plan's own."""
 
     def __init__(self, work: Work, policies: Policies) -> None:
         self._work, self.policies = work, policies
@@ -270,7 +270,7 @@ def _matrix(spaces: SpacePair, cells: Sequence[Json]) -> Json:
 
 
 def _transform(sample: Sample, parts: Parts, learning: Learning, best: Tried) -> Artifact:
-    """What was learned by the best policy, with what it is worth."""
+    """The state that the best policy learned, with its worth."""
     fitted, spaces = learning.fitted[best.policy, None], sample.spaces
     method = compatibilities.get(best.policy)
     rows = mapped(method, sample.anchors, parts, fitted.parts or (fitted.state,))

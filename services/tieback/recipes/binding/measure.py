@@ -45,7 +45,7 @@ def mean_weights(
 
 
 def pair_accuracy(joint: Joint, training_set: TrainingSet, block: BlockSpec) -> dict[str, Any]:
-    """How often the nearest text of an input that was held out is its own."""
+    """Share of held-out inputs whose nearest text is their own."""
     member, rows = block.member, block.member.split.held_out
     found: dict[str, Any] = {"rows": len(member.names), "things": int(member.things.max()) + 1}
     things = member.once(rows)

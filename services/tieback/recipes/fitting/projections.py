@@ -1,4 +1,4 @@
-"""How a space projection is fitted on its anchors, and by which method.
+"""Fits of space projections on their anchors, and the choice of their methods.
 
 One from prototypes, class names or pairs has attention to its anchors, which was best wherever it was
 measured; one between text spaces is an affine map. Where a classifier and the encoder of a shared space have

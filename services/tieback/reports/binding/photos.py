@@ -1,4 +1,4 @@
-"""What was near the photos of a folder, as a section with thumbnails."""
+"""Nearest neighbours of the photos of a folder, as a section with thumbnails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked (a text, or a photo), and what was near it, best first."""
+    """A query (a text, or a photo), and what was near it, best first."""
 
     name: str
     near: Sequence[Found]

@@ -37,7 +37,7 @@ class ServedArtifacts:
         self._given = [(folder, _kind_of(folder)) for folder in (Path(one).expanduser() for one in folders)]
         self._loaded: dict[Path, Any] = {}
         self.asked: set[type[Any]] = set()
-        """What was asked for, as which it is served."""
+        """The types, as which artifacts are served, that were asked for."""
 
     def anew(self) -> ServedArtifacts:
         """The same ones, of which nothing was asked yet."""

@@ -1,4 +1,4 @@
-"""Which binding a server's joint space is, and where bindings are found by name."""
+"""The binding of a server's joint space, and the finding of bindings by name."""
 
 from __future__ import annotations
 

@@ -39,11 +39,11 @@ class Trial:
 
     @property
     def is_read(self) -> bool:
-        """Whether what was built of the plan so far has read the artifact."""
+        """Tell whether what was built of the plan so far has read the artifact."""
         return self.serves in self.plan.artifacts.asked
 
     def takes(self, call: str) -> bool:
-        """Whether the call of this id is one of the trial's; the same id always gets the same answer."""
+        """Tell whether the call of this id is one of the trial's; the same id always gets the same answer."""
         if not call or not self.percent:
             return False
         digest = hashlib.sha256(call.encode()).digest()

@@ -13,7 +13,7 @@ DOORS = (KSERVE, TEI, CHANNELZ, CONSOLE, MCP, MCP_WRITES)
 
 
 class DoorSettings(BaseSettings):
-    """What is served for clients of other protocols; docs/apis.md has them."""
+    """Settings of what is served to clients of other protocols (docs/apis.md)."""
 
     doors: Annotated[tuple[str, ...], NoDecode] = Field(
         ("console", "mcp"),
