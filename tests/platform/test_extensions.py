@@ -16,6 +16,7 @@ from tieback.core import extensions
 from tieback.core.errors import NotFound, StartupError
 from tieback.methods import families
 from tieback.methods.rank_fusion import rank_fusions
+from tieback.methods.reranking import check_reranker
 from tieback.models.learned import kind_names
 from tieback.models.store import Store
 from tieback.recipes.train import train
@@ -25,6 +26,8 @@ from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 from tieback_client import Client, InvalidArgument, Item, QueryOptions
 from tieback_client import NotFound as Missing
+from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 METHOD = '''
 """Words alone decide, whatever the vectors say (arXiv:1901.00001)."""
@@ -239,6 +242,12 @@ def test_its_families_methods_recipes_and_kinds_are_listed_with_the_platforms(st
     assert describe("counting").papers == ("1901.00001",)
     assert "one_signal" in kind_names()
     assert "counting" in CliRunner().invoke(listed).stdout
+
+
+def test_other_recipes_are_told_of_and_a_reranking_says_where_it_is() -> None:
+    assert "TIEBACK_EXTENSIONS=lab,strangers tieback recipes" in CliRunner().invoke(listed).stdout
+    with pytest.raises(NotFound, match="it is in the extension 'lab'"):
+        check_reranker(MethodChoice("partial_transport"), (), at("options"))
 
 
 def test_what_was_loaded_cannot_be_asked_for_once_its_extension_is_not_used_any_more() -> None:

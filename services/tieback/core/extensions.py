@@ -47,6 +47,11 @@ def used() -> tuple[str, ...]:
     return tuple(name for one in os.environ.get(VARIABLE, "").split(",") if (name := one.strip()))
 
 
+def unused() -> tuple[str, ...]:
+    """Names of the extensions that are installed and that this process does not use, sorted."""
+    return tuple(sorted(installed().keys() - used()))
+
+
 def is_in_use(module: str) -> bool:
     """Tell whether a module is of the platform, or of an extension that this process uses."""
     root = module.partition(".")[0]
@@ -71,7 +76,7 @@ def further_entries(registry: str) -> Mapping[str, str]:
 
 def where_more(registry: str, name: str) -> str:
     """A sentence that says which extension has an entry that is not there; empty where none has."""
-    for extension in installed().keys() - used():
+    for extension in unused():
         if any(name in _modules(package) for package in _mirrors(registry, [extension])):
             return how_to_use(extension)
     return ""
@@ -79,7 +84,7 @@ def where_more(registry: str, name: str) -> str:
 
 def how_to_use(extension: str) -> str:
     """A sentence that says how an extension is used; empty where it is, or is not installed."""
-    if extension not in installed().keys() - used():
+    if extension not in unused():
         return ""
     return f"it is in the extension {extension!r}: set {VARIABLE}={','.join((*used(), extension))}"
 

@@ -16,6 +16,7 @@ from tieback_contract.field_path import FieldPath
 from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.extensions import where_more
 from tieback.core.family import Family, Form
 
 Checkpoint = Callable[[], None]
@@ -86,7 +87,8 @@ def check_reranker(chosen: MethodChoice, models: Collection[str], field: FieldPa
         rerankings.configure(chosen.name, chosen.parameters, field=field)
     except NotFound as unknown:
         choices = [*unknown.choices, NO_RERANKING, *models]
-        raise NotFound(unknown.kind, unknown.name, choices) from None
+        hint = where_more(rerankings.package, chosen.name)
+        raise NotFound(unknown.kind, unknown.name, choices, hint=hint) from None
 
 
 def refuse_parameters(model: MethodChoice, field: FieldPath) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from tieback_client.cli.output import say
 
+from tieback.core.extensions import VARIABLE, unused, used
 from tieback.recipes.trained import describe
 from tieback.recipes.trained import recipes as known
 
@@ -29,6 +30,9 @@ def recipes(as_json: bool) -> None:
         say(f"  makes {one.makes}")
         for key, schema in one.schema.get("properties", {}).items():
             say(f"  --set {key}={_shown(schema)}")
+    if others := unused():
+        names = ",".join((*used(), *others))
+        say(f"Extensions that are not used may have more: {VARIABLE}={names} tieback recipes")
 
 
 def _shown(schema: Mapping[str, Any]) -> str:
