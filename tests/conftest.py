@@ -15,6 +15,7 @@ from tieback.serving.settings import Settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+LAB = Path(__file__).parent / "lab"
 AMONG = Path(__file__).parent / "index"
 """Before which folder the tests of Ray clusters run: late enough to be beside others, and never the last."""
 
@@ -43,7 +44,8 @@ def names_ray(file: Path) -> bool:
 
 
 def is_all(file: Path) -> bool:
-    return b"\npytestmark = pytest.mark.all\n" in file.read_bytes()
+    """Tell whether only `scripts/test all` runs a file: its mark says so, or it is of the lab."""
+    return LAB in file.parents or b"\npytestmark = pytest.mark.all\n" in file.read_bytes()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

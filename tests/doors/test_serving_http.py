@@ -39,7 +39,7 @@ def test_a_server_that_ends_answers_what_it_has_and_its_clients_go_on_with_the_n
                 asked = {"model": SPACE, "input": ["a text"] * 200}
                 try:
                     codes.append(client.post("/v1/embeddings", json=asked).status_code)
-                except (httpx.ConnectError, httpx.RemoteProtocolError):  # closed, and nothing was begun
+                except (httpx.NetworkError, httpx.RemoteProtocolError):  # closed, and nothing was begun
                     return
 
     asking = threading.Thread(target=keep_asking)

@@ -172,6 +172,7 @@ def test_what_is_written_is_found_at_once_and_what_is_gone_is_not(tmp_path: Path
     assert recall(made, vectors, clustered(200, seed=1), living) >= 0.96
 
 
+@pytest.mark.all
 def test_what_is_pending_is_added_to_the_graph_and_the_effort_measured_again(tmp_path: Path) -> None:
     vectors = clustered(3 * COUNT)
     made = trained(tmp_path, vectors[:COUNT])
@@ -308,6 +309,7 @@ def test_a_restart_makes_no_link_again_but_for_what_is_new(
     assert sum(added) == 2000
 
 
+@pytest.mark.all
 def test_a_restart_after_a_fifth_was_removed_keeps_its_recall(tmp_path: Path) -> None:
     vectors = clustered(COUNT)
     trained(tmp_path, vectors)

@@ -226,6 +226,7 @@ def test_old_models_are_listed_and_removed_where_no_collection_needs_them(
     assert list(old()) == [needed]
 
 
+@pytest.mark.all
 def test_a_model_in_another_precision_reads_what_it_wrote_before(tmp_path: Path) -> None:
     items = [Item("a", "an owl hunts at night"), Item("b", "rain falls on the street")]
     served = Settings(

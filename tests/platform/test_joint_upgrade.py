@@ -37,6 +37,7 @@ def texts() -> Iterator[Item]:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.all
 def test_a_collection_follows_a_joint_space_of_which_a_component_was_replaced(tmp_path: Path) -> None:
     spaces = word_spaces(tmp_path / "spaces")
     before = spaces.settings(tmp_path / "store")

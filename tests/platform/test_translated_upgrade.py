@@ -61,6 +61,7 @@ def write_spaces(folder: Path) -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.all
 def test_old_vectors_are_read_by_what_the_plan_learned_once_their_encoder_is_gone(tmp_path: Path) -> None:
     write_spaces(tmp_path)
     both = settings_of(tmp_path, "words-a", "words-b")
@@ -118,6 +119,7 @@ def test_old_vectors_are_read_by_what_the_plan_learned_once_their_encoder_is_gon
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.all
 def test_a_space_that_is_no_longer_served_is_read_and_written_by_its_own_encoder(tmp_path: Path) -> None:
     write_spaces(tmp_path)
     both = settings_of(tmp_path, "words-a", "words-b")

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from tieback_client import Client
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ray, pytest.mark.all, pytest.mark.timeout(400)]
 FILES = 70
 LARGE = 200_000
 """Words of a file that takes a worker seconds."""

@@ -74,6 +74,7 @@ def test_an_operation_is_run_for_its_tenant_and_outlives_the_process_that_runs_i
     assert guarded.value("tieback_operation_seconds_count", kind="reindex", state="succeeded") == 1
 
 
+@pytest.mark.all
 def test_an_upgrade_is_learned_beside_the_index_and_outlives_its_process(guarded: Platform) -> None:
     with Client(guarded.address, token="globex-admin", timeout=60) as client:
         items = (
@@ -116,6 +117,7 @@ def test_a_head_is_fitted_beside_the_index_and_predicts_behind_the_gateway_also_
         assert client.head("topics") == head
 
 
+@pytest.mark.all
 def test_an_upgrade_loads_an_old_model_that_is_not_served_any_more(tmp_path: Path) -> None:
     draw, words = np.random.default_rng(1), [f"word{n:02}" for n in range(40)]
     cards = [

@@ -46,6 +46,7 @@ def left_behind(scratch: Path) -> list[str]:
 
 
 @pytest.mark.ray
+@pytest.mark.all
 @pytest.mark.timeout(400)
 def test_the_demo_shows_what_it_promises_and_ends_by_itself(scratch: Path) -> None:
     demo = run_demo(scratch)

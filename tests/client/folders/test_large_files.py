@@ -75,6 +75,7 @@ def covered(items: list[Item], data: bytes) -> bool:
     return not data[end:].strip()
 
 
+@pytest.mark.all
 def test_a_log_of_five_megabytes_is_indexed_whole_and_skipped_when_it_is_unchanged(
     run: Run, folder: Path, client: Client
 ) -> None:
