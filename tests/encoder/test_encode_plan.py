@@ -12,6 +12,7 @@ import pytest
 from support.asking import encodings, texts
 from support.bag_of_words import WIDTH, BagOfWords, card
 from support.each import each
+from support.lab import lab as lab
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.merge import Merge
 from tieback.core.call import NO_CALL

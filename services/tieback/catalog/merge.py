@@ -14,7 +14,7 @@ from tieback.artifacts import file_digest
 from tieback.catalog.source import Strict
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.encoding import ROUTED
-from tieback.methods.merging import ACTIVATIONS, SPLIT, check_learned, mergings
+from tieback.methods.merging import ACTIVATIONS, SPLIT, check_learned, having, mergings
 
 if TYPE_CHECKING:
     from tieback.catalog.base_card import Card
@@ -84,7 +84,7 @@ class Merge(Strict):
             )
         if self.samples is not None:
             if not mergings.has(ACTIVATIONS, self.method):
-                able = ", ".join(one for one in mergings.names() if mergings.has(ACTIVATIONS, one))
+                able = ", ".join(having(ACTIVATIONS)) or "methods of extensions"
                 raise ValueError(f"samples are texts that neurons are matched by, which is for: {able}")
             if not self.samples.is_file():
                 raise ValueError(f"samples: there is no file {self.samples}")

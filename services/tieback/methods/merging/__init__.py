@@ -112,6 +112,11 @@ mergings: Family[Merging] = Family(
 )
 
 
+def having(form: Form[Any]) -> list[str]:
+    """The methods that have a form, by their names."""
+    return [name for name in mergings.names() if mergings.has(form, name)]
+
+
 def merge(
     name: str,
     base: Weights,
@@ -147,7 +152,7 @@ def check_learned(name: str, parameters: Mapping[str, Any], *, field: FieldPath 
         given = "".join(f", or give its {one}" for one in sorted(learned))
         raise InvalidInput(
             f"{name} merges by what it learned, which is not given; without it the result is that of "
-            f"task_arithmetic: use that method{given}. It learns in Python: tieback.methods.merging.{name}",
+            f"task_arithmetic: use that method{given}. It learns in Python: {mergings.get(name).__module__}",
             field=(at(field) if isinstance(field, str) else field)["method"],
         )
 
@@ -229,16 +234,6 @@ def shares_of(weights: tuple[float, ...], experts: int) -> list[float]:
     if not sum(given) > 0:
         raise InvalidInput("all weights are 0; give one that is not", field=at("parameters", "weights"))
     return [one / sum(given) for one in given]
-
-
-def packed_bits(mask: Array) -> Array:
-    """Booleans of any shape as bits `[ceil(size / 8)]`, uint8."""
-    return np.packbits(np.ravel(mask))
-
-
-def unpacked_bits(bits: Array, like: Array) -> Array:
-    """`packed_bits` back as booleans of the shape of `like`."""
-    return np.unpackbits(bits, count=like.size).astype(bool).reshape(like.shape)
 
 
 def _check_numbers(weights: Weights, called: str, field: FieldPath) -> None:

@@ -20,7 +20,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.merge import Merge, Probe
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.encoding import Truncation
-from tieback.methods.merging import CHECK, Activations, Weights, mergings
+from tieback.methods.merging import CHECK, Activations, Weights, having, mergings
 from tieback.methods.merging import merge as merged_weights
 from tieback.models.session import Session
 from tieback.models.store import ServedModel
@@ -138,7 +138,7 @@ def _check_starts(card: EncoderCard, merge: Merge, base: Weights, experts: Seque
             raise StartupError(
                 f"{card.name} cannot be merged: {name} was not trained from {merge.base}: their matrices "
                 f"have a cosine of {found:.2f}, and those of an expert one above {LEAST_ALIKE}; models "
-                "of different starts are merged by optimal_transport"
+                f"of different starts are merged by {', '.join(having(CHECK)) or 'methods of extensions'}"
             )
 
 

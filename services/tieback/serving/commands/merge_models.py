@@ -13,8 +13,8 @@ from tieback_client.cli.output import say
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.methods.merging import SPLIT, check_learned, mergings
+from tieback.core.errors import AlreadyExists, InvalidInput
+from tieback.methods.merging import SPLIT, check_learned, having, mergings
 from tieback.models.store import Store
 from tieback.serving.commands.explained import explained
 from tieback.serving.commands.pull_progress import PullProgress
@@ -58,7 +58,7 @@ TAKEN = {
 @click.option(
     "--samples",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Pairs of texts (JSONL or TSV) that all experts read: optimal_transport matches by what they give.",
+    help="Pairs of texts (JSONL or TSV) that all experts read, for methods that match neurons by use.",
 )
 @click.option(
     "--probe",
@@ -93,8 +93,7 @@ def merge(
         settings = load_settings()
         if settings.cards is None:
             raise InvalidInput("set TIEBACK_CARDS to the folder where your cards are", field="cards")
-        if method not in mergings.names():
-            raise NotFound("merging method", method, mergings.names())
+        mergings.get(method)
         path = settings.cards / f"{name}.yaml"
         catalog = Catalog.load(settings.cards)
         if path.exists() or name in {card.name for card in catalog}:
@@ -130,7 +129,7 @@ def merge(
 def _kept(method: str, adapters: Sequence[str], router: Sequence[str]) -> dict[str, Any]:
     """The parts of a recipe that are about experts by request."""
     if not mergings.has(SPLIT, method):
-        keeping = ", ".join(one for one in mergings.names() if mergings.has(SPLIT, one))
+        keeping = ", ".join(having(SPLIT)) or "of extensions"
         raise InvalidInput(
             f"{method} makes one model of its experts and keeps none; those that keep them are: {keeping}",
             field="method",

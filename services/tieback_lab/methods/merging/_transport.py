@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback.core.errors import InvalidInput
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
-
-from tieback.core.errors import InvalidInput
 
 MOST_COPIES = 8192
 """Neurons that an exact transport between layers of two widths may be solved over."""

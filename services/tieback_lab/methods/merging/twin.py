@@ -14,10 +14,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.merging import Scale, Share, Weights, mergings, task_vectors, with_task_vectors
 from tieback.methods.merging.ties import trimmed
+from tieback_contract.arrays import Array
 
 LEFT, RIGHT, PLACES, VALUES = " left", " right", " places", " values"
 """Behind a tensor's name: the factors of a matrix, or the places and values of a sparse tensor."""

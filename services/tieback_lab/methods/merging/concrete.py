@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
-
 from tieback.methods.merging import Scale, Weights, mergings, summed, task_vectors, with_task_vectors
 
 

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-
 from tieback.methods.merging import Scale, Weights, added, mergings, summed, task_vectors
-from tieback.methods.merging.tall_masks import Threshold, masks
+
+from tieback_lab.methods.merging.tall_masks import Threshold, masks
 
 
 @mergings.method

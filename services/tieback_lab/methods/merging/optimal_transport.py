@@ -21,12 +21,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
+from tieback.core.errors import InvalidInput
+from tieback.methods.merging import Activations, Weights, check_base, check_expert, check_two, mergings
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
-from tieback.core.errors import InvalidInput
-from tieback.methods.merging import Activations, Weights, check_base, check_expert, check_two, mergings
-from tieback.methods.merging._transport import (
+from tieback_lab.methods.merging._transport import (
     BIAS,
     KEY,
     MIXED,

@@ -13,18 +13,15 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.merging import (
     Scale,
     Weights,
     mergings,
-    packed_bits,
     summed,
     task_vectors,
-    unpacked_bits,
     with_task_vectors,
 )
+from tieback_contract.arrays import Array
 
 Threshold = Annotated[float, Field(ge=0, le=10)]
 
@@ -58,3 +55,13 @@ def restore(base: Weights, shared: Weights, adapter: Weights) -> Weights:
 def masks(vector: Weights, total: Weights, threshold: float) -> dict[str, Array]:
     """Where a task vector is above `threshold` times the rest of the sum: booleans of its shapes."""
     return {name: np.abs(array) > threshold * np.abs(total[name] - array) for name, array in vector.items()}
+
+
+def packed_bits(mask: Array) -> Array:
+    """Booleans of any shape as bits `[ceil(size / 8)]`, uint8."""
+    return np.packbits(np.ravel(mask))
+
+
+def unpacked_bits(bits: Array, like: Array) -> Array:
+    """`packed_bits` back as booleans of the shape of `like`."""
+    return np.unpackbits(bits, count=like.size).astype(bool).reshape(like.shape)

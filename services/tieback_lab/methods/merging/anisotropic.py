@@ -12,11 +12,10 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-
 from tieback.core.errors import InvalidInput
 from tieback.methods.merging import Scale, Weights, mergings, task_vectors
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 
 @mergings.method

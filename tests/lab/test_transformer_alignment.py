@@ -12,9 +12,9 @@ from support.each import each
 from support.reordered_transformer import TABLE, reordered
 from tieback.core.errors import InvalidInput
 from tieback.methods.merging import Activations, Weights, merge
-from tieback.methods.merging._transport import squared_distances, transport
-from tieback.methods.merging.optimal_transport import aligned
 from tieback_contract.arrays import Array
+from tieback_lab.methods.merging._transport import squared_distances, transport
+from tieback_lab.methods.merging.optimal_transport import aligned
 from transformers import BertConfig, BertModel
 
 WIDTH, SIZE, WORDS = 16, 4, 30
