@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from ray.serve.schema import ServeDeploySchema
 from support.deployment import Overlay
+from support.kuberay import WORKER_PORTS, listeners, offering
 from tieback.serving.mesh import directory
 from tieback.serving.plan import Plan
 from tieback.serving.processes.deployments import serve_config
@@ -14,6 +15,7 @@ from tieback.serving.processes.services import SERVICES
 from tieback.serving.settings import Settings
 
 PUBLIC, HTTP, HEALTH, METRICS = 50051, 8080, 50052, 9464
+RAYS_METRICS = 8081
 
 
 def containers(overlay: Overlay) -> dict[str, dict[str, Any]]:
@@ -104,11 +106,31 @@ def test_every_pod_has_probes_of_its_own(overlay: Overlay) -> None:
 
 
 def test_the_head_has_the_ports_that_kuberay_looks_for_by_name(overlay: Overlay) -> None:
-    assert ports(containers(overlay)["head"]) == {"gcs-server": 6379, "dashboard": 8265, "serve": PUBLIC}
+    assert ports(containers(overlay)["head"]) == {
+        "gcs-server": 6379,
+        "dashboard": 8265,
+        "serve": PUBLIC,
+        "metrics": RAYS_METRICS,
+    }
 
 
-def test_no_port_has_the_name_that_kuberay_takes_for_itself(overlay: Overlay) -> None:
-    assert not any("metrics" in ports(container) for container in containers(overlay).values())
+def test_the_name_that_kuberay_has_for_rays_page_of_metrics_is_that_of_its_port(overlay: Overlay) -> None:
+    """It would name 8080 so, and have Ray listen there, where a group names none."""
+    for name, container in containers(overlay).items():
+        assert overlay.groups[name]["rayStartParams"]["metrics-export-port"] == str(RAYS_METRICS)
+        assert ports(container)["metrics"] == RAYS_METRICS
+
+
+def test_no_two_listeners_of_a_pod_share_a_port(overlay: Overlay) -> None:
+    for pod, listening in listeners(overlay).items():
+        assert len(set(listening.values())) == len(listening), f"{pod}: {listening}"
+        assert not set(listening.values()) & set(WORKER_PORTS), f"{pod}: {listening}"
+
+
+def test_every_port_that_a_pod_names_is_listened_on(overlay: Overlay) -> None:
+    for name, container in containers(overlay).items():
+        named = {one: port for one, port in ports(container).items() if (name, one) != ("head", "serve")}
+        assert set(named.values()) <= set(listeners(overlay)[name].values())
 
 
 def test_kubernetes_own_variables_do_not_become_settings(overlay: Overlay) -> None:
@@ -144,11 +166,6 @@ def test_the_paths_in_the_settings_are_mounted_where_they_are_read(overlay: Over
     assert overlay.settings["TIEBACK_STORE"] in [
         mount["mountPath"] for mount in containers(overlay)[store(overlay)]["volumeMounts"]
     ]
-
-
-def offering(overlay: Overlay, resource: str) -> set[str]:
-    """The groups whose pods offer a resource of Ray."""
-    return {name for name, group in overlay.groups.items() if resource in str(group["rayStartParams"])}
 
 
 def store(overlay: Overlay) -> str:

@@ -15,7 +15,6 @@ import grpc
 import pytest
 import yaml
 from support.deployment import Overlay, build
-from support.ports import free_port
 from support.ray_nodes import RayNodes
 from support.running_platform import wait_for
 from support.trace_collector import TraceCollector, trace_collector
@@ -43,13 +42,9 @@ class Deployed:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     overlay = build("minimal")
     folder = tmp_path_factory.mktemp("kuberay")
-    port, health_port, metrics_port = (free_port() for _ in range(3))
     with trace_collector() as collector:
         settings = {
             "TIEBACK_HOST": "127.0.0.1",
-            "TIEBACK_PORT": str(port),
-            "TIEBACK_HEALTH_PORT": str(health_port),
-            "TIEBACK_METRICS_PORT": str(metrics_port),
             "TIEBACK_MODELS": str(Settings().models.expanduser()),
             "TIEBACK_STORE": str(folder / "store"),
             "TIEBACK_SPACES": ",".join(SPACES),
@@ -57,8 +52,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             "TIEBACK_OTLP_ENDPOINT": collector.address,
         }
         with RayNodes(overlay, "platform", folder, **settings) as nodes:
-            nodes.wait_until_healthy(nodes.worker_agent, _liveness(overlay))
+            nodes.wait_until_healthy(nodes.port("platform", 52365), _liveness(overlay))
             said = nodes.deploy(_config(overlay))
+            port, health_port = (nodes.port("platform", one) for one in (50051, 50052))
             yield Deployed(nodes, said, port, health_port, collector)
 
 

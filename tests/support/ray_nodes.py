@@ -1,6 +1,7 @@
 """A Ray cluster as KubeRay makes one: a node per group of pods, with the group's parameters and settings.
 
-Both nodes are on this machine; what differs from a cluster of pods is that ports and paths are free ones.
+Both nodes are on this machine; what differs from a cluster of pods is that ports and paths are free ones. A
+port of a pod is one free port here, so that two listeners that collide in the pod collide here.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from support import kuberay
 from support.deployment import Overlay
 from support.ports import free_port
 
@@ -30,7 +33,8 @@ class RayNodes:
     def __init__(self, overlay: Overlay, group: str, folder: Path, **settings: str) -> None:
         self._overlay, self._group, self._folder = overlay, group, folder
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._gcs, self.dashboard, self.head_agent, self.worker_agent = (free_port() for _ in range(4))
+        self._ports: defaultdict[tuple[str, int], int] = defaultdict(free_port)
+        self.dashboard = self.port("head", 8265)
         # Of its own, since the path of a socket may have 107 bytes, and pytest's folders are deep.
         self._sockets = tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True)
         self._token = secrets.token_hex(32)
@@ -41,6 +45,7 @@ class RayNodes:
             **inherited,
             **{key: value for key, value in os.environ.items() if key == "TIEBACK_MODELS"},
             **overlay.settings,
+            **{name: str(self.port(group, one)) for name, one in kuberay.own_ports(overlay.settings).items()},
             **settings,
             "RAY_AUTH_MODE": overlay.cluster["authOptions"]["mode"],
             "RAY_AUTH_TOKEN": self._token,
@@ -52,20 +57,9 @@ class RayNodes:
 
     def __enter__(self) -> RayNodes:
         try:
-            self._start(
-                "head",
-                "--head",
-                f"--port={self._gcs}",
-                f"--dashboard-port={self.dashboard}",
-                f"--dashboard-agent-listen-port={self.head_agent}",
-                f"--temp-dir={self._sockets.name}",
-            )
+            self._start("head", "--head", f"--temp-dir={self._sockets.name}")
             self.wait_until_healthy(self.dashboard, self._probe("head", "readinessProbe"))
-            self._start(
-                self._group,
-                f"--address={_LOOPBACK}:{self._gcs}",
-                f"--dashboard-agent-listen-port={self.worker_agent}",
-            )
+            self._start(self._group, f"--address={_LOOPBACK}:{self.port('head', 6379)}")
         except BaseException:
             self._stop()
             raise
@@ -73,6 +67,10 @@ class RayNodes:
 
     def __exit__(self, *_: object) -> None:
         self._stop()
+
+    def port(self, group: str, of_pod: int) -> int:
+        """The port of this machine that stands for a port of a group's pod."""
+        return self._ports[group, of_pod]
 
     def wait_until_healthy(self, port: int, path: str, seconds: float = 60.0) -> None:
         """Returns once a probe, which brings no token, is answered well."""
@@ -96,7 +94,7 @@ class RayNodes:
         )
         if token:
             request.add_header("Authorization", f"Bearer {self._token}")
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return str(answer.read().decode())
 
     def deploy(self, config: dict[str, Any], seconds: float = 90.0) -> dict[str, Any]:
@@ -119,18 +117,20 @@ class RayNodes:
         return path
 
     def _start(self, group: str, *options: str) -> None:
-        given = self._overlay.groups[group]["rayStartParams"]
+        given = kuberay.start_parameters(self._overlay, group)
         # KubeRay puts the values into a shell's command line; a JSON value is quoted twice for that.
         values = {key: json.loads(value) if value.startswith('"') else value for key, value in given.items()}
         values["node-ip-address"] = _LOOPBACK
         if "dashboard-host" in values:
             values["dashboard-host"] = _LOOPBACK
-        parameters = [f"--{key}={value}" for key, value in values.items()]
+        for name, of_pod in kuberay.ray_ports(self._overlay, group).items():
+            values[name] = str(self.port(group, of_pod))
+        parameters = [f"--{key}" if value == "true" else f"--{key}={value}" for key, value in values.items()]
         ray = Path(sys.executable).with_name("ray")
         with (self._folder / f"{group}.log").open("wb") as log:
             self._processes.append(
                 subprocess.Popen(
-                    [str(ray), "start", "--block", *parameters, *options],
+                    [str(ray), "start", *parameters, *options],
                     env=self._environment,
                     stdout=log,
                     stderr=log,
