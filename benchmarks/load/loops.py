@@ -20,10 +20,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.load.target import Rejected, Request, Target
+from benchmarks.load.target import Late, Rejected, Request, Target
 from benchmarks.load.turn import Turn
 
-Arrivals = Literal["poisson", "even"]
+Arrivals = Literal["poisson", "even"] | Sequence[float]
+LATE = "no answer by its deadline"
 WORDS_OF_A_FAILURE = 120  # characters of its message that tell one failure from another
 
 
@@ -32,12 +33,12 @@ async def closed(
 ) -> Turn:
     """Sends all of the work, `in_flight` requests at any time; after `seconds` no more of it."""
     record = _Record()
-    waiting = iter(work)
+    waiting = iter(enumerate(work))
     end = record.begun + seconds
 
     async def caller() -> None:
-        for request in waiting:
-            await record.ask(target, request, due=time.perf_counter())
+        for place, request in waiting:
+            await record.ask(target, request, due=time.perf_counter(), place=place)
             if time.perf_counter() >= end:
                 break
         record.drained = min(record.drained, time.perf_counter())
@@ -59,17 +60,19 @@ async def opened(
 ) -> Turn:
     """Sends `rate` requests a second for `seconds`, over and over the work; each may take `patience` seconds.
 
+    `arrivals` are how they come, or when.
+
     A share `follow` of the refused requests comes back once, after the time that the server named.
     """
     record = _Record(offered=seconds)
     chance = random.Random(seed)
 
-    async def one(request: Request, due: float) -> None:
+    async def one(place: int, request: Request, due: float) -> None:
         try:
             async with asyncio.timeout_at(loop.time() + due + patience - time.perf_counter()):
-                refused = await record.ask(target, request, due=due)
+                refused = await record.ask(target, request, due=due, place=place)
         except TimeoutError:
-            record.failures[f"no answer within {patience:g} s"] += 1
+            record.failed(f"no answer within {patience:g} s", place)
             return
         if refused is not None and refused.retry_after is not None and chance.random() < follow:
             await asyncio.sleep(refused.retry_after)
@@ -77,18 +80,17 @@ async def opened(
 
     loop = asyncio.get_running_loop()
     running: set[asyncio.Task[None]] = set()
-    for request, after in zip(
-        itertools.cycle(work), arrival_times(rate, seconds, arrivals, seed), strict=False
-    ):
+    times = arrival_times(rate, seconds, arrivals, seed)
+    for (place, request), after in zip(itertools.cycle(enumerate(work)), times, strict=False):
         due = record.begun + after
         if (early := due - time.perf_counter()) > 0.0:
             await asyncio.sleep(early)
         record.late.append(time.perf_counter() - due)
-        task = asyncio.create_task(one(request, due))
+        task = asyncio.create_task(one(place, request, due))
         running.add(task)
         task.add_done_callback(running.discard)
     await asyncio.gather(*running)
-    return record.turn()
+    return record.turn(retries=getattr(target, "retries", 0))
 
 
 async def vectors(target: Target, work: Sequence[Request]) -> list[NDArray[np.float32]]:
@@ -98,6 +100,8 @@ async def vectors(target: Target, work: Sequence[Request]) -> list[NDArray[np.fl
 
 def arrival_times(rate: float, seconds: float, arrivals: Arrivals, seed: int = 0) -> list[float]:
     """When requests arrive, in seconds from the begin."""
+    if not isinstance(arrivals, str):
+        return list(arrivals)
     if arrivals == "even":
         return [number / rate for number in range(round(rate * seconds))]
     gaps = np.random.default_rng(seed).exponential(1.0 / rate, size=int(2 * rate * seconds) + 50)
@@ -122,24 +126,36 @@ class _Record:
     followed: list[tuple[float, bool]] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
     late: list[float] = field(default_factory=list)
+    answered_of: list[int] = field(default_factory=list)
+    rejected_of: list[int] = field(default_factory=list)
+    failed_of: list[int] = field(default_factory=list)
 
-    async def ask(self, target: Target, request: Request, *, due: float) -> Rejected | None:
+    async def ask(self, target: Target, request: Request, *, due: float, place: int) -> Rejected | None:
         """Sends one request that should have been sent at `due`; says where it was refused."""
         try:
             await target.encode(request)
         except Rejected as refusal:
             self.rejected.append(time.perf_counter() - due)
+            self.rejected_of.append(place)
             if refusal.retry_after is not None:
                 self.retry_after.append(refusal.retry_after)
             return refusal
+        except Late:
+            self.failed(LATE, place)
         except Exception as error:  # noqa: BLE001 - every wire has errors of its own, and all are failures
-            self.failures[f"{type(error).__name__}: {error}"[:WORDS_OF_A_FAILURE]] += 1
+            self.failed(f"{type(error).__name__}: {error}"[:WORDS_OF_A_FAILURE], place)
         else:
             self.ended = time.perf_counter()
             self.due.append(due - self.begun)
             self.latencies.append(self.ended - due)
             self.items.append(len(request))
+            self.answered_of.append(place)
         return None
+
+    def failed(self, why: str, place: int) -> None:
+        """Counts a failure."""
+        self.failures[why] += 1
+        self.failed_of.append(place)
 
     async def follow(self, target: Target, request: Request) -> None:
         """Sends a request again that was refused."""
@@ -164,7 +180,7 @@ class _Record:
         rounds = len(before) // in_flight - 1
         return before[in_flight - 1], before[in_flight * (1 + rounds) - 1]
 
-    def turn(self, in_flight: int = 0) -> Turn:
+    def turn(self, in_flight: int = 0, retries: int = 0) -> Turn:
         now = time.perf_counter()
         seconds = (self.ended or now) - self.begun
         return Turn(
@@ -181,4 +197,8 @@ class _Record:
             generator_share=(time.process_time() - self.processor) / (now - self.begun),
             late=float(np.percentile(self.late, 99)) if self.late else 0.0,
             steady=self._steady(in_flight),
+            retries=retries,
+            answered_of=np.array(self.answered_of, np.int64),
+            rejected_of=np.array(self.rejected_of, np.int64),
+            failed_of=np.array(self.failed_of, np.int64),
         )

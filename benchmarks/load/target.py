@@ -20,6 +20,10 @@ class Rejected(Exception):  # noqa: N818 - what happened to the request, not a f
         self.retry_after = retry_after
 
 
+class Late(Exception):  # noqa: N818 - as above
+    """The request had no answer by its own deadline."""
+
+
 class Target(Protocol):
     """One way to reach one server. Made where the server is started, opened in the load's own process."""
 

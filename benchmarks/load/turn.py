@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,8 @@ class Turn:
     of a closed loop: from when each caller could have had an answer to the last one before a caller had
     nothing more to send, so that neither filling nor draining counts. `generator_share` is the load's own
     processor use, 1 for one core; `late` the time by which 99 % of the requests were sent after they should
-    have been.
+    have been; `retries` how many calls the target has sent again, where it does so. `answered_of`, `rejected_of` and `failed_of` are the places in the work of the requests that
+    were answered, refused, and that failed, each in the order of their numbers above.
     """
 
     seconds: float
@@ -40,6 +41,10 @@ class Turn:
     generator_share: float
     late: float = 0.0
     steady: tuple[float, float] | None = None
+    retries: int = 0
+    answered_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    rejected_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    failed_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def rate(self) -> float:

@@ -80,17 +80,18 @@ def test_choices_of_another_form_are_none() -> None:
         assert from_status(status).choices == ()
 
 
-def test_overload_says_when_to_come_back(client: Client) -> None:
-    with pytest.raises(Overloaded) as caught:
+def test_overload_says_when_to_come_back(served: Any) -> None:
+    with Client(served.address, retry=None) as client, pytest.raises(Overloaded) as caught:
         client.encode("a", space="busy")
 
     assert caught.value.retry_delay == 0.25
     assert caught.value.retryable
 
 
-async def test_the_asynchronous_client_raises_the_same(aclient: AsyncClient) -> None:
-    with pytest.raises(Overloaded) as caught:
-        await aclient.encode("a", space="busy")
+async def test_the_asynchronous_client_raises_the_same(served: Any) -> None:
+    async with AsyncClient(served.address, retry=None) as client:
+        with pytest.raises(Overloaded) as caught:
+            await client.encode("a", space="busy")
 
     assert caught.value.retry_delay == 0.25
 

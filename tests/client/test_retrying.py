@@ -217,14 +217,22 @@ def test_idempotency_is_read_off_the_contract() -> None:
     assert (ingest.idempotent, ingest.reads_only) == (True, False)
 
 
-def test_only_unavailability_is_retried(client: Client, served: Any) -> None:
+def test_only_unavailability_and_overloads_are_retried(client: Client, served: Any) -> None:
     with pytest.raises(TiebackError):
         client.encode("a", space="nope")
+    assert served.log.calls.count("Encode") == 1
     with pytest.raises(Overloaded):
+        client.encode("a", space="busy", timeout=0.7)
+
+    assert served.log.calls.count("Encode") >= 3
+    assert client.retries >= 1
+
+
+def test_an_overload_is_told_at_once_where_that_was_asked_for(served: Any) -> None:
+    with Client(served.address, retry=Retry(overloads=False)) as client, pytest.raises(Overloaded):
         client.encode("a", space="busy")
 
-    assert served.log.calls.count("Encode") == 2
-    assert client.retries == 0
+    assert served.log.calls.count("Encode") == 1
 
 
 def test_retries_are_counted_for_the_call_and_for_the_client(client: Client) -> None:

@@ -36,7 +36,7 @@ from tieback.serving.processes.local import LocalServer
 from tieback.serving.requests import context as call_context
 from tieback.serving.requests.contract import METHODS
 from tieback.serving.settings import Settings
-from tieback_client import Client, Item, NotFound, Overloaded, Section
+from tieback_client import Client, Item, NotFound, Overloaded, Retry, Section
 from tieback_contract.answers import AnswerStyle, Repair
 from tieback_contract.encodings import Encoding, Reduction
 from tieback_contract.generation import Grounding, SamplingParameters
@@ -191,7 +191,7 @@ def prometheus(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
             rules=ROOT / "monitoring/alerts.yml",
             honor_labels=monitor["spec"]["endpoints"][0]["honorLabels"],
         ) as running,
-        Client(platform.address, token=TOKEN, timeout=60) as client,
+        Client(platform.address, token=TOKEN, timeout=60, retry=Retry(overloads=False)) as client,
     ):
         for round_ in range(2):
             use_everything(client, round_)

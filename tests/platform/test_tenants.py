@@ -23,6 +23,7 @@ from tieback_client import (
     QueryOptions,
     QuotaExceeded,
     RateExceeded,
+    Retry,
     SamplingParameters,
     Section,
     TiebackError,
@@ -108,7 +109,7 @@ def as_(platform: Running) -> Iterator[Callable[[str], Client]]:
     made: list[Client] = []
 
     def client(token: str) -> Client:
-        made.append(Client(platform.address, token=token, timeout=60))
+        made.append(Client(platform.address, token=token, timeout=60, retry=Retry(overloads=False)))
         return made[-1]
 
     yield client

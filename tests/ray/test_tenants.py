@@ -18,6 +18,7 @@ from tieback_client import (
     PermissionDenied,
     QuotaExceeded,
     RateExceeded,
+    Retry,
     Unauthenticated,
 )
 
@@ -61,7 +62,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, tokens: Path) -> Iterator[
 
 
 def as_(platform: Platform, token: str) -> Client:
-    return Client(platform.address, token=token, timeout=60)
+    return Client(platform.address, token=token, timeout=60, retry=Retry(overloads=False))
 
 
 def test_a_tenants_collections_are_found_by_it_alone_behind_the_gateway(guarded: Platform) -> None:

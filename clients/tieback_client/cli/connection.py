@@ -103,7 +103,7 @@ class CliConnection:
         return kind(
             **asdict(self),
             connect_timeout=min(CONNECT_SECONDS, self.timeout),
-            retry=Retry(overloads=True, seconds=PATIENCE),
+            retry=Retry(seconds=PATIENCE, budget=None),  # a person waits for one call at a time
         )
 
 

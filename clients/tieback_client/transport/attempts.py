@@ -55,6 +55,7 @@ class CallSession:
         self.calls = 0
         self.retries = 0
         self.hedges = 0
+        self.retry_budget = options.retry_budget(address)
         self._message_bytes: int | None = None
         self._warned = -WARNING_SECONDS
         self._is_gone = False
@@ -148,6 +149,7 @@ class Attempts:
         self._timeout = timeout
         self._first_failure: float | None = None
         self._backoffs = self._returns = 0
+        self._is_answered = False
         self._attempt_begin = self._begin
         self.request_id = session.options.name_call()
         self.retries = 0
@@ -198,6 +200,9 @@ class Attempts:
     def progressed(self) -> None:
         """Notes that the server answered, so that a later break begins a new count."""
         self._session.answered()
+        if not self._is_answered and self._session.retry_budget is not None:
+            self._session.retry_budget.answered()
+        self._is_answered = True
         self._first_failure = None
         self._backoffs = self._returns = 0
 
@@ -239,6 +244,9 @@ class Attempts:
             delay = max(delay, error.retry_delay)
         remaining = self.remaining()
         if now + delay - self._first_failure > patience or (remaining is not None and delay >= remaining):
+            return None
+        budget = self._session.retry_budget
+        if isinstance(error, Overloaded) and budget is not None and not budget.spend():
             return None
         return delay
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import grpc
 
 from tieback_client.errors import InvalidArgument
+from tieback_client.transport.retry_budget import RetryBudget, shared_budget
 from tieback_client.transport.status import REQUEST_ID_KEY
 
 DEFAULT_SERVER = "localhost:50051"
@@ -26,7 +27,8 @@ Compression: TypeAlias = Literal["gzip", "deflate"] | None
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """When a broken call is sent again: UNAVAILABLE only, idempotent calls only, until `seconds` are over.
+    """When a call is sent again: UNAVAILABLE or refused for overload, idempotent calls only, until `seconds`
+    are over.
 
     gRPC's own retries stop after five attempts, and do not apply to requests over 256 KB or once a header of
     the response has come; these have no such limits, and are counted.
@@ -42,8 +44,12 @@ class Retry:
     """Give up so long after the server was lost; the call's own deadline holds as well. For a stream of
     requests, each answer begins a new count, and so does each break after the server was back and had
     worked on the stream again: five of these at most between two answers."""
-    overloads: bool = False
-    """Also retry after an `Overloaded`, after the delay that the server gives."""
+    overloads: bool = True
+    """Also retry after an `Overloaded`, after the delay that the server gives, within `budget`."""
+    budget: float | None = 0.1
+    """Retries after an `Overloaded`, as a share of the calls that are answered, beside ten to begin with. All
+    clients of the process share it for an address, so that a fleet does not keep an overloaded server down.
+    None for no bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,14 @@ class Options:
             private_key=_pem(self.key, "key"),
             certificate_chain=_pem(self.certificate, "certificate"),
         )
+
+    def retry_budget(self, address: str) -> RetryBudget | None:
+        """The bound on retries of refused calls; of a channel that was made already, its own."""
+        if self.retry is None or self.retry.budget is None:
+            return None
+        if self.channel is not None:
+            return RetryBudget(self.retry.budget)
+        return shared_budget(address, self.retry.budget)
 
     def name_call(self) -> str:
         """The request id of the next call."""

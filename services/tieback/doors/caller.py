@@ -76,7 +76,7 @@ def platform(address: str, **options: Any) -> AsyncClient:
         token=None,
         metadata=_Passed(),
         request_id=lambda: CALLER.get().request_id or secrets.token_hex(8),
-        retry=Retry(seconds=PATIENCE),
+        retry=Retry(seconds=PATIENCE, overloads=False),  # its caller is told when to return
         connect_timeout=PATIENCE,
         **options,
     )
