@@ -18,7 +18,7 @@ VERDICTS = {True: "met", False: "**missed**", None: "–"}
 
 AREAS: Mapping[str, Sequence[str]] = {
     "Speed of the server": (
-        "speed", "overhead", "overload", "footprint", "soak", "doors", "codec", "client", "beside_writes",
+        "speed", "load", "overhead", "overload", "footprint", "soak", "doors", "codec", "client", "beside_writes",
         "explain", "quantisation", "rollout",
     ),
     "Safety": ("kill", "attack", "fuzz"),

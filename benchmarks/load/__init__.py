@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> Report:
 
 
 class _Found:
-    """What was found on all sides."""
+    """Results of all sides."""
 
     def __init__(self) -> None:
         self.levels: list[Level] = []

@@ -46,7 +46,7 @@ def percentiles(rounds: Sequence[Round], share: float) -> tuple[float, float]:
 
 
 def rows(rounds: Sequence[Round]) -> Iterator[dict[str, object]]:
-    """What each of them got."""
+    """Rows of what each of them got."""
     for number, one in enumerate(rounds, 1):
         for who, level in (("alone", one.alone), ("beside", one.beside), ("greedy", one.greedy)):
             yield {"round": number, "tenant": "greedy" if who == "greedy" else f"quiet, {who}", **level.row()}

@@ -169,7 +169,7 @@ class PipelineTarget:
 
     @property
     def retries(self) -> int:
-        """How many calls its clients sent again."""
+        """Calls that its clients sent again."""
         return sum(client.retries for several in self._clients for client in several)
 
     async def encode(self, request: Sequence[Any]) -> Any:

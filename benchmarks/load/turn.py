@@ -24,8 +24,9 @@ class Turn:
     of a closed loop: from when each caller could have had an answer to the last one before a caller had
     nothing more to send, so that neither filling nor draining counts. `generator_share` is the load's own
     processor use, 1 for one core; `late` the time by which 99 % of the requests were sent after they should
-    have been; `retries` how many calls the target has sent again, where it does so. `answered_of`, `rejected_of` and `failed_of` are the places in the work of the requests that
-    were answered, refused, and that failed, each in the order of their numbers above.
+    have been; `retries` how many calls the target has sent again. `answered_of`, `rejected_of` and
+    `failed_of` are the places in the work of the requests that were answered, refused, and that failed, each
+    in the order of their numbers above.
     """
 
     seconds: float
