@@ -18,8 +18,8 @@ VERDICTS = {True: "met", False: "**missed**", None: "–"}
 
 AREAS: Mapping[str, Sequence[str]] = {
     "Speed of the server": (
-        "speed", "load", "overhead", "overload", "footprint", "soak", "doors", "codec", "client", "beside_writes",
-        "explain", "quantisation", "rollout",
+        "speed", "load", "overhead", "overload", "footprint", "soak", "doors", "codec", "client",
+        "beside_writes", "explain", "quantisation", "rollout",
     ),
     "Safety": ("kill", "attack", "fuzz"),
     "Search": (
