@@ -6,6 +6,7 @@ service with hundreds of checked methods: a quarter of the processor time of a s
 
 from __future__ import annotations
 
+import logging.config
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,3 +59,17 @@ def without(package: str) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
+
+
+# pymilvus configures Python's logging where it is imported, which closes every handler of the process. Ray
+# Serve's loses the file that it writes to. A controller that comes back asks for that file, and stopped every
+# replica that had none.
+@contextmanager
+def keeping_logs() -> Iterator[None]:
+    """Inside, `logging.config.dictConfig` does nothing."""
+    configure = logging.config.dictConfig
+    logging.config.dictConfig = lambda config: None  # noqa: ARG005 - the name that callers may use
+    try:
+        yield
+    finally:
+        logging.config.dictConfig = configure

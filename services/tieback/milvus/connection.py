@@ -15,6 +15,7 @@ from typing import Any
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, StartupError, StorageFull, Unavailable
+from tieback.core.imports import keeping_logs
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,8 @@ class Milvus:
         self._unsorted: Counter[str] = Counter()  # rows by collection that Milvus Lite has no index of
         self._folder: str | None = None
         try:
-            from pymilvus import MilvusClient
+            with keeping_logs():
+                from pymilvus import MilvusClient
         except ImportError:
             raise StartupError(
                 "TIEBACK_MILVUS needs the package pymilvus: pip install 'tieback[milvus]'"
