@@ -2,20 +2,25 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support import milvus_lite
 from support.requests import searched
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import Unavailable
-from tieback.milvus import MilvusIndex, numbers, turns
+from tieback.milvus import MilvusIndex, numbers, schema, turns
 from tieback.milvus.catalog import Catalog, Known
 from tieback.milvus.connection import Milvus
 from tieback.milvus.numbers import NumbersHead, NumberStore
+from tieback.milvus.turns import Turns
 
 pytestmark = pytest.mark.all
 
@@ -103,9 +108,9 @@ async def test_numbers_are_counted_again_after_a_writer_was_killed(
     await index.upsert("docs", [item("a", section(axis(0), "harbour lights"), colour="red")])
     before = head(address)
     killed = NumberStore(Milvus(address), known(address).identity, "killed")
-    killed.begin()  # and then it wrote some numbers, and died
-    wrong = [numbers._row("total", "items", 40.0), numbers._row("key", "strings x", 1.0)]
-    killed._upsert(killed._name, wrong)
+    with killed.turn():  # and then it wrote some numbers, and died
+        wrong = [numbers._row("total", "items", 40.0), numbers._row("key", "strings x", 1.0)]
+        killed._upsert(killed._name, wrong)
     assert head(address).items == 40
 
     monkeypatch.setattr(turns, "LEFT_BEHIND", 0.3)
@@ -120,12 +125,12 @@ async def test_a_writer_waits_for_another_and_is_told_if_that_does_not_end(
 ) -> None:
     monkeypatch.setattr(turns, "_LONGEST_WAIT", 0.5)
     other = NumberStore(Milvus(address), known(address).identity, "other")
-    other.begin()
 
-    with pytest.raises(Unavailable, match="other processes write"):
-        await index.upsert("docs", [item("a")])
+    with other.turn():
+        with pytest.raises(Unavailable, match="other processes write"):
+            await index.upsert("docs", [item("a")])
 
-    other.end({})
+        other.end({})
     assert (await index.upsert("docs", [item("a")])).results == [None]
 
 
@@ -138,7 +143,8 @@ from tieback.milvus.connection import Milvus
 async def main():
     index = MilvusIndex(Milvus(sys.argv[1]))
     turn = 0
-    while True:
+    print("begun", flush=True)
+    while turn != int(sys.argv[2]):
         names = [f"i{(turn * 7 + n) % 50}" for n in range(10)]
         parts = range(1 + turn % 3)
         items = [item(n, *(section(axis(p), f"turn {turn} of {n}") for p in parts)) for n in names]
@@ -150,16 +156,40 @@ asyncio.run(main())
 """
 
 
+@contextmanager
+def writer(address: str, turns: int = -1) -> Iterator[subprocess.Popen[str]]:
+    """A process that writes so many turns, or on and on. It prints each that was acknowledged."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parents[1])])}
+    command = [sys.executable, "-c", WRITER, address, str(turns)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "begun\n"
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def stopped_in_its_turn(address: str, process: subprocess.Popen[str]) -> None:
+    """Stops a process that writes, while it has the turn."""
+    rows = Turns(Milvus(address), schema.numbers_of(known(address).identity), "reader")
+    for _ in range(200):
+        process.send_signal(signal.SIGSTOP)
+        if any(number for number, _ in rows._read().writers.values()):
+            return
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+    raise AssertionError("it never had the turn")
+
+
 def acknowledged_before_a_kill(address: str, seconds: float) -> dict[str, int]:
     """The last acknowledged turn of each item, of a process that was killed after so many seconds."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parents[1])])}
-    command = [sys.executable, "-c", WRITER, address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as writer:
-        assert writer.stdout is not None
-        lines = [writer.stdout.readline()]
+    with writer(address) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]
         time.sleep(seconds)
-        writer.kill()
-        lines += writer.stdout.read().splitlines()
+        process.kill()
+        lines += process.stdout.read().splitlines()
     found: dict[str, int] = {}
     for line in lines:
         turn, *names = line.split()
@@ -184,3 +214,95 @@ async def test_nothing_acknowledged_is_lost_when_a_writer_is_killed(
     described = await index.get_collection("docs")
     assert described.item_count == len(kept)
     assert described.section_count == sum(len(one.sections) for one in kept.values())
+
+
+async def test_others_write_within_seconds_after_a_process_was_killed_in_its_turn(
+    index: MilvusIndex, address: str
+) -> None:
+    with writer(address) as process:
+        stopped_in_its_turn(address, process)
+        process.kill()
+        begin = time.monotonic()
+        await index.upsert("docs", [item("after")])
+
+    assert time.monotonic() - begin < 8
+    await right_numbers(index)
+
+
+async def test_a_process_that_stopped_for_longer_than_others_wait_writes_again_what_it_wrote(
+    index: MilvusIndex, address: str
+) -> None:
+    """It is not killed, so what it acknowledges in the end must be there, and no item of two writes."""
+    with writer(address, turns=4) as process:
+        stopped_in_its_turn(address, process)
+        begin = time.monotonic()
+        names = [f"i{n}" for n in range(50)]
+        others = [item(name, *(section(axis(p), "turn other of it") for p in range(3))) for name in names]
+        assert (await index.upsert("docs", others)).results == [None] * 50
+        waited = time.monotonic() - begin
+        process.send_signal(signal.SIGCONT)
+        said = await asyncio.to_thread(process.communicate)
+
+    assert waited < 8
+    acknowledged = [line.split() for line in said[0].splitlines()]
+    assert [int(turn) for turn, *_ in acknowledged][-1] == 3
+    kept = {one.id: one for one in (await index.list_items("docs", page_size=1000))[0]}
+    for one in kept.values():
+        texts = {str(part.content.data) for part in one.sections if part.content is not None}
+        assert len({text.split()[1] for text in texts}) == 1, f"{one.id} is of several writes: {texts}"
+    assert {str(kept[name].sections[0].content.data).split()[1] for name in acknowledged[-1][1:]} == {"3"}  # type: ignore[union-attr]  # each has one
+    await right_numbers(index)
+
+
+async def test_who_lives_is_waited_for_however_long_it_writes_and_so_are_those_that_wait(
+    index: MilvusIndex, address: str
+) -> None:
+    identity = known(address).identity
+    slow = NumberStore(Milvus(address), identity, "slow")
+    others = [MilvusIndex(Milvus(address)) for _ in range(2)]
+
+    with slow.turn():
+        writes = [asyncio.create_task(one.upsert("docs", [item("a")])) for one in others]
+        await asyncio.sleep(turns.LEFT_BEHIND + 2)
+        assert not any(write.done() for write in writes)
+        slow.end({})
+    await asyncio.gather(*writes)
+
+    rows = Turns(Milvus(address), schema.numbers_of(identity), "reader")._read()
+    assert (rows.writers, rows.fences) == ({}, {})
+    await right_numbers(index)
+    for one in others:
+        await one.close()
+
+
+async def test_others_write_within_seconds_after_milvus_was_away_while_a_process_had_the_turn(
+    folder: Path,
+) -> None:
+    with milvus_lite.in_own_process(folder) as server:
+        index = MilvusIndex(Milvus(server.address))
+        await index.create_collection("docs", SPACE, WIDTH)
+        await index.upsert("docs", [item("before")])
+        store = NumberStore(Milvus(server.address), known(server.address).identity, "first")
+        with pytest.raises(Unavailable), store.turn():
+            server.kill()
+            store.end({})
+        server.start()
+        begin = time.monotonic()
+        while True:
+            try:
+                await index.upsert("docs", [item("after")])
+                break
+            except Unavailable:
+                await asyncio.sleep(0.1)
+
+        assert time.monotonic() - begin < 8
+        await right_numbers(index)
+        await index.close()
+
+
+async def right_numbers(index: MilvusIndex) -> None:
+    """Holds the numbers of the collection against what is in it."""
+    kept = (await index.list_items("docs", page_size=1000))[0]
+    described = await index.get_collection("docs")
+    assert described.item_count == len(kept)
+    assert described.section_count == sum(len(one.sections) for one in kept)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from tieback.collections.quotas import Checked, KeyBudget, QuotaWrites, Stored
 from tieback.collections.record import Record
 from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import Unavailable
 from tieback.core.tenant import Principal
 from tieback.core.types.content import Item
 from tieback.milvus import schema
@@ -31,12 +32,14 @@ from tieback.milvus.rows import (
     rows_of,
     why_too_large,
 )
+from tieback.milvus.turns import LostTurn
 
 _IDS_AT_ONCE = 200
 _ROWS_AT_ONCE = 500
 _BYTES_AT_ONCE = 16 << 20  # of texts and vectors in one call; Milvus takes messages of 64 MiB
 _PAGE = 1000
 _LISTED_AT_ONCE = 200
+_TURNS = 3  # that a write takes, where others took this process for dead in each
 
 
 class _Written:
@@ -83,8 +86,7 @@ class Items:
         QuotaExceeded where they are too much, and then nothing is written.
         """
         with self._lock(known):
-            numbers = self.numbers(known)
-            admitted, _ = KeyBudget(numbers.head()).admit(checked, most_keys)
+            admitted, _ = KeyBudget(self.numbers(known).head()).admit(checked, most_keys)
             rows: dict[str, list[Row]] = {}
             records: dict[str, Record] = {}
             for place, one in enumerate(admitted):
@@ -96,21 +98,17 @@ class Items:
                         records[one.item.id], rows[one.item.id] = one, own
             if not records:
                 return admitted
-            numbers.begin()
-            before = _Written(list(self._rows(known, list(records))))
             with ExitStack() as stack:
-                try:
+
+                def admit(before: _Written) -> None:
                     with self._admitting:
                         admission = self._writes.admitted(
                             principal, known.description.key, stored(), before, records.values()
                         )
                         stack.enter_context(admission)
-                except BaseException:
-                    numbers.end({})
-                    raise
+
                 written = [row for own in rows.values() for row in own]
-                self._replace(known, numbers, before, written)
-                numbers.end(_difference(count(written), count(before.rows.values())))
+                self._replace(known, list(records), written, admit)
             return admitted
 
     def remove(self, known: Known, ids: Sequence[str]) -> int:
@@ -118,12 +116,7 @@ class Items:
         if not ids:
             return 0
         with self._lock(known):
-            numbers = self.numbers(known)
-            numbers.begin()
-            before = _Written(list(self._rows(known, ids)))
-            self._replace(known, numbers, before, [])
-            numbers.end(_difference(Counter(), count(before.rows.values())))
-            return before.count
+            return self._replace(known, ids, []).count
 
     def get(self, known: Known, item_id: str) -> Item | None:
         """The item, or None."""
@@ -156,11 +149,40 @@ class Items:
         rows = self.rows(known, filter_, ("pk", "body"), NO_DEADLINE)
         return [row["body"]["item"] for row in rows]
 
-    def _replace(self, known: Known, numbers: NumberStore, before: _Written, rows: Sequence[Row]) -> None:
+    def _replace(
+        self,
+        known: Known,
+        ids: Sequence[str],
+        rows: Sequence[Row],
+        admit: Callable[[_Written], None] = lambda _: None,
+    ) -> _Written:
+        """Writes rows in the place of those that items have, in a turn of this process. Returns the latter.
+
+        `admit` raises where that is too much, before anything is written. Unavailable where others took this
+        process for dead each time that it wrote.
+        """
+        numbers = self.numbers(known)
+        replaced: _Written | None = None
+        for _ in range(_TURNS):
+            with suppress(LostTurn), numbers.turn():
+                before = _Written(list(self._rows(known, ids)))
+                if replaced is None:
+                    try:
+                        admit(before)
+                    except BaseException:
+                        numbers.end({})
+                        raise
+                    replaced = before
+                self._write(known, numbers, before, rows)
+                numbers.end(_difference(count(rows), count(before.rows.values())))
+                return replaced
+        raise Unavailable("the index is too slow to write beside other processes; try again")
+
+    def _write(self, known: Known, numbers: NumberStore, before: _Written, rows: Sequence[Row]) -> None:
         name = schema.sections_of(known.identity)
         for place, part in enumerate(_parts(rows)):
             if place:
-                numbers.beat()
+                numbers.check()
             self._milvus.call("upsert", name, part)
             self._milvus.written(name, len(part))
         gone = sorted(before.rows.keys() - {row["pk"] for row in rows})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -166,17 +167,25 @@ class NumberStore:
             head.frequencies[one] = int(found.get((TERM, str(one)), 0))
         return head.frequencies
 
-    def begin(self) -> None:
-        """Waits for this process's turn to write; counts again where a turn before was not ended."""
-        if self._turns.take():
-            self._count_again()
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Waits for this process's turn to write; counts again where a turn before was not ended.
 
-    def beat(self) -> None:
-        """Shows others that the write goes on."""
-        self._turns.beat()
+        What does not call `end` inside leaves the turn as that of one that died. LostTurn as `check`.
+        """
+        try:
+            if self._turns.take():
+                self._count_again()
+            yield
+        finally:
+            self._turns.rest()
+
+    def check(self) -> None:
+        """LostTurn where others took this process for dead. To be called between writes."""
+        self._turns.check()
 
     def end(self, changes: Numbers) -> None:
-        """Adds changes, and ends the turn."""
+        """Adds changes, and ends the turn; LostTurn as `check`."""
         self._add(self._terms, {key: number for key, number in changes.items() if key[0] == TERM})
         self._add(self._name, {key: number for key, number in changes.items() if key[0] != TERM})
         self._turns.end()
@@ -202,7 +211,7 @@ class NumberStore:
                 iterator="True",
             )
             numbers.update(count(rows))
-            self.beat()
+            self.check()
             if len(rows) < _PAGE:
                 break
             after = rows[-1]["pk"]
