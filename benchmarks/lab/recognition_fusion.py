@@ -31,13 +31,13 @@ from tieback.catalog.card import GeneratorCard, RecogniserCard
 from tieback.catalog.catalog import Catalog
 from tieback.methods.recognition_fusion import NO_FUSION, recognition_fusions
 from tieback.models.language.model import load_language_model
-from tieback.models.language.reading import LanguagePartner
 from tieback.models.loading import load_recogniser
 from tieback.models.pictures.text_recogniser import Alternatives, CharacterAlternatives
 from tieback.models.recognition_search import search
 from tieback.models.sounds.decoding import resample
 from tieback.models.sounds.speech_recogniser import PROMPT, Manner, SpeechRecogniserModel
 from tieback.models.store import Store
+from tieback.recogniser.partners import Partners
 from tieback_contract.arrays import Array
 
 from benchmarks.data_folder import add_data, data_of
@@ -165,7 +165,7 @@ def run(options: argparse.Namespace) -> Report:
     assert isinstance(writer, GeneratorCard)
     model = load_recogniser(card, store)
     assert isinstance(model, SpeechRecogniserModel)
-    partner = LanguagePartner(lambda: load_language_model(writer, store))
+    partner = Partners(lambda: load_language_model(writer, store))
     report = Report()
     _simulated(report, "sentences", SENTENCES, partner)
     words = json.loads((folder / "receipts/words.json").read_text())
@@ -176,14 +176,14 @@ def run(options: argparse.Namespace) -> Report:
     return report
 
 
-def _simulated(report: Report, name: str, texts: Sequence[str], partner: LanguagePartner) -> None:
+def _simulated(report: Report, name: str, texts: Sequence[str], partner: Partners) -> None:
     rows: list[Mapping[str, object]] = []
     alone: list[Mistakes] = []
     for weight in (0.0, 0.2):
         method = recognition_fusions.configure(GFD, {"weight": weight})
         found = []
         for seed, text in enumerate(texts):
-            reader = partner.reader(PRINTED, WIDTH) if weight else None
+            reader = partner.reader(GFD, PRINTED, WIDTH) if weight else None
             steps = CharacterAlternatives(alternatives(text, seed))
             best, *_ = search(steps, method, width=WIDTH, most=len(text) + 1, reader=reader)
             found.append(mistakes(steps.text_of(best.tokens).decode(), text))
@@ -199,9 +199,7 @@ def _simulated(report: Report, name: str, texts: Sequence[str], partner: Languag
     report.table(f"{name}, simulated recogniser", rows)
 
 
-def _speech(
-    report: Report, folder: Path, model: SpeechRecogniserModel, partner: LanguagePartner, most: int
-) -> None:
+def _speech(report: Report, folder: Path, model: SpeechRecogniserModel, partner: Partners, most: int) -> None:
     rate = model.options.sample_rate
     heard = clips(folder, SETS, rate, most)
     digits = clips(folder, [DIGITS], rate, most)
@@ -214,7 +212,7 @@ def _speech(
     fused: dict[float, list[Mistakes]] = {}
     for weight in WEIGHTS:
         method = recognition_fusions.configure(GFD, {"weight": weight})
-        reader = functools.partial(partner.reader, PROMPT, WIDTH)
+        reader = functools.partial(partner.reader, GFD, PROMPT, WIDTH)
         fused[weight] = _recognised(
             rows, f"GFD, weight {weight}", heard, model, Manner(WIDTH, method, reader)
         )

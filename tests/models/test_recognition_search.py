@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tieback.methods.recognition_fusion import Distribution, Reading, recognition_fusions
+from support.lab import lab as lab
+from tieback.methods.recognition_fusion import recognition_fusions
 from tieback.models.recognition_search import search
 from tieback_contract.arrays import Array
+from tieback_lab.methods.recognition_fusion._reading import Distribution, Reading
 
 END, TEXTS = 0, [b"", b"a", b"b", b"c"]
 NONE = recognition_fusions.configure("none")

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from support.lab import lab as lab
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
 from tieback.core.recognised import region_of
 from tieback.core.types.content import Content
-from tieback.methods.recognition_fusion import Reading, recognition_fusions
+from tieback.methods.recognition_fusion import recognition_fusions
 from tieback.models.loading import load_recogniser
 from tieback.models.pictures.text_recogniser import decoded
 from tieback.models.pictures.written_lines import in_reading_order, written_lines
@@ -21,6 +22,7 @@ from tieback.models.store import Store
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import RecognisedText
+from tieback_lab.methods.recognition_fusion._reading import Reading
 
 SIZE = (480, 240)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
+from support.lab import lab as lab
 from support.local_platform import Running, served_locally
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store

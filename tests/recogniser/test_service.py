@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.bar_reader import FAULTY, BarReader, bars, card
+from support.lab import lab as lab
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError

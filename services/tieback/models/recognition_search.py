@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from tieback_contract.arrays import Array
@@ -18,7 +18,7 @@ from tieback_contract.recognition import RecognisedText
 
 from tieback.catalog.card import RecogniserCard
 from tieback.core.types.content import Content
-from tieback.methods.recognition_fusion import Hypothesis, Reading, RecognitionFusion
+from tieback.methods.recognition_fusion import Hypothesis, RecognitionFusion
 from tieback.models.encoder_model import Prepared, Weight
 
 NEVER = -np.inf
@@ -45,7 +45,7 @@ class Steps(Protocol):
 class Reader(Protocol):
     """A language model that reads texts."""
 
-    def read(self, texts: Sequence[bytes]) -> list[Reading]:
+    def read(self, texts: Sequence[bytes]) -> Sequence[Any]:
         """What it says of each, in order."""
         ...
 
@@ -76,7 +76,7 @@ def search(
     ended: list[Found] = []
     rows = steps.first()
     for _ in range(most):
-        readings: list[Reading | None] = [None] * len(live)
+        readings: list[Any] = [None] * len(live)
         if reader is not None:
             readings = [*reader.read([steps.text_of(one.tokens) for one in live])]
         made: list[tuple[Found, int, tuple[float, ...]]] = []

@@ -34,8 +34,8 @@ from tieback.core.types.load import Load
 from tieback.methods.recognition_fusion import NO_FUSION, recognition_fusions
 from tieback.models.encoder_model import Prepared, Weight
 from tieback.models.language.model import LanguageModel
-from tieback.models.language.reading import LanguagePartner
 from tieback.models.recognition_search import Fusing, FusingRecogniserModel, RecogniserModel
+from tieback.recogniser.partners import Partners
 
 WRITTEN: Mapping[Modality, str] = {Modality.IMAGE: "pictures", Modality.AUDIO: "sounds"}
 """What recognisers can be for."""
@@ -88,7 +88,7 @@ class Recogniser:
         self._limits = limits or Limits()
         self._allowance = Allowance()
         self._preparation: Preparation[Prepared | TiebackError] = Preparation(self._limits.decoded_bytes)
-        self._partner = None if language_model is None else LanguagePartner(language_model)
+        self._partners = None if language_model is None else Partners(language_model)
         self._queues: dict[str, _Queue] = {}
         for model in models:
             name = model.card.name
@@ -187,13 +187,13 @@ class Recogniser:
             return None
         path = at("fusion")
         method = recognition_fusions.configure(fusion.name, fusion.parameters, field=path)
-        if self._partner is None:
+        if self._partners is None:
             raise InvalidInput(
                 f"{fusion.name!r} asks a language model, and this server has none; leave `fusion` out, or "
                 "serve one (TIEBACK_GENERATOR)",
                 field=path["name"],
             )
-        return Fusing(method, self._partner.reader)
+        return Fusing(method, functools.partial(self._partners.reader, fusion.name))
 
     def _jobs(
         self, contents: Sequence[Content], model: str, fuses: bool

@@ -1,40 +1,18 @@
 """How a recogniser's hypotheses are scored together with a language model.
 
 A recogniser (of speech, of writing) extends several texts token by token. A method scores each of them by
-the recogniser's probability and by what a language model, whose tokens are others, says of its bytes. The
-language model's tokens are told by their rank among all tokens sorted by their bytes, so that those which
-begin with the same bytes are neighbours (`ByteVocabulary`).
+the recogniser's probability and by what a language model, whose tokens are others, says of its bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from tieback_contract.arrays import Array
 
 from tieback.core.family import Family
-from tieback.methods.recognition_fusion._reading import (
-    ByteVocabulary,
-    Cut,
-    Distribution,
-    Reading,
-    byte_vocabulary,
-)
-
-__all__ = [
-    "NO_FUSION",
-    "ByteVocabulary",
-    "Cut",
-    "Distribution",
-    "Hypothesis",
-    "Reading",
-    "RecognitionFusion",
-    "byte_vocabulary",
-    "recognition_fusions",
-]
-
 
 NO_FUSION = "none"
 """The method that asks no language model."""
@@ -45,12 +23,13 @@ class Hypothesis:
     """A text as far as it was recognised: log-probability and number of the recogniser's `tokens`.
 
     `reading` is what the language model says of the text before the last token: one step late, so that the
-    same reading serves all continuations of a text. None where no language model takes part.
+    same reading serves all continuations of a text. It is of the type that the reader for the method makes
+    (`recogniser/partners/`); None where no language model takes part.
     """
 
     log_probability: float
     tokens: int
-    reading: Reading | None = None
+    reading: Any = None
 
 
 class RecognitionFusion(Protocol):

@@ -16,7 +16,7 @@ from tieback_contract.arrays import Array
 from tokenizers import Tokenizer
 
 from tieback.core.errors import StartupError
-from tieback.methods.recognition_fusion import byte_vocabulary
+from tieback.core.text.token_bytes import token_bytes
 from tieback.models.session import PROCESSOR, Hardware, Session
 from tieback.models.store import ServedModel
 
@@ -60,14 +60,12 @@ class Vocabulary:
         numbers = {name: every[text] for name, text in CONTROL.items()}
         special = {token.content for token in read.get_added_tokens_decoder().values()}
         plain = {text: token for text, token in every.items() if text not in special}
-        vocabulary = byte_vocabulary(plain, byte_level=True)
-        texts = {int(token): text for token, text in zip(vocabulary.ids, vocabulary.texts, strict=True)}
         said = json.loads(settings.read_text(encoding="utf-8"))
         everywhere, first = (np.array(said[name], np.int64) for name in BARRED)
         return cls(
             **numbers,
             marks=numbers["untimed"] + 1,
-            bytes_of=texts,
+            bytes_of=token_bytes(plain, byte_level=True),
             barred=everywhere,
             barred_first=first,
         )

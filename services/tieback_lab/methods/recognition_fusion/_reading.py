@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,8 +62,6 @@ class Reading:
 
 
 LARGEST_BYTE = b"\xff"
-SPACE = "\u2581"  # SentencePiece's
-BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,32 +90,3 @@ class ByteVocabulary:
         """The rank of the token of exactly these bytes; None where there is none."""
         place = bisect_left(self.texts, text)
         return place if place < len(self.texts) and self.texts[place] == text else None
-
-
-def byte_vocabulary(tokens: Mapping[str, int], *, byte_level: bool) -> ByteVocabulary:
-    """Of tokens as a tokenizer's file writes them, without its special ones.
-
-    `byte_level` is GPT-2's writing, a character for each byte; the other is SentencePiece's, with `▁` for
-    spaces and `<0x0A>` for bytes.
-    """
-    if byte_level:
-        of_character = _bytes_by_character()
-        return ByteVocabulary.of(
-            {token: bytes(map(of_character.__getitem__, text)) for text, token in tokens.items()
-             if all(character in of_character for character in text)}
-        )  # fmt: skip
-    return ByteVocabulary.of({token: _piece(text) for text, token in tokens.items()})
-
-
-def _piece(text: str) -> bytes:
-    named = BYTE.fullmatch(text)
-    return bytes([int(named[1], 16)]) if named else text.replace(SPACE, " ").encode()
-
-
-def _bytes_by_character() -> dict[str, int]:
-    """GPT-2's: printable bytes are their own character, and the others come after all of them."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {
-        chr(256 + place): byte for place, byte in enumerate(others)
-    }

@@ -7,13 +7,13 @@ tokens are run.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
-
-from tieback.methods.recognition_fusion import ByteVocabulary, Cut, Distribution, Reading, byte_vocabulary
+from tieback.core.text.token_bytes import token_bytes
 from tieback.models.language.model import LanguageModel
+
+from tieback_lab.methods.recognition_fusion._reading import ByteVocabulary, Cut, Distribution, Reading
 
 Tokens = tuple[int, ...]
 
@@ -127,26 +127,15 @@ class LanguageReader:
         return Reading(ranks, [self._known[tokens[:place]] for place in range(len(tokens))], cuts)
 
 
-class LanguagePartner:
-    """The language model that may take part in recognising, loaded at its first use. Any thread."""
-
-    def __init__(self, load: Callable[[], LanguageModel]) -> None:
-        self._load, self._lock = load, threading.Lock()
-        self._loaded: tuple[LanguageModel, ByteVocabulary] | None = None
-
-    def reader(self, prompt: str, width: int) -> LanguageReader:
-        """Reads `width` texts after the prompt."""
-        with self._lock:
-            if self._loaded is None:
-                model = self._load()
-                self._loaded = model, vocabulary_of(model)
-        model, vocabulary = self._loaded
-        return LanguageReader(model, vocabulary, prompt, width=width)
+def reader_of(model: LanguageModel) -> Callable[[str, int], LanguageReader]:
+    """Reads so many texts at once after a prompt."""
+    vocabulary = vocabulary_of(model)
+    return lambda prompt, width: LanguageReader(model, vocabulary, prompt, width=width)
 
 
 def vocabulary_of(model: LanguageModel) -> ByteVocabulary:
     """The model's tokens by their bytes, without the special ones."""
-    return byte_vocabulary(model.plain_vocabulary(), byte_level=model.is_byte_level)
+    return ByteVocabulary.of(token_bytes(model.plain_vocabulary(), byte_level=model.is_byte_level))
 
 
 def _common(one: Tokens, other: Tokens) -> int:

@@ -13,9 +13,10 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback.methods.recognition_fusion import Hypothesis, recognition_fusions
 from tieback_contract.arrays import Array
 
-from tieback.methods.recognition_fusion import Hypothesis, Reading, recognition_fusions
+from tieback_lab.methods.recognition_fusion._reading import Reading
 
 
 @recognition_fusions.method

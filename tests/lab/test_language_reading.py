@@ -9,11 +9,11 @@ import pytest
 from support import small_language_model
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
-from tieback.methods.recognition_fusion import Reading
-from tieback.methods.recognition_fusion.gfd import log_probability
 from tieback.models.language.model import LanguageModel, load_language_model
-from tieback.models.language.reading import LanguageReader, vocabulary_of
 from tieback.models.store import Store
+from tieback_lab.methods.recognition_fusion._reading import Reading
+from tieback_lab.methods.recognition_fusion.gfd import log_probability
+from tieback_lab.recogniser.partners.gfd import LanguageReader, vocabulary_of
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +24,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
 
 
 @pytest.fixture(scope="module")
-def real(catalog: Catalog, store: Store) -> LanguageModel:
-    card = catalog.get("smollm2-135m-instruct")
+def real() -> LanguageModel:
+    card = Catalog.load().get("smollm2-135m-instruct")
     assert isinstance(card, GeneratorCard)
-    return load_language_model(card, store)
+    return load_language_model(card, Store())
 
 
 def reader(model: LanguageModel, width: int = 4) -> LanguageReader:

@@ -8,17 +8,11 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.methods.recognition_fusion import (
-    ByteVocabulary,
-    Cut,
-    Distribution,
-    Hypothesis,
-    Reading,
-    byte_vocabulary,
-    recognition_fusions,
-)
-from tieback.methods.recognition_fusion.gfd import log_probability
+from tieback.core.text.token_bytes import token_bytes
+from tieback.methods.recognition_fusion import Hypothesis, recognition_fusions
 from tieback_contract.arrays import Array
+from tieback_lab.methods.recognition_fusion._reading import ByteVocabulary, Cut, Distribution, Reading
+from tieback_lab.methods.recognition_fusion.gfd import log_probability
 
 TEXTS = [b"a", b"b", b"ab", b"abb", b"ba", b"bab"]
 VOCABULARY = ByteVocabulary.of(dict(enumerate(TEXTS)))
@@ -65,7 +59,7 @@ def test_tokens_that_begin_with_the_same_bytes_are_neighbours() -> None:
     ],
 )
 def test_tokens_are_read_as_their_tokenizer_writes_them(written: str, byte_level: bool, meant: bytes) -> None:
-    assert list(byte_vocabulary({written: 3}, byte_level=byte_level).texts) == [meant]
+    assert token_bytes({written: 3}, byte_level=byte_level) == {3: meant}
 
 
 @pytest.mark.parametrize("temperature", [1.0, 1.7])
