@@ -12,7 +12,7 @@ import pytest
 import torch
 from support.present import present
 from tieback.methods.projection import unit_rows
-from tieback.recipes.adapt.layer_states import LayerStates
+from tieback_lab.recipes.adapt.layer_states import LayerStates
 
 from benchmarks.__main__ import main
 from benchmarks.lab import claims

@@ -22,14 +22,14 @@ from tieback.core.call import NO_CALL
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeights
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
-from tieback.methods.layer_pooling import layer_poolings
 from tieback.models.loading import load_encoder
-from tieback.recipes.adapt.layer_states import backbone_of, token_numbers
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, TrainingOutcome, train
 from tieback_contract.field_path import at
 from tieback_contract.vectors import VectorKind
+from tieback_lab.methods.layer_pooling import layer_poolings
 from tieback_lab.recipes.adapt.layer_pooling import LAYER_POOLING, adapt
+from tieback_lab.recipes.adapt.layer_states import backbone_of, token_numbers
 
 pytestmark = pytest.mark.all
 

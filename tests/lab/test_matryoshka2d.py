@@ -22,12 +22,12 @@ from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeig
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
-from tieback.recipes.adapt.layer_states import backbone_of
 from tieback.recipes.graphs.backbone import load_tensors
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, TrainingOutcome
 from tieback.training.loop import output_distillation
 from tieback_contract.field_path import at
+from tieback_lab.recipes.adapt.layer_states import backbone_of
 from tieback_lab.recipes.adapt.layered_encoder import LAYERED, WEIGHTS, adapt
 
 pytestmark = pytest.mark.all

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from tieback.catalog.catalog import Catalog
-from tieback.methods.layer_pooling import Reads
 from tieback.models.store import Store
-from tieback.recipes.adapt.layer_states import LayerStates, backbone_of, read_states, token_numbers
 from tieback.training.loop import Plan, batch, train
 from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
+from tieback_lab.methods.layer_pooling import Reads
+from tieback_lab.recipes.adapt.layer_states import LayerStates, backbone_of, read_states, token_numbers
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 

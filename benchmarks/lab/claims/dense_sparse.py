@@ -24,12 +24,12 @@ from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
-from tieback.recipes.adapt import layer_states
-from tieback.recipes.adapt.layer_states import LayerStates
 from tieback.recipes.train import train
 from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
+from tieback_lab.recipes.adapt import layer_states
+from tieback_lab.recipes.adapt.layer_states import LayerStates
 from tieback_lab.recipes.train import word_head as heads
 from torch.nn.functional import normalize
 

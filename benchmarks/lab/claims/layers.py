@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from tieback.methods import layer_pooling
-from tieback.methods.layer_pooling import READS, layer_poolings
 from tieback.training.loop import Plan
 from tieback.training.ranks import signed_rank
 from tieback_contract.arrays import Array
+from tieback_lab.methods import layer_pooling
+from tieback_lab.methods.layer_pooling import READS, layer_poolings
 from tieback_lab.recipes.train.layer_pooling import LearnedPooling, last_mean
 
 from benchmarks.lab.claims import by_seed, claim

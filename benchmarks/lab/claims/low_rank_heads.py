@@ -14,10 +14,10 @@ import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from tieback.methods import layer_pooling
-from tieback.methods.layer_pooling import READS, layer_poolings
 from tieback.training.loop import Plan
 from tieback.training.ranks import signed_rank
+from tieback_lab.methods import layer_pooling
+from tieback_lab.methods.layer_pooling import READS, layer_poolings
 from tieback_lab.recipes.train.layer_pooling import LearnedPooling, last_mean
 
 from benchmarks.lab.claims import by_seed, claim

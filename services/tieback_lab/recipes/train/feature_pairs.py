@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from tieback.methods.feature_tables._many_values import Lookups, looked_up
 from tieback.training.loop import Attempt, History, Plan, batch, train
 from tieback.training.ranks import ranks
 from tieback.training.splits import Split
@@ -15,6 +14,7 @@ from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from tieback_lab.methods.feature_tables._many_values import Lookups, looked_up
 from tieback_lab.training.data.feature_lines import Thing
 
 

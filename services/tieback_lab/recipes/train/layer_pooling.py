@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from tieback.core.state import State
-from tieback.methods.layer_pooling import LayerPooling
-from tieback.recipes.adapt.layer_states import LayerStates
 from tieback.training.loop import Attempt, History, Plan, angular_contrast, batch, train
 from tieback.training.splits import Split
 from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import normalize
+
+from tieback_lab.methods.layer_pooling import LayerPooling
+from tieback_lab.recipes.adapt.layer_states import LayerStates
 
 Module = Callable[[Sequence[Tensor], Tensor], Tensor]
 """A pooling with its state: states and sizes to unit vectors `[texts, width]`."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tieback.methods.pooling import Pooling
 from tieback.models.text.transformer_text import padded
-from tieback.recipes.adapt.layer_states import LayeredBackbone
+from tieback.recipes.graphs.backbone import LayeredBackbone
 from tieback.training.loop import (
     Attempt,
     History,

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from tieback.recipes.adapt.layer_states import LayerStates
 from tieback.training.loop import Attempt, History, Plan, batch, train
 from tieback.training.ranks import ranks
 from tieback.training.splits import Split
 from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize
+
+from tieback_lab.recipes.adapt.layer_states import LayerStates
 
 NEVER = -1e9
 AT_ONCE = 16

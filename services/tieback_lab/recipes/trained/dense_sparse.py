@@ -62,9 +62,9 @@ def dense_sparse(
     `batch` texts, and `negatives` drawn words stand for the rest of the vocabulary. Training ends early where
     `patience` validations in a row were not better than the best; 0 never ends it early.
     """
-    from tieback.recipes.adapt import layer_states
     from tieback.training.loop import Plan
 
+    from tieback_lab.recipes.adapt import layer_states
     from tieback_lab.recipes.train import word_head as heads
 
     if space not in run.cards:

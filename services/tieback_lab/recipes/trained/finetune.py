@@ -55,9 +55,9 @@ def finetune(
     `patience` validations in a row were not better than the best; 0 never ends it early.
     """
     from tieback.methods.pooling import poolings
-    from tieback.recipes.adapt.layer_states import backbone_of, token_numbers
     from tieback.training.loop import Plan
 
+    from tieback_lab.recipes.adapt.layer_states import backbone_of, token_numbers
     from tieback_lab.recipes.train import layers_and_widths
 
     if space not in run.cards:

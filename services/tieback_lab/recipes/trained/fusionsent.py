@@ -56,9 +56,9 @@ def fusionsent(
     trained, towards the one that texts of labels did.
     """
     from tieback.methods.pooling import poolings
-    from tieback.recipes.adapt.layer_states import backbone_of, token_numbers
     from tieback.training.loop import Plan, said_every
 
+    from tieback_lab.recipes.adapt.layer_states import backbone_of, token_numbers
     from tieback_lab.recipes.train import fusionsent as _fusionsent
     from tieback_lab.recipes.train.layers_and_widths import LayeredEncoder
 

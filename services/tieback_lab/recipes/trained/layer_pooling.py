@@ -21,8 +21,6 @@ import numpy as np
 from pydantic import Field
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.methods import layer_pooling as poolings
-from tieback.methods.layer_pooling import READS, layer_poolings
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.text_pairs import pair_files, read_text_pairs
 from tieback.training.digests import digest
@@ -31,6 +29,8 @@ from tieback.training.splits import Split, split
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
+from tieback_lab.methods import layer_pooling as poolings
+from tieback_lab.methods.layer_pooling import READS, layer_poolings
 from tieback_lab.recipes.adapt.layer_pooling import LAYER_POOLING, adapt
 
 MAKES = "an encoder of texts"
@@ -61,9 +61,9 @@ def layer_pooling(
     While it learns, texts are cut to `tokens`. A step sees `batch` pairs. Training ends early where
     `patience` validations in a row were not better than the best; 0 never ends it early.
     """
-    from tieback.recipes.adapt.layer_states import LayerStates, backbone_of, read_states, token_numbers
     from tieback.training.loop import Plan
 
+    from tieback_lab.recipes.adapt.layer_states import LayerStates, backbone_of, read_states, token_numbers
     from tieback_lab.recipes.train import layer_pooling as _layer_pooling
 
     card = _card(run, space)

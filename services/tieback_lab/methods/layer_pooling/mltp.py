@@ -21,15 +21,15 @@ from typing import Annotated
 import numpy as np
 import torch
 from pydantic import Field
+from tieback.core.errors import InvalidInput
+from tieback.core.state import State
+from tieback.methods.projection import unit_tensor
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm
 
-from tieback.core.errors import InvalidInput
-from tieback.core.state import State
-from tieback.methods.layer_pooling import Tensors, layer_poolings
-from tieback.methods.projection import unit_tensor
+from tieback_lab.methods.layer_pooling import Tensors, layer_poolings
 
 STATE = {
     "positions": ("layers", "width"),

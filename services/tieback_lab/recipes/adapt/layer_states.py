@@ -4,48 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.runtimes.transformer_text import TransformerText
+from tieback.core.errors import InvalidInput, StartupError
+from tieback.core.types.encoding import Truncation
+from tieback.models.store import Store
+from tieback.models.text.tokenization import TextTokenizer
+from tieback.models.text.transformer_text import padded
+from tieback.recipes.graphs.architectures import BACKBONES
+from tieback.recipes.graphs.backbone import LayeredBackbone, load_model, read_config
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import FieldPath
 from tieback_contract.vectors import VectorKind
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import TransformerText
-from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.encoding import Truncation
-from tieback.methods.layer_pooling import Reads
-from tieback.models.store import Store
-from tieback.models.text.tokenization import TextTokenizer
-from tieback.models.text.transformer_text import padded
-from tieback.recipes.graphs.architectures import BACKBONES
-from tieback.recipes.graphs.backbone import load_model, read_config
+from tieback_lab.methods.layer_pooling import Reads
 
 AT_ONCE = 32
 """Texts of a batch, which are about equally long."""
-
-
-class LayeredBackbone(torch.nn.Module):
-    """A transformers encoder as the states of its layers."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.model: Any = model
-
-    @property
-    def layers(self) -> int:
-        """How many there are."""
-        return int(self.model.config.num_hidden_layers)
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
-        """`[batch, tokens]` twice to layers + 1 states `[batch, tokens, width]`, the embeddings first."""
-        found = self.model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
-        # A norm behind the last layer is in the last state alone.
-        return (*found.hidden_states[:-1], found.last_hidden_state)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

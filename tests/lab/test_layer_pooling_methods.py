@@ -10,9 +10,9 @@ import pytest
 import torch
 from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.methods import layer_pooling
-from tieback.methods.layer_pooling import READS, lama, layer_poolings
 from tieback_contract.arrays import Array
+from tieback_lab.methods import layer_pooling
+from tieback_lab.methods.layer_pooling import READS, lama, layer_poolings
 from torch import Tensor
 
 METHODS = layer_poolings.names()

@@ -18,12 +18,12 @@ from typing import Annotated
 import numpy as np
 import torch
 from pydantic import Field
+from tieback.core.state import State
+from tieback.methods.projection import unit_tensor
 from tieback_contract.arrays import Array
 from torch import Tensor
 
-from tieback.core.state import State
-from tieback.methods.layer_pooling import Tensors, layer_poolings
-from tieback.methods.projection import unit_tensor
+from tieback_lab.methods.layer_pooling import Tensors, layer_poolings
 
 STATE = {"left": ("width", "heads"), "right": ("width", "heads"), "context": ("width",)}
 

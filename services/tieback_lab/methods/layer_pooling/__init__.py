@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family, Form
 from tieback.core.state import State, check_state
+from tieback_contract.arrays import Array
 
 if TYPE_CHECKING:  # naming the methods imports no torch
     from torch import Tensor
