@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.options import CausalLanguageModel
+from tieback.catalog.runtimes.causal_language_model import CausalLanguageModel
 from tieback.generator.writing.engine import READ_TOKENS
 from tieback.generator.writing.prompting import messages, plain_request
 from tieback.models.language.decoder import Decoder

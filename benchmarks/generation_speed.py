@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.options import CausalLanguageModel
+from tieback.catalog.runtimes.causal_language_model import CausalLanguageModel
 from tieback.core.call import NO_CALL
 from tieback.core.tenant import TENANT
 from tieback.core.types.generation import GenerateRequest

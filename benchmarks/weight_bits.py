@@ -25,7 +25,7 @@ from typing import Any, get_args
 import numpy as np
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.options import CausalLanguageModel
+from tieback.catalog.runtimes.causal_language_model import CausalLanguageModel
 from tieback.models.language.decoder import READ_TOKENS, Decoder
 from tieback.models.language.model import GRAPH
 from tieback.models.store import Store

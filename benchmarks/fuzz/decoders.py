@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.options import PointCloud
+from tieback.catalog.runtimes.point_cloud import PointCloud
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan

@@ -27,8 +27,8 @@ import numpy as np
 from tieback.artifacts import described
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.options import TransformerText
 from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST, MeasuredRatio, TokenReduction
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.types.encoding import EncodePlan
 from tieback.methods.token_reduction import token_reductions
 from tieback.models.encoder_model import Prepared

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.options import LabelRecogniser
+from tieback.catalog.runtimes.label_recogniser import LabelRecogniser
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import EncoderModel

@@ -19,7 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.options import ImageClassifier
+from tieback.catalog.runtimes.image_classifier import ImageClassifier
 from tieback.core.types.content import Content
 from tieback.models.pictures.decoding import central_square
 from tieback.models.store import Store

@@ -10,7 +10,7 @@ import yaml
 from support.each import each
 from tieback.catalog.card import EncoderCard, GeneratorCard, MediaCard
 from tieback.catalog.catalog import HERE, Catalog, read_card
-from tieback.catalog.options import CausalLanguageModel
+from tieback.catalog.runtimes.causal_language_model import CausalLanguageModel
 from tieback.core.errors import NotFound, StartupError
 
 FILES = sorted(HERE.glob("*/*.yaml"))

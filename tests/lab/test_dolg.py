@@ -22,7 +22,8 @@ from support.photo_encoder import NAME, SIDE, WIDTH, Photos, middle, photos_in, 
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
-from tieback.catalog.options import ImageClassifier, ImageRegions
+from tieback.catalog.runtimes.image_classifier import ImageClassifier
+from tieback.catalog.runtimes.image_regions import ImageRegions
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeights, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan

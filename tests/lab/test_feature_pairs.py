@@ -11,9 +11,9 @@ from support.listeners import learn, pairs
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
-from tieback.catalog.options import FeatureTable
 from tieback.core.errors import AlreadyExists, InvalidInput, StartupError
 from tieback.recipes.train import REPORT
+from tieback_lab.catalog.runtimes.feature_table import FeatureTable
 from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE
 
 pytestmark = pytest.mark.all

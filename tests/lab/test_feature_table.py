@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from tieback.artifacts import Artifact
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.methods.feature_tables import embedded, feature_tables
 from tieback.models.store import Store
 from tieback.recipes.train import REPORT, TrainingOutcome, train
 from tieback.training.loop import Plan
+from tieback_lab.methods.feature_tables import embedded, feature_tables
 from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE
 from tieback_lab.recipes.train.click_model import Examples, Shape, auc, fitted, predicted
 

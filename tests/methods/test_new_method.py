@@ -12,25 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.lab import lab as lab
 from support.present import present
+from tieback.core import extensions
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.family import Family
 from tieback.core.state import State
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.joint.graphs import agreement
-from tieback.methods import (
-    compatibility,
-    families,
-    heads,
-    imputation,
-    layer_pooling,
-    learned_ranking,
-    projection,
-)
+from tieback.methods import compatibility, families, heads, imputation, learned_ranking, projection
 from tieback.methods.grounding import SUMMARY as GROUNDING_SUMMARY
 from tieback.methods.grounding import Passage, Statement, checkers
-from tieback.methods.layer_pooling import layer_poolings
 from tieback.methods.pooling import poolings
 from tieback.methods.projection import unit_rows
 from tieback.methods.token_reduction import GRAPH as REDUCTION_GRAPH
@@ -49,13 +42,16 @@ from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector, SpaceRef
-from tieback_lab.methods import map_pooling
+from tieback_lab.methods import layer_pooling, map_pooling
+from tieback_lab.methods.layer_pooling import layer_poolings
 from tieback_lab.methods.map_pooling import GRAPH as POOLING_GRAPH
 from tieback_lab.methods.map_pooling import map_poolings
 
 NAME = "newcomer"
 DOCS = Path(__file__).parents[2] / "docs"
-FAMILIES = sorted(families())
+with pytest.MonkeyPatch.context() as patch:
+    patch.setenv(extensions.VARIABLE, "lab")
+    FAMILIES = sorted(families())
 COPIED = {"grounding": "lexical_embedding"}
 """Which method is copied, where the first one does not read what the tests of the family give."""
 DRAW = np.random.default_rng(0)

@@ -11,7 +11,7 @@ import torch
 from models.test_gguf import written
 from models.test_own_generators import save
 from tieback.catalog.card import GeneratorCard
-from tieback.catalog.options import CausalLanguageModel
+from tieback.catalog.runtimes.causal_language_model import CausalLanguageModel
 from tieback.core.errors import StartupError
 from tieback.models.language.chat_template import Message
 from tieback.models.language.model import LanguageModel, load_language_model

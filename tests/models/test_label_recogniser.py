@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from tieback.catalog.card import RecogniserCard
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.options import LabelRecogniser
+from tieback.catalog.runtimes.label_recogniser import LabelRecogniser
 from tieback.core.recognised import labelled, region_of, together, words_of
 from tieback.core.types.content import Content
 from tieback.models.label_recogniser import (

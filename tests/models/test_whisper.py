@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.options import AudioEncoder
+from tieback.catalog.runtimes.audio_encoder import AudioEncoder
 from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content

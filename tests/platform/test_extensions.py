@@ -11,13 +11,18 @@ import pytest
 from click.testing import CliRunner
 from support.extension import forget, install
 from support.local_platform import served_locally
+from support.small_spaces import write_card
 from support.words_server import words_server
+from tieback.catalog.card import Card, EncoderCard
 from tieback.core import extensions
 from tieback.core.errors import NotFound, StartupError
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan
 from tieback.methods import families
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import check_reranker
 from tieback.models.learned import kind_names
+from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.train import train
 from tieback.recipes.trained import describe, recipes
@@ -27,7 +32,9 @@ from tieback.serving.settings import Settings
 from tieback_client import Client, InvalidArgument, Item, QueryOptions
 from tieback_client import NotFound as Missing
 from tieback_contract.field_path import at
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
+from tieback_contract.modality import Modality
 
 METHOD = '''
 """Words alone decide, whatever the vectors say (arXiv:1901.00001)."""
@@ -146,7 +153,48 @@ async def wants(state):
 STEP = Step(run, lambda state: "upside_down" in state.further, wants=wants)
 '''
 
+RUNTIME = '''
+"""Texts by how often they have each letter."""
+
+from typing import Literal
+
+import numpy as np
+
+from tieback.catalog.base_card import Weightless
+from tieback.catalog.runtimes import Runtime
+from tieback.models.content import read_text
+from tieback.models.encoder_model import Prepared, RawEncoding, unit_rows
+
+
+class Letters(Weightless):
+    """Counts the letters of `alphabet`."""
+
+    computation = "letters 1"
+
+    runtime: Literal["letters"] = "letters"
+    alphabet: str
+
+
+class LettersModel:
+    pads = False
+
+    def __init__(self, card, served, hardware):
+        self.card = card
+
+    def prepare(self, content, plan, limits):
+        return Prepared(1, read_text(content, limits))
+
+    def run(self, batch, plan):
+        alphabet = self.card.options.alphabet
+        counts = np.array([[one.payload.count(letter) for letter in alphabet] for one in batch], np.float32)
+        return [RawEncoding(row) for row in unit_rows(counts)]
+
+
+RUNTIME = Runtime("encoder", Letters, "strangers.catalog.runtimes.letters:LettersModel")
+'''
+
 FILES = {
+    "catalog/runtimes/letters.py": RUNTIME,
     "methods/rank_fusion/words_alone.py": METHOD,
     "methods/doubling/__init__.py": FAMILY,
     "methods/doubling/twice.py": TWICE,
@@ -230,6 +278,28 @@ def test_a_method_a_kind_and_a_stage_of_a_package_are_served_where_it_is_named(
     assert [one.hit.item_id for one in last.hits] == ["wren"]
     assert [one.hit.item_id for one in planned.hits] == ["wren", "owl"]
     assert [one.field for one in refused.value.violations] == ["options.stages[0].parameters.most"]
+
+
+def test_a_card_names_a_runtime_of_a_package_where_that_is_used(tmp_path: Path) -> None:
+    def written() -> Card:
+        return write_card(
+            tmp_path, "counted", runtime="letters", modality="text", width=2, kinds=["dense"],
+            options={"alphabet": "ow"},
+        )  # fmt: skip
+
+    with pytest.raises(StartupError, match=r"runtime: .*letters.*it is in the extension 'strangers'"):
+        written()
+    extensions.use(USED)
+    card = written()
+    assert isinstance(card, EncoderCard)
+    model = load_encoder(card, Store(tmp_path / "store"))
+    plan, limits = EncodePlan(), Limits()
+
+    (found,) = model.run([model.prepare(Content(Modality.TEXT, "owl"), plan, limits)], plan)
+
+    assert found.dense == pytest.approx([0.5**0.5] * 2)
+    with pytest.raises(StartupError, match=r"options\.alphabet"):
+        write_card(tmp_path, "bare", runtime="letters", modality="text", width=2, kinds=["dense"], options={})
 
 
 def test_its_families_methods_recipes_and_kinds_are_listed_with_the_platforms(strangers: Path) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tieback.catalog.own_directory import directory_revision, own_files
+from tieback.catalog.runtimes import Role, find_runtime
 from tieback.catalog.source import FilePath, Sourced, Strict, short_hash
+from tieback.core.errors import NotFound
 
 O = TypeVar("O", bound=Strict)  # noqa: E741 - a type variable, not a number
 NAME = r"^[a-z0-9][a-z0-9.-]*$"
@@ -76,22 +78,31 @@ class Card(Sourced):
     an export holds the files against them.
     """
 
-    role: Literal["encoder", "reranker", "checker", "recogniser", "generator"]
+    role: Role
     runtime: str
-    options: Any
+    options: Any = Field(default=None, validate_default=True)
     directory: Path | None = None
     hashes: dict[FilePath, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict)
 
-    @model_validator(mode="before")
+    @field_validator("runtime")
     @classmethod
-    def _tell_options_their_runtime(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "runtime" in data:
-            options = data.get("options")
-            if options is None:
-                options = {}
-            if isinstance(options, dict):
-                return data | {"options": {"runtime": data["runtime"]} | options}
-        return data
+    def _is_known(cls, name: str, info: ValidationInfo) -> str:
+        if role := info.data.get("role"):
+            try:
+                find_runtime(name, role)
+            except NotFound as error:
+                raise ValueError(error.message) from None
+        return name
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _are_of_the_runtime(cls, options: Any, info: ValidationInfo) -> Any:
+        """The options as the runtime's; a misspelt key is told by its place."""
+        if isinstance(options, Strict) or "runtime" not in info.data:
+            return options
+        name = info.data["runtime"]
+        given = {"runtime": name} | options if isinstance(options, dict) else options or {"runtime": name}
+        return find_runtime(name, info.data["role"]).options.model_validate(given)
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> Card:

@@ -25,16 +25,10 @@ from tieback_contract.vectors import SpaceRef, VectorKind
 
 from tieback.catalog.base_card import NAME, Card, CardMethod, MediaCard
 from tieback.catalog.merge import Merge, check_merged
-from tieback.catalog.options import (
-    DualEncoder,
-    EncoderOptions,
-    GeneratorOptions,
-    ImageClassifier,
-    LabelRecogniser,
-    RecogniserOptions,
-    RerankerOptions,
-)
 from tieback.catalog.reduction import LowerPrecision, MeasuredDrift, Precision, TokenReduction
+from tieback.catalog.runtimes.dual_encoder import DualEncoder
+from tieback.catalog.runtimes.image_classifier import ImageClassifier
+from tieback.catalog.runtimes.label_recogniser import LabelRecogniser
 from tieback.catalog.source import PackageSource, Strict, short_hash
 from tieback.core.errors import StartupError
 from tieback.core.types.encoding import WITH
@@ -95,7 +89,6 @@ class EncoderCard(Card):
     """
 
     role: Literal["encoder"] = "encoder"
-    options: EncoderOptions
     modality: Modality
     width: Annotated[int, Field(gt=0)]
     widths: tuple[int, ...] = ()
@@ -303,7 +296,6 @@ class RerankerCard(Card):
     """
 
     role: Literal["reranker"]
-    options: RerankerOptions
     max_tokens: Annotated[int, Field(gt=0)]
 
     @field_validator("name")
@@ -325,7 +317,6 @@ class RecogniserCard(Card):
     """
 
     role: Literal["recogniser"]
-    options: RecogniserOptions
     modality: Literal[Modality.IMAGE, Modality.AUDIO]
     optional: bool = False
 
@@ -342,7 +333,6 @@ class GeneratorCard(Card):
     """A model that writes text. Prompt and answer together have `context_tokens`."""
 
     role: Literal["generator"]
-    options: GeneratorOptions
     context_tokens: Annotated[int, Field(gt=0)]
     quotes: bool = False
     """Whether quotes are better answers than what it writes, so that the style `auto` quotes."""

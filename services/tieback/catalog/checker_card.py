@@ -1,8 +1,4 @@
-"""Cards of checkers: models that say whether evidence supports a claim.
-
-CheckerCard ─┬─ ClaimClassifier   a transformer of the user's own, exported and served here
-             └─ ClaimEndpoint     one that another server runs
-"""
+"""Cards of checkers: models that say whether evidence supports a claim."""
 
 from __future__ import annotations
 
@@ -12,72 +8,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tieback.catalog.base_card import Card, HttpEndpoint
-from tieback.catalog.source import FilePath, Strict
+from tieback.catalog.base_card import Card
 from tieback.methods.grounding import checkers
 
 EVIDENCE, CLAIM, QUESTION = "evidence", "claim", "question"
 PLACE = re.compile(rf"\{{({EVIDENCE}|{CLAIM}|{QUESTION})\}}")
 """A place in a text of `inputs`; other braces are text."""
 
-Outcome = Literal["supported", "contradicted", "unsupported"]
-OUTCOMES: tuple[Outcome, ...] = ("supported", "contradicted", "unsupported")
-"""Meanings of labels, in the order in which their probabilities stand everywhere."""
-
-Labels = Annotated[dict[Annotated[str, Field(min_length=1, max_length=200)], Outcome], Field(min_length=1)]
 Inputs = tuple[Annotated[str, Field(max_length=4000)], ...]
 Share = Annotated[float, Field(ge=0, le=1)]
 Aggregation = Literal["max", "mean", "min"]
 """Ways in which the probabilities of several windows, or of several tokens, become one."""
 
 FEWEST_TOKENS = 16
-
-
-def _check_labels(labels: dict[str, Outcome]) -> dict[str, Outcome]:
-    if "supported" not in labels.values():
-        raise ValueError("one of the labels means supported: write {NAME: supported}")
-    return labels
-
-
-class ClaimClassifier(Strict):
-    """A transformer that reads evidence and a claim as one input and gives probabilities of labels.
-
-    `weights` is a safetensors file, or the index of several, of a model of transformers, with its `config`.
-    `head` says which, and what is read of it: the label of the whole input (`sequence`); the labels of
-    tokens, of which those of the claim count (`tokens`), or that of the first token alone (`first_token`); or
-    the first word that a T5 writes (`next_token`). `labels` says what each label of `config` means; for
-    `next_token` they are words of the vocabulary. A model with one logit has one label, whose probability is
-    its sigmoid.
-    """
-
-    runtime: Literal["claim_classifier"] = "claim_classifier"
-    weights: FilePath = "model.safetensors"
-    tokenizer: FilePath = "tokenizer.json"
-    config: FilePath = "config.json"
-    head: Literal["sequence", "tokens", "first_token", "next_token"] = "sequence"
-    labels: Labels
-    precision: Literal["float32", "int8"] = "float32"
-
-    _means_support = field_validator("labels")(_check_labels)
-
-
-class ClaimEndpoint(HttpEndpoint):
-    """A classifier that another server runs, asked as Text Embeddings Inference is: `POST /predict`.
-
-    `base_url` ends before `/predict`. `labels` says what each label that it answers with means. At most
-    `batch` inputs are sent in one request.
-    """
-
-    computation = "predict 1"
-
-    runtime: Literal["claim_endpoint"] = "claim_endpoint"
-    labels: Labels
-    batch: Annotated[int, Field(ge=1, le=1024)] = 32
-
-    _means_support = field_validator("labels")(_check_labels)
-
-
-CheckerOptions = Annotated[ClaimClassifier | ClaimEndpoint, Field(discriminator="runtime")]
 
 
 class CheckerCard(Card):
@@ -94,7 +37,6 @@ class CheckerCard(Card):
     """
 
     role: Literal["checker"]
-    options: CheckerOptions
     max_tokens: Annotated[int, Field(ge=FEWEST_TOKENS)]
     inputs: Inputs = (f"{{{EVIDENCE}}}", f"{{{CLAIM}}}")
     question_inputs: Inputs = ()

@@ -12,8 +12,8 @@ from tieback_contract.modality import Modality
 from tieback_contract.vectors import DType, VectorKind
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import TransformerText
 from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import WRONG_MODALITY, InvalidInput
 from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan

@@ -15,7 +15,8 @@ from tieback_contract.field_path import FieldPath, at
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
 
-from tieback.catalog.checker_card import OUTCOMES, Aggregation, CheckerCard
+from tieback.catalog.checker_card import Aggregation, CheckerCard
+from tieback.catalog.claim_labels import OUTCOMES
 from tieback.core.alone import Alone
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline

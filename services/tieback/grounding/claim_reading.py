@@ -17,7 +17,8 @@ from tieback_contract.reports import Timing
 from tieback.admission import Admission
 from tieback.allowance import Allowance
 from tieback.batching import Batcher, BatchReport
-from tieback.catalog.checker_card import CheckerCard, ClaimEndpoint
+from tieback.catalog.checker_card import CheckerCard
+from tieback.catalog.runtimes.claim_endpoint import ClaimEndpoint
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import TENANT

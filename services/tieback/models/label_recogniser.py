@@ -24,7 +24,9 @@ from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.recognition import RecognisedText
 
 from tieback.catalog.card import RecogniserCard
-from tieback.catalog.options import AudioClassifier, ImageClassifier, LabelRecogniser
+from tieback.catalog.runtimes.audio_classifier import AudioClassifier
+from tieback.catalog.runtimes.image_classifier import ImageClassifier
+from tieback.catalog.runtimes.label_recogniser import LabelRecogniser
 from tieback.core.recognised import Part, labelled
 from tieback.core.types.content import Content
 from tieback.models.encoder_model import Prepared, Weight, read_class_names

@@ -20,7 +20,7 @@ from tieback_contract.limits import Limits
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import PointCloud
+from tieback.catalog.runtimes.point_cloud import PointCloud
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan

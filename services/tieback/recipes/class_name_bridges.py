@@ -13,7 +13,8 @@ from tieback_contract.modality import Modality
 
 from tieback.artifacts import stored
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import AudioClassifier, ImageClassifier
+from tieback.catalog.runtimes.audio_classifier import AudioClassifier
+from tieback.catalog.runtimes.image_classifier import ImageClassifier
 from tieback.core.errors import ArtifactError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from tieback.catalog.card import GeneratorCard
-from tieback.catalog.options import ChatEndpoint
+from tieback.catalog.runtimes.chat_endpoint import ChatEndpoint
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     EndpointMisconfigured,

@@ -16,7 +16,9 @@ import aiohttp
 import numpy as np
 from tieback_contract.arrays import Array
 
-from tieback.catalog.checker_card import CLAIM, EVIDENCE, OUTCOMES, QUESTION, CheckerCard, ClaimEndpoint
+from tieback.catalog.checker_card import CLAIM, EVIDENCE, QUESTION, CheckerCard
+from tieback.catalog.claim_labels import OUTCOMES
+from tieback.catalog.runtimes.claim_endpoint import ClaimEndpoint
 from tieback.core.deadline import Deadline
 from tieback.core.errors import EndpointMisconfigured, Overloaded, StartupError, TiebackError
 from tieback.models.language.chat_endpoint import FIRST_WAIT, GARBAGE, seconds_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tieback.catalog.card import GeneratorCard
-from tieback.catalog.options import ChatEndpoint
+from tieback.catalog.runtimes.chat_endpoint import ChatEndpoint
 from tieback.models.language.chat_endpoint import EndpointModel
 from tieback.models.language.model import LanguageModel, load_language_model
 from tieback.models.store import Store

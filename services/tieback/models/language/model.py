@@ -12,7 +12,7 @@ from tieback_contract.arrays import Array
 from tokenizers import Tokenizer
 
 from tieback.catalog.card import GeneratorCard
-from tieback.catalog.options import CausalLanguageModel
+from tieback.catalog.runtimes.causal_language_model import CausalLanguageModel
 from tieback.core.errors import StartupError
 from tieback.models.language.chat_template import ChatTemplate, Message
 from tieback.models.language.decoder import Decoder, N, Streams

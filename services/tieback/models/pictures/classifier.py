@@ -17,7 +17,7 @@ from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import ImageClassifier
+from tieback.catalog.runtimes.image_classifier import ImageClassifier
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight, likeliest, read_class_names, unit_rows

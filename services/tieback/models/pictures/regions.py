@@ -18,7 +18,7 @@ from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import ImageRegions
+from tieback.catalog.runtimes.image_regions import ImageRegions
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight, unit_rows

@@ -19,7 +19,7 @@ from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.recognition import RecognisedText
 
 from tieback.catalog.card import RecogniserCard
-from tieback.catalog.options import TextRecogniser
+from tieback.catalog.runtimes.text_recogniser import TextRecogniser
 from tieback.core.recognised import Part, joined
 from tieback.core.types.content import Content
 from tieback.models.encoder_model import Prepared, Weight

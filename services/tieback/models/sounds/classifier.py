@@ -16,7 +16,7 @@ from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import AudioClassifier
+from tieback.catalog.runtimes.audio_classifier import AudioClassifier
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight, likeliest, read_class_names, unit_rows

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from tieback_contract.arrays import Array
 
-from tieback.catalog.options import AudioClassifier, AudioEncoder, SpeechRecogniser
+from tieback.catalog.runtimes.audio_classifier import AudioClassifier
+from tieback.catalog.runtimes.audio_encoder import AudioEncoder
+from tieback.catalog.runtimes.speech_recogniser import SpeechRecogniser
 
 HTK_BREAK, HTK_SCALE = 700.0, 1127.0
 

@@ -14,7 +14,7 @@ from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.recognition import RecognisedText
 
 from tieback.catalog.card import RecogniserCard
-from tieback.catalog.options import SpeechRecogniser
+from tieback.catalog.runtimes.speech_recogniser import SpeechRecogniser
 from tieback.core.recognised import joined
 from tieback.core.types.content import Content
 from tieback.methods.recognition_fusion import RecognitionFusion, recognition_fusions

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from tieback_contract.arrays import Array
 
-from tieback.catalog.checker_card import CLAIM, EVIDENCE, OUTCOMES, QUESTION, CheckerCard, ClaimClassifier
+from tieback.catalog.checker_card import CLAIM, EVIDENCE, QUESTION, CheckerCard
+from tieback.catalog.claim_labels import OUTCOMES
+from tieback.catalog.runtimes.claim_classifier import ClaimClassifier
 from tieback.core.errors import StartupError
 from tieback.models.reference import IDS, MASK
 from tieback.models.session import PROCESSOR, Hardware, Session

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import TransformerText
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.session import Session
 from tieback.models.store import Store

@@ -12,7 +12,7 @@ from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import StaticText
+from tieback.catalog.runtimes.static_text import StaticText
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan

@@ -13,8 +13,8 @@ from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import TransformerText
 from tieback.catalog.reduction import Precision
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan, Truncation

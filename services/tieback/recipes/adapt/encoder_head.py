@@ -19,7 +19,7 @@ from tieback_contract.vectors import VectorKind
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import TransformerText
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import InvalidInput
 from tieback.models.reference import IDS, MASK
 from tieback.models.store import Store

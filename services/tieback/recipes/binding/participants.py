@@ -15,7 +15,8 @@ from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import AudioClassifier, ImageClassifier
+from tieback.catalog.runtimes.audio_classifier import AudioClassifier
+from tieback.catalog.runtimes.image_classifier import ImageClassifier
 from tieback.core.errors import NotFound, StartupError
 from tieback.models.encoder_model import read_class_names
 from tieback.models.store import Store

@@ -15,6 +15,7 @@ from tieback_client.installing import how_to_install
 from tieback.catalog.card import Card, EncoderCard
 from tieback.catalog.own_directory import check_hashes
 from tieback.core.errors import StartupError
+from tieback.core.extensions import entries
 from tieback.models.store import Store
 from tieback.training.digests import made_by
 
@@ -77,7 +78,7 @@ def _recipe(card: Card, store: Store) -> Recipe:
 
             parents = {name: store.open(parent) for name, parent in card.parents.items()}
             return partial(merged.export, parents=parents)
-        recipe: Recipe = importlib.import_module(f"{__package__}.{card.runtime}").export
+        recipe: Recipe = importlib.import_module(entries(__name__)[card.runtime]).export
     except ModuleNotFoundError as error:
         raise RecipeUnavailable(
             f"exporting {card.name} needs the package {error.name}: {how_to_install('train')}, "

@@ -11,7 +11,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import AudioClassifier
+from tieback.catalog.runtimes.audio_classifier import AudioClassifier
 from tieback.models.session import Session
 from tieback.models.sounds.classifier import EMBEDDINGS, GRAPH, PATCHES, SCORES
 from tieback.models.store.manifest import link_or_copy

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import AudioEncoder
+from tieback.catalog.runtimes.audio_encoder import AudioEncoder
 from tieback.core.errors import StartupError
 from tieback.models.sounds.encoder import FRAMES, FRAMES_PER_STATE, GRAPH, MEANS, SOUND
 from tieback.recipes.graphs.torch_export import check, export_module

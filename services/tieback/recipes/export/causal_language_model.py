@@ -17,7 +17,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from tieback.catalog.card import GeneratorCard
-from tieback.catalog.options import CausalLanguageModel
+from tieback.catalog.runtimes.causal_language_model import CausalLanguageModel
 from tieback.core.errors import StartupError
 from tieback.models.language.model import CHAT_TEMPLATE, GRAPH, TOKENIZER
 from tieback.recipes.networks.gguf_tokenizer import tokenizer_of

@@ -11,8 +11,10 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from tieback.catalog.checker_card import OUTCOMES, CheckerCard, ClaimClassifier, Outcome
+from tieback.catalog.checker_card import CheckerCard
+from tieback.catalog.claim_labels import OUTCOMES, Outcome
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
+from tieback.catalog.runtimes.claim_classifier import ClaimClassifier
 from tieback.core.errors import StartupError
 from tieback.models.reference import IDS, MASK
 from tieback.models.session import Session

@@ -12,8 +12,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tieback.catalog.card import RerankerCard
-from tieback.catalog.options import CrossEncoder
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
+from tieback.catalog.runtimes.cross_encoder import CrossEncoder
 from tieback.core.errors import StartupError
 from tieback.models.reference import IDS, MASK
 from tieback.models.store.manifest import link_or_copy

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import DualEncoder
 from tieback.catalog.own_directory import LARGEST_JSON, LARGEST_TOKENIZER, own_file
+from tieback.catalog.runtimes.dual_encoder import DualEncoder
 from tieback.core.errors import StartupError
 from tieback.models.pictures.dual_encoder import GRAPH, PIXELS, PREPROCESSOR
 from tieback.models.pictures.fitting import PictureFitting

@@ -12,7 +12,7 @@ import torch
 from onnx import helper
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import ImageClassifier
+from tieback.catalog.runtimes.image_classifier import ImageClassifier
 from tieback.core.errors import StartupError
 from tieback.models.pictures.classifier import FEATURES, GRAPH, PIXELS, PROBABILITIES
 from tieback.models.session import Session

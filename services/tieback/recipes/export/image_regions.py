@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import ImageRegions
+from tieback.catalog.runtimes.image_regions import ImageRegions
 from tieback.core.errors import StartupError
 from tieback.models.pictures.classifier import PIXELS, REGIONS
 from tieback.models.pictures.regions import GRAPH, PARTS, VECTOR

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tieback.catalog.card import RecogniserCard
-from tieback.catalog.options import ImageClassifier, LabelRecogniser
+from tieback.catalog.runtimes.image_classifier import ImageClassifier
+from tieback.catalog.runtimes.label_recogniser import LabelRecogniser
 from tieback.core.errors import StartupError
 from tieback.models.encoder_model import read_class_names
 from tieback.models.label_recogniser import label_table

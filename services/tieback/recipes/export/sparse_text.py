@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import SparseText
+from tieback.catalog.runtimes.sparse_text import SparseText
 from tieback.core.errors import StartupError
 from tieback.core.types.encoding import Truncation
 from tieback.models.reference import IDS, MASK

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tieback.catalog.card import RecogniserCard
-from tieback.catalog.options import SpeechRecogniser
+from tieback.catalog.runtimes.speech_recogniser import SpeechRecogniser
 from tieback.core.errors import StartupError
 from tieback.models.sounds.encoder import FRAMES_PER_STATE
 from tieback.models.sounds.speech_decoder import (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import StaticText
+from tieback.catalog.runtimes.static_text import StaticText
 from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.static_text import TABLE, TOKENIZER
 

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 
 from tieback.catalog.card import RecogniserCard
-from tieback.catalog.options import TextRecogniser
+from tieback.catalog.runtimes.text_recogniser import TextRecogniser
 from tieback.core.errors import StartupError
 from tieback.models.pictures.text_recogniser import CHARACTERS, DETECTOR, LINE_HEIGHT, READER, STEP
 from tieback.models.session import Session

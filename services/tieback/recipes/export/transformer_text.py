@@ -19,17 +19,16 @@ from torch.nn.functional import gelu, normalize
 
 from tieback.catalog.card import EncoderCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
-from tieback.catalog.options import TransformerText
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import StartupError
 from tieback.methods.pooling import Pooling, poolings
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import Session
 from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER, TOKENS, at_layer, graph_file, stage_file
-from tieback.recipes.adapt.layer_states import LayeredBackbone
 from tieback.recipes.graphs.architectures import BACKBONES, positions
-from tieback.recipes.graphs.backbone import load_model, load_tensors, read_config
+from tieback.recipes.graphs.backbone import LayeredBackbone, load_model, load_tensors, read_config
 from tieback.recipes.graphs.edits import keep_needed, load_graph
 from tieback.recipes.graphs.extend import extend_graph
 from tieback.recipes.graphs.external_data import save_graph

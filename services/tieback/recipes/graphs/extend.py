@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import TransformerText
 from tieback.catalog.own_directory import own_file
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import StartupError
 from tieback.methods.pooling import Pooling, poolings
 from tieback.models.reference import DENSE, IDS, MASK

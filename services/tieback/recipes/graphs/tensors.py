@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from tieback.catalog.options import TransformerText
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import StartupError
 from tieback.models.reference import IDS, MASK
 from tieback.recipes.graphs.edits import check_tensors

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tieback.catalog.checker_card import OUTCOMES
+from tieback.catalog.claim_labels import OUTCOMES
 from tieback.core.errors import StartupError
 from tieback.recipes.export.claim_classifier import labels_of
 from tieback.recipes.graphs.architectures import CLASSIFIERS, positions

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from tieback.catalog.options import TransformerText
 from tieback.catalog.own_directory import (
     LARGEST_JSON,
     LARGEST_TOKENIZER,
@@ -25,6 +24,7 @@ from tieback.catalog.own_directory import (
     own_files,
     read_object,
 )
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.catalog.source import FilePath
 from tieback.core.errors import StartupError
 from tieback.methods.pooling import poolings

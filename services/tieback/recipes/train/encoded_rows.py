@@ -48,7 +48,7 @@ def labelled_rows(
     run: TrainingRun, card: EncoderCard, given: Sequence[LabelledContent], *, regions: bool
 ) -> tuple[Array, Array]:
     """`[contents, most rows, width]` and the mask; the whole's row first."""
-    from tieback.models.loading import RUNTIMES, load_encoder
+    from tieback.models.loading import load_encoder, model_of
 
     contents = [
         (
@@ -71,7 +71,7 @@ def labelled_rows(
         "contents": names,
     }
     step = run.steps.arrays(
-        f"rows of {card.name}", encoded_rows, inputs, make, beside=(RUNTIMES[card.runtime], padded)
+        f"rows of {card.name}", encoded_rows, inputs, make, beside=(model_of(card), padded)
     )
     return step["rows"], step["mask"].astype(bool)
 

@@ -14,7 +14,7 @@ from tieback_contract.modality import Modality
 from tieback.artifacts import file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.loading import RUNTIMES, load_encoder
+from tieback.models.loading import load_encoder, model_of
 from tieback.models.store import Store
 from tieback.recipes.train.encoding import EncodedInputs, encode, encode_texts
 from tieback.training.data.user_pairs import Pair, split_pairs
@@ -67,7 +67,7 @@ class Encoders:
             return make(self._model(card))
 
         inputs = {"space": f"{card.space} {card.space.fingerprint}", **made_from}
-        return self._steps.arrays(step, made_by, inputs, encoded, beside=(RUNTIMES[card.runtime],))
+        return self._steps.arrays(step, made_by, inputs, encoded, beside=(model_of(card),))
 
     def _model(self, card: EncoderCard) -> EncoderModel:
         if card.name not in self._loaded:

@@ -17,7 +17,7 @@ from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.base_card import Card
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import TransformerText
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import StartupError
 from tieback.doors.caller import platform
 from tieback.serving.mesh import directory

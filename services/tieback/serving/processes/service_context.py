@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.checker_card import CheckerCard, ClaimEndpoint
+from tieback.catalog.checker_card import CheckerCard
+from tieback.catalog.runtimes.claim_endpoint import ClaimEndpoint
 from tieback.core.errors import StartupError
 from tieback.core.types.load import Load
 from tieback.core.types.operation import OperationRecord

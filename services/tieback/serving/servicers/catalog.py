@@ -19,7 +19,7 @@ from tieback_contract.vectors import SpaceRef, VectorKind
 import tieback
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
-from tieback.catalog.options import LabelRecogniser
+from tieback.catalog.runtimes.label_recogniser import LabelRecogniser
 from tieback.core.errors import NotFound
 from tieback.core.family import Family, MethodDescription
 from tieback.serving.conversions.codec import CODEC

@@ -14,7 +14,8 @@ from typing import Any
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import ImageClassifier, TransformerText
+from tieback.catalog.runtimes.image_classifier import ImageClassifier
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import InvalidInput
 from tieback.models.pictures import classifier
 from tieback.models.reference import DENSE

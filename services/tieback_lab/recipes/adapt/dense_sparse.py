@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import DenseSparseText
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.store import Store
 from tieback.models.text.sparse_text import WEIGHTS
@@ -22,6 +21,8 @@ from tieback.models.text.transformer_text import GRAPH, TOKENIZER
 from tieback.recipes.adapt.cards import base_of, places, write_card
 from tieback_contract.field_path import at
 from tieback_contract.vectors import VectorKind
+
+from tieback_lab.catalog.runtimes.dense_sparse_text import DenseSparseText
 
 DENSE_SPARSE = Kind("dense_sparse", "dense and sparse view", 1, "train it again: tieback train dense_sparse")
 SUFFIX = "dense-sparse"
@@ -70,10 +71,10 @@ def adapt(
 def write_graph(artifact: Artifact, card: EncoderCard, store: Store, path: Path) -> None:
     """Writes the graph of both views. StartupError where it differs from torch."""
     import torch
-    from tieback.recipes.adapt.layer_states import backbone_of, word_embeddings
     from tieback.recipes.graphs.torch_export import check, export_module
     from torch.nn.functional import normalize
 
+    from tieback_lab.recipes.adapt.layer_states import backbone_of, word_embeddings
     from tieback_lab.recipes.train import word_head as heads
 
     facts, arrays = artifact.facts, artifact.arrays

@@ -15,15 +15,16 @@ from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.base_card import NAME
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
-from tieback.catalog.options import FeatureTable
 from tieback.core.durable_files import write_durably
 from tieback.core.errors import AlreadyExists, InvalidInput
-from tieback.models.feature_table import PROJECTION, TABLE, WEIGHTS
 from tieback.models.store import Store
 from tieback.recipes.adapt.cards import write_card
 from tieback_contract.field_path import at
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
+
+from tieback_lab.catalog.runtimes.feature_table import FeatureTable
+from tieback_lab.models.feature_table import PROJECTION, TABLE, WEIGHTS
 
 FEATURE_TABLE = Kind("feature-table", "feature table", 2, "make it again with `tieback train`")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import TransformerText
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.models.reference import IDS, MASK
 from tieback.models.store import Store
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER
@@ -53,10 +53,10 @@ def adapt(
 def write_graph(artifact: Artifact, card: EncoderCard, store: Store, path: Path) -> None:
     """Writes the graph of the card's backbone and the pooling. StartupError where it differs from torch."""
     import torch
-    from tieback.methods.layer_pooling import layer_poolings
-    from tieback.recipes.adapt.layer_states import backbone_of
     from tieback.recipes.graphs.torch_export import check, export_module
 
+    from tieback_lab.methods.layer_pooling import layer_poolings
+    from tieback_lab.recipes.adapt.layer_states import backbone_of
     from tieback_lab.recipes.train.layer_pooling import LearnedPooling
 
     class Pooled(torch.nn.Module):

@@ -15,7 +15,7 @@ from typing import Any
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import CardMethod, EncoderCard
-from tieback.catalog.options import TransformerText
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import InvalidInput
 from tieback.models.store import Store
 from tieback.recipes.adapt.cards import base_of, places, write_card
@@ -39,7 +39,7 @@ NOT_TAKEN = {
 
 def check_trainable(card: EncoderCard, *, field: FieldPath) -> CardMethod:
     """The card's pooling. InvalidInput, with the reason, where its layers cannot be trained as exits."""
-    from tieback.recipes.adapt.layer_states import check_layered
+    from tieback_lab.recipes.adapt.layer_states import check_layered
 
     check_layered(card, field=field)
     if card.pooling is None:
@@ -64,7 +64,8 @@ def adapt(
     `output` has another card of that name.
     """
     from safetensors.torch import save_file
-    from tieback.recipes.adapt.layer_states import backbone_of
+
+    from tieback_lab.recipes.adapt.layer_states import backbone_of
 
     card = base_of(artifact, cards)
     suffix, own = _by_kind(artifact, card)

@@ -13,7 +13,7 @@ from typing import Any
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import ImageClassifier
+from tieback.catalog.runtimes.image_classifier import ImageClassifier
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.pictures.regions import GRAPH
 from tieback.models.store import Store

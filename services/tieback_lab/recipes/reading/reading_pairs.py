@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import TransformerText
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import InvalidInput
 from tieback.core.text.sentences import sentences
 from tieback.core.text.terms import DEFAULT_LANGUAGE, function_words

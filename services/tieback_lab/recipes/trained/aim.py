@@ -26,7 +26,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 from tieback.catalog.base_card import NAME
-from tieback.catalog.options import CausalLanguageModel
+from tieback.catalog.runtimes.causal_language_model import CausalLanguageModel
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of

@@ -205,7 +205,7 @@ def _rows(
     names: Sequence[str],
 ) -> dict[str, Array]:
     """`rows` `[contents, most rows, width]` and their `mask`; `names` tell the contents apart."""
-    from tieback.models.loading import RUNTIMES, load_encoder
+    from tieback.models.loading import load_encoder, model_of
     from tieback.recipes.train.encoded_rows import encoded_rows
 
     def make() -> dict[str, Array]:
@@ -225,7 +225,7 @@ def _rows(
         "contents": list(names),
     }
     return run.steps.arrays(
-        f"rows by {card.name}", encoded_rows, inputs, make, beside=(RUNTIMES[card.runtime], rows_of)
+        f"rows by {card.name}", encoded_rows, inputs, make, beside=(model_of(card), rows_of)
     )
 
 

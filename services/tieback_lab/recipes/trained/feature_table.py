@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.methods.feature_tables import feature_tables
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
 from tieback_contract.arrays import Array
 
+from tieback_lab.methods.feature_tables import feature_tables
 from tieback_lab.recipes.adapt.feature_space import FEATURE_TABLE, adapt, check_name
 from tieback_lab.training.data.feature_lines import one_value
 

@@ -14,11 +14,11 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback.core.errors import InvalidInput
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
-from tieback.core.errors import InvalidInput
-from tieback.methods.feature_tables import Columns, checked, feature_tables, hashed
+from tieback_lab.methods.feature_tables import Columns, checked, feature_tables, hashed
 
 Lookups = Annotated[int, Field(ge=1, le=64)]
 

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
-from tieback_contract.limits import Limits
-from tieback_contract.modality import Modality
-from tieback_contract.vectors import VectorKind
-
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import FeatureTable
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.methods.feature_tables._many_values import Lookups, looked_up
 from tieback.models.content import read_features
 from tieback.models.encoder_model import Prepared, RawEncoding, unit_rows
 from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel
+from tieback_contract.limits import Limits
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
+
+from tieback_lab.catalog.runtimes.feature_table import FeatureTable
+from tieback_lab.methods.feature_tables._many_values import Lookups, looked_up
 
 WEIGHTS = "table.safetensors"
 TABLE, PROJECTION = "table", "projection"

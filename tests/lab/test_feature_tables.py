@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
-from tieback.methods.feature_tables import Columns, embedded, feature_tables, hashed
+from tieback_lab.methods.feature_tables import Columns, embedded, feature_tables, hashed
 
 COLUMNS: Columns = {
     "page": [f"p{n % 7}" for n in range(200)],

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import FeatureTable
-from tieback.models.feature_table import WEIGHTS
 from tieback.models.store.manifest import link_or_copy
+
+from tieback_lab.catalog.runtimes.feature_table import FeatureTable
+from tieback_lab.models.feature_table import WEIGHTS
 
 
 def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-from tieback_contract.arrays import Array
-from tieback_contract.field_path import at
-
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 Columns = Mapping[str, Sequence[str]]
 """By the name of a feature, its value for each of n items."""

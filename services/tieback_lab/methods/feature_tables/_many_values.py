@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from tieback.core.errors import InvalidInput
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
-from tieback.core.errors import InvalidInput
-from tieback.methods.feature_tables import feature_tables
+from tieback_lab.methods.feature_tables import feature_tables
 
 
 class Lookups(NamedTuple):

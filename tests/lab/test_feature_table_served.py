@@ -14,7 +14,6 @@ from support.small_spaces import write_card
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import CategoricalFeatures, Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.methods.feature_tables import feature_tables
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
@@ -22,6 +21,7 @@ from tieback.recipes.pull import pull
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
+from tieback_lab.methods.feature_tables import feature_tables
 
 TABLE = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
 LOOKUPS = {"colour": 2, "size": 1}

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.options import DenseSparseText
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
 from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER
 from tieback.recipes.export.transformer_text import check_width, example, sample_of, vocabulary_of
+
+from tieback_lab.catalog.runtimes.dense_sparse_text import DenseSparseText
 
 
 def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:

@@ -1,0 +1,24 @@
+"""A transformer that reads a query and a passage as one input and gives one number, their score."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tieback.catalog.runtimes import Runtime
+from tieback.catalog.source import FileName, Strict
+
+
+class CrossEncoder(Strict):
+    """A transformer that reads a query and a passage as one input and gives one number, their score.
+
+    `weights` is a safetensors file, or the index of several, of a sequence-classification model of
+    transformers, with its `config`.
+    """
+
+    runtime: Literal["cross_encoder"] = "cross_encoder"
+    weights: FileName = "model.safetensors"
+    tokenizer: FileName = "tokenizer.json"
+    config: FileName = "config.json"
+
+
+RUNTIME = Runtime("reranker", CrossEncoder)
