@@ -1,0 +1,127 @@
+"""Ray clusters of several pods, and what is lost in them: three nodes, and the replicated layout."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from containers import isolation
+from containers.engine import Engine
+from containers.events import Event, Findings, under_load
+from containers.images import PLATFORM, STATE
+from containers.load import SPACES, Calls
+from containers.manifests import rendered, second_worker
+from containers.ray_service import RayService
+
+ADDRESS = "dns:///tieback:50051"
+CUT_SECONDS = 25.0
+LIGHT = {
+    "TIEBACK_SPACES": ",".join(SPACES),
+    "TIEBACK_RERANKERS": "none",
+    "TIEBACK_RECOGNISERS": "none",
+    "TIEBACK_GENERATOR": "none",
+}
+"""Settings with which five pods fit on a small machine."""
+
+
+def three_nodes(engine: Engine, models: Path | None, rate: float, findings: Findings) -> None:
+    """Runs a head and two workers, of which one has the embedded store."""
+    settings = LIGHT | {
+        "TIEBACK_REPLICAS": "2",
+        "TIEBACK_GATEWAYS": "2",
+        "TIEBACK_REPLICAS_PER_NODE": "1",
+        "TIEBACK_STORE_RESOURCE": "tieback-store",
+    }
+    both, door = ({"tieback-door": 1, "tieback-store": 1}, {"tieback-door": 1})
+    overlay = second_worker(rendered((), settings), "door", _quoted(door), _quoted(both))
+    with _network(engine, "ray", "10.89.7.0/24"):
+        cluster = RayService(engine, overlay, "ray", "10.89.7.0/24")
+        _start(cluster, models, "ray", findings)
+        worker = cluster.pods["door-0"]
+        store = cluster.pods["platform-0"]
+        events = [
+            Event("worker killed", lambda: cluster.lose(worker)),
+            Event(f"worker's cable cut for {CUT_SECONDS:.0f} s", lambda: cluster.cut(worker, CUT_SECONDS)),
+            Event("worker drained", lambda: cluster.drain(worker)),
+            Event("other settings rolled out", lambda: cluster.roll_out({"cache_bytes": 32 << 20})),
+            Event("worker with the store killed", lambda: cluster.lose(store), single=True),
+        ]
+        under_load("ray", Calls(ADDRESS, operations=True, rate=rate), events, findings)
+        findings.fact("ray", "containers that ended by themselves", cluster.restarts)
+
+
+def replicated(engine: Engine, models: Path | None, rate: float, findings: Findings) -> None:
+    """Runs the component `replicated`: three platform pods, one with the volume, Milvus Lite, Redis."""
+    with _network(engine, "replicated", "10.89.9.0/24"):
+        cluster = RayService(engine, rendered(["replicated"], LIGHT), "replicated", "10.89.9.0/24")
+        state = ("--network=replicated:alias={0}.{0}.svc", "--cap-drop=ALL", "--no-healthcheck")
+        server = ["--bind", "0.0.0.0", "--protected-mode", "no", "--dir", "/tmp"]
+        engine.run("redis", STATE, [*_of(state, "redis"), "--entrypoint=redis-server"], server)
+        milvus = [
+            "-m",
+            "milvus_lite",
+            "server",
+            "--data-dir",
+            "/data",
+            "--host",
+            "0.0.0.0",
+            "--port",
+            "19530",
+        ]
+        options = [*_of(state, "milvus"), "--volume=milvus:/data", "--entrypoint=/opt/tieback/bin/python"]
+        engine.run("milvus", PLATFORM, options, milvus)
+        _start(cluster, models, "replicated", findings)
+        first, second, third = cluster.workers()
+        [store] = cluster.workers("store")
+
+        def away(name: str) -> None:
+            engine.kill(name)
+            time.sleep(5)
+            engine.start(name)
+            cluster.wait_until_whole()
+
+        events = [
+            Event("platform pod killed", lambda: cluster.lose(first)),
+            Event(
+                f"platform pod's cable cut for {CUT_SECONDS:.0f} s", lambda: cluster.cut(second, CUT_SECONDS)
+            ),
+            Event("platform pod drained", lambda: cluster.drain(third)),
+            Event("other settings rolled out", lambda: cluster.roll_out({"cache_bytes": 32 << 20})),
+            Event("head killed", lambda: cluster.lose(cluster.head)),
+            Event("store pod killed", lambda: cluster.lose(store)),
+            Event("Redis away for 5 s", lambda: away("redis")),
+            Event("Milvus away for 5 s", lambda: away("milvus")),
+        ]
+        under_load("replicated", Calls(ADDRESS, operations=True, rate=rate), events, findings)
+        findings.fact("replicated", "containers that ended by themselves", cluster.restarts)
+
+
+def _start(cluster: RayService, models: Path | None, step: str, findings: Findings) -> None:
+    cluster.volumes = [] if models is None else [f"--volume={models}:/models:ro"]
+    findings.fact(step, "all pods ready after, s", round(cluster.up(), 1))
+    for one in cluster.places():
+        findings.fact(step, f"pods with {one['deployment']}", one["pods"])
+
+
+@contextmanager
+def _network(engine: Engine, name: str, subnet: str) -> Iterator[None]:
+    """Makes a network whose names are asked here too, as clients in a cluster do."""
+    engine.network(name, subnet)
+    try:
+        isolation.resolve_by(f"{subnet.rpartition('.')[0]}.1", engine.folder)
+        yield
+    finally:
+        isolation.resolve_as_before()
+        engine.clear()
+
+
+def _of(options: Sequence[str], name: str) -> list[str]:
+    return [one.format(name) for one in options]
+
+
+def _quoted(resources: dict[str, int]) -> str:
+    """Resources as rayStartParams have them: quoted for a shell, and once more."""
+    return json.dumps(json.dumps(resources))

@@ -1,0 +1,116 @@
+"""Calls of the SDK that go on while things are lost, and what became of them and of what they wrote."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from tieback_client import Client, Health, Item, TiebackError
+
+from benchmarks.report import Row
+from benchmarks.rolling.load import COLLECTION, Load, kinds, summary
+
+KEPT = "kept"
+"""The collection whose acknowledged items are looked for after each event."""
+KEPT_WRITES, STREAM = "kept writes", "EncodeStream"
+_STREAMED = 100
+SPACES = ("wordllama-256", "paraphrase-minilm-l3-v2")
+"""Light ones, of which the second also reranks."""
+
+
+@dataclass
+class Calls:
+    """Callers of a platform at an address, and the items whose writing was acknowledged."""
+
+    address: str
+    operations: bool
+    rate: float
+    acknowledged: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        asks = kinds(*SPACES) | {KEPT_WRITES: self._write, STREAM: _stream}
+        if not self.operations:
+            del asks["ListOperations"]
+        self._load = Load(self.address, asks, callers=1, rate=self.rate)
+
+    @contextmanager
+    def running(self) -> Iterator[Calls]:
+        """Calls until the block is left."""
+        with Client(self.address, timeout=60) as client:
+            client.ingest(COLLECTION, [Item("first", ["The moon pulls the sea."])]).collect()
+        with self._load.running():
+            yield self
+
+    def _write(self, client: Client) -> None:
+        key = secrets.token_hex(8)
+        for error in client.ingest(KEPT, [Item(key, [f"the {key} sea rises"])]).collect().errors.values():
+            raise error
+        self.acknowledged.append(key)
+
+    def there(self) -> set[str]:
+        """The kept items that the platform has now."""
+        with Client(self.address, timeout=60) as client:
+            return {one.id for one in client.items(KEPT)}
+
+    def during(self, begun: float, ended: float) -> tuple[list[Row], list[Row]]:
+        """Count the calls in a span of time by kind, and list why some of them failed."""
+        outcomes = list(self._load.outcomes)
+        rows: list[Row] = [
+            {"call": kind, **summary([one for one in outcomes if one.kind == kind], begun, ended)}
+            for kind in self._load.asks
+        ]
+        failed = [one for one in outcomes if one.error and one.ended >= begun and one.begun < ended]
+        why: list[Row] = [
+            {"call": one.kind, "at_s": one.begun - begun, "took_s": one.ended - one.begun, "error": one.error}
+            for one in failed[:20]
+        ]
+        return rows, why
+
+
+def _stream(client: Client) -> None:
+    texts = (f"text {number} {secrets.token_hex(4)}" for number in range(_STREAMED))
+    came = 0
+    for one in client.encode_stream(texts, space=SPACES[0]):
+        if isinstance(one, TiebackError):
+            raise one
+        came += 1
+    if came != _STREAMED:
+        raise TiebackError(f"{came} of {_STREAMED} came")
+
+
+@dataclass(frozen=True, slots=True)
+class Unbroken:
+    """A long call without retries: when it ended, and what went wrong."""
+
+    seconds: float
+    error: str
+
+
+def unbroken(address: str, space: str, texts: int) -> Unbroken:
+    """Encodes so many texts in one call that is not repeated."""
+    begun, error = time.monotonic(), ""
+    with Client(address, timeout=60, retry=None) as client:
+        try:
+            said = (" ".join(secrets.token_hex(2) for _ in range(60)) for _ in range(texts))
+            came = list(client.encode_stream(said, space=space, truncate=True))
+            failed = [one for one in came if isinstance(one, TiebackError)]
+            error = "" if not failed else f"{len(failed)} of {texts} failed: {failed[0].message}"
+        except TiebackError as raised:
+            error = f"{type(raised).__name__}: {raised.message}"
+    return Unbroken(time.monotonic() - begun, error)
+
+
+def wait_until_serving(address: str, seconds: float) -> float:
+    """The seconds until a platform says that it serves; TimeoutError where it does not in time."""
+    begun = time.monotonic()
+    quick = {"grpc.min_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 500}
+    with Client(address, retry=None, channel_options=quick) as client:
+        while time.monotonic() - begun < seconds:
+            with suppress(TiebackError):
+                if client.health(timeout=2.0) is Health.SERVING:
+                    return time.monotonic() - begun
+            time.sleep(0.2)
+    raise TimeoutError(f"{address} did not serve within {seconds:.0f} s")
