@@ -6,13 +6,14 @@ import functools
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from tieback_client.cli.output import Failure, Output
+from tieback_client.cli.parameters import FILE, Group, added, declarations, group, option
 from tieback_client.client import Client
 from tieback_client.errors import TiebackError, Unauthenticated
 from tieback_client.transport.options import Retry
@@ -26,31 +27,6 @@ DEFAULT_COLLECTION = "library"
 CONNECT_SECONDS = 2.0
 # A platform of many models takes a minute to start. Of other calls than writes the timeout ends the wait.
 PATIENCE = 300.0
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_CONNECTION: list[Callable[[Any], Any]] = [
-    click.option(
-        "--server",
-        metavar="ADDRESS",
-        envvar="TIEBACK_SERVER",
-        help="The server's address. [TIEBACK_SERVER; localhost:50051]",
-    ),
-    click.option("--token", metavar="TOKEN", envvar="TIEBACK_TOKEN", help="Bearer token. [TIEBACK_TOKEN]"),
-    click.option("--tls", is_flag=True, help="Use TLS; implied by the next three options."),
-    click.option("--ca", type=FILE, metavar="FILE", help="Trusted certificate authorities, PEM."),
-    click.option("--certificate", type=FILE, metavar="FILE", help="Client certificate for mutual TLS, PEM."),
-    click.option("--key", type=FILE, metavar="FILE", help="Private key of the certificate, PEM."),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=60.0,
-        metavar="SECONDS",
-        help="Time limit of a call. [60]",
-    ),
-    click.option("--json", "as_json", is_flag=True, help="Write JSON."),
-]
-SHARED = {"server", "token", "tls", "ca", "certificate", "key", "timeout", "as_json"}
-
 
 # click shows a range in brackets of its own, after a help text that has what matters of it.
 _RANGE = re.compile(r"\s*\[[^\]]*[<>][^\]]*\]$")
@@ -107,6 +83,28 @@ class CliConnection:
         )
 
 
+def _shared(
+    server: str | None = option(
+        "The server's address. [TIEBACK_SERVER; localhost:50051]", "ADDRESS", envvar="TIEBACK_SERVER"
+    ),
+    token: str | None = option("Bearer token. [TIEBACK_TOKEN]", "TOKEN", envvar="TIEBACK_TOKEN"),
+    tls: bool = option("Use TLS; implied by the next three options."),
+    ca: Path | None = option("Trusted certificate authorities, PEM.", "FILE", type=FILE),
+    certificate: Path | None = option("Client certificate for mutual TLS, PEM.", "FILE", type=FILE),
+    key: Path | None = option("Private key of the certificate, PEM.", "FILE", type=FILE),
+    timeout: float = option(
+        "Time limit of a call. [60]", "SECONDS", default=60.0, type=click.FloatRange(min=0, min_open=True)
+    ),
+    as_json: bool = option("Write JSON.", flags="--json"),
+) -> tuple[CliConnection, bool]:
+    """Make of the shared options how a server is reached, and whether the output is JSON."""
+    return CliConnection(server, token, tls, ca, certificate, key, timeout), as_json
+
+
+_SHARED: Group = group(_shared)
+SHARED = frozenset(_SHARED.options)
+
+
 def connection() -> CliConnection:
     """That of the command that runs."""
     found: CliConnection = click.get_current_context().meta[CliConnection.__name__]
@@ -114,51 +112,38 @@ def connection() -> CliConnection:
 
 
 def connected(function: F, kind: type[Client] = Client) -> F:
-    """Adds the shared options; the function gets a connected client of that kind and an output first."""
+    """Adds its options and the shared ones; it gets a connected client of that kind, and an output, first."""
+    own, gathered = declarations(function, first=2)
 
     @functools.wraps(function)
-    def command(
-        *args: Any,
-        as_json: bool,
-        **options: Any,
-    ) -> Any:
+    def command(**options: Any) -> Any:
+        made, as_json = _SHARED.taken(options)
         try:
-            made = CliConnection(**{one.name: options.pop(one.name) for one in fields(CliConnection)})
             click.get_current_context().meta[CliConnection.__name__] = made
             with made.open(kind) as client:
-                return function(client, Output(json=as_json), *args, **options)
+                return gathered(client, Output(json=as_json), **options)
         except TiebackError as error:
             if isinstance(error, Unauthenticated):  # the SDK's hint names its own option
                 hinted = replace(error.details, hint="give one with --token or TIEBACK_TOKEN")
                 error = Unauthenticated(error.message, hinted)
             raise Failure(error, json=as_json) from None
 
-    for option in reversed(_CONNECTION):
-        command = option(command)
-    return command  # type: ignore[return-value]  # click gives it other parameters than it has
+    command_: F = added({**own, **_SHARED.options}, command)
+    return command_
 
 
-def collection_option(function: F) -> F:
-    """Adds the option that names the collection."""
-    return click.option(
-        "-c",
-        "--collection",
-        default=DEFAULT_COLLECTION,
-        envvar="TIEBACK_COLLECTION",
-        metavar="NAME",
-        help=f"The collection. [TIEBACK_COLLECTION; {DEFAULT_COLLECTION}]",
-    )(function)
+COLLECTION: Any = option(
+    f"The collection. [TIEBACK_COLLECTION; {DEFAULT_COLLECTION}]",
+    "NAME",
+    flags="-c --collection",
+    default=DEFAULT_COLLECTION,
+    envvar="TIEBACK_COLLECTION",
+)
 
 
-def set_option(of: str) -> Callable[[F], F]:
+def set_of(named: str) -> Any:
     """The option for parameters of a method that another option names."""
-    return click.option(
-        "--set",
-        "parameters",
-        metavar="NAME=VALUE",
-        multiple=True,
-        help=f"A parameter of the {of}; may be repeated.",
-    )
+    return option(f"A parameter of the {named}; may be repeated.", "NAME=VALUE", flags="--set")
 
 
 def parse_weights(

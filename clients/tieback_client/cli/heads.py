@@ -15,6 +15,7 @@ from tieback_contract.heads import Head
 from tieback_client.cli.collections.following import follow, tell_started
 from tieback_client.cli.connection import Command, ListByDefault, connected, parse_method
 from tieback_client.cli.output import NOT_DELETED, Output, minute
+from tieback_client.cli.parameters import EXISTING, FILE, option
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError
@@ -75,10 +76,6 @@ def _of_line(line: str, folder: Path, place: str, option: str) -> tuple[Content,
     )
 
 
-_EXAMPLES = click.Path(exists=True, path_type=Path)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
 @click.group(cls=ListByDefault)
 def heads() -> None:
     """Fit heads on a few labelled examples, and classify by them.
@@ -125,30 +122,17 @@ examples are encoded, a head is learned from them, and its accuracy is measured 
 name again makes its next version.
 """,
 )
-@click.argument("name")
-@click.option(
-    "--examples", type=_EXAMPLES, required=True, metavar="PATH", help="A folder, or a file of JSON lines."
-)
-@click.option(
-    "--space", default="", metavar="SPACE", help="The space; see `tieback spaces`. [the default one]"
-)
-@click.option("--method", metavar="NAME", help="logistic, linear_svm or memory. [logistic]")
-@click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="A parameter of the method.")
-@click.option(
-    "--memory", type=_EXAMPLES, metavar="PATH", help="What the method memory looks at, as --examples."
-)
-@click.option("--detach", is_flag=True, help="Start it and return; `tieback operations` follows it.")
 @connected
 def fit(
     client: Client,
     output: Output,
     name: str,
-    examples: Path,
-    space: str,
-    method: str | None,
-    parameter: tuple[str, ...],
-    memory: Path | None,
-    detach: bool,
+    examples: Path = option("A folder, or a file of JSON lines.", "PATH", type=EXISTING, required=True),
+    space: str = option("The space; see `tieback spaces`. [the default one]", "SPACE"),
+    method: str | None = option("logistic, linear_svm or memory. [logistic]", "NAME"),
+    parameter: tuple[str, ...] = option("A parameter of the method.", "NAME=VALUE"),
+    memory: Path | None = option("What the method memory looks at, as --examples.", "PATH", type=EXISTING),
+    detach: bool = option("Start it and return; `tieback operations` follows it."),
 ) -> None:
     """Fit a head on labelled examples."""
     operation = client.fit_head(
@@ -166,10 +150,13 @@ def fit(
 
 
 @heads.command("show", cls=Command)
-@click.argument("name")
-@click.option("--version", type=click.IntRange(1), metavar="N", help="The version. [the last one]")
 @connected
-def show(client: Client, output: Output, name: str, version: int | None) -> None:
+def show(
+    client: Client,
+    output: Output,
+    name: str,
+    version: int | None = option("The version. [the last one]", "N", least=1),
+) -> None:
     """Show a head with its classes."""
     output.described(found := client.head(name, version=version or 0), facts_of(found))
 
@@ -183,24 +170,15 @@ Examples:
   tieback heads predict pets --file a.jpg --file b.jpg --top 3
 """,
 )
-@click.argument("name")
-@click.argument("texts", nargs=-1)
-@click.option(
-    "--file", "files", type=_FILE, multiple=True, metavar="FILE", help="A photo, sound or text file."
-)
-@click.option(
-    "--top", type=click.IntRange(1), default=1, metavar="N", help="Show the N likeliest classes. [1]"
-)
-@click.option("--version", type=click.IntRange(1), metavar="N", help="The version. [the last one]")
 @connected
 def predict(
     client: Client,
     output: Output,
     name: str,
     texts: tuple[str, ...],
-    files: tuple[Path, ...],
-    top: int,
-    version: int | None,
+    files: tuple[Path, ...] = option("A photo, sound or text file.", "FILE", flags="--file", type=FILE),
+    top: int = option("Show the N likeliest classes. [1]", "N", least=1, default=1),
+    version: int | None = option("The version. [the last one]", "N", least=1),
 ) -> None:
     """Classify texts or files."""
     if not texts and not files:
@@ -222,10 +200,13 @@ def predict(
 
 
 @heads.command("delete", cls=Command)
-@click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connected
-def delete(client: Client, output: Output, name: str, yes: bool) -> None:
+def delete(
+    client: Client,
+    output: Output,
+    name: str,
+    yes: bool = option("Do not ask for confirmation."),
+) -> None:
     """Delete a head with all its versions."""
     found = client.head(name)
     output.agree(yes, f"Delete {name} with its {len(found.versions)} versions?", NOT_DELETED)

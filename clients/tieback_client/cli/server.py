@@ -14,6 +14,7 @@ from tieback_contract.query import QueryOptions
 
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import argument
 from tieback_client.client import Client
 from tieback_client.values.catalog import Health, Method, Usage
 
@@ -24,7 +25,6 @@ THRESHOLD = {"properties": {"threshold": {"type": "number", "minimum": 0, "maxim
 
 
 @click.command(cls=Command)
-@click.argument("name", required=False)
 @connected
 def spaces(client: Client, output: Output, name: str | None) -> None:
     """List the embedding spaces, or describe one."""
@@ -45,9 +45,8 @@ def _row(one: Space) -> list[Any]:
 
 
 @click.command(cls=Command)
-@click.argument("family", required=False, default="")
 @connected
-def methods(client: Client, output: Output, family: str) -> None:
+def methods(client: Client, output: Output, family: str = argument(default="")) -> None:
     """List the methods that requests can name.
 
     Models that rerank are named as methods of the family reranking are, and checkers by cards as those of the
@@ -66,9 +65,8 @@ def methods(client: Client, output: Output, family: str) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("service", required=False, default="")
 @connected
-def health(client: Client, output: Output, service: str) -> None:
+def health(client: Client, output: Output, service: str = argument(default="")) -> None:
     """Show whether the server is ready.
 
     The exit code is 1 if it is not. SERVICE is a full name, for instance tieback.v1.IndexService.

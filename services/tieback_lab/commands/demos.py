@@ -8,6 +8,7 @@ from typing import Any
 import click
 from tieback_client.cli.connection import Command, ListByDefault, connected
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import option
 from tieback_client.control_characters import in_a_line
 
 from tieback_lab.client import Client
@@ -51,12 +52,15 @@ Example:
   tieback ask "When does it close?" --soft-prompt aim --soft-set 'demonstrations=["hours"]'
 """,
 )
-@click.argument("id")
-@click.option("--passage", required=True, metavar="TEXT", help="What is answered from.")
-@click.option("--question", required=True, metavar="TEXT", help="The question.")
-@click.option("--answer", required=True, metavar="TEXT", help="Its answer, as answers are to be.")
 @_connected
-def put(client: Client, output: Output, id: str, passage: str, question: str, answer: str) -> None:
+def put(
+    client: Client,
+    output: Output,
+    id: str,
+    passage: str = option("What is answered from.", "TEXT", required=True),
+    question: str = option("The question.", "TEXT", required=True),
+    answer: str = option("Its answer, as answers are to be.", "TEXT", required=True),
+) -> None:
     """Keep a demonstration, in place of one of the same id."""
     stored = client.put_demonstration(Demonstration(id, passage, question, answer))
     output.told(
@@ -67,7 +71,6 @@ def put(client: Client, output: Output, id: str, passage: str, question: str, an
 
 
 @demos.command("delete", cls=Command)
-@click.argument("id")
 @_connected
 def delete(client: Client, output: Output, id: str) -> None:
     """Delete a demonstration."""

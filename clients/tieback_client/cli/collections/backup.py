@@ -10,9 +10,8 @@ import click
 from tieback_client.backups import NotABackup, back_up, remove_old, restore_backup
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import FOLDER, argument, option
 from tieback_client.client import Client
-
-_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(
@@ -24,20 +23,14 @@ Examples:
   tieback backup /backups library --timeout 3600
 """,
 )
-@click.argument("folder", type=_FOLDER)
-@click.argument("collections", nargs=-1)
-@click.option("--no-verify", is_flag=True, help="Do not restore each collection to see that it can be.")
-@click.option(
-    "--keep", type=click.IntRange(min=1), metavar="N", help="Then remove all backups but the newest N."
-)
 @connected
 def backup(
     client: Client,
     output: Output,
-    folder: Path,
-    collections: tuple[str, ...],
-    no_verify: bool,
-    keep: int | None,
+    folder: Path = argument(type=FOLDER),
+    collections: tuple[str, ...] = argument(),
+    no_verify: bool = option("Do not restore each collection to see that it can be."),
+    keep: int | None = option("Then remove all backups but the newest N.", "N", least=1),
 ) -> None:
     """Save collections in a new folder within FOLDER.
 
@@ -77,13 +70,14 @@ Examples:
   tieback restore /backups/20261127T053500Z library --prefix restored-
 """,
 )
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("collections", nargs=-1)
-@click.option("--prefix", default="", metavar="TEXT", help="Put before the names of the collections.")
-@click.option("--any-space", is_flag=True, help="Restore them though the server does not serve their space.")
 @connected
 def restore(
-    client: Client, output: Output, folder: Path, collections: tuple[str, ...], prefix: str, any_space: bool
+    client: Client,
+    output: Output,
+    folder: Path = argument(type=click.Path(exists=True, file_okay=False, path_type=Path)),
+    collections: tuple[str, ...] = argument(),
+    prefix: str = option("Put before the names of the collections.", "TEXT"),
+    any_space: bool = option("Restore them though the server does not serve their space."),
 ) -> None:
     """Make collections of a backup again.
 

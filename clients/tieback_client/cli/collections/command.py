@@ -20,7 +20,8 @@ from tieback_contract.token_vectors import TokenVectors
 from tieback_client.cli.collections.removal import remove
 from tieback_client.cli.connection import Command, ListByDefault, connected
 from tieback_client.cli.output import NOT_DELETED, NOT_REMOVED, Output, minute
-from tieback_client.cli.query.options import plan_options
+from tieback_client.cli.parameters import option
+from tieback_client.cli.query.options import PLAN
 from tieback_client.client import Client
 from tieback_client.errors import InvalidArgument
 from tieback_client.files.document import LEAST_KEPT
@@ -46,14 +47,6 @@ Examples:
   tieback collections original album photos/cat.jpg 1 --to - | display
 """,
 )
-@click.argument("collection")
-@click.argument("item")
-@click.argument("section")
-@click.option(
-    "--to", "target", type=click.Path(path_type=Path), metavar="FILE",
-    help="the file to make; - writes to the output  [the item's own name, in this folder]",
-)  # fmt: skip
-@click.option("--replace", is_flag=True, help="write over a file that is there")
 @connected
 def original(
     client: Client,
@@ -61,8 +54,12 @@ def original(
     collection: str,
     item: str,
     section: str,
-    target: Path | None,
-    replace: bool,
+    target: Path | None = option(
+        "the file to make; - writes to the output  [the item's own name, in this folder]",
+        "FILE",
+        flags="--to",
+    ),
+    replace: bool = option("write over a file that is there"),
 ) -> None:
     """Write what a SECTION of an ITEM was encoded from into a file.
 
@@ -132,10 +129,13 @@ def list_(client: Client, output: Output) -> None:
 
 
 @collections.command("items", cls=Command)
-@click.argument("name")
-@click.option("--filter", default="", metavar="EXPRESSION", help="Only items that match.")
 @connected
-def items(client: Client, output: Output, name: str, filter: str) -> None:
+def items(
+    client: Client,
+    output: Output,
+    name: str,
+    filter: str = option("Only items that match.", "EXPRESSION"),
+) -> None:
     """List the items of a collection.
 
     With --json, one JSON object a line.
@@ -151,10 +151,13 @@ def items(client: Client, output: Output, name: str, filter: str) -> None:
 
 
 @collections.command("count", cls=Command)
-@click.argument("name")
-@click.option("--filter", default="", metavar="EXPRESSION", help="Only items that match.")
 @connected
-def count(client: Client, output: Output, name: str, filter: str) -> None:
+def count(
+    client: Client,
+    output: Output,
+    name: str,
+    filter: str = option("Only items that match.", "EXPRESSION"),
+) -> None:
     """Count the items and sections of a collection."""
     items, sections = client.count(name, filter=filter)
     if output.json:
@@ -164,11 +167,14 @@ def count(client: Client, output: Output, name: str, filter: str) -> None:
 
 
 @collections.command("show", cls=Command)
-@click.argument("name")
-@click.argument("item", required=False)
-@click.option("--thin", is_flag=True, help="List the files of which less than a fifth was read.")
 @connected
-def show(client: Client, output: Output, name: str, item: str | None, thin: bool) -> None:
+def show(
+    client: Client,
+    output: Output,
+    name: str,
+    item: str | None,
+    thin: bool = option("List the files of which less than a fifth was read."),
+) -> None:
     """Show a collection and its sources, or one item.
 
     An item is shown with its sections.
@@ -196,16 +202,13 @@ def show(client: Client, output: Output, name: str, item: str | None, thin: bool
 
 
 @collections.command("set", cls=Command)
-@click.argument("name")
-@plan_options
-@click.option("--defaults", is_flag=True, help="Leave everything to the server.")
 @connected
 def set_(
     client: Client,
     output: Output,
     name: str,
-    plan: QueryOptions,
-    defaults: bool,
+    plan: QueryOptions = PLAN,
+    defaults: bool = option("Leave everything to the server."),
 ) -> None:
     """Say how queries of a collection are answered that do not say it themselves.
 
@@ -218,10 +221,13 @@ def set_(
 
 
 @collections.command("delete", cls=Command)
-@click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connected
-def delete(client: Client, output: Output, name: str, yes: bool) -> None:
+def delete(
+    client: Client,
+    output: Output,
+    name: str,
+    yes: bool = option("Do not ask for confirmation."),
+) -> None:
     """Delete a collection with all its items."""
     found = client.get_collection(name)
     output.agree(yes, f"Delete {name} with its {found.item_count} items?", NOT_DELETED)
@@ -230,11 +236,14 @@ def delete(client: Client, output: Output, name: str, yes: bool) -> None:
 
 
 @collections.command("forget", cls=Command)
-@click.argument("name")
-@click.argument("source")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connected
-def forget(client: Client, output: Output, name: str, source: str, yes: bool) -> None:
+def forget(
+    client: Client,
+    output: Output,
+    name: str,
+    source: str,
+    yes: bool = option("Do not ask for confirmation."),
+) -> None:
     """Remove a source and all items that were indexed from it."""
     found = next((one for one in client.get_collection(name).sources if one.name == source), None)
     if found is not None:

@@ -15,6 +15,7 @@ from tieback_client.cli.collections.upgrade_plan import tell
 from tieback_client.cli.connection import Command, ListByDefault, connected
 from tieback_client.cli.index.indexed import quoted
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import option
 from tieback_client.client import Client
 from tieback_client.shown.durations import duration
 from tieback_client.values.operations import OperationStatus
@@ -40,11 +41,14 @@ def operations() -> None:
 
 
 @operations.command("list", cls=Command)
-@click.option("--active", is_flag=True, help="Only those that have not ended.")
-@click.option("--kind", metavar="KIND", help="Only those of this kind, e.g. reindex.")
-@click.option("--collection", metavar="NAME", help="Only those that work on this collection.")
 @connected
-def list_(client: Client, output: Output, active: bool, kind: str | None, collection: str | None) -> None:
+def list_(
+    client: Client,
+    output: Output,
+    active: bool = option("Only those that have not ended."),
+    kind: str | None = option("Only those of this kind, e.g. reindex.", "KIND"),
+    collection: str | None = option("Only those that work on this collection.", "NAME"),
+) -> None:
     """List the operations, the newest first."""
     wanted = {"kind": kind, "collection": collection}
     terms = ["NOT done"] if active else []
@@ -61,7 +65,6 @@ def list_(client: Client, output: Output, active: bool, kind: str | None, collec
 
 
 @operations.command("show", cls=Command)
-@click.argument("id")
 @connected
 def show(client: Client, output: Output, id: str) -> None:
     """Show the state of an operation."""
@@ -69,7 +72,6 @@ def show(client: Client, output: Output, id: str) -> None:
 
 
 @operations.command("wait", cls=Command)
-@click.argument("id")
 @connected
 def wait(client: Client, output: Output, id: str) -> None:
     """Follow an operation until it has ended.
@@ -83,7 +85,6 @@ def wait(client: Client, output: Output, id: str) -> None:
 
 
 @operations.command("cancel", cls=Command)
-@click.argument("id")
 @connected
 def cancel(client: Client, output: Output, id: str) -> None:
     """Cancel an operation.
@@ -95,7 +96,6 @@ def cancel(client: Client, output: Output, id: str) -> None:
 
 
 @operations.command("delete", cls=Command)
-@click.argument("id")
 @connected
 def delete(client: Client, output: Output, id: str) -> None:
     """Delete the record of an operation that has ended."""

@@ -8,6 +8,7 @@ from rich.text import Text
 from tieback_client.cli.collections.following import follow, tell_started
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import option
 from tieback_client.client import Client
 from tieback_client.transport.operation import Operation
 from tieback_client.values.writes import ReindexResult
@@ -31,17 +32,15 @@ step. The server runs it as an operation, which continues if this command is int
 restarts.
 """,
 )
-@click.argument("name")
-@click.option(
-    "--space",
-    default="",
-    metavar="SPACE",
-    help="Encode into this space. [the served revision of the collection's own]",
-)
-@click.option("--drop-missing", is_flag=True, help="Drop items that cannot be encoded again, without asking.")
-@click.option("--detach", is_flag=True, help="Start it and return; `tieback operations` follows it.")
 @connected
-def reindex(client: Client, output: Output, name: str, space: str, drop_missing: bool, detach: bool) -> None:
+def reindex(
+    client: Client,
+    output: Output,
+    name: str,
+    space: str = option("Encode into this space. [the served revision of the collection's own]", "SPACE"),
+    drop_missing: bool = option("Drop items that cannot be encoded again, without asking."),
+    detach: bool = option("Start it and return; `tieback operations` follows it."),
+) -> None:
     """Encode a collection again, after its model changed."""
     operation = client.reindex(name, space=space, drop_missing=drop_missing)
     if detach:

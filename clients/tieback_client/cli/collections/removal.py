@@ -8,6 +8,7 @@ from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.index.indexed import PAGE, quoted
 from tieback_client.cli.index.report import counted
 from tieback_client.cli.output import NOT_REMOVED, Output
+from tieback_client.cli.parameters import argument, option
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import InvalidArgument
@@ -29,13 +30,14 @@ Examples:
 A file that is still in its folder is indexed again by the next `tieback index`.
 """,
 )
-@click.argument("name")
-@click.argument("ids", nargs=-1, metavar="[ITEMS]...")
-@click.option("--filter", "expression", default="", metavar="EXPRESSION", help="All items that match.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connected
 def remove(
-    client: Client, output: Output, name: str, ids: tuple[str, ...], expression: str, yes: bool
+    client: Client,
+    output: Output,
+    name: str,
+    ids: tuple[str, ...] = argument(metavar="[ITEMS]..."),
+    expression: str = option("All items that match.", "EXPRESSION", flags="--filter"),
+    yes: bool = option("Do not ask for confirmation."),
 ) -> None:
     """Remove items by their ids, or those that a filter finds.
 

@@ -11,6 +11,7 @@ from tieback_contract.collections import Snapshot
 
 from tieback_client.cli.connection import Command, ListByDefault, connected
 from tieback_client.cli.output import NOT_DELETED, Output, minute
+from tieback_client.cli.parameters import FILE, TARGET, argument, option
 from tieback_client.client import Client
 
 
@@ -54,8 +55,6 @@ def list_(client: Client, output: Output) -> None:
 
 
 @snapshots.command("create", cls=Command)
-@click.argument("collection")
-@click.argument("name")
 @connected
 def create(client: Client, output: Output, collection: str, name: str) -> None:
     """Make a snapshot of a collection.
@@ -70,11 +69,14 @@ def create(client: Client, output: Output, collection: str, name: str) -> None:
 
 
 @snapshots.command("restore", cls=Command)
-@click.argument("name")
-@click.argument("collection")
-@click.option("--any-space", is_flag=True, help="Restore it though the server does not serve its space.")
 @connected
-def restore(client: Client, output: Output, name: str, collection: str, any_space: bool) -> None:
+def restore(
+    client: Client,
+    output: Output,
+    name: str,
+    collection: str,
+    any_space: bool = option("Restore it though the server does not serve its space."),
+) -> None:
     """Make a new collection of a snapshot.
 
     Nothing is overwritten: COLLECTION is a name that is free. If it takes longer than --timeout, the server
@@ -87,10 +89,8 @@ def restore(client: Client, output: Output, name: str, collection: str, any_spac
 
 
 @snapshots.command("export", cls=Command)
-@click.argument("name")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @connected
-def export(client: Client, output: Output, name: str, file: Path) -> None:
+def export(client: Client, output: Output, name: str, file: Path = argument(type=TARGET)) -> None:
     """Write a snapshot into a file.
 
     FILE is a tar file, which `tieback snapshots import` takes, on this server or on another.
@@ -100,10 +100,8 @@ def export(client: Client, output: Output, name: str, file: Path) -> None:
 
 
 @snapshots.command("import", cls=Command)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("name")
 @connected
-def import_(client: Client, output: Output, file: Path, name: str) -> None:
+def import_(client: Client, output: Output, file: Path = argument(type=FILE), name: str = argument()) -> None:
     """Make a snapshot of a file.
 
     The server verifies all of it first.
@@ -113,10 +111,13 @@ def import_(client: Client, output: Output, file: Path, name: str) -> None:
 
 
 @snapshots.command("delete", cls=Command)
-@click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connected
-def delete(client: Client, output: Output, name: str, yes: bool) -> None:
+def delete(
+    client: Client,
+    output: Output,
+    name: str,
+    yes: bool = option("Do not ask for confirmation."),
+) -> None:
     """Delete a snapshot."""
     output.agree(yes, f"Delete the snapshot {name}?", NOT_DELETED)
     client.delete_snapshot(name)

@@ -10,6 +10,7 @@ from tieback_client.cli.collections.following import follow, tell_started
 from tieback_client.cli.collections.upgrade_plan import plan
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import TARGET, option
 from tieback_client.client import Client
 from tieback_client.transport.operation import Operation
 from tieback_client.values.documents import Collection
@@ -42,40 +43,38 @@ vectors, and until then `tieback upgrade rollback` drops the new ones. The serve
 which continues if this command is interrupted or the server restarts.
 """,
 )
-@click.argument("collection")
-@click.option(
-    "--to",
-    "space",
-    default="",
-    metavar="SPACE",
-    help="The space that is to take the place of the collection's own. [the served revision of its own]",
-)
-@click.option(
-    "--least-trust",
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="Where the old encoder is gone, what its translation must keep. [0.8]",
-)
-@click.option("--detach", is_flag=True, help="Start it and return; `tieback operations` follows it.")
 @connected
 def start(
-    client: Client, output: Output, collection: str, space: str, least_trust: float | None, detach: bool
+    client: Client,
+    output: Output,
+    collection: str,
+    space: str = option(
+        "The space that is to take the place of the collection's own. [the served revision of its own]",
+        "SPACE",
+        flags="--to",
+    ),
+    least_trust: float | None = option(
+        "Where the old encoder is gone, what its translation must keep. [0.8]", "SHARE", least=0, most=1
+    ),
+    detach: bool = option("Start it and return; `tieback operations` follows it."),
 ) -> None:
     """Begin to encode a collection in a new space."""
     _followed(output, collection, client.upgrade(collection, space=space, least_trust=least_trust), detach)
 
 
 @upgrade.command("resume", cls=Command)
-@click.argument("collection")
-@click.option("--detach", is_flag=True, help="Start it and return; `tieback operations` follows it.")
 @connected
-def resume(client: Client, output: Output, collection: str, detach: bool) -> None:
+def resume(
+    client: Client,
+    output: Output,
+    collection: str,
+    detach: bool = option("Start it and return; `tieback operations` follows it."),
+) -> None:
     """Go on with an upgrade that is paused, or that left items out."""
     _followed(output, collection, client.resume_upgrade(collection), detach)
 
 
 @upgrade.command("status", cls=Command)
-@click.argument("collection")
 @connected
 def status(client: Client, output: Output, collection: str) -> None:
     """Show how far an upgrade is."""
@@ -83,7 +82,6 @@ def status(client: Client, output: Output, collection: str) -> None:
 
 
 @upgrade.command("pause", cls=Command)
-@click.argument("collection")
 @connected
 def pause(client: Client, output: Output, collection: str) -> None:
     """Encode no more for now; the collection is searched as it is."""
@@ -91,7 +89,6 @@ def pause(client: Client, output: Output, collection: str) -> None:
 
 
 @upgrade.command("cancel", cls=Command)
-@click.argument("collection")
 @connected
 def cancel(client: Client, output: Output, collection: str) -> None:
     """End a running upgrade, and drop what it made."""
@@ -99,7 +96,6 @@ def cancel(client: Client, output: Output, collection: str) -> None:
 
 
 @upgrade.command("rollback", cls=Command)
-@click.argument("collection")
 @connected
 def rollback(client: Client, output: Output, collection: str) -> None:
     """Return to the old space, with all that was written meanwhile."""
@@ -107,11 +103,14 @@ def rollback(client: Client, output: Output, collection: str) -> None:
 
 
 @upgrade.command("finish", cls=Command)
-@click.argument("collection")
-@click.option("--drop-missing", is_flag=True, help="Drop items that have no vectors in the new space.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connected
-def finish(client: Client, output: Output, collection: str, drop_missing: bool, yes: bool) -> None:
+def finish(
+    client: Client,
+    output: Output,
+    collection: str,
+    drop_missing: bool = option("Drop items that have no vectors in the new space."),
+    yes: bool = option("Do not ask for confirmation."),
+) -> None:
     """Drop the old vectors; afterwards there is no way back."""
     moving = client.get_collection(collection).moving
     if moving is not None:
@@ -133,16 +132,15 @@ The page shows the newest plan: what it is worth, the curve, policies, the compa
 advice; and how far an upgrade is. It loads nothing, so it can be sent or kept as it is.
 """,
 )
-@click.argument("collection")
-@click.option(
-    "--output",
-    "path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where the page is written. [upgrade-COLLECTION.html]",
-)
 @connected
-def report(client: Client, output: Output, collection: str, path: Path | None) -> None:
+def report(
+    client: Client,
+    output: Output,
+    collection: str,
+    path: Path | None = option(
+        "Where the page is written. [upgrade-COLLECTION.html]", "FILE", flags="--output", type=TARGET
+    ),
+) -> None:
     """Write a page about an upgrade, for people."""
     page = client.upgrade_report(collection)
     written = path or Path(f"upgrade-{collection.replace('/', '-')}.html")

@@ -12,6 +12,7 @@ from tieback_contract.operations import JudgedQuery
 from tieback_client.cli.collections.following import follow, tell_started
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import FILE, option
 from tieback_client.client import Client
 from tieback_client.shown.durations import duration
 from tieback_client.shown.upgrade_plans import COLUMNS, MEANING, REVISION, shown_plan
@@ -38,58 +39,36 @@ both compare; searches are tried on the others. The collection stays as it is. T
 operation, which continues if this command is interrupted or the server restarts.
 """,
 )
-@click.argument("collection")
-@click.option(
-    "--to",
-    "space",
-    default="",
-    metavar="SPACE",
-    help="The space that is to take the place of the collection's own. [the served revision of its own]",
-)
-@click.option(
-    "--labels",
-    default="",
-    metavar="FIELD",
-    help="The field of the items' metadata that says their class. [texts are compared by their halves]",
-)
-@click.option("--items", default=0, metavar="NUMBER", help="Learn from at most so many items. [2000]")
-@click.option(
-    "--queries",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Judged queries, a JSON object a line: text, and judgements: grades by the ids of items.",
-)
-@click.option(
-    "--floor",
-    default=0.0,
-    metavar="SHARE",
-    help="Without the old model, what must be kept of the quality of searches. [0.8]",
-)
-@click.option(
-    "--earlier",
-    multiple=True,
-    metavar="SPACE",
-    help="A space that the collection was in before; the first one first. --verbose compares it.",
-)
-@click.option("--policy", metavar="NAME", help="Try this policy alone. [those that need no training]")
-@click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="A parameter of the policy.")
-@click.option("--verbose", is_flag=True, help="Show all that was measured.")
-@click.option("--detach", is_flag=True, help="Start it and return; `tieback operations` follows it.")
 @connected
 def plan(
     client: Client,
     output: Output,
     collection: str,
-    space: str,
-    labels: str,
-    items: int,
-    queries: Path | None,
-    floor: float,
-    earlier: tuple[str, ...],
-    policy: str | None,
-    parameter: tuple[str, ...],
-    verbose: bool,
-    detach: bool,
+    space: str = option(
+        "The space that is to take the place of the collection's own. [the served revision of its own]",
+        "SPACE",
+        flags="--to",
+    ),
+    labels: str = option(
+        "The field of the items' metadata that says their class. [texts are compared by their halves]",
+        "FIELD",
+    ),
+    items: int = option("Learn from at most so many items. [2000]", "NUMBER", default=0),
+    queries: Path | None = option(
+        "Judged queries, a JSON object a line: text, and judgements: grades by the ids of items.",
+        "FILE",
+        type=FILE,
+    ),
+    floor: float = option(
+        "Without the old model, what must be kept of the quality of searches. [0.8]", "SHARE", default=0.0
+    ),
+    earlier: tuple[str, ...] = option(
+        "A space that the collection was in before; the first one first. --verbose compares it.", "SPACE"
+    ),
+    policy: str | None = option("Try this policy alone. [those that need no training]", "NAME"),
+    parameter: tuple[str, ...] = option("A parameter of the policy.", "NAME=VALUE"),
+    verbose: bool = option("Show all that was measured."),
+    detach: bool = option("Start it and return; `tieback operations` follows it."),
 ) -> None:
     """Measure what moving a collection to another space is worth, and by which way."""
     operation = client.plan_upgrade(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 from tieback_contract.token_vectors import TokenVectors
 
-from tieback_client.cli.connection import Command, collection_option, connected, parse_weights
+from tieback_client.cli.connection import COLLECTION, Command, connected, parse_weights
 from tieback_client.cli.index.indexing import Indexing
 from tieback_client.cli.index.roots import FoundItems, Stamp
 from tieback_client.cli.index.walking import Walk
 from tieback_client.cli.output import Failure, Output
+from tieback_client.cli.parameters import argument, option
 from tieback_client.client import Client
 from tieback_client.errors import TiebackError
 from tieback_client.values.documents import TokenVectorsLike
@@ -98,105 +98,70 @@ has the folder's name, with its parent's name before it if another source has th
 single file belongs to its folder. `tieback collections show NAME` lists the sources.
 """,
 )
-@click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(exists=True, readable=False, path_type=Path)
-)
-@collection_option
-@click.option(
-    "--source",
-    metavar="NAME",
-    help="The name of the folder in ids; needed for a folder that has moved.",
-)
-@click.option(
-    "--exclude", multiple=True, metavar="PATTERN", help="Leave out matching paths; may be repeated."
-)
-@click.option("--gitignore", is_flag=True, help="Leave out what the .gitignore files name.")
-@click.option("--follow-links", is_flag=True, help="Follow links that lead out of the folder.")
-@click.option(
-    "--batch", type=click.IntRange(1, 1024), default=16, metavar="N", help="Files written at once. [16]"
-)
-@click.option("--watch", is_flag=True, help="Go on, and index what changes, until Ctrl-C.")
-@click.option(
-    "--distributed",
-    is_flag=True,
-    help="Workers of a Ray cluster (RAY_ADDRESS, else one of this machine) read and send the files, which "
-    "each of its machines must find under the same paths.",
-)
-@click.option(
-    "--workers", type=click.IntRange(1, 1024), metavar="N", help="How many. [as many as it has processors]"
-)
-@click.option("--force", "forces", is_flag=True, help="Index unchanged files again, too.")
-@click.option(
-    "--prune",
-    "prunes",
-    is_flag=True,
-    help="Remove items that were indexed from these folders and whose file is gone.",
-)
-@click.option("--yes", is_flag=True, help="Prune without asking, even if most of a folder is gone.")
-@click.option(
-    "--dry-run", "is_dry", is_flag=True, help="Say what would be written and removed, and change nothing."
-)
-@click.option(
-    "--space",
-    default="",
-    metavar="NAME",
-    help="The space of a new collection. [the joint space, else the only one]",
-)
-@click.option(
-    "--routing", metavar="METHOD", help="How queries of the collection are weighted, e.g. uniform; set once."
-)
-@click.option(
-    "--weights", metavar="SPACE=W,…", help="Weights of the spaces for queries of the collection; set once."
-)
-@click.option(
-    "--codec",
-    metavar="METHOD",
-    help="How a new collection keeps its vectors in memory, e.g. binary; set once. [float32]",
-)
-@click.option(
-    "--token-vectors",
-    is_flag=True,
-    help="A new collection keeps vectors of the tokens of texts: reranking then encodes no texts; set once.",
-)
-@click.option("--token-space", metavar="NAME", help="The text space of these. [the one that reranks]")
-@click.option(
-    "--token-pooling",
-    type=click.IntRange(1, 16),
-    metavar="N",
-    help="How many of these become one, on average. [3]",
-)
-@click.option("--token-codec", metavar="METHOD", help="The codec of these on the disk, e.g. binary. [int8]")
 @connected
 def index(
     client: Client,
     output: Output,
-    exclude: tuple[str, ...],
-    gitignore: bool,
-    follow_links: bool,
-    watch: bool,
-    distributed: bool,
-    workers: int | None,
-    yes: bool,
-    routing: str | None,
-    weights: str | None,
-    token_vectors: bool,
-    token_space: str | None,
-    token_pooling: int | None,
-    token_codec: str | None,
-    **asked: Any,
+    paths: tuple[Path, ...] = argument(
+        type=click.Path(exists=True, readable=False, path_type=Path), required=True
+    ),
+    collection: str = COLLECTION,
+    source: str | None = option("The name of the folder in ids; needed for a folder that has moved.", "NAME"),
+    exclude: tuple[str, ...] = option("Leave out matching paths; may be repeated.", "PATTERN"),
+    gitignore: bool = option("Leave out what the .gitignore files name."),
+    follow_links: bool = option("Follow links that lead out of the folder."),
+    batch: int = option("Files written at once. [16]", "N", least=1, most=1024, default=16),
+    watch: bool = option("Go on, and index what changes, until Ctrl-C."),
+    distributed: bool = option(
+        "Workers of a Ray cluster (RAY_ADDRESS, else one of this machine) read and send the files, which "
+        "each of its machines must find under the same paths."
+    ),
+    workers: int | None = option("How many. [as many as it has processors]", "N", least=1, most=1024),
+    forces: bool = option("Index unchanged files again, too.", flags="--force"),
+    prunes: bool = option(
+        "Remove items that were indexed from these folders and whose file is gone.", flags="--prune"
+    ),
+    yes: bool = option("Prune without asking, even if most of a folder is gone."),
+    is_dry: bool = option("Say what would be written and removed, and change nothing.", flags="--dry-run"),
+    space: str = option("The space of a new collection. [the joint space, else the only one]", "NAME"),
+    routing: str | None = option(
+        "How queries of the collection are weighted, e.g. uniform; set once.", "METHOD"
+    ),
+    weights: str | None = option(
+        "Weights of the spaces for queries of the collection; set once.", "SPACE=W,…"
+    ),
+    codec: str | None = option(
+        "How a new collection keeps its vectors in memory, e.g. binary; set once. [float32]", "METHOD"
+    ),
+    token_vectors: bool = option(
+        "A new collection keeps vectors of the tokens of texts: reranking then encodes no texts; set once."
+    ),
+    token_space: str | None = option("The text space of these. [the one that reranks]", "NAME"),
+    token_pooling: int | None = option(
+        "How many of these become one, on average. [3]", "N", least=1, most=16
+    ),
+    token_codec: str | None = option("The codec of these on the disk, e.g. binary. [int8]", "METHOD"),
 ) -> None:
     """Put files, or all files of folders, into a collection."""
     if workers and not distributed:
         raise click.UsageError("--workers counts those of --distributed; give both, or neither.")
-    if watch and (distributed or asked["is_dry"] or asked["forces"]):
+    if watch and (distributed or is_dry or forces):
         raise click.UsageError("--watch goes with none of --distributed, --dry-run and --force.")
     wanted = Indexing(
+        paths,
+        collection,
+        source,
         walk=Walk(exclude, follow_links, gitignore=gitignore),
+        batch=batch,
         workers=(workers or 0) if distributed else None,
+        forces=forces,
+        prunes=prunes,
         asks=not yes,
+        is_dry=is_dry,
+        space=space,
         usual=parse_weights(weights, routing, "--routing"),
+        codec=codec,
         tokens=_token_vectors(token_vectors, token_space, token_pooling, token_codec),
-        **asked,
     )
     if watch:
         keep_indexed(client, output, wanted)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.live import Live
@@ -17,12 +16,13 @@ from tieback_client.cli.connection import (
     Command,
     connected,
     parse_method,
-    set_option,
+    set_of,
 )
 from tieback_client.cli.output import Output, say
+from tieback_client.cli.parameters import FILE, group, option
 from tieback_client.cli.query import bars, showing
 from tieback_client.cli.query.bars import between_spaces
-from tieback_client.cli.query.options import AskedQuery, query_options
+from tieback_client.cli.query.options import QUERY, AskedQuery
 from tieback_client.cli.query.search import behind, scores, time_spent, warnings, without_relevance
 from tieback_client.client import Client
 from tieback_client.errors import TiebackError
@@ -38,72 +38,51 @@ MOST_TURNS = 64
 LEGEND = "\n  ".join(legend())
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_OPTIONS = (
-    click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Generate at most N tokens."),
-    click.option(
-        "--temperature",
-        type=click.FloatRange(0, 2),
-        default=0.0,
-        metavar="T",
-        help="Sampling temperature; 0 is repeatable. [0]",
-    ),
-    click.option("--top-p", type=click.FloatRange(0, 1), default=0.0, metavar="P", help="Nucleus sampling."),
-    click.option("--top-k", type=click.IntRange(0), default=0, metavar="K", help="Sample among K tokens."),
-    click.option(
-        "--min-p",
-        type=click.FloatRange(0, 1),
-        default=0.0,
-        metavar="P",
-        help="Sample among tokens at least P times as probable as the likeliest.",
-    ),
-    click.option(
-        "--repetition-penalty",
-        type=click.FloatRange(0, 2),
-        default=0.0,
-        metavar="X",
-        help="Above 1, tokens that are there already become less likely.",
-    ),
-    click.option("--seed", type=click.IntRange(0), metavar="N", help="Makes sampling repeatable."),
-    click.option("--stop", multiple=True, metavar="TEXT", help="End before TEXT; may be repeated."),
-    click.option(
-        "--json-schema",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="Write JSON that is valid under the schema in FILE.",
-    ),
-    click.option("--regex", default="", metavar="REGEX", help="Write text that matches REGEX as a whole."),
-    click.option(
-        "--strategy", metavar="METHOD", help="The decoding strategy; `tieback methods` lists them. [plain]"
-    ),
-    set_option("strategy"),
-    click.option("--twin", is_flag=True, help="Also show what plain decoding writes, without the strategy."),
-)
-
-
-def sampling_options(command: F) -> F:
-    """Adds the options; the command hands their values to `sampling_of`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
 def sampling_of(
-    *,
-    max_tokens: int | None,
-    strategy: str | None,
-    parameters: tuple[str, ...],
-    json_schema: Path | None,
-    **values: Any,
+    max_tokens: int | None = option("Generate at most N tokens.", "N", least=1),
+    temperature: float = option(
+        "Sampling temperature; 0 is repeatable. [0]", "T", least=0, most=2, default=0.0
+    ),
+    top_p: float = option("Nucleus sampling.", "P", least=0, most=1, default=0.0),
+    top_k: int = option("Sample among K tokens.", "K", least=0, default=0),
+    min_p: float = option(
+        "Sample among tokens at least P times as probable as the likeliest.",
+        "P",
+        least=0,
+        most=1,
+        default=0.0,
+    ),
+    repetition_penalty: float = option(
+        "Above 1, tokens that are there already become less likely.", "X", least=0, most=2, default=0.0
+    ),
+    seed: int | None = option("Makes sampling repeatable.", "N", least=0),
+    stop: tuple[str, ...] = option("End before TEXT; may be repeated.", "TEXT"),
+    json_schema: Path | None = option(
+        "Write JSON that is valid under the schema in FILE.", "FILE", type=FILE
+    ),
+    regex: str = option("Write text that matches REGEX as a whole.", "REGEX"),
+    strategy: str | None = option("The decoding strategy; `tieback methods` lists them. [plain]", "METHOD"),
+    parameters: tuple[str, ...] = set_of("strategy"),
+    twin: bool = option("Also show what plain decoding writes, without the strategy."),
 ) -> SamplingParameters:
-    """What the options say."""
+    """Make of options how tokens are chosen."""
     return SamplingParameters(
         max_tokens=max_tokens or 0,
-        strategy=parse_method(strategy, parameters, "--strategy", "--set"),
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        seed=seed,
+        stop=stop,
         json_schema=None if json_schema is None else json_schema.read_text(encoding="utf-8"),
-        **values,
+        regex=regex,
+        strategy=parse_method(strategy, parameters, "--strategy", "--set"),
+        twin=twin,
     )
+
+
+SAMPLING: Any = group(sampling_of)
 
 
 @click.command(
@@ -124,76 +103,40 @@ writes has marks:
   {LEGEND}
 """,
 )
-@query_options
-@click.option("--model", default="", metavar="NAME", help="The model that generates the answer.")
-@click.option("--evidence", type=click.IntRange(0), default=0, metavar="N", help="Use at most N passages.")
-@click.option(
-    "--style",
-    type=click.Choice([style.value for style in AnswerStyle]),
-    default=AnswerStyle.AUTO.value,
-    help="Quote the best sentences, or let the model write. [the better one for the model]",
-)
-@sampling_options
-@click.option(
-    "--repair",
-    type=click.Choice([repair.value for repair in Repair]),
-    default=Repair.NONE.value,
-    help="Leave out written sentences that no source supports, or write them again. [none]",
-)
-@click.option(
-    "--evidence-tokens",
-    type=click.IntRange(0),
-    default=0,
-    metavar="N",
-    help="Have the best sentences of N tokens in the prompt. [the two best]",
-)
-@click.option(
-    "--soft-prompt",
-    metavar="NAME",
-    help="Have the model read soft tokens first, of a learned artifact of the server. [none]",
-)
-@click.option(
-    "--soft-set", multiple=True, metavar="NAME=VALUE", help="A parameter of the soft prompt; may be repeated."
-)
-@click.option(
-    "--abstain-below",
-    type=click.FloatRange(0, 1),
-    metavar="X",
-    help="Abstain if the evidence is weaker than X.",
-)
-@click.option(
-    "--decide",
-    metavar="METHOD",
-    help="Decide first: answer, name the item, search again, or abstain; `tieback methods` lists how.",
-)
-@click.option(
-    "--chat",
-    "is_chat",
-    is_flag=True,
-    help="Go on with more questions, a line each; each is rewritten by those before. An empty line ends it.",
-)
-@click.option("--system", default="", metavar="TEXT", help="Ask this of the model that writes, in general.")
-@click.option(
-    "--explain", is_flag=True, help="Show scores, weights of the spaces, and the time of each step."
-)
 @connected
 def ask(
     client: Client,
     output: Output,
-    query: AskedQuery,
-    model: str,
-    evidence: int,
-    style: str,
-    repair: str,
-    evidence_tokens: int,
-    soft_prompt: str | None,
-    soft_set: tuple[str, ...],
-    abstain_below: float | None,
-    decide: str | None,
-    is_chat: bool,
-    system: str,
-    explain: bool,
-    **sampling: Any,
+    query: AskedQuery = QUERY,
+    model: str = option("The model that generates the answer.", "NAME"),
+    evidence: int = option("Use at most N passages.", "N", least=0, default=0),
+    style: AnswerStyle = option(
+        "Quote the best sentences, or let the model write. [the better one for the model]",
+        default=AnswerStyle.AUTO,
+    ),
+    sampling: SamplingParameters = SAMPLING,
+    repair: Repair = option(
+        "Leave out written sentences that no source supports, or write them again. [none]",
+        default=Repair.NONE,
+    ),
+    evidence_tokens: int = option(
+        "Have the best sentences of N tokens in the prompt. [the two best]", "N", least=0, default=0
+    ),
+    soft_prompt: str | None = option(
+        "Have the model read soft tokens first, of a learned artifact of the server. [none]", "NAME"
+    ),
+    soft_set: tuple[str, ...] = option("A parameter of the soft prompt; may be repeated.", "NAME=VALUE"),
+    abstain_below: float | None = option("Abstain if the evidence is weaker than X.", "X", least=0, most=1),
+    decide: str | None = option(
+        "Decide first: answer, name the item, search again, or abstain; `tieback methods` lists how.",
+        "METHOD",
+    ),
+    is_chat: bool = option(
+        "Go on with more questions, a line each; each is rewritten by those before. An empty line ends it.",
+        flags="--chat",
+    ),
+    system: str = option("Ask this of the model that writes, in general.", "TEXT"),
+    explain: bool = option("Show scores, weights of the spaces, and the time of each step."),
 ) -> None:
     """Answer a question from a collection, with sources."""
     if not query.words:
@@ -207,15 +150,15 @@ def ask(
             contents,
             model=model,
             evidence_limit=evidence,
-            sampling=sampling_of(**sampling),
+            sampling=sampling,
             grounding=Grounding(
                 abstain_below=abstain_below,
                 decision=decide,
-                repair=Repair(repair),
+                repair=repair,
                 soft_prompt=parse_method(soft_prompt, soft_set, "--soft-prompt", "--soft-set"),
                 evidence_tokens=evidence_tokens,
             ),
-            style=AnswerStyle(style),
+            style=style,
             history=history,
             system=system,
             **query.arguments,

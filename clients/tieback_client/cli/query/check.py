@@ -13,9 +13,10 @@ from tieback_contract.generation import Evidence
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
 
-from tieback_client.cli.connection import Command, connected, parse_method, set_option
+from tieback_client.cli.connection import Command, connected, parse_method, set_of
 from tieback_client.cli.index.file_items import given_files, is_media, reads_writing
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import EXISTING, argument, option
 from tieback_client.cli.query import showing
 from tieback_client.cli.query.search import indented
 from tieback_client.client import Client
@@ -47,46 +48,26 @@ Marks, with the passage to read below each claim; » and « stand around its nea
 The exit code is 1 where a claim is contradicted or not supported, and 0 otherwise.
 """,
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option(
-    "--against",
-    type=click.Path(exists=True, path_type=Path),
-    multiple=True,
-    metavar="PATH",
-    help="A file with what the text has to rest on, or a folder of them; may be repeated.",
-)
-@click.option(
-    "-c",
-    "--collection",
-    default="",
-    metavar="NAME",
-    help="The collection to find passages in, for each claim.",
-)
-@click.option(
-    "-n",
-    "--limit",
-    type=click.IntRange(1, 100),
-    metavar="N",
-    help="Passages of the collection for each claim. [4]",
-)
-@click.option("--filter", default="", metavar="FILTER", help="Which may be found; docs/search.md#filters.")
-@click.option("--question", default="", metavar="TEXT", help="The question that the text answers.")
-@click.option(
-    "--checker", metavar="METHOD", help="How to check; `tieback methods` lists them. [the server's]"
-)
-@set_option("checker")
 @connected
 def check(
     client: Client,
     output: Output,
-    file: Path,
-    against: tuple[Path, ...],
-    collection: str,
-    limit: int | None,
-    filter: str,
-    question: str,
-    checker: str | None,
-    parameters: tuple[str, ...],
+    file: Path = argument(type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)),
+    against: tuple[Path, ...] = option(
+        "A file with what the text has to rest on, or a folder of them; may be repeated.",
+        "PATH",
+        type=EXISTING,
+    ),
+    collection: str = option(
+        "The collection to find passages in, for each claim.", "NAME", flags="-c --collection"
+    ),
+    limit: int | None = option(
+        "Passages of the collection for each claim. [4]", "N", flags="-n --limit", least=1, most=100
+    ),
+    filter: str = option("Which may be found; docs/search.md#filters.", "FILTER"),
+    question: str = option("The question that the text answers.", "TEXT"),
+    checker: str | None = option("How to check; `tieback methods` lists them. [the server's]", "METHOD"),
+    parameters: tuple[str, ...] = set_of("checker"),
 ) -> None:
     """Check the claims of a text against files or a collection.
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from tieback_client.checked_text.conformance import Case, cases
 from tieback_client.cli.connection import Command, connected, connection
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import argument
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import FailedPrecondition
@@ -39,9 +40,12 @@ the form.
 The exit code is 1 where a case fails.
 """,
 )
-@click.argument("program", nargs=-1, type=click.UNPROCESSED)
 @connected
-def conformance(client: Client, output: Output, program: tuple[str, ...]) -> None:
+def conformance(
+    client: Client,
+    output: Output,
+    program: tuple[str, ...] = argument(type=click.UNPROCESSED),
+) -> None:
     """Try a checker of claims by cases of checked texts."""
     if find_spec("jsonschema") is None:
         raise FailedPrecondition(f"the package jsonschema is missing: {how_to_install('conformance')}")

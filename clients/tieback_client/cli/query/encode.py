@@ -20,9 +20,10 @@ from tieback_contract.vectors import DType, VectorKind
 
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import FILE, TARGET, option
 from tieback_client.cli.query import lines
 from tieback_client.cli.query.lines import SOURCES, TerminalWriter, short
-from tieback_client.cli.query.options import feature_option, features_of
+from tieback_client.cli.query.options import FEATURES, features_of
 from tieback_client.client import Client
 from tieback_client.values.content import Features, modality_of_path
 from tieback_client.values.encodings import Encodings
@@ -74,113 +75,54 @@ one call. Row N of the array is line N. A blank or refused line becomes a row of
 reported on standard error, and makes the exit code 1.
 """,
 )
-@click.argument("texts", nargs=-1)
-@click.option(
-    "--space",
-    type=_SpaceName(),
-    required=True,
-    metavar="NAME",
-    help="The space; `tieback spaces` lists them.",
-)
-@click.option(
-    "--file",
-    "files",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    multiple=True,
-    metavar="FILE",
-    help="A photo, sound or text file.",
-)
-@feature_option
-@click.option(
-    "--lines",
-    "source",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    metavar="FILE",
-    help='A file of many texts, one a line; "-" for standard input.',
-)
-@click.option(
-    "--width",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Keep the first N dimensions, if the space offers it.",
-)
-@click.option(
-    "--layer",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Use the states of layer N, if the space offers it.",
-)
-@click.option(
-    "--earliest-layer",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Allow to end at layer N or later where --timeout is near, if the space was trained for it.",
-)
-@click.option("--reduction", metavar="METHOD", help="Merge tokens inside the model, if the space offers it.")
-@click.option(
-    "--ratio", type=click.FloatRange(0, 1), metavar="R", help="The share of tokens that a --reduction keeps."
-)
-@click.option(
-    "--dtype",
-    type=click.Choice([one.value for one in DType]),
-    default="float32",
-    help="The element type. [float32]",
-)
-@click.option(
-    "--kinds",
-    type=Kinds(),
-    metavar="KIND,KIND",
-    help="What to compute, if the space offers it: dense, multi_vector, labels, sparse. [dense]",
-)
-@click.option(
-    "--labels",
-    is_flag=True,
-    help="Show the classes that the model recognises, with their probabilities, and no vectors; for both, "
-    "--kinds dense,labels.",
-)
-@click.option("--truncate", is_flag=True, help="Truncate long inputs instead of failing.")
-@click.option("--no-cache", is_flag=True, help="Neither read nor write the encoding cache.")
-@click.option(
-    "--condition",
-    default="",
-    metavar="NAME",
-    help="Give the vector under a learned condition of the server's, such as colour. [none]",
-)
-@click.option(
-    "--adapter",
-    default="",
-    metavar="NAME",
-    help="Use an expert of a merged model; auto has its router choose. [the merged weights]",
-)
-@click.option(
-    "--batch-invariant",
-    is_flag=True,
-    help="Give the same bits, independent of other requests; slower.",
-)
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write the vectors to a NumPy file; with --lines, .jsonl is possible too.",
-)
 @connected
 def encode(
     client: Client,
     output: Output,
     texts: tuple[str, ...],
-    space: str,
-    files: tuple[Path, ...],
-    features: tuple[str, ...],
-    source: Path | None,
-    reduction: str | None,
-    ratio: float | None,
-    kinds: tuple[str, ...] | None,
-    labels: bool,
-    no_cache: bool,
-    target: Path | None,
-    **how: Any,
+    space: str = option("The space; `tieback spaces` lists them.", "NAME", type=_SpaceName(), required=True),
+    files: tuple[Path, ...] = option("A photo, sound or text file.", "FILE", flags="--file", type=FILE),
+    features: tuple[str, ...] = FEATURES,
+    source: Path | None = option(
+        'A file of many texts, one a line; "-" for standard input.',
+        "FILE",
+        flags="--lines",
+        type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    ),
+    width: int | None = option("Keep the first N dimensions, if the space offers it.", "N", least=1),
+    layer: int | None = option("Use the states of layer N, if the space offers it.", "N", least=1),
+    earliest_layer: int | None = option(
+        "Allow to end at layer N or later where --timeout is near, if the space was trained for it.",
+        "N",
+        least=1,
+    ),
+    reduction: str | None = option("Merge tokens inside the model, if the space offers it.", "METHOD"),
+    ratio: float | None = option("The share of tokens that a --reduction keeps.", "R", least=0, most=1),
+    dtype: DType = option("The element type. [float32]", default=DType.FLOAT32),
+    kinds: tuple[str, ...] | None = option(
+        "What to compute, if the space offers it: dense, multi_vector, labels, sparse. [dense]",
+        "KIND,KIND",
+        type=Kinds(),
+    ),
+    labels: bool = option(
+        "Show the classes that the model recognises, with their probabilities, and no vectors; for both, "
+        "--kinds dense,labels."
+    ),
+    truncate: bool = option("Truncate long inputs instead of failing."),
+    no_cache: bool = option("Neither read nor write the encoding cache."),
+    condition: str = option(
+        "Give the vector under a learned condition of the server's, such as colour. [none]", "NAME"
+    ),
+    adapter: str = option(
+        "Use an expert of a merged model; auto has its router choose. [the merged weights]", "NAME"
+    ),
+    batch_invariant: bool = option("Give the same bits, independent of other requests; slower."),
+    target: Path | None = option(
+        "Write the vectors to a NumPy file; with --lines, .jsonl is possible too.",
+        "FILE",
+        flags="-o --output",
+        type=TARGET,
+    ),
 ) -> None:
     """Turn texts or files into vectors.
 
@@ -193,8 +135,15 @@ def encode(
     if ratio is not None and reduction is None:
         raise click.UsageError("--ratio needs --reduction with a method.")
     options: dict[str, Any] = {
-        **how,
         "space": space,
+        "width": width,
+        "dtype": dtype,
+        "truncate": truncate,
+        "batch_invariant": batch_invariant,
+        "layer": layer,
+        "earliest_layer": earliest_layer,
+        "condition": condition,
+        "adapter": adapter,
         "reduction": reduction if ratio is None else (reduction, {"ratio": ratio}),
         "kinds": [*kinds, "labels"] if labels and "labels" not in kinds else list(kinds),
         "cache": "bypass" if no_cache else "use",

@@ -18,6 +18,7 @@ from tieback_contract.answers import AnswerStyle
 
 from tieback_client.cli.connection import DEFAULT_COLLECTION, Command, connected
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import FILE, TARGET, argument, option
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.evaluation import (
@@ -61,54 +62,33 @@ Measures for --min and --max, shares of all questions; ranks are of those with f
 The exit code is {BELOW} where a bound does not hold.
 """,
 )
-@click.argument("questions", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "-c",
-    "--collection",
-    default=DEFAULT_COLLECTION,
-    metavar="NAME",
-    help=f"The collection. [{DEFAULT_COLLECTION}]",
-)
-@click.option(
-    "--style",
-    type=click.Choice([style.value for style in AnswerStyle]),
-    default=AnswerStyle.AUTO.value,
-    help="Quote, or let the model write. [the better one for the model]",
-)
-@click.option("--model", default="", metavar="NAME", help="The model that writes.")
-@click.option(
-    "--limit", type=click.IntRange(1), metavar="N", help="How many sections are found. [the server's]"
-)
-@click.option("--most", type=click.IntRange(1), metavar="N", help="Ask N questions, evenly taken. [all]")
-@click.option("--parallel", type=click.IntRange(1, 64), default=2, metavar="N", help="Ask N at a time. [2]")
-@click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write an HTML page."
-)
-@click.option(
-    "--min", "least", multiple=True, metavar="NAME=X", help="Fail if a measure is below X; may be repeated."
-)
-@click.option(
-    "--max", "most_of", multiple=True, metavar="NAME=X", help="Fail if a measure is above X; may be repeated."
-)
 @connected
 def evaluate(
     client: Client,
     output: Output,
-    questions: Path,
-    collection: str,
-    style: str,
-    model: str,
-    limit: int | None,
-    most: int | None,
-    parallel: int,
-    report: Path | None,
-    least: tuple[str, ...],
-    most_of: tuple[str, ...],
+    questions: Path = argument(type=FILE),
+    collection: str = option(
+        f"The collection. [{DEFAULT_COLLECTION}]", "NAME", flags="-c --collection", default=DEFAULT_COLLECTION
+    ),
+    style: AnswerStyle = option(
+        "Quote, or let the model write. [the better one for the model]", default=AnswerStyle.AUTO
+    ),
+    model: str = option("The model that writes.", "NAME"),
+    limit: int | None = option("How many sections are found. [the server's]", "N", least=1),
+    most: int | None = option("Ask N questions, evenly taken. [all]", "N", least=1),
+    parallel: int = option("Ask N at a time. [2]", "N", least=1, most=64, default=2),
+    report: Path | None = option("Write an HTML page.", "FILE", type=TARGET),
+    least: tuple[str, ...] = option(
+        "Fail if a measure is below X; may be repeated.", "NAME=X", flags="--min"
+    ),
+    most_of: tuple[str, ...] = option(
+        "Fail if a measure is above X; may be repeated.", "NAME=X", flags="--max"
+    ),
 ) -> None:
     """Measure search and answers by questions with known answers."""
     bounds = [(one, -1.0) for one in map(_bound, least)] + [(one, 1.0) for one in map(_bound, most_of)]
     asked = _evenly(read_questions(questions), most)
-    how: dict[str, Any] = {"style": AnswerStyle(style), "model": model}
+    how: dict[str, Any] = {"style": style, "model": model}
     if limit is not None:
         how["limit"] = limit
     found = list(_asked(client, output, collection, asked, how, parallel))

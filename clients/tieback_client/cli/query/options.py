@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import enum
-import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from tieback_contract import query as contract
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import QueryOptions
 
-from tieback_client.cli.connection import FILE, collection_option, parse_weights
+from tieback_client.cli.connection import COLLECTION, parse_weights
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import FILE, Decorator, Group, group, option
 from tieback_client.control_characters import in_a_line
 
-F = TypeVar("F", bound=Callable[..., Any])
-Option = Callable[[Any], Any]
 
-
-def _option(one: contract.Option) -> Option:
+def _option(one: contract.Option) -> Decorator:
     """The option of the command line for an option of a query."""
     flag, help = f"--{one.name.replace('_', '-')}", f"{one.description.replace('`', '')} [the server's]"
     if one.kind is bool:
@@ -73,17 +70,10 @@ def _numbers(text: str) -> dict[str, float]:
     return found
 
 
-_OPTIONS = [_option(one) for one in contract.OPTIONS]
-
-
-OPTION = "--feature"
-
-feature_option = click.option(
-    OPTION,
-    "features",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A categorical feature, of a space of such; several values of a name may be given.",
+FEATURES: Any = option(
+    "A categorical feature, of a space of such; several values of a name may be given.",
+    "NAME=VALUE",
+    flags="--feature",
 )
 
 
@@ -95,58 +85,9 @@ def features_of(given: tuple[str, ...]) -> list[Any]:
     for one in given:
         name, equals, value = one.partition("=")
         if not name or not equals or not value:
-            raise click.BadParameter(f"{one!r} is not NAME=VALUE", param_hint=OPTION)
+            raise click.BadParameter(f"{one!r} is not NAME=VALUE", param_hint="--feature")
         values.setdefault(name, []).append(value)
     return [Features(values)] if values else []
-
-
-_QUERY: list[Option] = [
-    click.argument("words", nargs=-1),
-    click.option(
-        "--image",
-        type=FILE,
-        multiple=True,
-        metavar="FILE",
-        help="A photo to search with; with words, both count.",
-    ),
-    click.option("--audio", type=FILE, multiple=True, metavar="FILE", help="A sound to search with."),
-    click.option("--points", type=FILE, multiple=True, metavar="FILE", help="A point cloud to search with."),
-    feature_option,
-    collection_option,
-    click.option(
-        "-n",
-        "--limit",
-        type=click.IntRange(1, 100),
-        default=10,
-        metavar="N",
-        help="The largest number of hits. [10]",
-    ),
-    click.option(
-        "--filter",
-        default="",
-        metavar="EXPRESSION",
-        help="Only what matches, e.g. 'year >= 1990 AND NOT draft'; see docs/search.md#filters.",
-    ),
-    click.option(
-        "--modality",
-        type=click.Choice(["text", "image", "audio", "points", "features"]),
-        help="Only this modality.",
-    ),
-    click.option(
-        "--weights", metavar="SPACE=W,…", help="Weights of the spaces, instead of the server's routing."
-    ),
-    click.option(
-        "--policy",
-        metavar="METHOD",
-        help="The routing method that weights the spaces, e.g. uniform.",
-    ),
-    click.option(
-        "--imputation",
-        metavar="METHOD",
-        help="How the block of a missing space is imputed, e.g. ridge. [as bound]",
-    ),
-    *_OPTIONS,
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,58 +128,45 @@ class AskedQuery:
                 output.note(f"{in_a_line(word)} is searched as text; to search by the file, use {option}")
 
 
-def plan_options(function: F) -> F:
-    """Adds the options that a collection can choose for its queries; the function gets them as `plan`."""
-
-    @functools.wraps(function)
-    def command(**given: Any) -> Any:
-        return function(plan=_taken(given), **given)
-
-    return _added(_OPTIONS, command)  # type: ignore[return-value]  # click gives it other parameters
+PLAN: Any = Group(QueryOptions.of, {one.name: _option(one) for one in contract.OPTIONS})
+"""The options of a query that a collection can choose for its queries."""
 
 
-def query_options(function: F) -> F:
-    """Adds the options of a query; the function gets a `AskedQuery`."""
-
-    @functools.wraps(function)
-    def command(
-        *,
-        words: tuple[str, ...],
-        image: tuple[Path, ...],
-        audio: tuple[Path, ...],
-        points: tuple[Path, ...],
-        features: tuple[str, ...],
-        collection: str,
-        limit: int,
-        filter: str,
-        modality: str | None,
-        weights: str | None,
-        policy: str | None,
-        imputation: str | None,
-        **others: Any,
-    ) -> Any:
-        arguments = {
-            "limit": limit,
-            "filter": _with_modality(filter, modality),
-            "weights": parse_weights(weights, policy),
-            "imputation": imputation,
-            **_taken(others).chosen(),
-        }
-        query = AskedQuery(words, image, audio, points, features, collection, arguments)
-        return function(query=query, **others)
-
-    return _added(_QUERY, command)  # type: ignore[return-value]  # click gives it other parameters
-
-
-def _taken(given: dict[str, Any]) -> QueryOptions:
-    """The options of a query, taken out of all that a command is given."""
-    return QueryOptions.of(**{one.name: given.pop(one.name) for one in contract.OPTIONS})
+def _asked(
+    words: tuple[str, ...],
+    image: tuple[Path, ...] = option("A photo to search with; with words, both count.", "FILE", type=FILE),
+    audio: tuple[Path, ...] = option("A sound to search with.", "FILE", type=FILE),
+    points: tuple[Path, ...] = option("A point cloud to search with.", "FILE", type=FILE),
+    features: tuple[str, ...] = FEATURES,
+    collection: str = COLLECTION,
+    limit: int = option(
+        "The largest number of hits. [10]", "N", flags="-n --limit", least=1, most=100, default=10
+    ),
+    filter: str = option(
+        "Only what matches, e.g. 'year >= 1990 AND NOT draft'; see docs/search.md#filters.", "EXPRESSION"
+    ),
+    modality: str | None = option(
+        "Only this modality.", type=click.Choice(["text", "image", "audio", "points", "features"])
+    ),
+    weights: str | None = option("Weights of the spaces, instead of the server's routing.", "SPACE=W,…"),
+    policy: str | None = option("The routing method that weights the spaces, e.g. uniform.", "METHOD"),
+    imputation: str | None = option(
+        "How the block of a missing space is imputed, e.g. ridge. [as bound]", "METHOD"
+    ),
+    plan: QueryOptions = PLAN,
+) -> AskedQuery:
+    """Make of options what is searched for, and how."""
+    arguments = {
+        "limit": limit,
+        "filter": _with_modality(filter, modality),
+        "weights": parse_weights(weights, policy),
+        "imputation": imputation,
+        **plan.chosen(),
+    }
+    return AskedQuery(words, image, audio, points, features, collection, arguments)
 
 
-def _added(options: Sequence[Option], function: F) -> F:
-    for option in reversed(options):
-        function = option(function)
-    return function
+QUERY: Any = group(_asked)
 
 
 def _with_modality(filter: str, modality: str | None) -> str:

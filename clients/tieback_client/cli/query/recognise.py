@@ -8,9 +8,10 @@ import click
 from rich.text import Text
 from tieback_contract.recognition import RecognisedText, SegmentKind
 
-from tieback_client.cli.connection import Command, connected, parse_method, set_option
+from tieback_client.cli.connection import Command, connected, parse_method, set_of
 from tieback_client.cli.index.file_items import given_files, is_media
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import FILE, argument, option
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError, Unimplemented
@@ -39,28 +40,16 @@ seen or heard there.
 The exit code is 1 where a file fails; the others are recognised.
 """,
 )
-@click.argument(
-    "files",
-    nargs=-1,
-    required=True,
-    metavar="FILE...",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
-@click.option("--model", default="", metavar="NAME", help="The recogniser. [all that are served]")
-@click.option(
-    "--fusion",
-    metavar="METHOD",
-    help="How the served language model takes part, for instance gfd. [not at all]",
-)
-@set_option("method")
 @connected
 def recognise(
     client: Client,
     output: Output,
-    files: tuple[Path, ...],
-    model: str,
-    fusion: str | None,
-    parameters: tuple[str, ...],
+    files: tuple[Path, ...] = argument(type=FILE, required=True, metavar="FILE..."),
+    model: str = option("The recogniser. [all that are served]", "NAME"),
+    fusion: str | None = option(
+        "How the served language model takes part, for instance gfd. [not at all]", "METHOD"
+    ),
+    parameters: tuple[str, ...] = set_of("method"),
 ) -> None:
     """Read photos, sounds and scanned pages: writing and speech.
 

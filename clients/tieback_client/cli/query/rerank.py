@@ -14,9 +14,10 @@ from tieback_contract.hits import Reranked
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
-from tieback_client.cli.connection import Command, connected, parse_method, set_option
+from tieback_client.cli.connection import Command, connected, parse_method, set_of
 from tieback_client.cli.index.file_items import given_files
 from tieback_client.cli.output import Output
+from tieback_client.cli.parameters import FILE, argument, option
 from tieback_client.cli.query.lines import short
 from tieback_client.cli.query.search import aligned, indented, snippet
 from tieback_client.client import Client
@@ -47,42 +48,25 @@ their parts. What is longer than the space reads is compared up to there. A cand
 compared is reported on standard error, and makes the exit code 1.
 """,
 )
-@click.argument("texts", nargs=-1, metavar="[QUERY] [TEXTS]...")
-@click.option(
-    "--query-file",
-    type=_FILE,
-    metavar="FILE",
-    help="A file of any format that is indexed, in place of QUERY.",
-)
-@click.option(
-    "--file",
-    "files",
-    type=_FILE,
-    multiple=True,
-    metavar="FILE",
-    help="A file of any format that is indexed, or an archive of some, to order.",
-)
-@click.option("--method", metavar="METHOD", help="How to compare. [late_interaction]")
-@set_option("method")
-@click.option(
-    "--space", default="", metavar="NAME", help="The space whose vectors are compared; see `tieback spaces`."
-)
-@click.option(
-    "-n", "--limit", type=click.IntRange(1), metavar="N", help="The largest number of results. [all]"
-)
-@click.option("--explain", is_flag=True, help="Show which words, regions or times matched which.")
 @connected
 def rerank(
     client: Client,
     output: Output,
-    texts: tuple[str, ...],
-    query_file: Path | None,
-    files: tuple[Path, ...],
-    method: str | None,
-    parameters: tuple[str, ...],
-    space: str,
-    limit: int | None,
-    explain: bool,
+    texts: tuple[str, ...] = argument(metavar="[QUERY] [TEXTS]..."),
+    query_file: Path | None = option(
+        "A file of any format that is indexed, in place of QUERY.", "FILE", type=FILE
+    ),
+    files: tuple[Path, ...] = option(
+        "A file of any format that is indexed, or an archive of some, to order.",
+        "FILE",
+        flags="--file",
+        type=FILE,
+    ),
+    method: str | None = option("How to compare. [late_interaction]", "METHOD"),
+    parameters: tuple[str, ...] = set_of("method"),
+    space: str = option("The space whose vectors are compared; see `tieback spaces`.", "NAME"),
+    limit: int | None = option("The largest number of results. [all]", "N", flags="-n --limit", least=1),
+    explain: bool = option("Show which words, regions or times matched which."),
 ) -> None:
     """Order texts or files by how well they match a query.
 

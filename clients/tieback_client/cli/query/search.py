@@ -19,9 +19,10 @@ from tieback_client.cli.connection import (
     connected,
 )
 from tieback_client.cli.output import Output, SafeConsole
+from tieback_client.cli.parameters import option
 from tieback_client.cli.query import bars
 from tieback_client.cli.query.bars import between_spaces, left_out, steps_of, waterfall
-from tieback_client.cli.query.options import AskedQuery, query_options
+from tieback_client.cli.query.options import QUERY, AskedQuery
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.shown.excerpts import excerpt, pattern_of, without_rules
@@ -46,21 +47,16 @@ Examples:
 docs/search.md#filters has all that a filter can say.
 """,
 )
-@query_options
-@click.option(
-    "--explain",
-    is_flag=True,
-    help="Show what each step made of each hit, the time of each step and what it left out, the weights of "
-    "the spaces and, where --reranker names a method, which words or regions matched which.",
-)
-@click.option("--timing", is_flag=True, help="Show the time of each step.")
 @connected
 def search(
     client: Client,
     output: Output,
-    query: AskedQuery,
-    explain: bool,
-    timing: bool,
+    query: AskedQuery = QUERY,
+    explain: bool = option(
+        "Show what each step made of each hit, the time of each step and what it left out, the weights of "
+        "the spaces and, where --reranker names a method, which words or regions matched which."
+    ),
+    timing: bool = option("Show the time of each step."),
 ) -> None:
     """Find texts, photos and sounds by words, a photo or a sound.
 

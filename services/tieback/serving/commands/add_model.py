@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 from tieback_client.cli.output import say
+from tieback_client.cli.parameters import AS_JSON, argument, declared, option
 from tieback_client.installing import how_to_install
 
 from tieback.catalog.catalog import Catalog, read_card
@@ -26,36 +27,25 @@ LINE = 100
 
 
 @click.command()
-@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--name", default="", help="The name of the model; by default the name of the folder.")
-@click.option("--pooling", default="", help="How tokens become one vector, if the folder does not say.")
-@click.option("--prompt", default="", help="The prompt of the folder that is put before texts.")
-@click.option("--license", "licence", default="", help="The licence of the weights, as an SPDX expression.")
-@click.option(
-    "--bits",
-    type=click.Choice(["4", "8", "16", "32"]),
-    default="8",
-    help="Of a language model's weights: 4 take half the memory of 8, 16 and 32 are floats.",
-)
-@click.option(
-    "--label",
-    "labels",
-    multiple=True,
-    metavar="NAME=OUTCOME",
-    help="What a label of a classifier of claims means: supported, contradicted or unsupported. Repeatable.",
-)
-@click.option("--print", "only_print", is_flag=True, help="Print the card and write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@declared
 def add(
-    directory: Path,
-    name: str,
-    pooling: str,
-    prompt: str,
-    licence: str,
-    bits: str,
-    labels: tuple[str, ...],
-    only_print: bool,
-    as_json: bool,
+    directory: Path = argument(type=click.Path(exists=True, file_okay=False, path_type=Path)),
+    name: str = option("The name of the model; by default the name of the folder."),
+    pooling: str = option("How tokens become one vector, if the folder does not say."),
+    prompt: str = option("The prompt of the folder that is put before texts."),
+    licence: str = option("The licence of the weights, as an SPDX expression.", flags="--license"),
+    bits: str = option(
+        "Of a language model's weights: 4 take half the memory of 8, 16 and 32 are floats.",
+        type=click.Choice(["4", "8", "16", "32"]),
+        default="8",
+    ),
+    labels: tuple[str, ...] = option(
+        "What a label of a classifier of claims means: supported, contradicted or unsupported. Repeatable.",
+        "NAME=OUTCOME",
+        flags="--label",
+    ),
+    only_print: bool = option("Print the card and write nothing.", flags="--print"),
+    as_json: bool = AS_JSON,
 ) -> None:
     """Add a model of your own, from its folder.
 

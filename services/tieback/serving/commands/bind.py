@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.table import Table
 from tieback_client.cli.output import SafeConsole, say
+from tieback_client.cli.parameters import AS_JSON, FOLDER, TARGET, declared, option
 
 from tieback.artifacts import stored
 from tieback.catalog.catalog import Catalog
@@ -28,74 +29,49 @@ from tieback.serving.settings.precisions import at_chosen_precisions
 SHOWN = "R@1"
 WHOLE = {"spaces": "--spaces", "imputation": "--imputation"}
 """Options, by their parameters, that go with binding anew alone."""
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-folder = click.Path(file_okay=False, path_type=Path)
 
 
 @click.group(invoke_without_command=True)
-@click.option(
-    "--data",
-    multiple=True,
-    type=folder,
-    help="A folder of unpaired texts, photos and sounds; may be repeated. By default the store's media.",
-)
-@click.option(
-    "--anchors",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help='Your pairs, JSON lines of: "text" and one of "image", "audio", "points" (files) and "same".',
-)
-@click.option("--seed", default=0, show_default=True, help="Seed of all random numbers.")
-@click.option(
-    "--method",
-    metavar="NAME",
-    help="One projection method for all pairs of spaces.",
-)
-@click.option(
-    "--spaces",
-    default="",
-    metavar="A,B",
-    help="Encoders to bind, even where one adds nothing; by default those of TIEBACK_SPACES, or the store's "
-    "that are not optional.",
-)
-@click.option(
-    "--imputation",
-    default="ridge",
-    show_default=True,
-    metavar="NAME",
-    help="Method that fills the blocks of missing text spaces, where it loses less than leaving them empty.",
-)
-@click.option(
-    "--replace",
-    "replaced",
-    metavar="OLD=NEW",
-    help="Replace one encoder of a binding by another, and keep all else: what the encoder does not encode "
-    "stays valid as it is stored.",
-)
-@click.option(
-    "--keep",
-    default="",
-    metavar="BINDING",
-    help="With --replace: the binding, a revision or a folder; by default the one that is served.",
-)
-@click.option("--out", type=folder, help="Where to write the binding, instead of into the store.")
-@as_json
-@click.pass_context
+@declared
 def bind(
-    context: click.Context,
-    /,
-    data: tuple[Path, ...],
-    seed: int,
-    spaces: str,
-    replaced: str | None,
-    keep: str,
-    out: Path | None,
-    as_json: bool,
-    **further: Any,
+    data: tuple[Path, ...] = option(
+        "A folder of unpaired texts, photos and sounds; may be repeated. By default the store's media.",
+        type=FOLDER,
+    ),
+    anchors: Path | None = option(
+        'Your pairs, JSON lines of: "text" and one of "image", "audio", "points" (files) and "same".',
+        type=TARGET,
+    ),
+    seed: int = option("Seed of all random numbers.", default=0, show_default=True),
+    method: str | None = option("One projection method for all pairs of spaces.", "NAME"),
+    spaces: str = option(
+        "Encoders to bind, even where one adds nothing; by default those of TIEBACK_SPACES, or the store's "
+        "that are not optional.",
+        "A,B",
+    ),
+    imputation: str = option(
+        "Method that fills the blocks of missing text spaces, where it loses less than leaving them empty.",
+        "NAME",
+        default="ridge",
+        show_default=True,
+    ),
+    replaced: str | None = option(
+        "Replace one encoder of a binding by another, and keep all else: what the encoder does not encode "
+        "stays valid as it is stored.",
+        "OLD=NEW",
+        flags="--replace",
+    ),
+    keep: str = option(
+        "With --replace: the binding, a revision or a folder; by default the one that is served.", "BINDING"
+    ),
+    out: Path | None = option("Where to write the binding, instead of into the store.", type=FOLDER),
+    as_json: bool = AS_JSON,
 ) -> None:
     """Bind the stored models' spaces into one, from unpaired data.
 
     An interrupted run continues where it stopped. To serve: TIEBACK_BINDING=REVISION tieback serve.
     """
+    context = click.get_current_context()
     if context.invoked_subcommand is not None:
         return
     names = _replacement(context, replaced, keep)
@@ -113,7 +89,9 @@ def bind(
             data=data or _shipped(catalog, store),
             seed=seed,
             spaces=tuple(name.strip() for name in spaces.split(",") if name.strip()),
-            **further,
+            anchors=anchors,
+            method=method,
+            imputation=imputation,
         )
         kept = kept_binding(settings, keep) if names else None
         begin = time.monotonic()
@@ -167,8 +145,8 @@ bind.add_command(report)
 
 
 @bind.command("list")
-@as_json
-def list_bindings(as_json: bool) -> None:
+@declared
+def list_bindings(as_json: bool = AS_JSON) -> None:
     """List the bindings in the store, with their spaces and main numbers."""
     with explained():
         _, store = _opened()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from tieback_client.cli.output import say
+from tieback_client.cli.parameters import AS_JSON, TARGET, argument, declared, option
 
 from tieback.artifacts import HEADER, stored
 from tieback.catalog.catalog import Catalog
@@ -19,21 +20,17 @@ from tieback.serving.settings import load_settings
 
 
 @click.command()
-@click.argument("binding", required=False, metavar="[REVISION|FOLDER]")
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE.html",
-    help="Where to write the page. [binding-REVISION.html]",
-)
-@click.option(
-    "--photos",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Photos to search: they are encoded now, and the neighbours shown with thumbnails.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def report(binding: str | None, out: Path | None, photos: Path | None, as_json: bool) -> None:
+@declared
+def report(
+    binding: str | None = argument(metavar="[REVISION|FOLDER]"),
+    out: Path | None = option("Where to write the page. [binding-REVISION.html]", "FILE.html", type=TARGET),
+    photos: Path | None = option(
+        "Photos to search: they are encoded now, and the neighbours shown with thumbnails.",
+        "DIR",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+    ),
+    as_json: bool = AS_JSON,
+) -> None:
     """Write a page about a binding: its spaces, weights, losses, claims. By default the newest.
 
     The page is one HTML file that loads nothing.

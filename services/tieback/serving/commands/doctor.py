@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 from tieback_client.cli.output import SafeConsole
+from tieback_client.cli.parameters import AS_JSON, FILE, declared, option
 from tieback_client.installing import how_to_install
 
 from tieback.serving.commands import checks
@@ -29,20 +30,13 @@ MARKS = {
 
 
 @click.command()
-@click.option(
-    "--server",
-    metavar="ADDRESS",
-    envvar="TIEBACK_SERVER",
-    help="The server to check. [TIEBACK_SERVER]",
-)
-@click.option("--token", metavar="TOKEN", envvar="TIEBACK_TOKEN", help="Bearer token. [TIEBACK_TOKEN]")
-@click.option(
-    "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Trusted certificate authorities, PEM.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def doctor(server: str | None, token: str | None, ca: Path | None, as_json: bool) -> None:
+@declared
+def doctor(
+    server: str | None = option("The server to check. [TIEBACK_SERVER]", "ADDRESS", envvar="TIEBACK_SERVER"),
+    token: str | None = option("Bearer token. [TIEBACK_TOKEN]", "TOKEN", envvar="TIEBACK_TOKEN"),
+    ca: Path | None = option("Trusted certificate authorities, PEM.", type=FILE),
+    as_json: bool = AS_JSON,
+) -> None:
     """Check the installation, the models, the ports and the server.
 
     Says what to do for each fault. The exit code is 1 if there is one.

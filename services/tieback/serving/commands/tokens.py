@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from tieback_client.cli.output import say
+from tieback_client.cli.parameters import TARGET, argument, declared, option
 
 from tieback.core.tenant import NAME, AccessLevel
 from tieback.serving.security import tenants
@@ -23,15 +24,16 @@ def tokens() -> None:
 
 
 @tokens.command()
-@click.option("--tenant", required=True, metavar="NAME", help="The tenant of the token.")
-@click.option(
-    "--role",
-    type=click.Choice([str(access) for access in AccessLevel]),
-    default=str(AccessLevel.READ),
-    show_default=True,
-    help="read: search and encode. write: also write items. admin: also manage collections.",
-)
-def new(tenant: str, role: str) -> None:
+@declared
+def new(
+    tenant: str = option("The tenant of the token.", "NAME", required=True),
+    role: str = option(
+        "read: search and encode. write: also write items. admin: also manage collections.",
+        type=click.Choice([str(access) for access in AccessLevel]),
+        default=str(AccessLevel.READ),
+        show_default=True,
+    ),
+) -> None:
     """Print a new token, and the entry with its digest for the tokens file.
 
     The token is written to standard output and not stored; the entry is written to standard error.
@@ -53,8 +55,8 @@ def new(tenant: str, role: str) -> None:
 
 
 @tokens.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), envvar="TIEBACK_TOKENS")
-def check(file: Path) -> None:
+@declared
+def check(file: Path = argument(type=TARGET, envvar="TIEBACK_TOKENS")) -> None:
     """Say what a tokens file allows, or what is wrong with it.
 
     The exit code is 1 if a server could not use it.

@@ -12,6 +12,7 @@ from rich.table import Table
 from tieback_client import Client
 from tieback_client import TiebackError as ClientError
 from tieback_client.cli.output import SafeConsole, say
+from tieback_client.cli.parameters import AS_JSON, FOLDER, TARGET, declared, option
 
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput, Unavailable
@@ -29,60 +30,35 @@ METADATA = "metadata"
 
 
 @click.command()
-@click.argument("name")
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A parameter of the recipe; may be repeated. `tieback recipes` lists them. A list: KEY=64,128.",
-)
-@click.option(
-    "--data",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A file or a folder of training data; may be repeated.",
-)
-@click.option(
-    "--judgements",
-    multiple=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Judged queries or clicks (JSONL, see docs/recipes.md), for which a running server is asked for "
-    "candidates; may be repeated.",
-)
-@click.option(
-    "--signal",
-    "signals",
-    multiple=True,
-    metavar="KEY",
-    help="Of the ranker: learn from this field of metadata too, a number or a time, more of which never "
-    "lowers a score; after KEY=any it may. May be repeated.",
-)
-@click.option(
-    "--server",
-    metavar="ADDRESS",
-    envvar="TIEBACK_SERVER",
-    help="The server that --judgements are asked of. [TIEBACK_SERVER; localhost:50051]",
-)
-@click.option("--token", metavar="TOKEN", envvar="TIEBACK_TOKEN", help="Its token. [TIEBACK_TOKEN]")
-@click.option(
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The folder where the result is written.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@declared
 def train(
     name: str,
-    assignments: tuple[str, ...],
-    data: tuple[Path, ...],
-    judgements: tuple[Path, ...],
-    signals: tuple[str, ...],
-    server: str | None,
-    token: str | None,
-    output: Path,
-    as_json: bool,
+    assignments: tuple[str, ...] = option(
+        "A parameter of the recipe; may be repeated. `tieback recipes` lists them. A list: KEY=64,128.",
+        "KEY=VALUE",
+        flags="--set",
+    ),
+    data: tuple[Path, ...] = option("A file or a folder of training data; may be repeated."),
+    judgements: tuple[Path, ...] = option(
+        "Judged queries or clicks (JSONL, see docs/recipes.md), for which a running server is asked for "
+        "candidates; may be repeated.",
+        "FILE",
+        type=TARGET,
+    ),
+    signals: tuple[str, ...] = option(
+        "Of the ranker: learn from this field of metadata too, a number or a time, more of which never "
+        "lowers a score; after KEY=any it may. May be repeated.",
+        "KEY",
+        flags="--signal",
+    ),
+    server: str | None = option(
+        "The server that --judgements are asked of. [TIEBACK_SERVER; localhost:50051]",
+        "ADDRESS",
+        envvar="TIEBACK_SERVER",
+    ),
+    token: str | None = option("Its token. [TIEBACK_TOKEN]", "TOKEN", envvar="TIEBACK_TOKEN"),
+    output: Path = option("The folder where the result is written.", type=FOLDER, required=True),
+    as_json: bool = AS_JSON,
 ) -> None:
     """Run a training recipe: `tieback recipes` lists them.
 
