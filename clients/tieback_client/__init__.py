@@ -22,13 +22,15 @@ else:
     # Loaded with the first name that is asked for: gRPC reads its environment when it is imported, and the
     # command line has to set it before.
     def __getattr__(name: str) -> Any:
-        if name in ("__all__", "__version__") or name[0].isupper():
-            public = importlib.import_module("tieback_client.public")
-            if name.startswith("__") or name in public.__all__:
-                return getattr(public, name)
-        elif name == "errors":
+        if name == "errors":
             return importlib.import_module("tieback_client.errors")
+        if name == "__all__":
+            return __dir__()
+        public = name == "__version__" or name[0].isupper()
+        known = vars(importlib.import_module("tieback_client.public")) if public else {}
+        if name in known:
+            return known[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return list(importlib.import_module("tieback_client.public").__all__)
+        return [name for name in vars(importlib.import_module("tieback_client.public")) if name[0].isupper()]

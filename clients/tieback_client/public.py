@@ -1,300 +1,173 @@
 """The names of the package, as `tieback_client` shows them: what a user imports."""
 
-from tieback_contract.answers import (
-    Abstention,
-    AbstentionReason,
-    AnswerAction,
-    AnswerStyle,
-    Decision,
-    Degraded,
-    Finish,
-    FinishReason,
-    Repair,
-    RewrittenQuestion,
-    ScoredToken,
-    TextDelta,
-    TokenScore,
-    TokenScores,
-    Twin,
-)
-from tieback_contract.arrays import Box
-from tieback_contract.catalog import Drift, Model, Space
-from tieback_contract.claims import (
-    Citation,
-    Claim,
-    Conflict,
-    ConflictingPlace,
-    ConflictKind,
-    Disagreement,
-    NotCheckedReason,
-    QuestionFit,
-    Repaired,
-    Verdict,
-    VerdictLabel,
-)
-from tieback_contract.collections import Moving, Snapshot, Source
-from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Label, Reduction, Truncated
-from tieback_contract.fusion import Fused, FusePart, IgnoredDimensions, RoutingExplanation
-from tieback_contract.generation import (
-    ChatMessage,
-    ChatRole,
-    Evidence,
-    Grounding,
-    SamplingParameters,
-)
-from tieback_contract.heads import Head, Prediction
-from tieback_contract.hits import (
-    AlignedPair,
-    Alignment,
-    FoundPiece,
-    Hit,
-    Mixture,
-    Reranked,
-    RetrievedHit,
-    SameText,
-    SignalShare,
-    StageScore,
-)
-from tieback_contract.limits import Limits
-from tieback_contract.locators import Locator, LocatorKind, Locators
-from tieback_contract.metadata import INDEXED_FROM
-from tieback_contract.method_choice import MethodChoice
-from tieback_contract.modality import Modality
-from tieback_contract.operations import JudgedQuery, OperationState
-from tieback_contract.query import Granularity, QueryOptions, RetrievalPlan
-from tieback_contract.reports import Cost, Dropped, DroppedSection, Stage, Timing
-from tieback_contract.server import Endpoint, ServiceState
-from tieback_contract.token_vectors import TokenVectors
-from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
+from tieback_contract.answers import Abstention as Abstention
+from tieback_contract.answers import AbstentionReason as AbstentionReason
+from tieback_contract.answers import AnswerAction as AnswerAction
+from tieback_contract.answers import AnswerStyle as AnswerStyle
+from tieback_contract.answers import Decision as Decision
+from tieback_contract.answers import Degraded as Degraded
+from tieback_contract.answers import Finish as Finish
+from tieback_contract.answers import FinishReason as FinishReason
+from tieback_contract.answers import Repair as Repair
+from tieback_contract.answers import RewrittenQuestion as RewrittenQuestion
+from tieback_contract.answers import ScoredToken as ScoredToken
+from tieback_contract.answers import TextDelta as TextDelta
+from tieback_contract.answers import TokenScore as TokenScore
+from tieback_contract.answers import TokenScores as TokenScores
+from tieback_contract.answers import Twin as Twin
+from tieback_contract.arrays import Box as Box
+from tieback_contract.catalog import Drift as Drift
+from tieback_contract.catalog import Model as Model
+from tieback_contract.catalog import Space as Space
+from tieback_contract.claims import Citation as Citation
+from tieback_contract.claims import Claim as Claim
+from tieback_contract.claims import Conflict as Conflict
+from tieback_contract.claims import ConflictingPlace as ConflictingPlace
+from tieback_contract.claims import ConflictKind as ConflictKind
+from tieback_contract.claims import Disagreement as Disagreement
+from tieback_contract.claims import NotCheckedReason as NotCheckedReason
+from tieback_contract.claims import QuestionFit as QuestionFit
+from tieback_contract.claims import Repaired as Repaired
+from tieback_contract.claims import Verdict as Verdict
+from tieback_contract.claims import VerdictLabel as VerdictLabel
+from tieback_contract.collections import Moving as Moving
+from tieback_contract.collections import Snapshot as Snapshot
+from tieback_contract.collections import Source as Source
+from tieback_contract.encodings import AppliedAdapter as AppliedAdapter
+from tieback_contract.encodings import Encoding as Encoding
+from tieback_contract.encodings import EncodingSource as EncodingSource
+from tieback_contract.encodings import Label as Label
+from tieback_contract.encodings import Reduction as Reduction
+from tieback_contract.encodings import Truncated as Truncated
+from tieback_contract.fusion import Fused as Fused
+from tieback_contract.fusion import FusePart as FusePart
+from tieback_contract.fusion import IgnoredDimensions as IgnoredDimensions
+from tieback_contract.fusion import RoutingExplanation as RoutingExplanation
+from tieback_contract.generation import ChatMessage as ChatMessage
+from tieback_contract.generation import ChatRole as ChatRole
+from tieback_contract.generation import Evidence as Evidence
+from tieback_contract.generation import Grounding as Grounding
+from tieback_contract.generation import SamplingParameters as SamplingParameters
+from tieback_contract.heads import Head as Head
+from tieback_contract.heads import Prediction as Prediction
+from tieback_contract.hits import AlignedPair as AlignedPair
+from tieback_contract.hits import Alignment as Alignment
+from tieback_contract.hits import FoundPiece as FoundPiece
+from tieback_contract.hits import Hit as Hit
+from tieback_contract.hits import Mixture as Mixture
+from tieback_contract.hits import Reranked as Reranked
+from tieback_contract.hits import RetrievedHit as RetrievedHit
+from tieback_contract.hits import SameText as SameText
+from tieback_contract.hits import SignalShare as SignalShare
+from tieback_contract.hits import StageScore as StageScore
+from tieback_contract.limits import Limits as Limits
+from tieback_contract.locators import Locator as Locator
+from tieback_contract.locators import LocatorKind as LocatorKind
+from tieback_contract.locators import Locators as Locators
+from tieback_contract.metadata import INDEXED_FROM as INDEXED_FROM
+from tieback_contract.method_choice import MethodChoice as MethodChoice
+from tieback_contract.modality import Modality as Modality
+from tieback_contract.operations import JudgedQuery as JudgedQuery
+from tieback_contract.operations import OperationState as OperationState
+from tieback_contract.query import Granularity as Granularity
+from tieback_contract.query import QueryOptions as QueryOptions
+from tieback_contract.query import RetrievalPlan as RetrievalPlan
+from tieback_contract.reports import Cost as Cost
+from tieback_contract.reports import Dropped as Dropped
+from tieback_contract.reports import DroppedSection as DroppedSection
+from tieback_contract.reports import Stage as Stage
+from tieback_contract.reports import Timing as Timing
+from tieback_contract.server import Endpoint as Endpoint
+from tieback_contract.server import ServiceState as ServiceState
+from tieback_contract.token_vectors import TokenVectors as TokenVectors
+from tieback_contract.vectors import DType as DType
+from tieback_contract.vectors import MultiVector as MultiVector
+from tieback_contract.vectors import SpaceRef as SpaceRef
+from tieback_contract.vectors import SparseVector as SparseVector
+from tieback_contract.vectors import Vector as Vector
+from tieback_contract.vectors import VectorKind as VectorKind
 
-from tieback_client.async_client import AsyncClient
-from tieback_client.client import Client
-from tieback_client.errors import (
-    AlreadyExists,
-    Cancelled,
-    DeadlineExceeded,
-    FailedPrecondition,
-    FieldViolation,
-    InternalError,
-    InvalidArgument,
-    NotFound,
-    NothingWritten,
-    Overloaded,
-    PermissionDenied,
-    QuotaExceeded,
-    RateExceeded,
-    ResourceExhausted,
-    SpaceMismatch,
-    StorageFull,
-    TiebackError,
-    Unauthenticated,
-    Unavailable,
-    Unimplemented,
-)
-from tieback_client.procedures.encoding import Candidate
-from tieback_client.reports import CallInfo
-from tieback_client.transport.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
-from tieback_client.transport.operation import AsyncOperation, Operation
-from tieback_client.transport.options import Hedging, Options, Retry, client_version
-from tieback_client.transport.replicas import Endpoints
-from tieback_client.transport.streams import EncodingStream, EventStream, Writes
-from tieback_client.values.catalog import Health, Method, ServerInfo
-from tieback_client.values.content import Audio, Features, Image, Points, Text, TokenIds
-from tieback_client.values.documents import Collection, Item, Section, TokenVectorsLike
-from tieback_client.values.encodings import Encodings, TextPiece
-from tieback_client.values.events import Answer, Check, Checked, CheckedText, Checks, RetrievalEvent
-from tieback_client.values.heads import Predictions
-from tieback_client.values.operations import OperationStatus
-from tieback_client.values.results import (
-    FusedBatch,
-    RerankFailure,
-    RerankResult,
-    RetrievalResult,
-    SearchResult,
-)
-from tieback_client.values.upgrades import (
-    CompatibilityCell,
-    CompatibilityMatrix,
-    MeasuredNumber,
-    PolicyWorth,
-    Recall,
-    UpgradeAdvice,
-    UpgradePlan,
-    UpgradePoint,
-    UpgradeResult,
-    UpgradeWorth,
-)
-from tieback_client.values.writes import Acknowledgement, ReindexResult, WriteReport, WriteResult
+from tieback_client.async_client import AsyncClient as AsyncClient
+from tieback_client.client import Client as Client
+from tieback_client.errors import AlreadyExists as AlreadyExists
+from tieback_client.errors import Cancelled as Cancelled
+from tieback_client.errors import DeadlineExceeded as DeadlineExceeded
+from tieback_client.errors import FailedPrecondition as FailedPrecondition
+from tieback_client.errors import FieldViolation as FieldViolation
+from tieback_client.errors import InternalError as InternalError
+from tieback_client.errors import InvalidArgument as InvalidArgument
+from tieback_client.errors import NotFound as NotFound
+from tieback_client.errors import NothingWritten as NothingWritten
+from tieback_client.errors import Overloaded as Overloaded
+from tieback_client.errors import PermissionDenied as PermissionDenied
+from tieback_client.errors import QuotaExceeded as QuotaExceeded
+from tieback_client.errors import RateExceeded as RateExceeded
+from tieback_client.errors import ResourceExhausted as ResourceExhausted
+from tieback_client.errors import SpaceMismatch as SpaceMismatch
+from tieback_client.errors import StorageFull as StorageFull
+from tieback_client.errors import TiebackError as TiebackError
+from tieback_client.errors import Unauthenticated as Unauthenticated
+from tieback_client.errors import Unavailable as Unavailable
+from tieback_client.errors import Unimplemented as Unimplemented
+from tieback_client.procedures.encoding import Candidate as Candidate
+from tieback_client.reports import CallInfo as CallInfo
+from tieback_client.transport.async_streams import AsyncEncodingStream as AsyncEncodingStream
+from tieback_client.transport.async_streams import AsyncEventStream as AsyncEventStream
+from tieback_client.transport.async_streams import AsyncWrites as AsyncWrites
+from tieback_client.transport.operation import AsyncOperation as AsyncOperation
+from tieback_client.transport.operation import Operation as Operation
+from tieback_client.transport.options import Hedging as Hedging
+from tieback_client.transport.options import Options as Options
+from tieback_client.transport.options import Retry as Retry
+from tieback_client.transport.options import client_version
+from tieback_client.transport.replicas import Endpoints as Endpoints
+from tieback_client.transport.streams import EncodingStream as EncodingStream
+from tieback_client.transport.streams import EventStream as EventStream
+from tieback_client.transport.streams import Writes as Writes
+from tieback_client.values.catalog import Access as Access
+from tieback_client.values.catalog import Health as Health
+from tieback_client.values.catalog import Method as Method
+from tieback_client.values.catalog import Quota as Quota
+from tieback_client.values.catalog import ServerInfo as ServerInfo
+from tieback_client.values.catalog import Usage as Usage
+from tieback_client.values.content import Audio as Audio
+from tieback_client.values.content import Features as Features
+from tieback_client.values.content import Image as Image
+from tieback_client.values.content import Points as Points
+from tieback_client.values.content import Text as Text
+from tieback_client.values.content import TokenIds as TokenIds
+from tieback_client.values.documents import Collection as Collection
+from tieback_client.values.documents import Item as Item
+from tieback_client.values.documents import Section as Section
+from tieback_client.values.documents import TokenVectorsLike as TokenVectorsLike
+from tieback_client.values.encodings import Encodings as Encodings
+from tieback_client.values.encodings import TextPiece as TextPiece
+from tieback_client.values.events import Answer as Answer
+from tieback_client.values.events import Check as Check
+from tieback_client.values.events import Checked as Checked
+from tieback_client.values.events import CheckedText as CheckedText
+from tieback_client.values.events import Checks as Checks
+from tieback_client.values.events import RetrievalEvent as RetrievalEvent
+from tieback_client.values.heads import Predictions as Predictions
+from tieback_client.values.operations import OperationStatus as OperationStatus
+from tieback_client.values.results import FusedBatch as FusedBatch
+from tieback_client.values.results import RerankFailure as RerankFailure
+from tieback_client.values.results import RerankResult as RerankResult
+from tieback_client.values.results import RetrievalResult as RetrievalResult
+from tieback_client.values.results import SearchResult as SearchResult
+from tieback_client.values.upgrades import CompatibilityCell as CompatibilityCell
+from tieback_client.values.upgrades import CompatibilityMatrix as CompatibilityMatrix
+from tieback_client.values.upgrades import MeasuredNumber as MeasuredNumber
+from tieback_client.values.upgrades import PolicyWorth as PolicyWorth
+from tieback_client.values.upgrades import Recall as Recall
+from tieback_client.values.upgrades import UpgradeAdvice as UpgradeAdvice
+from tieback_client.values.upgrades import UpgradePlan as UpgradePlan
+from tieback_client.values.upgrades import UpgradePoint as UpgradePoint
+from tieback_client.values.upgrades import UpgradeResult as UpgradeResult
+from tieback_client.values.upgrades import UpgradeWorth as UpgradeWorth
+from tieback_client.values.writes import Acknowledgement as Acknowledgement
+from tieback_client.values.writes import ReindexResult as ReindexResult
+from tieback_client.values.writes import WriteReport as WriteReport
+from tieback_client.values.writes import WriteResult as WriteResult
 
 __version__ = client_version()
-from tieback_client.values.catalog import Access, Quota, Usage
-
-__all__ = [
-    "INDEXED_FROM",
-    "Abstention",
-    "AbstentionReason",
-    "Access",
-    "Acknowledgement",
-    "AlignedPair",
-    "Alignment",
-    "AlreadyExists",
-    "Answer",
-    "AnswerAction",
-    "AnswerStyle",
-    "AppliedAdapter",
-    "AsyncClient",
-    "AsyncEncodingStream",
-    "AsyncEventStream",
-    "AsyncOperation",
-    "AsyncWrites",
-    "Audio",
-    "Box",
-    "CallInfo",
-    "Cancelled",
-    "Candidate",
-    "ChatMessage",
-    "ChatRole",
-    "Check",
-    "Checked",
-    "CheckedText",
-    "Checks",
-    "Citation",
-    "Claim",
-    "Client",
-    "Collection",
-    "CompatibilityCell",
-    "CompatibilityMatrix",
-    "Conflict",
-    "ConflictKind",
-    "ConflictingPlace",
-    "Cost",
-    "DType",
-    "DeadlineExceeded",
-    "Decision",
-    "Degraded",
-    "Disagreement",
-    "Drift",
-    "Dropped",
-    "DroppedSection",
-    "Encoding",
-    "EncodingSource",
-    "EncodingStream",
-    "Encodings",
-    "Endpoint",
-    "Endpoints",
-    "EventStream",
-    "Evidence",
-    "FailedPrecondition",
-    "Features",
-    "FieldViolation",
-    "Finish",
-    "FinishReason",
-    "FoundPiece",
-    "FusePart",
-    "Fused",
-    "FusedBatch",
-    "Granularity",
-    "Grounding",
-    "Head",
-    "Health",
-    "Hedging",
-    "Hit",
-    "IgnoredDimensions",
-    "Image",
-    "InternalError",
-    "InvalidArgument",
-    "Item",
-    "JudgedQuery",
-    "Label",
-    "Limits",
-    "Locator",
-    "LocatorKind",
-    "Locators",
-    "MeasuredNumber",
-    "Method",
-    "MethodChoice",
-    "Mixture",
-    "Modality",
-    "Model",
-    "Moving",
-    "MultiVector",
-    "NotCheckedReason",
-    "NotFound",
-    "NothingWritten",
-    "Operation",
-    "OperationState",
-    "OperationStatus",
-    "Options",
-    "Overloaded",
-    "PermissionDenied",
-    "Points",
-    "PolicyWorth",
-    "Prediction",
-    "Predictions",
-    "QueryOptions",
-    "QuestionFit",
-    "Quota",
-    "QuotaExceeded",
-    "RateExceeded",
-    "Recall",
-    "Reduction",
-    "ReindexResult",
-    "Repair",
-    "Repaired",
-    "RerankFailure",
-    "RerankResult",
-    "Reranked",
-    "ResourceExhausted",
-    "RetrievalEvent",
-    "RetrievalPlan",
-    "RetrievalResult",
-    "RetrievedHit",
-    "Retry",
-    "RewrittenQuestion",
-    "RoutingExplanation",
-    "SameText",
-    "SamplingParameters",
-    "ScoredToken",
-    "SearchResult",
-    "Section",
-    "ServerInfo",
-    "ServiceState",
-    "SignalShare",
-    "Snapshot",
-    "Source",
-    "Space",
-    "SpaceMismatch",
-    "SpaceRef",
-    "SparseVector",
-    "Stage",
-    "StageScore",
-    "StorageFull",
-    "Text",
-    "TextDelta",
-    "TextPiece",
-    "TiebackError",
-    "Timing",
-    "TokenIds",
-    "TokenScore",
-    "TokenScores",
-    "TokenVectors",
-    "TokenVectorsLike",
-    "Truncated",
-    "Twin",
-    "Unauthenticated",
-    "Unavailable",
-    "Unimplemented",
-    "UpgradeAdvice",
-    "UpgradePlan",
-    "UpgradePoint",
-    "UpgradeResult",
-    "UpgradeWorth",
-    "Usage",
-    "Vector",
-    "VectorKind",
-    "Verdict",
-    "VerdictLabel",
-    "WriteReport",
-    "WriteResult",
-    "Writes",
-]

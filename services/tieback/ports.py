@@ -40,7 +40,6 @@ from tieback.core.types.search import SearchReply, SearchRequest
 DEFAULT_PLAN = EncodePlan()
 DEFAULT_ROUTING = Routing()
 DEFAULT_SAMPLING = SamplingParameters()
-DEFAULT_GROUNDING = Grounding()
 
 NO_EXPANSION = MethodChoice("none")
 """Searches for a query as it is, and not again with what it found."""

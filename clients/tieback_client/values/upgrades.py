@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tieback_contract.shapes import wire
 from tieback_contract.vectors import SpaceRef
 
 from tieback_client.errors import TiebackError
@@ -148,9 +149,9 @@ class UpgradePlan:
     """The space of the collection's vectors."""
     new_space: SpaceRef
     """The space whose vectors the transform takes."""
-    policy: str
+    policy: str = field(metadata=wire("policy.name"))
     """How the transform was learned."""
-    parameters: Mapping[str, object]
+    parameters: Mapping[str, object] = field(metadata=wire("policy.parameters"))
     """All parameters of that."""
     artifact: str
     """The revision of the transform, a hash over its content."""
@@ -170,9 +171,9 @@ class UpgradePlan:
     """Transformed queries and documents of the new space."""
     native: Recall
     """Queries and documents of the new space as it is, as after a reindex."""
-    encoding_seconds: float
+    encoding_seconds: float = field(metadata=wire("encoding_time"))
     """Time for encoding, both spaces together."""
-    training_seconds: float
+    training_seconds: float = field(metadata=wire("training_time"))
     """Time for the training; of its last part where it was interrupted."""
     judged: int
     """Judged queries that were tried: those with an item of the collection."""
@@ -184,11 +185,11 @@ class UpgradePlan:
     """The policies that were tried, the best first; artifact and recalls are of the best one."""
     curve: Sequence[UpgradePoint]
     """By the share that is re-embedded."""
-    sections: int
+    sections: int = field(metadata=wire("cost.sections"))
     """Sections of the collection."""
-    encode_all_seconds: float
+    encode_all_seconds: float = field(metadata=wire("cost.encoding_time"))
     """Time to encode those whose vectors do not stay, as fast as the sample was encoded."""
-    translate_all_seconds: float
+    translate_all_seconds: float = field(metadata=wire("cost.translation_time"))
     """Time to translate all of them by the best policy."""
     advice: UpgradeAdvice | None
     """What to do; None for an advice that this version does not know."""
@@ -198,9 +199,9 @@ class UpgradePlan:
     """Re-embedded nDCG less that of today; its interval takes both of the same queries."""
     matrix: CompatibilityMatrix
     """The old space, the new one, and earlier ones that the request named."""
-    items: int = 0
+    items: int = field(default=0, metadata=wire("cost.items"))
     """Items of the collection."""
-    staying_items: int = 0
+    staying_items: int = field(default=0, metadata=wire("cost.staying_items"))
     """Items whose vectors stay the same, since a replaced component of a joint space does not encode them."""
-    staying_sections: int = 0
+    staying_sections: int = field(default=0, metadata=wire("cost.staying_sections"))
     """Sections of these."""

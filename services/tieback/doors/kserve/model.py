@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from tieback_contract.field_path import FieldPath, at
+from tieback_contract.field_path import FieldPath
 from tieback_contract.reports import Timing
 
 from tieback.core.deadline import Deadline
@@ -76,9 +76,6 @@ def refuse(given: Mapping[str, Any], field: FieldPath) -> None:
     """Refuses the parameters of a tensor: none are known."""
     if given:
         Parameters(given, field, {})
-
-
-NO_PARAMETERS = Parameters({}, at("parameters"), {})
 
 
 @dataclass(frozen=True, slots=True)

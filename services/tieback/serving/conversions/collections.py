@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota, TenantUsage
-from tieback.core.types.collection import StoredCollection
-from tieback.serving.conversions.codec import CODEC, writing
+from tieback.serving.conversions.codec import CODEC
 from tieback.serving.conversions.frames import Numbers
-from tieback.v1 import index_pb2, tenant_pb2
+from tieback.v1 import tenant_pb2
 
-write_collection = writing(StoredCollection, index_pb2.Collection)
 _ROLES = Numbers(tenant_pb2.TenantRole, AccessLevel, "role")
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from tieback_contract.encodings import EncodingSource
 from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.modality import Modality
 from tieback_contract.tensors import fill_array, fill_vector
@@ -16,7 +15,7 @@ from tieback_contract.vectors import DType, Vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import CategoricalFeatures, Content, Item, Section, TokenNumbers
 from tieback.core.types.encoding import CachePolicy, EncodeReply, SplitPiece, Truncation
-from tieback.serving.conversions.codec import CODEC, NO_MODALITY, check_order, reading, writing
+from tieback.serving.conversions.codec import CODEC, check_order, reading, writing
 from tieback.serving.conversions.frames import Numbers, each
 from tieback.serving.conversions.vectors import (
     read_tensor,
@@ -25,8 +24,6 @@ from tieback.serving.conversions.vectors import (
 from tieback.v1 import content_pb2, encoder_pb2
 
 EMPTY = "the content is empty: set text, image, audio, points, features, vector or token_ids"
-_MODALITIES = Numbers(content_pb2.Modality, Modality, "modality", refusal=NO_MODALITY)
-write_modality = _MODALITIES.write
 _BY_FIELD = {"text": Modality.TEXT, "image": Modality.IMAGE, "audio": Modality.AUDIO}
 _FIELD_OF: dict[Modality | None, str] = {modality: name for name, modality in _BY_FIELD.items()}
 
@@ -122,9 +119,6 @@ _TRUNCATIONS = Numbers(encoder_pb2.Truncation, Truncation, "truncation", unspeci
 read_truncation, write_truncation = _TRUNCATIONS.read, _TRUNCATIONS.write
 _CACHE_POLICIES = Numbers(encoder_pb2.CachePolicy, CachePolicy, "cache policy", unspecified=CachePolicy.USE)
 read_cache, write_cache = _CACHE_POLICIES.read, _CACHE_POLICIES.write
-
-
-_SOURCES = Numbers(encoder_pb2.EncodingSource, EncodingSource, "source", unspecified=EncodingSource.COMPUTED)
 
 
 def _read_pieces(message: Any) -> list[SplitPiece]:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from tieback_contract.query import QueryOptions, RetrievalPlan
-
 from tieback.core.errors import TiebackError
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.retrieval import AnswerEvent, QueryPart, RetrieveReply, RetrieveRequest
 from tieback.serving.conversions.codec import CODEC, finite_fields, reading, writing
 from tieback.serving.conversions.generations import read_event, write_event
 from tieback.serving.requests import failures
-from tieback.v1 import answer_pb2, query_pb2
+from tieback.v1 import answer_pb2
 
 CODEC.check(QueryPart, finite_fields("weight"))
-read_query_options = reading(QueryOptions, query_pb2.QueryOptions)
 read_retrieval = reading(RetrieveRequest, answer_pb2.RetrieveRequest)
-write_plan = writing(RetrievalPlan, answer_pb2.RetrievalPlan)
 read_retrieve_reply = reading(RetrieveReply, answer_pb2.RetrieveResponse)
 write_retrieve_reply = writing(RetrieveReply, answer_pb2.RetrieveResponse)
 

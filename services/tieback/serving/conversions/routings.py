@@ -29,7 +29,6 @@ def _read_routing(message: router_pb2.Routing) -> Routing:
 
 
 CODEC.converter(Routing, _read_routing, _fill_routing)
-read_routing = reading(Routing, router_pb2.Routing)
 _fill_part = CODEC.filler(FusePart, router_pb2.FusePart.DESCRIPTOR)
 _read_part = reading(FusePart, router_pb2.FusePart)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tieback_contract.arrays import Array, Box
 from tieback_contract.encodings import Reduction
 from tieback_contract.field_path import FieldPath
@@ -24,8 +22,6 @@ read_dtype = _DTYPES.read
 read_space, write_space = reading(SpaceRef, vector_pb2.SpaceRef), writing(SpaceRef, vector_pb2.SpaceRef)
 read_vector = reading(Vector, vector_pb2.Vector)
 read_multi_vector = reading(MultiVector, vector_pb2.MultiVector)
-read_locator = reading(Locator, vector_pb2.Locator)
-read_box = reading(Box, vector_pb2.Box)
 read_reduction = reading(Reduction, vector_pb2.Reduction)
 write_reduction = writing(Reduction, vector_pb2.Reduction)
 
@@ -72,8 +68,3 @@ def write_output(plan: EncodePlan) -> vector_pb2.OutputSpec:
         condition=plan.condition,
         adapter=plan.adapter,
     )
-
-
-def write_kinds(kinds: Iterable[VectorKind]) -> list[vector_pb2.VectorKind]:
-    """The numbers of kinds of vectors."""
-    return [_KINDS.write(kind) for kind in kinds]
