@@ -14,7 +14,7 @@ from typing import Protocol
 
 from tieback_contract.answers import GenerationEvent
 from tieback_contract.collections import Source
-from tieback_contract.generation import Grounding, SamplingParameters
+from tieback_contract.generation import SamplingParameters
 from tieback_contract.heads import Head
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tieback_contract.arrays import Array, Box
+from tieback_contract.arrays import Array
 from tieback_contract.encodings import Reduction
 from tieback_contract.field_path import FieldPath
-from tieback_contract.locators import Locator
 from tieback_contract.vectors import DType, MultiVector, SpaceRef, Vector, VectorKind
 
 from tieback.core.errors import InvalidInput

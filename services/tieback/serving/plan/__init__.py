@@ -5,21 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tieback_contract.answers import AnswerStyle
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, VectorKind
 
 from tieback.catalog.base_card import HttpEndpoint
-from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
+from tieback.catalog.card import Card, EncoderCard, GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.checker_card import CheckerCard
 from tieback.core import extensions
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.fusion import JOINT_SPACE, Role
 from tieback.methods.grounding import checkers
-from tieback.methods.reranking import NO_RERANKING
 from tieback.models.joint.artifact import JointSpaceArtifact
 from tieback.models.learned import ServedModels
 from tieback.models.store import Store
@@ -35,9 +34,12 @@ if TYPE_CHECKING:
     from tieback.models.joint.bridges import ClassNameBridge
     from tieback.router import Component, JointSpace
 
-NO_CHECKER = NO_RECOGNISER = NO_GENERATOR = "none"
+NONE = "none"
+"""Names no card, where a setting names cards."""
 DEFAULT_GENERATOR = "smollm2-135m-instruct"
 """The language model where the settings name none: another card makes no other default."""
+
+C = TypeVar("C", bound=Card)
 
 
 class Plan:
@@ -48,25 +50,24 @@ class Plan:
         self.other_weights: JointSpaceArtifact | None = None
         extensions.use(settings.extensions)
         catalog = Catalog.load(settings.cards)
-        encoders = {card.name: card for card in catalog.encoders()}
-        generators = {card.name: card for card in catalog.generators()}
-        unknown = [name for name in settings.spaces if name not in encoders]
-        if unknown:
-            raise StartupError(f"TIEBACK_SPACES: {NotFound('space', unknown[0], encoders).message}")
-        chosen = settings.spaces or tuple(name for name, card in encoders.items() if not card.optional)
-        served = [encoders[name] for name in sorted(chosen)]
+        names = settings.spaces or [card.name for card in catalog.encoders() if not card.optional]
+        served = _chosen("SPACES", "space", catalog.encoders(), sorted(names))
         self.encoders = at_chosen_precisions(served, settings.precision, settings.provider)
         self._regions = settings.regions
-        self.rerankers = _chosen_rerankers(catalog, settings.rerankers)
-        self.checkers = _chosen_checkers(catalog, settings)
-        self.recognisers = _chosen_recognisers(catalog, settings.recognisers, self.modalities.values())
+        rerankers, own_checkers, recognisers = catalog.rerankers(), catalog.checkers(), catalog.recognisers()
+        named = sorted(_names(settings.rerankers, (card.name for card in rerankers)))
+        self.rerankers = _chosen("RERANKERS", "reranker", rerankers, named)
+        named = sorted(_names(settings.checkers, (card.name for card in own_checkers)))
+        self.checkers = _chosen("CHECKERS", "checker", own_checkers, named)
+        _check_default_checker(settings.default_checker, self.checkers)
+        read = [one for one in recognisers if one.modality in self.modalities.values() and not one.optional]
+        named = _names(settings.recognisers, (card.name for card in read))
+        self.recognisers = _chosen("RECOGNISERS", "recogniser", recognisers, named)
         self.generator: GeneratorCard | None = None
         # What a model writes is checked by a text space, so a server without one offers none by default.
-        if settings.generator != NO_GENERATOR and (self.reads_text or settings.generator):
+        if settings.generator != NONE and (self.reads_text or settings.generator):
             name = settings.generator or DEFAULT_GENERATOR
-            if name not in generators:
-                raise StartupError(f"TIEBACK_GENERATOR: {NotFound('model', name, generators).message}")
-            self.generator = generators[name]
+            (self.generator,) = _chosen("GENERATOR", "model", catalog.generators(), [name])
         self.artifacts = ServedArtifacts(
             settings.artifacts,
             ServedModels(
@@ -281,46 +282,24 @@ class Plan:
         return bound_joint_inputs(self.bound, {card.name: card for card in self.encoders}, self._regions)
 
 
-def _chosen_rerankers(catalog: Catalog, names: Sequence[str]) -> tuple[RerankerCard, ...]:
-    cards = {card.name: card for card in catalog.rerankers()}
-    if not names:
-        return tuple(cards.values())
-    if list(names) == [NO_RERANKING]:
-        return ()
+def _names(given: Sequence[str], otherwise: Iterable[str]) -> list[str]:
+    """The names that a setting has; none where it says so, and the others where it is empty."""
+    return [] if list(given) == [NONE] else [*dict.fromkeys(given)] or [*otherwise]
+
+
+def _chosen(setting: str, kind: str, cards: Iterable[C], names: Iterable[str]) -> tuple[C, ...]:
+    """The cards of these names. StartupError, with the choices, for one that is not there."""
+    known = {card.name: card for card in cards}
     for name in names:
-        if name not in cards:
-            raise StartupError(f"TIEBACK_RERANKERS: {NotFound('reranker', name, cards).message}")
-    return tuple(cards[name] for name in sorted(set(names)))
+        if name not in known:
+            raise StartupError(f"TIEBACK_{setting}: {NotFound(kind, name, known).message}")
+    return tuple(known[name] for name in names)
 
 
-def _chosen_checkers(catalog: Catalog, settings: Settings) -> tuple[CheckerCard, ...]:
-    cards = {card.name: card for card in catalog.checkers()}
-    names = settings.checkers or tuple(cards)
-    if list(names) == [NO_CHECKER]:
-        names = ()
-    for name in names:
-        if name not in cards:
-            raise StartupError(f"TIEBACK_CHECKERS: {NotFound('checker', name, cards).message}")
-    chosen, default = tuple(cards[name] for name in sorted(set(names))), settings.default_checker
-    choices = [*checkers.names(), *(card.name for card in chosen)]
-    if default and default not in choices:
-        raise StartupError(f"TIEBACK_DEFAULT_CHECKER: {NotFound('checker', default, choices).message}")
-    return chosen
-
-
-def _chosen_recognisers(
-    catalog: Catalog, names: Sequence[str], modalities: Iterable[Modality]
-) -> tuple[RecogniserCard, ...]:
-    cards = {card.name: card for card in catalog.recognisers()}
-    if not names:
-        served = set(modalities)
-        return tuple(card for card in cards.values() if card.modality in served and not card.optional)
-    if list(names) == [NO_RECOGNISER]:
-        return ()
-    for name in names:
-        if name not in cards:
-            raise StartupError(f"TIEBACK_RECOGNISERS: {NotFound('recogniser', name, cards).message}")
-    return tuple(cards[name] for name in dict.fromkeys(names))
+def _check_default_checker(named: str, served: Iterable[CheckerCard]) -> None:
+    choices = [*checkers.names(), *(card.name for card in served)]
+    if named and named not in choices:
+        raise StartupError(f"TIEBACK_DEFAULT_CHECKER: {NotFound('checker', named, choices).message}")
 
 
 def bound_joint_inputs(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.metadata import version
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import grpc
-from google.protobuf.message import Message
 from tieback_contract.limits import Limits
 
 from tieback.core.deadline import Deadline
@@ -21,8 +20,6 @@ from tieback.serving.requests.context import deadline_of
 from tieback.serving.servicers.request_stream import RequestStreams
 
 Context = grpc.aio.ServicerContext[Any, Any]
-R = TypeVar("R", bound=Message)
-A = TypeVar("A")
 _NO_CLASSIFIER = (
     "models that classify are heads here, which are fitted and asked by tieback.v1.ClassifierService: "
     "FitHead, Classify"
@@ -32,6 +29,10 @@ _NO_CLASSIFIER = (
 def _model(context: Context) -> str:
     """The model that a call names."""
     return str(dict(context.invocation_metadata() or ()).get(MODEL, ""))
+
+
+Answer = Callable[[Any, str, Deadline], Awaitable[Any]]
+"""Answers a request to a model, by the model's name; empty for the default one."""
 
 
 class _Streaming:
@@ -44,15 +45,25 @@ class _Streaming:
         """Has all streams end with UNAVAILABLE once what they have read is answered."""
         self._streams.drain()
 
-    async def _each(
-        self,
-        requests: AsyncIterator[R],
-        context: Context,
-        answer: Callable[[R, str, Deadline], Awaitable[A]],
-    ) -> AsyncIterator[A]:
-        model, deadline = _model(context), deadline_of(context)
-        async for one in self._streams.answers(requests, lambda request: answer(request, model, deadline)):
+
+def _call(answer_of: Callable[[Any], Answer]) -> Any:
+    """The handler of an RPC whose requests are answered by what a servicer has for that."""
+
+    async def handle(own: Any, request: Any, context: Context) -> Any:
+        return await answer_of(own)(request, _model(context), deadline_of(context))
+
+    return handle
+
+
+def _stream(answer_of: Callable[[Any], Answer]) -> Any:
+    """The handler of the same for each request of a stream."""
+
+    async def handle(own: Any, requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        answer, model, deadline = answer_of(own), _model(context), deadline_of(context)
+        async for one in own._streams.answers(requests, lambda request: answer(request, model, deadline)):
             yield one
+
+    return handle
 
 
 class InfoServicer(tei_pb2_grpc.InfoServicer):
@@ -82,48 +93,15 @@ class InfoServicer(tei_pb2_grpc.InfoServicer):
 
 
 class EmbedServicer(_Streaming, tei_pb2_grpc.EmbedServicer):
-    """Vectors of texts."""
+    """Vectors of texts: dense ones, sparse ones, and those of tokens."""
 
     def __init__(self, embedding: Embedding, message_bytes: int) -> None:
         super().__init__(message_bytes)
         self._embedding = embedding
 
-    async def Embed(self, request: messages.EmbedRequest, context: Context) -> messages.EmbedResponse:
-        """The dense vector of a text."""
-        return await self._embedding.dense(request, _model(context), deadline_of(context))
-
-    async def EmbedStream(
-        self, requests: AsyncIterator[messages.EmbedRequest], context: Context
-    ) -> AsyncIterator[messages.EmbedResponse]:
-        """The same for each text."""
-        async for answer in self._each(requests, context, self._embedding.dense):
-            yield answer
-
-    async def EmbedSparse(
-        self, request: messages.EmbedSparseRequest, context: Context
-    ) -> messages.EmbedSparseResponse:
-        """The sparse vector of a text."""
-        return await self._embedding.sparse(request, _model(context), deadline_of(context))
-
-    async def EmbedSparseStream(
-        self, requests: AsyncIterator[messages.EmbedSparseRequest], context: Context
-    ) -> AsyncIterator[messages.EmbedSparseResponse]:
-        """The same for each text."""
-        async for answer in self._each(requests, context, self._embedding.sparse):
-            yield answer
-
-    async def EmbedAll(
-        self, request: messages.EmbedAllRequest, context: Context
-    ) -> messages.EmbedAllResponse:
-        """The vectors of a text's tokens."""
-        return await self._embedding.of_tokens(request, _model(context), deadline_of(context))
-
-    async def EmbedAllStream(
-        self, requests: AsyncIterator[messages.EmbedAllRequest], context: Context
-    ) -> AsyncIterator[messages.EmbedAllResponse]:
-        """The same for each text."""
-        async for answer in self._each(requests, context, self._embedding.of_tokens):
-            yield answer
+    Embed, EmbedStream = (make(lambda own: own._embedding.dense) for make in (_call, _stream))
+    EmbedSparse, EmbedSparseStream = (make(lambda own: own._embedding.sparse) for make in (_call, _stream))
+    EmbedAll, EmbedAllStream = (make(lambda own: own._embedding.of_tokens) for make in (_call, _stream))
 
 
 class RerankServicer(tei_pb2_grpc.RerankServicer):
@@ -165,34 +143,15 @@ class RerankServicer(tei_pb2_grpc.RerankServicer):
 
 
 class TokenizeServicer(_Streaming, tei_pb2_grpc.TokenizeServicer):
-    """Tokens of texts."""
+    """Tokens of texts, and the texts of tokens."""
 
     def __init__(self, models: Models, tokens: TokensPort, message_bytes: int) -> None:
         super().__init__(message_bytes)
         self._models = models
         self._tokens = tokens
 
-    async def Tokenize(self, request: messages.EncodeRequest, context: Context) -> messages.EncodeResponse:
-        """The tokens of a text."""
-        return await self._tokenised(request, _model(context), deadline_of(context))
-
-    async def TokenizeStream(
-        self, requests: AsyncIterator[messages.EncodeRequest], context: Context
-    ) -> AsyncIterator[messages.EncodeResponse]:
-        """The same for each text."""
-        async for answer in self._each(requests, context, self._tokenised):
-            yield answer
-
-    async def Decode(self, request: messages.DecodeRequest, context: Context) -> messages.DecodeResponse:
-        """The text of tokens."""
-        return await self._decoded(request, _model(context), deadline_of(context))
-
-    async def DecodeStream(
-        self, requests: AsyncIterator[messages.DecodeRequest], context: Context
-    ) -> AsyncIterator[messages.DecodeResponse]:
-        """The same for each request."""
-        async for answer in self._each(requests, context, self._decoded):
-            yield answer
+    Tokenize, TokenizeStream = (make(lambda own: own._tokenised) for make in (_call, _stream))
+    Decode, DecodeStream = (make(lambda own: own._decoded) for make in (_call, _stream))
 
     async def _tokenised(
         self, request: messages.EncodeRequest, model: str, deadline: Deadline
