@@ -19,7 +19,7 @@ from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector
 
 # Half pairs: only requests or only parts of others have these. Requests are in test_rpcs.py.
-ALONE = {"dtype", "tensor", "kinds", "modality", "long_texts"} | {"encode", "split", "rerank"}
+ALONE = {"dtype", "tensor"} | {"encode", "split", "rerank"}
 
 
 NAMES = {name.partition("_")[2] for name in FUNCTIONS} - ALONE

@@ -171,7 +171,6 @@ SAMPLES: dict[str, list[Any]] = {
         FuseReply([Fused(VECTOR, ROUTING, ignored=[IgnoredDimensions(Modality.TEXT, 4, 9)])], TIMING),
     ],
     "decision": DECISIONS,
-    "style": list(AnswerStyle),
     "grounding": [
         Grounding(),
         Grounding(

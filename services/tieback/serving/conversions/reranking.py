@@ -45,6 +45,7 @@ _fill_multi_vector = CODEC.filler(MultiVector, vector_pb2.MultiVector.DESCRIPTOR
 _fill_content = CODEC.filler(Content, content_pb2.Content.DESCRIPTOR)
 _SOURCE: Any = RerankSource
 read_rerank_source: Callable[..., RerankSource] = reading(_SOURCE, reranker_pb2.RerankSource)
+write_rerank_source = writing(_SOURCE, reranker_pb2.RerankSource)
 read_candidate = reading(RerankCandidate, reranker_pb2.RerankCandidate)
 _write_result = writing(Reranked, reranker_pb2.RerankResult)
 
