@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -83,7 +84,9 @@ _KINDS: tuple[tuple[type, Any], ...] = (
     (UpgradeResult, operation_pb2.UpgradeResult),
     (Head, classifier_pb2.Head),
 )
-_RESULTS = {message: CODEC.reader(kind, message.DESCRIPTOR) for kind, message in _KINDS}
+_RESULTS: dict[Any, Callable[..., Any]] = {
+    message: CODEC.reader(kind, message.DESCRIPTOR) for kind, message in _KINDS
+}
 _read: Any = CODEC.reader(OperationStatus, operation_pb2.OperationMetadata.DESCRIPTOR)
 
 
