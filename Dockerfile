@@ -26,7 +26,10 @@ RUN pip wheel --no-deps --wheel-dir /wheels .
 FROM build AS serving
 ARG RUNTIME
 RUN python -m venv /opt/tieback \
- && /opt/tieback/bin/pip install --constraint constraints.txt "$(echo /wheels/*.whl)[${RUNTIME},milvus,http]"
+ && /opt/tieback/bin/pip install --constraint constraints.txt "$(echo /wheels/*.whl)[${RUNTIME},milvus,http]" \
+ # A pod of KubeRay logs what `ray start` writes: with this one, also what the platform's processes say.
+ && printf '#!/opt/tieback/bin/python\nfrom tieback.serving.processes.ray_node import main\nmain()\n' \
+    > /opt/tieback/bin/ray
 
 # Exports always run on the processor, whatever the image is for.
 FROM build AS exporting

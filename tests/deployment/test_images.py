@@ -229,6 +229,22 @@ def test_the_image_is_built_from_all_that_the_wheel_is_built_from() -> None:
         assert f"!{folder}" in sent
 
 
+def test_the_images_ray_is_the_one_that_shows_what_the_platform_says(tmp_path: Path) -> None:
+    [install] = [text for text in stages()["serving"].all("RUN") if "pip install" in text]
+    [script] = re.findall(r"printf '(.+?)' +> /opt/tieback/bin/ray", install)
+    program = tmp_path / "ray.py"
+    program.write_text(script.replace("\\n", "\n"))
+
+    done = subprocess.run(
+        [sys.executable, str(program), "--version"], capture_output=True, text=True, check=False
+    )
+
+    assert script.startswith(
+        "#!/opt/tieback/bin/python\\nfrom tieback.serving.processes.ray_node import main"
+    )
+    assert done.stdout.startswith("ray, version "), done.stderr
+
+
 def test_a_cluster_that_somebody_else_starts_has_what_an_own_one_is_given() -> None:
     recipe = (ROOT / "Dockerfile").read_text()
 

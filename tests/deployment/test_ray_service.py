@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import subprocess
 import sys
@@ -86,6 +87,18 @@ def test_everything_runs_on_the_platform_pod_and_nothing_on_the_head(deployed: D
     assert len(replicas) == 1
     assert deployed.serve["controller_info"]["node_id"] not in replicas
     assert deployed.serve["proxies"] == {}
+
+
+def test_the_pods_log_has_the_lines_of_the_platform_and_none_of_rays(deployed: Deployed) -> None:
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in deployed.nodes.said("platform").read_text().splitlines()]
+
+    wait_for(lambda: "gateway" in {line.get("deployment") for line in lines()})
+
+    serving = [line["deployment"] for line in lines() if line["message"] == "serving"]
+    deployments = deployed.serve["applications"]["tieback"]["deployments"]
+    assert sorted(serving) == sorted(deployments)
+    assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines())
 
 
 def test_nobody_deploys_without_the_token(deployed: Deployed) -> None:

@@ -72,6 +72,10 @@ class RayNodes:
         """The port of this machine that stands for a port of a group's pod."""
         return self._ports[group, of_pod]
 
+    def said(self, group: str) -> Path:
+        """The file of what a group's node writes to standard error."""
+        return self._folder / f"{group}.err"
+
     def wait_until_healthy(self, port: int, path: str, seconds: float = 60.0) -> None:
         """Returns once a probe, which brings no token, is answered well."""
         end = time.monotonic() + seconds
@@ -126,14 +130,14 @@ class RayNodes:
         for name, of_pod in kuberay.ray_ports(self._overlay, group).items():
             values[name] = str(self.port(group, of_pod))
         parameters = [f"--{key}" if value == "true" else f"--{key}={value}" for key, value in values.items()]
-        ray = Path(sys.executable).with_name("ray")
-        with (self._folder / f"{group}.log").open("wb") as log:
+        ray = [sys.executable, "-m", "tieback.serving.processes.ray_node"]  # the image's `ray`
+        with (self._folder / f"{group}.log").open("wb") as log, self.said(group).open("wb") as said:
             self._processes.append(
                 subprocess.Popen(
-                    [str(ray), "start", *parameters, *options],
+                    [*ray, "start", *parameters, *options],
                     env=self._environment,
                     stdout=log,
-                    stderr=log,
+                    stderr=said,
                     start_new_session=True,
                 )
             )
@@ -148,4 +152,4 @@ class RayNodes:
         self._sockets.cleanup()
 
     def _logs(self) -> str:
-        return "\n".join(path.read_text()[-1000:] for path in self._folder.glob("*.log"))
+        return "\n".join(path.read_text()[-1000:] for path in self._folder.glob("*.[le]*"))
