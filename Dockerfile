@@ -6,12 +6,14 @@
 #   docker build -t tieback --build-arg WEIGHTS=baked .    weights inside: starts without a network
 #   docker build -t tieback --build-arg RUNTIME=gpu .      onnxruntime-gpu in place of onnxruntime
 #
+# `scripts/release --image` builds it under the name of the version.
+#
 # TORCH_INDEX names a package index with builds of PyTorch for the processor alone; without it the stage that
 # exports takes the default ones, which bring CUDA: gigabytes, though none of them reach the image.
 
 ARG PYTHON=3.11
 ARG WEIGHTS=volume
-ARG RUNTIME=serve
+ARG RUNTIME=cpu
 ARG PRECISION=
 
 FROM python:${PYTHON}-slim AS build
@@ -21,12 +23,20 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY services services
 COPY clients clients
 COPY examples/library examples/library
-RUN pip wheel --no-deps --wheel-dir /wheels .
+RUN pip wheel --no-deps --wheel-dir /wheels ./clients .
 
+# Every file of a package is held against the hashes of constraints.txt. A GPU's build of ONNX Runtime takes the place of
+# the other one, and has CUDA's own libraries.
 FROM build AS serving
 ARG RUNTIME
-RUN python -m venv /opt/tieback \
- && /opt/tieback/bin/pip install --constraint constraints.txt "$(echo /wheels/*.whl)[${RUNTIME},milvus,http]" \
+RUN sed '/^# Recipes/,$d' constraints.txt >serving.txt \
+ && python -m venv /opt/tieback \
+ && /opt/tieback/bin/pip install --no-deps --require-hashes --requirement serving.txt \
+ && /opt/tieback/bin/pip install /wheels/tieback_client-*.whl "$(echo /wheels/tieback-*.whl)[milvus,http]" \
+ && if [ "${RUNTIME}" = gpu ]; then \
+      /opt/tieback/bin/pip uninstall --yes onnxruntime \
+      && /opt/tieback/bin/pip install 'onnxruntime-gpu[cuda,cudnn]>=1.31'; \
+    fi \
  # A pod of KubeRay logs what `ray start` writes: with this one, also what the platform's processes say.
  && printf '#!/opt/tieback/bin/python\nfrom tieback.serving.processes.ray_node import main\nmain()\n' \
     > /opt/tieback/bin/ray
@@ -35,9 +45,11 @@ RUN python -m venv /opt/tieback \
 FROM build AS exporting
 ARG TORCH_INDEX
 ARG PRECISION
-RUN python -m venv /opt/exporting \
+RUN sed '/^# Development/,$d' constraints.txt >exporting.txt \
+ && python -m venv /opt/exporting \
+ && /opt/exporting/bin/pip install --no-deps --require-hashes --requirement exporting.txt \
  && if [ -n "${TORCH_INDEX}" ]; then /opt/exporting/bin/pip install --index-url "${TORCH_INDEX}" torch; fi \
- && /opt/exporting/bin/pip install --constraint constraints.txt "$(echo /wheels/*.whl)[serve,train]"
+ && /opt/exporting/bin/pip install /wheels/tieback_client-*.whl "$(echo /wheels/tieback-*.whl)[train]"
 RUN TIEBACK_MODELS=/models /opt/exporting/bin/tieback models pull
 # What a GPU may compute in, as TIEBACK_PRECISION of the deployment names it.
 RUN if [ -n "${PRECISION}" ]; then \

@@ -119,7 +119,7 @@ from tieback_client.transport.operation import Operation as Operation
 from tieback_client.transport.options import Hedging as Hedging
 from tieback_client.transport.options import Options as Options
 from tieback_client.transport.options import Retry as Retry
-from tieback_client.transport.options import client_version
+from tieback_client.installing import known_version
 from tieback_client.transport.replicas import Endpoints as Endpoints
 from tieback_client.transport.streams import EncodingStream as EncodingStream
 from tieback_client.transport.streams import EventStream as EventStream
@@ -170,4 +170,4 @@ from tieback_client.values.writes import ReindexResult as ReindexResult
 from tieback_client.values.writes import WriteReport as WriteReport
 from tieback_client.values.writes import WriteResult as WriteResult
 
-__version__ = client_version()
+__version__ = known_version()

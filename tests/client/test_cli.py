@@ -228,7 +228,7 @@ def test_the_servers_commands_say_what_to_install_where_it_is_missing(
     result = CliRunner().invoke(app.tieback, ["serve", "--local"])
 
     assert result.exit_code == 1
-    assert "python -m pip install 'tieback[serve] @ " in result.stderr
+    assert "python -m pip install 'tieback @ " in result.stderr
     assert "a_package_that_is_not_there" in result.stderr
 
 
@@ -238,7 +238,7 @@ def test_without_its_two_packages_the_command_line_says_what_to_install() -> Non
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
     assert result.returncode == 1
-    assert "python -m pip install 'tieback[cli] @ " in result.stderr
+    assert "python -m pip install 'tieback-client[cli] @ " in result.stderr
     assert "Traceback" not in result.stderr
 
 

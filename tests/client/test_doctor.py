@@ -84,7 +84,7 @@ def test_a_provider_that_the_build_lacks_is_a_fault(doctor: Doctor) -> None:
     finding = found(doctor("--json", TIEBACK_PROVIDER="cuda"), "ONNX Runtime")[0]
 
     assert finding["state"] == "bad"
-    assert "tieback[gpu]" in finding["advice"]
+    assert "onnxruntime-gpu" in finding["advice"]
 
 
 def test_a_space_that_the_catalog_lacks_is_a_fault_with_the_choices(doctor: Doctor) -> None:

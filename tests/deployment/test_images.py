@@ -22,6 +22,7 @@ from support.small_server import small_server
 from support.tenants import write_tokens
 from tieback.serving.processes.cluster import ENVIRONMENT
 from tieback_client.cli.app import COMMANDS
+from tieback_client.installing import GPU_BUILD
 
 CATALOG = ROOT / "services/tieback/catalog"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -61,9 +62,6 @@ def extras_of(stage: Stage) -> set[str]:
         for text in stage.all("RUN")
         for group in re.findall(r"\.whl\)\[([^\]]+)\]", text)
         for extra in group.split(",")
-    }
-    asked = {
-        choice for extra in asked for choice in (("serve", "gpu") if extra == "${RUNTIME}" else (extra,))
     }
     while True:
         brought = {
@@ -111,7 +109,9 @@ def test_nothing_else_is_sent_to_the_engine() -> None:
 def test_the_image_has_no_pytorch() -> None:
     found = stages()
     optional = PROJECT["optional-dependencies"]
-    installed = [requirement for extra in extras_of(found["serving"]) for requirement in optional[extra]]
+    installed = PROJECT["dependencies"] + [
+        requirement for extra in extras_of(found["serving"]) for requirement in optional[extra]
+    ]
     copied_from = {name for text in found["image"].all("COPY") for name in re.findall(r"--from=(\S+)", text)}
 
     assert "train" not in extras_of(found["serving"])
@@ -127,7 +127,7 @@ def test_the_weights_stage_brings_the_models_alone() -> None:
     assert from_weights == ["--from=weights --chown=10001:10001 /models /models"]
     assert {"weights-volume", "weights-baked"} <= found.keys()
     assert found["weights"].base == "weights-${WEIGHTS}"
-    assert extras_of(found["exporting"]) >= {"serve", "train"}
+    assert extras_of(found["exporting"]) == {"train"}
     assert any("tieback models pull" in text for text in found["exporting"].all("RUN"))
 
 
@@ -137,17 +137,12 @@ def test_every_extra_that_is_named_exists(name: str) -> None:
 
 
 def test_onnx_runtimes_two_builds_never_meet() -> None:
-    optional = PROJECT["optional-dependencies"]
+    extras = PROJECT["optional-dependencies"].values()
+    (installing,) = [text for text in stages()["serving"].all("RUN") if "--require-hashes" in text]
 
-    builds = {
-        extra: [one for one in optional[extra] if one.startswith("onnxruntime")]
-        for extra in ("server", "serve", "gpu", "train")
-    }
-
-    assert builds["server"] == []
-    assert [len(builds[extra]) for extra in ("serve", "gpu")] == [1, 1]
-    assert builds["gpu"][0].startswith("onnxruntime-gpu")
-    assert builds["train"] == []
+    assert [one for one in PROJECT["dependencies"] if one.startswith("onnxruntime")] == ["onnxruntime>=1.32"]
+    assert not [one for extra in extras for one in extra if one.startswith("onnxruntime")]
+    assert installing.index("uninstall --yes onnxruntime") < installing.index(f"install {GPU_BUILD}")
 
 
 def test_the_image_runs_as_a_user_that_it_made() -> None:
@@ -198,19 +193,21 @@ async def test_the_health_check_needs_neither_a_certificate_nor_a_token(tmp_path
 
 def test_the_wheel_that_the_image_installs_holds_what_a_server_reads(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    [wheel] = tmp_path.glob("*.whl")
+    for folder in (ROOT, ROOT / "clients"):
+        subprocess.run(build, cwd=folder, check=True, capture_output=True)
+    wheels = sorted(tmp_path.glob("*.whl"))
 
-    names = set(zipfile.ZipFile(wheel).namelist())
+    server, client = (set(zipfile.ZipFile(wheel).namelist()) for wheel in wheels)
+    names = server | client
 
+    assert [wheel.name.split("-")[0] for wheel in wheels] == ["tieback", "tieback_client"]
+    assert not server & client
+    assert {"tieback/v1/answer_pb2.py", "tieback_client/client.py", "tieback_contract/codec.py"} < client
+    assert not [name for name in client if name.startswith(("tieback/serving", "tieback/models"))]
     cards = {f"tieback/catalog/cards/{card.name}" for card in (CATALOG / "cards").glob("*.yaml")}
     assert cards
     assert cards < names
-    assert {
-        "tieback/v1/answer_pb2.py",
-        "tieback/serving/processes/deployments.py",
-        "tieback_client/client.py",
-    } < names
+    assert "tieback/serving/processes/deployments.py" in server
     library = ROOT / "examples/library"
     texts = {f"tieback/library/{one.relative_to(library)}" for one in library.rglob("*") if one.is_file()}
     assert texts
@@ -220,7 +217,7 @@ def test_the_wheel_that_the_image_installs_holds_what_a_server_reads(tmp_path: P
 
 def test_the_image_is_built_from_all_that_the_wheel_is_built_from() -> None:
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    folders = [Path(one).parts[0] for one in wheel["packages"]] + [*wheel["force-include"]]
+    folders = ["clients", *(Path(one).parts[0] for one in wheel["packages"]), *wheel["force-include"]]
 
     recipe = (ROOT / "Dockerfile").read_text()
     sent = (ROOT / ".dockerignore").read_text().splitlines()

@@ -24,7 +24,7 @@ BATCHES = ([5], [9, 2, 16], [5], [3] * 5, [9, 2, 16])  # tokens of the texts of 
 
 on_gpu = pytest.mark.skipif(
     "CUDAExecutionProvider" not in onnxruntime.get_available_providers(),
-    reason="this build of ONNX Runtime has no CUDA provider: it takes a GPU and tieback[gpu]",
+    reason="this build of ONNX Runtime has no CUDA provider: it takes a GPU and onnxruntime-gpu",
 )
 
 

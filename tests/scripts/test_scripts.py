@@ -5,6 +5,7 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -18,9 +19,19 @@ SCRIPTS = sorted(
 
 
 def pinned() -> dict[str, Version]:
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
-    return {canonicalize_name(name): Version(version) for name, version in pairs}
+    found = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M)
+    return {canonicalize_name(name): Version(version) for name, version in found}
+
+
+def server() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project
+
+
+def client() -> dict[str, Any]:
+    text = (ROOT / "clients/pyproject.toml").read_text(encoding="utf-8")
+    project: dict[str, Any] = tomllib.loads(text)["project"]
+    return project
 
 
 @each("script", SCRIPTS)
@@ -35,26 +46,25 @@ def test_a_script_can_be_run_and_says_what_it_is_for(script: Path) -> None:
 
 
 def test_every_dependency_has_an_exact_version_that_satisfies_it() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
+    projects = [server(), client()]
     wanted = [
         Requirement(line)
-        for line in project["dependencies"]
-        + [line for name in extras if name != "gpu" for line in extras[name]]
+        for project in projects
+        for lines in (project["dependencies"], *project["optional-dependencies"].values())
+        for line in lines
     ]
     versions = pinned()
 
     for requirement in wanted:
         name = canonicalize_name(requirement.name)
-        if name in {"tieback", "torch"}:  # itself, and what is a range on purpose
+        if name in {"tieback", "tieback-client", "torch"}:  # itself, and what is a range on purpose
             continue
         assert name in versions, f"constraints.txt lacks {name}"
         assert requirement.specifier.contains(versions[name]), f"{requirement} and {versions[name]}"
 
 
 def test_the_clients_ranges_are_what_its_stubs_work_with() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    ranges = {one.name: one.specifier for one in map(Requirement, project["dependencies"])}
+    ranges = {one.name: one.specifier for one in map(Requirement, client()["dependencies"])}
     stubs = [*(ROOT / "services/tieback/v1").glob("*_pb2*.py")]
 
     for stub in stubs:
@@ -75,7 +85,7 @@ def test_the_clients_ranges_are_what_its_stubs_work_with() -> None:
 
 
 def test_no_message_and_no_page_installs_from_a_package_index_where_tieback_is_not() -> None:
-    told = re.compile(r"""pip install (-\S+ )*["']?tieback(\[\w+\])?["']?(?! @)(\s|$|=)""")
+    told = re.compile(r"""pip install (-\S+ )*["']?tieback(-client)?(\[\w+\])?["']?(?! @)(\s|$|=)""")
     pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
     sources = [*(ROOT / "services").rglob("*.py"), *(ROOT / "clients").rglob("*.py")]
 
@@ -87,6 +97,26 @@ def test_no_message_and_no_page_installs_from_a_package_index_where_tieback_is_n
     ]
 
     assert found == []
+
+
+def test_every_version_has_the_hashes_of_its_files() -> None:
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    pins = re.split(r"^(?=[\w.-]+==)", text, flags=re.M)[1:]
+
+    assert len(pins) == len(pinned())
+    assert [pin.split()[0] for pin in pins if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", pin)] == []
+
+
+def test_the_client_that_a_server_needs_is_of_its_version() -> None:
+    needed = [
+        line
+        for lines in (server()["dependencies"], server()["optional-dependencies"]["dev"])
+        for line in lines
+    ]
+
+    assert {line.split("==")[1] for line in needed if line.startswith("tieback-client")} == {
+        server()["version"]
+    }
 
 
 def test_constraints_pin_nothing_whose_build_depends_on_the_machine() -> None:

@@ -14,8 +14,7 @@ from tieback.core.extensions import further_entries, where_more
 from tieback_client.cli.output import Failure
 from tieback_client.control_characters import printable
 from tieback_client.errors import TiebackError
-from tieback_client.installing import how_to_install
-from tieback_client.transport.options import client_version
+from tieback_client.installing import how_to_install, known_version
 
 # In the order of the help page. Loaded when asked for, so that none slows another.
 COMMANDS = {
@@ -114,13 +113,13 @@ def _load(found: EntryPoint) -> click.Command:
         def refuse(**_: Any) -> None:
             raise click.ClickException(
                 f"`tieback {found.name}` needs the server's packages ({missing} is missing): "
-                + how_to_install("serve")
+                + how_to_install()
             )
 
         return click.Command(
             found.name,
             callback=refuse,
-            short_help="(needs the server's packages: tieback[serve])",
+            short_help="(needs the server: tieback)",
             context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
             add_help_option=False,
         )
@@ -143,7 +142,7 @@ server is TIEBACK_SERVER, or else localhost:50051. `tieback COMMAND --help` desc
 Completion: eval "$(_TIEBACK_COMPLETE=bash_source tieback)", or zsh_source, fish_source.
 """,
 )
-@click.version_option(client_version(), prog_name="tieback", message="%(prog)s %(version)s")
+@click.version_option(known_version(), prog_name="tieback", message="%(prog)s %(version)s")
 def tieback() -> None:
     """Many embedding spaces, one index, every answer tied back to its sources."""
 

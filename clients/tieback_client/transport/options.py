@@ -6,13 +6,13 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import grpc
 
 from tieback_client.errors import InvalidArgument
+from tieback_client.installing import known_version
 from tieback_client.transport.retry_budget import RetryBudget, shared_budget
 from tieback_client.transport.status import REQUEST_ID_KEY
 
@@ -158,7 +158,7 @@ class Options:
     def arguments(self, server_name: str | None = None) -> list[tuple[str, Any]]:
         """A channel's arguments; `server_name` is whom its certificate must name, if not the address."""
         arguments: dict[str, Any] = {
-            "grpc.primary_user_agent": f"tieback-client/{client_version()}",
+            "grpc.primary_user_agent": f"tieback-client/{known_version()}",
             "grpc.service_config": '{"loadBalancingConfig": [{"round_robin": {}}]}',
             "grpc.enable_retries": 0,  # `Attempts` does it, see Retry
             # What a server takes is checked before sending, what it answers is wanted.
@@ -202,14 +202,6 @@ def server_address(server: str | None) -> str:
 def default_token() -> str | None:
     """The token of TIEBACK_TOKEN, where it is set."""
     return os.environ.get("TIEBACK_TOKEN") or None
-
-
-def client_version() -> str:
-    """The version of the distribution that this package is part of."""
-    try:
-        return version("tieback")
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        return "0+unknown"
 
 
 def _pem(path: str | Path | None, field_name: str) -> bytes | None:

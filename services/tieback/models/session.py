@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import onnxruntime
+from tieback_client.installing import GPU_BUILD
 from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
@@ -166,8 +167,8 @@ class Session:
         needed = f"{provider.upper()}ExecutionProvider"
         if needed not in onnxruntime.get_available_providers():
             raise StartupError(
-                f"this build of ONNX Runtime has no provider {provider!r}; install tieback[gpu] and not "
-                "tieback[serve], or set TIEBACK_PROVIDER=cpu"
+                f"this build of ONNX Runtime has no provider {provider!r}; pip uninstall onnxruntime, "
+                f"then: pip install {GPU_BUILD}; or set TIEBACK_PROVIDER=cpu"
             )
         if provider == "cuda":
             onnxruntime.preload_dlls()  # CUDA's libraries, where Python packages brought them

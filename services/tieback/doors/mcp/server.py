@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from tieback_client import AsyncClient, TiebackError
-from tieback_client.transport.options import client_version
+from tieback_client.installing import known_version
 from tieback_contract.field_path import FieldPath
 
 from tieback.doors.caller import time_of
@@ -45,7 +45,7 @@ class McpServer:
         self._tools = {one.name: one for one in TOOLS if writes or not one.writes}
         self._server: Server[Any] = Server(
             "tieback",
-            version=client_version(),
+            version=known_version(),
             instructions=_INSTRUCTIONS,
             on_list_tools=self._list,
             on_call_tool=self._call,

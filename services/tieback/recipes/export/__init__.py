@@ -49,6 +49,15 @@ def export_model(card: Card, store: Store, report: Report) -> None:
         store.record_exported(card, Path(out), {"metrics": metrics, **made})
 
 
+def can_export(card: Card, store: Store) -> bool:
+    """Tell whether the packages are installed that exporting this card needs: some need no PyTorch."""
+    try:
+        _recipe(card, store)
+    except RecipeUnavailable:
+        return False
+    return True
+
+
 def make_merged(cards: Iterable[Card], store: Store, report: Callable[[str, str], None]) -> None:
     """Makes the merged models among the cards that are not in the store, of their parents, which are.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tieback_client.client import Client
 from tieback_client.errors import TiebackError as CallError
 from tieback_client.errors import Unauthenticated, Unavailable
-from tieback_client.installing import how_to_install
+from tieback_client.installing import GPU_BUILD, how_to_install
 from tieback_client.values.catalog import Health, ServerInfo
 
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ def python() -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
-    """Whether what the extra "server" asks for is installed, in versions that it allows."""
+    """Whether what the server needs is installed, in versions that it allows."""
     from packaging.requirements import Requirement
 
     wanted = [Requirement(one) for one in distribution("tieback").requires or ()]
     lacking = []
     for one in wanted:
-        if one.name == "tieback" or not (one.marker is None or one.marker.evaluate({"extra": "server"})):
-            continue
+        if one.name == "onnxruntime" or not (one.marker is None or one.marker.evaluate({"extra": ""})):
+            continue  # the runtime is examined by itself: a GPU has another build of it
         try:
             found = version(one.name)
         except PackageNotFoundError:
@@ -77,7 +77,7 @@ def packages() -> Iterator[Finding]:
             if not one.specifier.contains(found, prereleases=True):
                 lacking.append(f"{one.name} is {found}, not {one.specifier}")
     if lacking:
-        yield Finding("packages", State.BAD, "; ".join(lacking), how_to_install("serve"))
+        yield Finding("packages", State.BAD, "; ".join(lacking), how_to_install())
     else:
         yield Finding("packages", State.GOOD, f"tieback {version('tieback')} with all that a server needs")
 
@@ -101,14 +101,12 @@ def runtime() -> Iterator[Finding]:
 
     builds = [name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name)]
     if len(builds) == 2:
-        advice = (
-            f"pip uninstall onnxruntime onnxruntime-gpu, then one of them: {how_to_install('serve')}, or gpu"
-        )
+        advice = f"pip uninstall onnxruntime onnxruntime-gpu, then: pip install onnxruntime, or {GPU_BUILD}"
         yield Finding("ONNX Runtime", State.BAD, "both builds are installed and overwrite each other", advice)
     elif not builds:
-        yield Finding("ONNX Runtime", State.BAD, "it is not installed", how_to_install("serve"))
+        yield Finding("ONNX Runtime", State.BAD, "it is not installed", "pip install onnxruntime")
     elif load_settings().provider == "cuda" and builds == ["onnxruntime"]:
-        advice = f"pip uninstall onnxruntime, then {how_to_install('gpu')}; or unset TIEBACK_PROVIDER"
+        advice = f"pip uninstall onnxruntime, then: pip install {GPU_BUILD}; or unset TIEBACK_PROVIDER"
         yield Finding(
             "ONNX Runtime", State.BAD, "TIEBACK_PROVIDER is cuda, and this build has no CUDA", advice
         )

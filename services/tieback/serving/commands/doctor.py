@@ -78,7 +78,7 @@ def _examined(*examinations: Callable[[], Iterable[Finding]]) -> Iterator[Findin
         except ImportError as error:
             name = getattr(examine, "__name__", "server").replace("_", " ")
             missing = f"the package {error.name or error} is missing"
-            yield Finding(name, State.BAD, missing, how_to_install("serve"))
+            yield Finding(name, State.BAD, missing, how_to_install())
 
 
 def _line(finding: Finding) -> Text:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from tieback_client.cli.output import say
@@ -24,6 +24,9 @@ from tieback.serving.processes.free_port import free_port
 from tieback.serving.settings import PREFIX, Settings, load_settings
 from tieback.serving.settings.doors import CONSOLE
 from tieback.serving.settings.groups import default_of, setting_groups, value_of
+
+if TYPE_CHECKING:
+    from tieback.serving.processes.local import LocalServer
 
 log = logging.getLogger(__name__)
 F = Callable[..., Any]
@@ -93,7 +96,7 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
     if as_json:
         options["log_format"] = "json"
     log_format = options["log_format"] or os.environ.get(f"{PREFIX}LOG_FORMAT", "")
-    report = _Report(as_json, as_lines=log_format == "json")
+    report = Report(as_json, as_lines=log_format == "json")
     try:
         if report.as_lines and not print_config:  # before the settings, which may be wrong
             logs.start(Settings.model_construct(log_format="json", log_level="info"))
@@ -104,14 +107,14 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
             given = [name for name, value in options.items() if value is not None]
             say(serve_config(settings, given), nl=False)
             return
-        settings = _placed(settings, report)
+        settings = located(settings, report)
         if report.as_lines:
             logging.getLogger(logs.ROOT).setLevel(logs.level_of(settings))
         else:
             logs.start(settings)
-        _check_models(settings)
+        check_models(settings)
         if local:
-            _serve_local(settings, report)
+            serve_local(settings, report)
         else:
             _serve_on_ray(settings, report)
     except StartupError as error:
@@ -119,7 +122,7 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
         sys.exit(1)
 
 
-class _Report:
+class Report:
     """What the command prints: for people on standard error, or one JSON object a line on standard output.
 
     `as_lines` means that standard error holds JSON log lines, so that what is for people is one of them.
@@ -132,6 +135,7 @@ class _Report:
         self._begin = time.monotonic()
 
     def say(self, event: str, text: str, **fields: Any) -> None:
+        """Prints an event."""
         if self._json:
             click.echo(json.dumps({"event": event, **fields}), file=self._output)
         elif self.as_lines:
@@ -140,6 +144,7 @@ class _Report:
             say(text, err=True)
 
     def ready(self, settings: Settings, port: int, metrics_port: int | None, http_port: int | None) -> None:
+        """Prints where the server is."""
         seconds = round(time.monotonic() - self._begin, 1)
         address = f"{settings.host}:{port}"
         metrics = "" if metrics_port is None else f"http://{settings.host}:{metrics_port}/metrics"
@@ -154,6 +159,7 @@ class _Report:
         self.say("ready", text, address=address, http=http, metrics=metrics, seconds=seconds)
 
     def failed(self, message: str) -> None:
+        """Prints why it does not start."""
         if self._json:
             click.echo(json.dumps({"event": "failed", "message": message}), file=self._output)
         elif self.as_lines:
@@ -162,19 +168,23 @@ class _Report:
             say(f"error: {message}", err=True)
 
 
-def _serve_local(settings: Settings, report: _Report) -> None:
+def serve_local(
+    settings: Settings, report: Report, then: Callable[[LocalServer], None] = lambda _: None
+) -> None:
+    """Serves in this process until it is stopped; calls `then` once everything can be asked."""
     from tieback.serving.processes import local
 
     report.say("starting", "starting every service in this process", mode="local")
 
-    def ready(server: local.LocalServer) -> None:
+    def ready(server: LocalServer) -> None:
         report.ready(settings, server.port, server.metrics_port, server.http_port)
+        then(server)
 
     asyncio.run(local.run(settings, ready))
     report.say("stopped", "stopped")
 
 
-def _serve_on_ray(settings: Settings, report: _Report) -> None:
+def _serve_on_ray(settings: Settings, report: Report) -> None:
     from tieback.serving.processes.cluster import Cluster
 
     cluster = Cluster(settings)
@@ -210,7 +220,7 @@ def _stop_on_signals() -> None:
         signal.signal(number, stop)
 
 
-def _placed(settings: Settings, report: _Report) -> Settings:
+def located(settings: Settings, report: Report) -> Settings:
     """The settings with absolute paths, since replicas run elsewhere, and with ports that are free.
 
     A server before this one may still drain: its ports are waited for.
@@ -233,7 +243,7 @@ def _placed(settings: Settings, report: _Report) -> Settings:
     return settings.model_copy(update=placed)
 
 
-def _check_models(settings: Settings) -> None:
+def check_models(settings: Settings) -> None:
     """StartupError, before anything is started, where models are not in the store."""
     from tieback.serving.plan import Plan
     from tieback.serving.plan.assembly import open_store
