@@ -1,6 +1,6 @@
 """The last release and this one together: servers, clients, and what the older one stored.
 
-The last release is that of the newest tag. Where there is none, or no tags were fetched, it is this commit itself.
+The last release is that of the newest tag. Where there is none, or no tags were fetched, it is this commit.
 """
 
 from __future__ import annotations

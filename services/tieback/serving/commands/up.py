@@ -44,8 +44,8 @@ def up(**options: str | None) -> None:
     The question is asked of the texts that come along, in the collection "examples". The server stays until
     Ctrl-C or SIGTERM. Every setting of `tieback serve` is taken from its environment variable.
 
-    Models that need PyTorch to be exported are left out where it is not installed: then texts are found by one
-    small model and by their words, and photos are not understood.
+    Models that need PyTorch to be exported are left out where it is not installed: then texts are found by
+    one small model and by their words, and photos are not understood.
     """
     began = time.monotonic()
     report = Report(as_json=False, as_lines=False)
@@ -127,7 +127,8 @@ class _FirstAnswer:
             seconds = time.monotonic() - self._began
             say(
                 f"\nA first answer after {seconds:.1f} s, "
-                f"of which {self._downloaded:.1f} s were downloads and models.\nIn a second terminal: tieback index FOLDER; tieback ask QUESTION. Ctrl-C stops the server.",
+                f"of which {self._downloaded:.1f} s were downloads and models.\n"
+                "In a second terminal: tieback index FOLDER; tieback ask QUESTION. Ctrl-C stops the server.",
                 err=True,
             )
 
