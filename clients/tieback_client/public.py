@@ -109,6 +109,7 @@ from tieback_client.errors import TiebackError as TiebackError
 from tieback_client.errors import Unauthenticated as Unauthenticated
 from tieback_client.errors import Unavailable as Unavailable
 from tieback_client.errors import Unimplemented as Unimplemented
+from tieback_client.installing import known_version
 from tieback_client.procedures.encoding import Candidate as Candidate
 from tieback_client.reports import CallInfo as CallInfo
 from tieback_client.transport.async_streams import AsyncEncodingStream as AsyncEncodingStream
@@ -119,7 +120,6 @@ from tieback_client.transport.operation import Operation as Operation
 from tieback_client.transport.options import Hedging as Hedging
 from tieback_client.transport.options import Options as Options
 from tieback_client.transport.options import Retry as Retry
-from tieback_client.installing import known_version
 from tieback_client.transport.replicas import Endpoints as Endpoints
 from tieback_client.transport.streams import EncodingStream as EncodingStream
 from tieback_client.transport.streams import EventStream as EventStream

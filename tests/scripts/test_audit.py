@@ -28,7 +28,8 @@ def audit(folder: Path, *entries: dict[str, Any], options: tuple[str, ...] = ())
     with zipfile.ZipFile(database, "w") as whole:
         for one in entries:
             whole.writestr(f"{one['id']}.json", json.dumps(one))
-    command = [sys.executable, ROOT / "scripts/audit", database, "--constraints", constraints, *options]
+    command = [sys.executable, str(ROOT / "scripts/audit"), str(database), *options]
+    command += ["--constraints", str(constraints)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 

@@ -27,8 +27,10 @@ SECONDS = 15.0
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with dist/, and an environment for each wheel, with what it needs."""
     folder = tmp_path_factory.mktemp("release")
-    command = [sys.executable, ROOT / "scripts/release", "--output", folder / "dist"]
-    done = subprocess.run([*command, "--environments", folder], capture_output=True, text=True, check=False)
+    command = [sys.executable, str(ROOT / "scripts/release"), "--output", str(folder / "dist")]
+    done = subprocess.run(
+        [*command, "--environments", str(folder)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -131,7 +133,7 @@ def test_the_first_steps_of_the_readme_work_without_the_source(
 
 
 def test_the_clients_wheel_alone_calls_a_server(up: list[str], release: Path, alone: dict[str, str]) -> None:
-    python = release / "tieback_client/bin/python"
+    python = str(release / "tieback_client/bin/python")
     call = [python, "-m", "tieback_client.cli", "search", "coffee", "--collection", "examples"]
 
     found = subprocess.run(
