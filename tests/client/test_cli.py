@@ -100,8 +100,8 @@ def test_a_server_without_tls_is_told_of_in_one_line_of_ours(served: Any) -> Non
 
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == (
-        f"Error: no server answers at {served.address} (it does not use TLS); leave tls, ca, certificate and "
-        "key out\n"
+        f"Error: no server answers at {served.address} (it does not use TLS); leave --tls, --ca, "
+        "--certificate and --key out\n"
     )
 
 

@@ -83,7 +83,8 @@ def test_an_index_run_says_that_the_server_broke_and_goes_on(
 
     assert result.exit_code == 0, result.output
     assert "6 files indexed" in result.stdout
-    (said,) = [one.getMessage() for one in caplog.records if one.name == "tieback_client"]
+    said, back = (one.getMessage() for one in caplog.records if one.name == "tieback_client")
+    assert back == f"the server at {breaking.address} answers again"
     assert ("waiting for it" if told else "broke; waiting for its return") in said
 
 
@@ -154,6 +155,12 @@ def test_a_web_address_is_refused_with_the_address_that_is_meant(scheme: str) ->
         Client(f"{scheme}://localhost:50051/")
 
 
+@each("address", ["localhost:abc", "localhost:0", "localhost:65536", "localhost:1e4"])
+def test_a_port_that_is_none_is_refused_by_its_name(address: str) -> None:
+    with pytest.raises(InvalidArgument, match=rf"'{address[10:]}' is no port; an address is HOST:PORT"):
+        Client(address)
+
+
 def test_an_address_without_a_port_says_which_was_tried() -> None:
     with (
         Client("localhost", connect_timeout=0.1, timeout=2) as client,
@@ -162,7 +169,7 @@ def test_an_address_without_a_port_says_which_was_tried() -> None:
         client.server_info()
 
 
-@each("address", ["localhost:1", "dns:///localhost:1", "[::1]:1", "unix:no-such-socket"])
+@each("address", ["localhost:1", "dns:localhost:1", "dns:///localhost:1", "[::1]:1", "unix:no-such-socket"])
 def test_an_address_with_a_port_or_a_path_is_not_said_to_lack_one(address: str) -> None:
     with (
         Client(address, connect_timeout=0.1, timeout=2) as client,
@@ -193,7 +200,7 @@ def test_a_tls_client_that_nobody_answers_is_told_that_tls_may_be_too_much() -> 
         client.server_info()
 
     assert "tieback serve --local" in caught.value.hint
-    assert "if it does not use TLS, leave tls" in caught.value.hint
+    assert "if it does not use TLS, leave tls=" in caught.value.hint
 
 
 def test_an_encoding_without_a_space_says_where_to_find_one(run: Command) -> None:

@@ -62,8 +62,9 @@ def test_idempotent_calls_survive_a_server_that_is_killed_under_load_and_restart
         assert failures == []
         assert client.retries > 0
         # Said once for all calls that wait.
-        (said,) = _said(caplog)
-        assert said.endswith(f"{program.address} broke; waiting for its return")
+        broke, back = _said(caplog)
+        assert broke.endswith(f"{program.address} broke; waiting for its return")
+        assert back == f"the server at {program.address} answers again"
         assert {one.levelno for one in caplog.records if one.name == "tieback_client"} == {logging.WARNING}
 
 
@@ -104,8 +105,8 @@ def test_every_outage_is_told_whoever_tells_of_it(
         stream.failed(Unavailable("it is shutting down", Details(reason=reason)))
         told.append(len(_said(caplog)))
 
-    assert told == [1, 1, 2, 3, 4, 4]
-    assert ("has been away for 31 s; still waiting" in caplog.text) is not bool(reason)
+    assert told == [1, 1, 2, 4, 6, 7]
+    assert ("has been away for 31 s; each call waits up to 60 s for it" in caplog.text) is not bool(reason)
     assert ("cannot work now: it is shutting down" in caplog.text) is bool(reason)
 
 

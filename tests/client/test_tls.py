@@ -98,7 +98,7 @@ def test_an_expired_certificate_and_one_of_another_name_are_told_as_what_they_ar
 def test_a_client_without_tls_is_told_to_use_it(secured: Secured) -> None:
     with (
         Client(secured.address, connect_timeout=0.3) as client,
-        pytest.raises(Unavailable, match="if it speaks TLS, pass tls or ca"),
+        pytest.raises(Unavailable, match="if it speaks TLS, pass tls= or ca="),
     ):
         client.spaces()
 
@@ -123,7 +123,7 @@ def test_a_client_shows_its_certificate_where_the_server_asks(mutual: Secured) -
 def test_a_client_without_a_certificate_is_turned_away(mutual: Secured) -> None:
     with (
         Client(mutual.address, ca=mutual.authority.certificate, connect_timeout=0.3) as client,
-        pytest.raises(Unavailable, match="if it asks for a certificate, pass certificate and key"),
+        pytest.raises(Unavailable, match="if it asks for a certificate, pass certificate= and key="),
     ):
         client.spaces()
 

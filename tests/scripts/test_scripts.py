@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -144,6 +145,21 @@ def test_setup_says_how_much_it_will_download_before_it_does(tmp_path: Path) -> 
     assert f"up to {sum(sizes.values()) / 1e6:.0f} MB" in done.stderr
     assert str(tmp_path) in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_help_of_serve_downloads_nothing(tmp_path: Path) -> None:
+    for part in ("scripts", "services/tieback/catalog"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    for part in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / part, tmp_path)
+
+    done = subprocess.run(
+        [tmp_path / "scripts/serve", "--help"], capture_output=True, text=True, check=True, timeout=20
+    )
+
+    assert "scripts/serve --local" in done.stdout
+    assert "670 MB to download" in done.stderr
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_setup_explains_itself_when_asked_for_what_it_does_not_know() -> None:

@@ -42,6 +42,23 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("PORT", "many", "a whole number"),
+        ("DRAIN_SECONDS", "soon", "a number"),
+        ("INDEX_ENABLED", "so", "true or false"),
+    ],
+)
+def test_a_wrong_form_is_told_in_words(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(f"TIEBACK_{name}", value)
+
+    with pytest.raises(StartupError, match=f"TIEBACK_{name} is '{value}': it must be {told}"):
+        load_settings()
+
+
 def test_a_misspelt_variable_stops_the_start_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIEBACK_PROT", "1234")
 

@@ -15,7 +15,7 @@ import click
 from tieback_client.cli.output import Failure, Output
 from tieback_client.cli.parameters import FILE, Group, added, declarations, group, option
 from tieback_client.client import Client
-from tieback_client.errors import TiebackError, Unauthenticated
+from tieback_client.errors import TiebackError
 from tieback_client.transport.options import Retry
 from tieback_client.values.events import MethodLike
 
@@ -28,6 +28,8 @@ CONNECT_SECONDS = 2.0
 # A platform of many models takes a minute to start. Of other calls than writes the timeout ends the wait.
 PATIENCE = 300.0
 
+# A hint of the SDK names a keyword as `token=`, and a command's option is `--token`.
+_KEYWORD = re.compile(r"\b([a-z]+)=(?!\w)")
 # click shows a range in brackets of its own, after a help text that has what matters of it.
 _RANGE = re.compile(r"\s*\[[^\]]*[<>][^\]]*\]$")
 
@@ -123,10 +125,10 @@ def connected(function: F, kind: type[Client] = Client) -> F:
             with made.open(kind) as client:
                 return gathered(client, Output(json=as_json), **options)
         except TiebackError as error:
-            if isinstance(error, Unauthenticated):  # the SDK's hint names its own option
-                hinted = replace(error.details, hint="give one with --token or TIEBACK_TOKEN")
-                error = Unauthenticated(error.message, hinted)
-            raise Failure(error, json=as_json) from None
+            hint = _KEYWORD.sub(r"--\1", error.details.hint)
+            raise Failure(
+                type(error)(error.message, replace(error.details, hint=hint)), json=as_json
+            ) from None
 
     command_: F = added({**own, **_SHARED.options}, command)
     return command_

@@ -64,7 +64,9 @@ class CallSession:
     def answered(self) -> None:
         """Notes that the server is there: what breaks later is another outage."""
         self.reached = True
-        self._is_gone = False
+        was_gone, self._is_gone = self._is_gone, False
+        if was_gone and self._warned >= self._gone_at:
+            _log.warning("the server at %s answers again", self.address)
 
     def warn_gone(self, error: TiebackError) -> None:
         """Warns that a server which was there is gone and waited for: a long call would only stand still.
@@ -82,8 +84,12 @@ class CallSession:
         if error.reason:
             _log.warning("the server at %s cannot work now: %s; waiting for it", self.address, error.message)
         elif is_told:
+            patience = self.options.retry.seconds if self.options.retry is not None else 0.0
             _log.warning(
-                "the server at %s has been away for %.0f s; still waiting", self.address, now - self._gone_at
+                "the server at %s has been away for %.0f s; each call waits up to %g s for it",
+                self.address,
+                now - self._gone_at,
+                patience,
             )
         else:
             _log.warning("the connection to the server at %s broke; waiting for its return", self.address)
@@ -272,9 +278,9 @@ class Attempts:
                 fault, hint = _connection_fault(error.message)
                 if self._session.options.encrypted and hint == _START:
                     # A host with several addresses: gRPC reports the last one alone.
-                    hint += "; if it does not use TLS, leave tls, ca, certificate and key out"
+                    hint += "; if it does not use TLS, leave tls=, ca=, certificate= and key= out"
                 elif hint == _START and self._session.options.token is not None:
-                    hint += "; if it speaks TLS, pass tls or ca"
+                    hint += "; if it speaks TLS, pass tls= or ca="
                 if not _names_a_port(self._session.address):
                     fault += ", at port 443, since the address names none"
                 message = f"no server answers at {self._session.address} ({fault})"
@@ -307,7 +313,8 @@ _SEND_ONE = "give one with token= or TIEBACK_TOKEN"
 _REFUSED, _NO_HOST = "connection refused", "there is no such host"
 _ABSENT = (_REFUSED, _NO_HOST)
 _START = "start one with `tieback serve --local`, or give another address (TIEBACK_SERVER)"
-_TLS = "if it speaks TLS, pass tls or ca; if it asks for a certificate, pass certificate and key"
+_TLS = "if it speaks TLS, pass tls= or ca=; if it asks for a certificate, pass certificate= and key="
+_NOT_OURS = f"{_TLS}; if this is its port for HTTP or metrics, give the one for gRPC (50051)"
 # gRPC's messages for a connection that never was, the same for people, and the way out.
 _CONNECTION_FAULTS = {
     "connection refused": (_REFUSED, _START),
@@ -321,9 +328,9 @@ _CONNECTION_FAULTS = {
     ),
     "certificate_verify_failed": (
         "its certificate is not trusted",
-        "pass ca, the file of the authority that signed it",
+        "pass ca=, the file of the authority that signed it",
     ),
-    "wrong_version_number": ("it does not use TLS", "leave tls, ca, certificate and key out"),
+    "wrong_version_number": ("it does not use TLS", "leave tls=, ca=, certificate= and key= out"),
     "handshake": ("the TLS handshake failed", _TLS),
 }
 
@@ -332,4 +339,4 @@ def _connection_fault(message: str) -> tuple[str, str]:
     """What is wrong with a connection, and the way out."""
     text = message.lower()
     known = (told for fault, told in _CONNECTION_FAULTS.items() if fault in text)
-    return next(known, ("the connection is closed at once", _TLS))
+    return next(known, ("the connection is closed at once", _NOT_OURS))

@@ -188,7 +188,7 @@ class Options:
 def server_address(server: str | None) -> str:
     """The address to call: as given, else of TIEBACK_SERVER, else localhost:50051.
 
-    `InvalidArgument` where it is a web address.
+    `InvalidArgument` where it is a web address, or its port is not a number of one.
     """
     address = server or os.environ.get("TIEBACK_SERVER") or DEFAULT_SERVER
     scheme, separator, place = address.partition("://")
@@ -196,7 +196,20 @@ def server_address(server: str | None) -> str:
         raise InvalidArgument.at(
             "server", f"an address has no {scheme}://, and is HOST:PORT: {place.rstrip('/')}"
         )
+    host, _, port = address.partition(":")
+    if host not in _SCHEMES and port and ":" not in port and not _is_port(port):
+        raise InvalidArgument.at(
+            "server", f"{port!r} is no port; an address is HOST:PORT, as {DEFAULT_SERVER}"
+        )
     return address
+
+
+# Names that gRPC knows before a colon, which are no hosts.
+_SCHEMES = ("dns", "unix", "unix-abstract", "ipv4", "ipv6", "vsock", "xds")
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) < 1 << 16
 
 
 def default_token() -> str | None:

@@ -36,7 +36,7 @@ class StoreLock:
             os.close(self._file)
             raise StartupError(
                 f"the {what} {path.parent} is in use by another server (process {holder}); "
-                "stop that server, or give this one another folder with TIEBACK_STORE"
+                "stop that server, or give this one another folder with --store or TIEBACK_STORE"
             ) from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)

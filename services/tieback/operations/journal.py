@@ -191,7 +191,7 @@ def _refusal(error: OSError) -> TiebackError:
 def _unusable(folder: Path, error: OSError) -> StartupError:
     return StartupError(
         f"the journal of operations {folder} cannot be used: {error.strerror}; make it a folder that this "
-        "user may write to, free space, or name another store with TIEBACK_STORE"
+        "user may write to, free space, or name another store with --store or TIEBACK_STORE"
     )
 
 

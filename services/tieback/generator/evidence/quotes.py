@@ -81,9 +81,9 @@ def best(evidence: ReadEvidence) -> list[Place]:
     highest = values[places[0]]
     is_aligned = bool(evidence.aligned) and not evidence.judgement.quotes
     least = highest - BEHIND_THE_BEST if is_aligned else highest * LEAST_OF_BEST
-    chosen = [place for place in places if values[place] >= least]
-    passages = list(dict.fromkeys(number for number, _ in chosen))
-    return sorted(chosen, key=lambda place: (passages.index(place[0]), place[1]))
+    likely = [place for place in places if values[place] >= least]
+    passages = list(dict.fromkeys(number for number, _ in likely))
+    return sorted(likely, key=lambda place: (passages.index(place[0]), place[1]))
 
 
 def _values(evidence: ReadEvidence) -> dict[Place, float]:

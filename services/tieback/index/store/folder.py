@@ -65,7 +65,7 @@ class Store:
         except OSError as error:
             raise StartupError(
                 f"the index store {directory} cannot be opened: {error.strerror}; make it a folder that this "
-                "user may write to, or name another with TIEBACK_STORE"
+                "user may write to, or name another with --store or TIEBACK_STORE"
             ) from error
         try:
             self.page_key = self._read_format()
@@ -259,7 +259,7 @@ class Store:
             if others:
                 raise StartupError(
                     f"the folder {self.directory} holds other things than an index store (among them "
-                    f"{others[0]!r}); name an empty or a new folder with TIEBACK_STORE"
+                    f"{others[0]!r}); name an empty or a new folder with --store or TIEBACK_STORE"
                 )
             content = {"format": FORMAT, "page_key": secrets.token_hex(32)}
             write_durably(path, json.dumps(content).encode(), mode=0o600)

@@ -300,7 +300,7 @@ def server(address: str | None, *, token: str | None, ca: Path | None) -> Iterat
             )
         except Unavailable:
             if given:
-                advice = "start it with `tieback serve`, or pass --ca if it speaks TLS"
+                advice = "start it with `tieback serve --local`, or pass --ca if it speaks TLS"
                 yield Finding("server", State.BAD, f"none answers at {address}", advice)
             else:
                 yield Finding("server", State.SKIPPED, f"none runs at {address}")

@@ -119,5 +119,5 @@ def deadline_of(context: grpc.aio.ServicerContext[Any, Any]) -> Deadline:
     """The call's deadline. DeadlineExceeded where none of it is left, so that nothing is begun in vain."""
     deadline = time_left(context)
     if deadline.remaining() <= 0:
-        raise DeadlineExceeded("the deadline passed before the request was read")
+        raise DeadlineExceeded("the deadline passed before the request was read; give the call more time")
     return deadline

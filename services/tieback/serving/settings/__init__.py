@@ -33,12 +33,22 @@ def wrong(name: str, what: str) -> PydanticCustomError:
     return PydanticCustomError("wrong", "{what}", {"setting": name, "what": what})
 
 
+# Pydantic's own words for these are for programmers.
+_IN_WORDS = {
+    "int_parsing": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "float_parsing": "it must be a number",
+    "bool_parsing": "it must be true or false",
+}
+
+
 def shown(fault: ErrorDetails) -> str:
     """One fault as a person reads it: the variable, its value where that is short, and what is wrong."""
     name = fault.get("ctx", {}).get("setting") or "_".join(str(part) for part in fault["loc"])
     given = fault["input"] if isinstance(fault["input"], str | int | float) else None
     value = "" if given is None or len(str(given)) > LONGEST_VALUE else f" is {given!r}"
-    return f"{PREFIX}{name.upper()}{value}: {fault['msg'].removeprefix('Value error, ')}"
+    told = _IN_WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    return f"{PREFIX}{name.upper()}{value}: {told}"
 
 
 def refuse_unknown_variables(settings: Iterable[str]) -> None:
