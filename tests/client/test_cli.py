@@ -232,6 +232,15 @@ def test_the_servers_commands_say_what_to_install_where_it_is_missing(
     assert "a_package_that_is_not_there" in result.stderr
 
 
+def test_a_client_alone_says_how_to_get_the_commands_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "entry_points", lambda group: [])
+
+    result = CliRunner().invoke(app.tieback, ["doctor"])
+
+    assert "No such command 'doctor'" in result.stderr
+    assert "python -m pip install 'tieback @ " in result.stderr
+
+
 def test_without_its_two_packages_the_command_line_says_what_to_install() -> None:
     program = "import sys; sys.modules['rich'] = None; from tieback_client.cli import main; main()"
 

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,34 @@ def test_the_client_that_a_server_needs_is_of_its_version() -> None:
     assert {line.split("==")[1] for line in needed if line.startswith("tieback-client")} == {
         server()["version"]
     }
+
+
+def test_the_next_version_is_written_into_every_file_that_names_it(tmp_path: Path) -> None:
+    files = [
+        "pyproject.toml",
+        "clients/pyproject.toml",
+        "k8s/chart-values.yaml",
+        "scripts/release",
+        "scripts/shipped.py",
+    ]
+    tags = [str(path.relative_to(ROOT)) for path in ROOT.glob("k8s/**/kustomization.yaml")]
+    for name in [*files, *tags]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+
+    subprocess.run(
+        [sys.executable, tmp_path / "scripts/release", "--next", "7.8.9"], check=True, capture_output=True
+    )
+
+    after = {name: (tmp_path / name).read_text(encoding="utf-8") for name in [*files[:3], *tags]}
+    assert [
+        name
+        for name, text in after.items()
+        if re.search(r"(newTag: |tieback:|==|^version = \")" + server()["version"], text, re.M)
+    ] == []
+    assert 'version = "7.8.9"' in after["pyproject.toml"]
+    assert after["pyproject.toml"].count("==7.8.9") == 2
+    assert "newTag: 7.8.9\n" in after["k8s/base/kustomization.yaml"]
 
 
 def test_constraints_pin_nothing_whose_build_depends_on_the_machine() -> None:

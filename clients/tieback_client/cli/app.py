@@ -84,6 +84,8 @@ class Commands(click.Group):
             advice = f" Did you mean {near[0]}?" if near else f" The commands are: {', '.join(known)}."
             if more := where_more(SERVER_GROUP, args[0]):
                 advice = f" It is{more.removeprefix('it is')}"
+            elif not near and not _of_the_server():
+                advice += f" Those of a server, such as serve, need it: {how_to_install()}"
             raise click.UsageError(f"No such command {args[0]!r}.{advice}", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
