@@ -206,7 +206,7 @@ def _measured(
     target = PipelineTarget(place.address, options.space, place.tokens)
     with ExitStack() as stack:
         watch = stack.enter_context(Watch(place.metrics))
-        generator = stack.enter_context(generating(target))
+        generator = stack.enter_context(generating(target, first=True))
         every = range(len(place.tokens))
         ladder = Ladder(side, generator, work, trace, every, progress.say, options.seed)
         ladder.calm()
@@ -218,7 +218,7 @@ def _measured(
         if LEVELS in options.parts:
             found.levels += [ladder.level(times * knee, options.seconds, knee) for times in TIMES]
         if FAIRNESS in options.parts and len(place.tokens) >= len(TENANTS):
-            beside = stack.enter_context(generating(target))
+            beside = stack.enter_context(generating(target, first=True))
             quiet = Ladder(side, generator, work, trace, (0,), progress.say, options.seed)
             greedy = Ladder(side, beside, Work(mix, texts, work.questions, -1), trace, (1,), progress.say, -1)
             found.rounds[side] = [

@@ -37,7 +37,7 @@ def measured(
     for way, retry in WAYS.items():
         say(f"{clients} clients, {way}")
         fleet = dataclasses.replace(target, retry=retry, copies=clients, patience=PATIENCE)
-        with generating(fleet) as generator:
+        with generating(fleet, first=True) as generator:
             drawn = work.draw(len(due))
             turn = generator.opened(drawn, rate=0.0, seconds=SECONDS, arrivals=due, patience=2 * PATIENCE)
         after = turn.due >= SECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import os
 import signal
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ JOBS: Mapping[str, Callable[..., Awaitable[Any]]] = {
     "vectors": loops.vectors,
 }
 STOP_SECONDS = 5.0
+PRIORITY = -10
+"""Of a generator that goes before others."""
 
 
 class LoadError(Exception):
@@ -57,14 +60,15 @@ class Generator:
 
 
 @contextlib.contextmanager
-def generating(target: Target) -> Iterator[Generator]:
+def generating(target: Target, *, first: bool = False) -> Iterator[Generator]:
     """A generator on the target, which is sent over and opened there. LoadError where it does not open.
 
-    The target must not be open here: connections cannot be sent.
+    The target must not be open here: connections cannot be sent. With `first`, its process goes before others
+    where the system lets it, so that a busy machine delays answers, and not the look at them.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_main, args=(theirs, target), name="load", daemon=True)
+    process = context.Process(target=_main, args=(theirs, target, first), name="load", daemon=True)
     process.start()
     theirs.close()
     try:
@@ -87,7 +91,10 @@ def _result(connection: Connection) -> object:
     return result
 
 
-def _main(connection: Connection, target: Target) -> None:
+def _main(connection: Connection, target: Target, first: bool) -> None:
+    if first:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which then hangs up
     with contextlib.suppress(BrokenPipeError):
         asyncio.run(_serve(connection, target))

@@ -95,6 +95,7 @@ class Level:
                 "in time": float(in_time[answered == kind].sum()) / asked,
                 **{f"p{share} ms": _percentile(own, share) for share in (50, 95, 99)},
                 "refused": int((refused == kind).sum()),
+                "refused p50 ms": _percentile(1e3 * self.turn.rejected[refused == kind], 50),
                 "late or failed": int((failed == kind).sum()),
             }
 

@@ -18,6 +18,7 @@ from tieback.generator.deciding import LEARNED, Deciders, state_of
 from tieback.generator.evidence.answerability import Judges
 from tieback.generator.evidence.reading import read_evidence
 from tieback.grounding import PassageReader
+from tieback.grounding.reading_lane import reading_lane
 from tieback.methods.answer_decision import ACTIONS, Found, decisions
 from tieback.methods.answer_decision.linear import SIGNALS, STATE, linear, signals_of
 from tieback.methods.answerability import Judgement
@@ -27,6 +28,7 @@ from tieback.models.learned.answer_decision import DECIDER
 from tieback_contract.answers import AbstentionReason, AnswerAction, AnswerStyle, Decision, FinishReason
 from tieback_contract.field_path import at
 from tieback_contract.generation import Evidence, Grounding
+from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 
 BRIDGE = [
@@ -181,9 +183,10 @@ async def test_the_state_is_that_of_the_model_where_its_answer_would_begin(
 ) -> None:
     encoder = Encoder([bag_of_words.BagOfWords(bag_of_words.card(tmp_path))])
     reader = PassageReader(encoder, "bag-of-words")
-    judge = Judges().configured(None, at("answerability"))
+    judge, lane = Judges().configured(None, at("answerability")), reading_lane(Limits())
     asked = [
-        await read_evidence(reader, one, BRIDGE, judge, NO_DEADLINE) for one in ("is it open", "who came")
+        await read_evidence(reader, one, BRIDGE, judge, NO_DEADLINE, lane)
+        for one in ("is it open", "who came")
     ]
 
     one, other = (state_of(small_model, evidence, evidence.asked.text) for evidence in asked)

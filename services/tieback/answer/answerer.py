@@ -15,6 +15,7 @@ from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef
 
 from tieback.answer.evidence import evidence_of
+from tieback.answer.foreseen import ForeseenRefusals
 from tieback.answer.ingesting.items import Ingestion
 from tieback.answer.ingesting.recognition import Recognition
 from tieback.answer.ingesting.splitting import Splitting
@@ -39,7 +40,7 @@ from tieback.answer.stages.rerank import RerankTimes
 from tieback.answer.stages.state import Learned, Server, nothing_learned
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.core.call import NO_CALL, Call
-from tieback.core.errors import InvalidInput, Unsupported
+from tieback.core.errors import InvalidInput, Overloaded, Unsupported
 from tieback.core.text.questions import standalone
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.ingestion import IngestReply, IngestRequest
@@ -152,6 +153,7 @@ class Answerer:
             )
         )
         self._generator = parts.generator
+        self._foreseen = ForeseenRefusals()
         self._evidence_limit = parts.evidence_limit
 
     async def ingest(
@@ -208,6 +210,9 @@ class Answerer:
         if request.evidence_limit < 0:
             raise InvalidInput("evidence_limit is 0 or more", field="evidence_limit")
         answers = bool(question and self._generator)
+        if answers:
+            self._foreseen.check(deadline)
+        left = deadline.remaining()
         until = share(deadline, RETRIEVAL_SHARE) if answers else deadline
         if question != asked:
             retrieval = dataclasses.replace(retrieval, query=with_words(retrieval.query, question))
@@ -245,6 +250,9 @@ class Answerer:
                     yield _from_arrival(event, began, watch) if isinstance(event, Finish) else event
             except InvalidInput as error:
                 raise _of_answer(error) from None
+            except Overloaded as error:
+                self._foreseen.note(error, left)
+                raise
             finally:
                 if isinstance(events, AsyncGenerator):  # a caller that leaves frees the generator at once
                     await events.aclose()

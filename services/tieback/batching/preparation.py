@@ -8,17 +8,14 @@ admitted by the bytes that its header states, and holds them in a budget.
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import functools
 import threading
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from tieback.admission import Admission, Ticket
-from tieback.batching import NOT_LEARNING, Batcher
+from tieback.batching.lane import Lane
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, TiebackError
+from tieback.core.errors import DeadlineExceeded
 from tieback.core.freed_memory import return_freed_memory
 from tieback.core.types.load import Load
 
@@ -117,63 +114,14 @@ QUEUED_BUDGETS = 32
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job(Generic[R]):
-    """Work that takes about so many bytes, which stand for its time as well."""
-
-    work: Callable[[], R]
-    tokens: int
-
-
-class _Lane(Generic[R]):
-    """Threads with queues that are fair between tenants; a job goes to the one with the least to do."""
-
-    def __init__(self, name: str, admission: Admission) -> None:
-        self.admission = admission
-        admission.measure(TYPICAL_RATE, 1.0)
-        self._workers: list[Batcher[_Job[R], R]] = [
-            Batcher(
-                _run,
-                name=f"{name}-{n}",
-                pads=False,
-                budget=0,
-                max_items=1,
-                admission=admission,
-                learning=NOT_LEARNING,  # the first of a kind does not predict those a thousand times as large
-            )
-            for n in range(THREADS)
-        ]
-        self._pending = [0] * THREADS
-
-    async def run(self, work: Callable[[], R], size: int, ticket: Ticket, deadline: Deadline) -> R:
-        """What the work gives. Raises what it raises, and DeadlineExceeded where its turn comes too late."""
-        chosen = min(range(THREADS), key=self._pending.__getitem__)
-        self._pending[chosen] += size
-        in_context = functools.partial(contextvars.copy_context().run, work)  # the thread knows whose it is
-        try:
-            done = await self._workers[chosen].submit(
-                [_Job(in_context, size)], deadline=deadline, ticket=ticket, alone=True
-            )
-        finally:
-            self._pending[chosen] -= size
-        (result,) = done.results
-        if isinstance(result, TiebackError):
-            raise result
-        return result
-
-    async def close(self) -> None:
-        await asyncio.gather(*(worker.close() for worker in self._workers))
-
-
 class Preparation(Generic[R]):
     """The lanes of a process, and its budget of `decoded_bytes`; 0 for no limit."""
 
     def __init__(self, decoded_bytes: int) -> None:
         self.budget = DecodedBudget(decoded_bytes)
-        self._texts: _Lane[R] = _Lane("tokenise", Admission(workers=THREADS, unit="bytes to tokenise"))
-        self._media: _Lane[R] = _Lane(
-            "decode", Admission(QUEUED_BUDGETS * decoded_bytes, workers=THREADS, unit="bytes to decode")
-        )
+        waiting = QUEUED_BUDGETS * decoded_bytes
+        self._texts = _lane("tokenise", Admission(workers=THREADS, unit="bytes to tokenise"))
+        self._media = _lane("decode", Admission(waiting, workers=THREADS, unit="bytes to decode"))
 
     @property
     def loads(self) -> dict[str, Load]:
@@ -190,7 +138,7 @@ class Preparation(Generic[R]):
     async def tokenise(self, work: Callable[[], R], size: int, deadline: Deadline) -> R:
         """Runs work on short texts of so many bytes."""
         size = _grained(size)
-        return await self._texts.run(work, size, self._texts.admission.admit(size), deadline)
+        return await self._texts.run(work, size, deadline, self._texts.admission.admit(size))
 
     async def decode(
         self, work: Callable[[], tuple[R, int]], size: int, ticket: Ticket, deadline: Deadline
@@ -213,9 +161,8 @@ class Preparation(Generic[R]):
 
         size = _grained(size)
         try:
-            return await self._media.run(
-                within_budget, size, ticket.split(size, 1), deadline
-            ), reservation.release
+            ticket = ticket.split(size, 1)
+            return await self._media.run(within_budget, size, deadline, ticket), reservation.release
         except BaseException:
             reservation.release()
             raise
@@ -225,9 +172,9 @@ class Preparation(Generic[R]):
         await asyncio.gather(self._texts.close(), self._media.close())
 
 
+def _lane(name: str, admission: Admission) -> Lane:
+    return Lane(name, admission, threads=THREADS, rate=TYPICAL_RATE)
+
+
 def _grained(size: int) -> int:
     return max(1, -(-size // GRAIN)) * GRAIN
-
-
-def _run(jobs: Sequence[_Job[R]], _: Hashable) -> list[R]:
-    return [job.work() for job in jobs]

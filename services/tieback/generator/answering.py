@@ -21,6 +21,7 @@ from tieback_contract.answers import (
 from tieback_contract.claims import Verdict
 from tieback_contract.reports import Timing
 
+from tieback.batching.lane import Lane
 from tieback.core.deadline import Deadline
 from tieback.generator import abstaining
 from tieback.generator.deciding import decided
@@ -47,8 +48,10 @@ class AnswerRun:
         arrived: float,
         deadline: Deadline,
         reader: PassageReader,
+        lane: Lane,
     ) -> None:
         self._request = request
+        self._lane = lane
         self._arrived = arrived
         self._deadline = deadline
         self._reader = reader
@@ -64,7 +67,7 @@ class AnswerRun:
         evidence = None
         if request.evidence:
             evidence = await read_evidence(
-                *(self._reader, request.prompt, request.evidence, request.judge, self._deadline),
+                *(self._reader, request.prompt, request.evidence, request.judge, self._deadline, self._lane),
                 first=request.first_sentences,
             )
         judgement = None if evidence is None else evidence.judgement
@@ -94,7 +97,9 @@ class AnswerRun:
             yield self._finish(FinishReason.ABSTAINED)
             return
         passages = evidence.passages if evidence and not request.grounding.disabled else ()
-        check = ClaimCheck(request.evidence, passages, request.checker, request.prompt, self._deadline)
+        check = ClaimCheck(
+            request.evidence, passages, request.checker, request.prompt, self._deadline, self._lane
+        )
         if self._work is None:
             self._timing.prepare = self._first_token = self._elapsed()
             if evidence is not None:  # without any it was abstained

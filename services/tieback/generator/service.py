@@ -14,6 +14,7 @@ from tieback_contract.generation import PLAIN_DECODING, Grounding, SamplingParam
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice, choice_of
 
+from tieback.batching.lane import Lane
 from tieback.catalog.card import GeneratorCard
 from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupported
@@ -40,6 +41,7 @@ from tieback.grounding import (
     check_evidence,
     check_text,
 )
+from tieback.grounding.reading_lane import reading_lane
 from tieback.methods.decoding import decodings, streams_of
 from tieback.models.language.chat_endpoint import EndpointModel
 from tieback.models.language.model import LanguageModel
@@ -84,6 +86,7 @@ class GeneratorParts:
     first_sentences: int = FIRST
     soft_prompts: Sequence[SoftPrompt] = ()
     folder: Path | None = None
+    lane: Lane | None = None
 
 
 class Generator:
@@ -95,7 +98,8 @@ class Generator:
     `folder` of the store. `slots` answers are written at once, in `cache_bytes` of each model; `prefix_bytes`
     are kept of prompts that were read. `limits.queued_tokens` bounds what waits. An answer ends after
     `seconds` at the latest, waiting included. Of the passages for a quote so many `first_sentences` are
-    encoded at first; with 0 all are. StartupError for two models of one name.
+    encoded at first; with 0 all are. Evidence is read on the `lane`, by default one of its own. StartupError
+    for two models of one name.
     """
 
     def __init__(self, parts: GeneratorParts) -> None:
@@ -110,6 +114,7 @@ class Generator:
         self._judges = parts.judges or Judges()
         self._deciders = parts.deciders or Deciders()
         self._limits = parts.limits if parts.limits is not None else Limits()
+        self._lane = parts.lane or reading_lane(self._limits)
         self._slots = Slots(parts.slots, self._limits.queued_tokens)
         local = {name: one for name, one in self._models.items() if isinstance(one, LanguageModel)}
         reading = Reading(local, self._slots, self._limits, parts.folder)
@@ -158,9 +163,9 @@ class Generator:
             kept = replace(asked.grounding, repair=Repair.NONE, decision=decision)
             plain = SamplingParameters()
             quote = replace(asked, model="", sampling=plain, grounding=kept, style=AnswerStyle.QUOTE)
-            return AnswerRun(self._read(quote), arrived, deadline, self._reader).events()
+            return AnswerRun(self._read(quote), arrived, deadline, self._reader, self._lane).events()
 
-        events = AnswerRun(planned, arrived, deadline, self._reader).events()
+        events = AnswerRun(planned, arrived, deadline, self._reader, self._lane).events()
         may = asked.evidence and may_quote(asked.style, asked.model, asked.sampling)
         if planned.writing is not None and may:
             events = or_quotes(events, quoted, planned.writing.name)

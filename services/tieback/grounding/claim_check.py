@@ -19,12 +19,14 @@ from tieback_contract.claims import (
 )
 from tieback_contract.generation import Evidence
 
+from tieback.batching.lane import Lane
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.text.sentences import decided_until, ends, may_end, sentences, trimmed
 from tieback.grounding.configured_checker import LABELS, ConfiguredChecker, labels_checker
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.disagreement import Explanations, citation_of
 from tieback.grounding.languages import is_foreign
+from tieback.grounding.reading_lane import MOST_OF_A_CLAIM, tokens_of
 from tieback.methods.grounding import (
     Finding,
     Passage,
@@ -93,7 +95,7 @@ class ClaimFinder:
 class ClaimCheck:
     """Checks one text's claims against passages that have a text, in a language that checkers know.
 
-    `question` is what the text answers.
+    `question` is what the text answers. Claims are read with the passages on the `lane`, if there is one.
     """
 
     def __init__(
@@ -103,8 +105,9 @@ class ClaimCheck:
         checker: ConfiguredChecker,
         question: str = "",
         deadline: Deadline = NO_DEADLINE,
+        lane: Lane | None = None,
     ) -> None:
-        self._checker = checker
+        self._checker, self._lane = checker, lane
         self._question, self._deadline = question, deadline
         self._by_labels = labels_checker()
         self._decided = self._supported = 0
@@ -168,13 +171,20 @@ class ClaimCheck:
     async def find_all(self, statements: Sequence[Statement]) -> list[Finding]:
         """The same of several claims, which a checker of the user's own reads together."""
         if self._checker.asks is None:
-            return [await asyncio.to_thread(self._found, one) for one in statements]
+            return [await self._read(one) for one in statements]
         stated = [one for one in self._stated if one.text.strip()]
         told = await self._checker.asks(statements, stated, self._question, self._deadline)
         return [
             await asyncio.to_thread(self._found, one, found)
             for one, found in zip(statements, told, strict=True)
         ]
+
+    async def _read(self, statement: Statement) -> Finding:
+        if self._lane is None:
+            return await asyncio.to_thread(self._found, statement)
+        stated = (one.text for one in self._stated)
+        size = min(tokens_of(statement.text, *stated), MOST_OF_A_CLAIM)
+        return await self._lane.run(lambda: self._found(statement), size, self._deadline)
 
     def _found(self, statement: Statement, told: Finding | None = None) -> Finding:
         """By labels, where they decide; else by what is stated, as a checker elsewhere has `told` of it."""

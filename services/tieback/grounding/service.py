@@ -12,6 +12,7 @@ from tieback_contract.field_path import at
 from tieback_contract.limits import Limits
 from tieback_contract.reports import Timing
 
+from tieback.batching.lane import Lane
 from tieback.core.alone import Alone
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
@@ -21,6 +22,7 @@ from tieback.grounding.claim_check import ClaimCheck, ClaimFinder
 from tieback.grounding.configured_checker import Checkers, ConfiguredChecker
 from tieback.grounding.passages import EncodedPassages, PassageReader, check_evidence, check_text
 from tieback.grounding.question_fit import answering, as_stated
+from tieback.grounding.reading_lane import reading_lane
 from tieback.methods.grounding import Finding, Statement
 from tieback.ports import EncoderPort
 
@@ -29,7 +31,9 @@ MOST_CLAIMS = 512
 
 
 class ClaimChecker:
-    """A `GroundingPort`. `encoder` and its text `space` give the vectors by which claims are checked."""
+    """A `GroundingPort`. `encoder` and its text `space` give the vectors by which claims are checked, on the
+    `lane`, by default one of its own.
+    """
 
     def __init__(
         self,
@@ -38,10 +42,12 @@ class ClaimChecker:
         space: str,
         checkers: Checkers | None = None,
         limits: Limits | None = None,
+        lane: Lane | None = None,
     ) -> None:
         self._reader = PassageReader(encoder, space)
         self._checkers = checkers or Checkers()
         self._limits = limits or Limits()
+        self._lane = lane or reading_lane(self._limits)
 
     async def check_grounding(self, request: CheckGroundingRequest, call: Call) -> CheckReply:
         """The claims of each text with citations and verdicts, in order; a bad check gets an error.
@@ -60,6 +66,7 @@ class ClaimChecker:
         configured = self._checkers.configured(request.checker, at("checker"))
         timing = Timing()
         results: list[CheckedClaims | TiebackError] = []
+        self._lane.check_room(deadline)
         for number, one in enumerate(checks):
             deadline.check("all texts were checked")
             with Alone(at("checks", number)) as item:
@@ -120,7 +127,7 @@ class ClaimChecker:
         has_segments = any(source.segments for source in one.evidence)
         if has_segments:  # labels are taken out of a copy of the passage
             await encode(range(len(cut.texts)))
-        check = ClaimCheck(one.evidence, encoded.passages, checker, one.question, deadline)
+        check = ClaimCheck(one.evidence, encoded.passages, checker, one.question, deadline, self._lane)
         if not has_segments:
             await encode(await asyncio.to_thread(check.read_of, read, cut.places))
         return check, read

@@ -40,10 +40,13 @@ class RecentReadings:
         self._kept: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
 
+    def holds(self, question: str, text: str) -> bool:
+        """Tell whether the reading is there."""
+        return _key(question, text) in self._kept
+
     def __call__(self, question: str, text: str) -> float:
         """As the reader."""
-        parts = (part.encode("utf-8", "surrogatepass") for part in (TENANT.get(), question, text))
-        key = hashlib.sha256(b"".join(len(part).to_bytes(8) + part for part in parts)).digest()
+        key = _key(question, text)
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
@@ -57,6 +60,11 @@ class RecentReadings:
         return found
 
 
+def _key(question: str, text: str) -> bytes:
+    parts = (part.encode("utf-8", "surrogatepass") for part in (TENANT.get(), question, text))
+    return hashlib.sha256(b"".join(len(part).to_bytes(8) + part for part in parts)).digest()
+
+
 LEARNED, WITHOUT_STATE = ("question_reading", "question_alignment"), "relevance"
 """The default methods, the first that the server has a state of, and the one of a server without any."""
 
@@ -68,12 +76,15 @@ class Judge:
     """A method of the family answerability with its parameters and its state.
 
     One that is `learned` reads the vectors of tokens; one that `reads_quotes` reads the sentences themselves,
-    with a network, and no vectors.
+    with a network, and no vectors: `unread` are the texts that it has not read with a question lately, and
+    `read` reads one for the judgement that comes next.
     """
 
     judge: Callable[[Statement, Sequence[Passage]], Judgement]
     is_learned: bool
     reads_quotes: bool
+    unread: Callable[[str, Sequence[Passage]], Sequence[str]] = lambda _, __: ()
+    read: Reader = lambda _, __: 0.0
 
 
 class Judges:
@@ -116,4 +127,11 @@ class Judges:
                 question = replace(question, readings=found)
             return method(question, passages, state or {})
 
-        return Judge(judge, is_learned and reader is None, reader is not None)
+        if reader is None:
+            return Judge(judge, is_learned, reads_quotes=False)
+
+        def unread(question: str, passages: Sequence[Passage]) -> Sequence[str]:
+            texts = dict.fromkeys(candidates_of(question, passages).values())
+            return [one for one in texts if not reader.holds(question, one)]
+
+        return Judge(judge, is_learned=False, reads_quotes=True, unread=unread, read=reader)

@@ -6,10 +6,12 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from tieback_contract.generation import Evidence
 
+from tieback.batching.lane import Lane
 from tieback.core.deadline import Deadline
 from tieback.core.language import sentence_of
 from tieback.core.text.passage_units import BETWEEN, Kind, Unit, in_bytes
@@ -20,6 +22,7 @@ from tieback.generator.evidence.passages import ReadEvidence
 from tieback.generator.evidence.quotes import chosen
 from tieback.grounding import EncodedPassages, PassageReader
 from tieback.grounding.named import unnamed
+from tieback.grounding.reading_lane import tokens_of
 from tieback.methods.answerability import Judgement
 from tieback.methods.answerability.question_alignment import alignment
 from tieback.methods.answerability.relevance import window_relevance
@@ -85,6 +88,9 @@ def _is_asked_for(question: str, said: str, part: str) -> bool:
     return kind in DATED and has_expected(kind, asked, new) and not has_expected(kind, asked, told)
 
 
+READ_TOGETHER = 8
+"""Sentences that are read with a question without a pause, some milliseconds each."""
+
 FIRST = 6
 """Sentences that are encoded of what is quoted from: those that most likely answer. Passages that disagree
 are compared by them."""
@@ -96,14 +102,16 @@ async def read_evidence(
     evidence: Sequence[Evidence],
     judge: Judge,
     deadline: Deadline,
+    lane: Lane,
     *,
     first: int = 0,
 ) -> ReadEvidence:
-    """Reads passages, and how they bear on a question.
+    """Reads passages, and how they bear on a question, by a network on the `lane`.
 
     With `first`, no more than so many sentences are encoded, those that most likely answer, where the judge
-    reads sentences itself. InvalidInput where there is too much to read.
+    reads sentences itself. InvalidInput where there is too much to read, Overloaded where too much waits.
     """
+    lane.check_room(deadline)
     cut = await reader.cut(evidence, deadline)
     missing = await asyncio.to_thread(unnamed, question, [_words(one) for one in evidence])
     is_quoted = bool(first) and judge.reads_quotes and not any(one.segments for one in evidence)
@@ -113,11 +121,11 @@ async def read_evidence(
         encoded = EncodedPassages(cut, len(asked.vector))
         encoded.add(dict(enumerate(sentences)))
         asked = replace(asked, unnamed=missing)
-        judgement = await asyncio.to_thread(judge.judge, asked, encoded.passages)
+        judgement = await _judged(judge, asked, encoded.passages, lane, deadline)
         return await asyncio.to_thread(_read, asked, encoded.passages, judgement, deadline)
     unread = EncodedPassages(cut, 1)
     statement = Statement(question, np.zeros(1, np.float32), unnamed=missing)
-    judgement = await asyncio.to_thread(judge.judge, statement, unread.passages)
+    judgement = await _judged(judge, statement, unread.passages, lane, deadline)
     likely = sorted(judgement.quotes, key=lambda place: (-judgement.quotes[place], place))[:first]
     numbers = {place: number for number, place in enumerate(cut.places)}
     wanted = [numbers[place] for place in likely]
@@ -127,6 +135,24 @@ async def read_evidence(
     encoded.add(dict(zip(wanted, sentences, strict=True)))
     asked = replace(asked, unnamed=missing)
     return await asyncio.to_thread(_quoted, asked, encoded.passages, judgement)
+
+
+def _read_each(judge: Judge, question: str, texts: Sequence[str]) -> None:
+    for text in texts:
+        judge.read(question, text)
+
+
+async def _judged(
+    judge: Judge, asked: Statement, passages: Sequence[Passage], lane: Lane, deadline: Deadline
+) -> Judgement:
+    """The judgement, after the sentences were read a few at a time, between those of other requests."""
+    unread = await asyncio.to_thread(judge.unread, asked.text, passages)
+    pieces = [unread[at : at + READ_TOGETHER] for at in range(0, len(unread), READ_TOGETHER)]
+    if pieces:
+        works = [partial(_read_each, judge, asked.text, texts) for texts in pieces]
+        sizes = [sum(tokens_of(asked.text, text) for text in texts) for texts in pieces]
+        await lane.run_each(works, sizes, deadline)
+    return await asyncio.to_thread(judge.judge, asked, passages)
 
 
 def _quoted(asked: Statement, passages: Sequence[Passage], judgement: Judgement) -> ReadEvidence:

@@ -182,11 +182,16 @@ async def grounding(context: ServiceContext) -> object:
     from tieback.grounding import ClaimChecker
 
     def build(plan: Plan) -> ClaimChecker:
-        checkers = context.checkers(plan)
+        checkers, limits = context.checkers(plan), context.settings.limits
         return ClaimChecker(
-            context.ports.encoder, space=plan.text_space, checkers=checkers, limits=context.settings.limits
+            context.ports.encoder,
+            space=plan.text_space,
+            checkers=checkers,
+            limits=limits,
+            lane=context.reading_lane,
         )
 
+    context.load = lambda: context.reading_lane.admission.load
     checker = await asyncio.to_thread(on_trial, build, context.plan, context.telemetry)
     context.ports.grounding = observed(checker, context.telemetry)
     context.server.add(servicer(context.ports.grounding, rpcs.GROUNDING))
@@ -216,12 +221,14 @@ async def generator(context: ServiceContext) -> object:
                 limits=settings.limits,
                 soft_prompts=plan.artifacts.all(SoftPrompt),
                 folder=settings.store.expanduser(),
+                lane=context.reading_lane,
             )
         )
 
     generator = await asyncio.to_thread(on_trial, build, context.plan, context.telemetry)
     context.closing.push_async_callback(generator.close)
-    if card is not None:  # a quote waits for no slot
+    context.load = lambda: context.reading_lane.admission.load  # a quote waits for no slot
+    if card is not None:
         context.load = lambda: generator.load
         context.telemetry.loads.watch("generator", card.name, context.load)
     context.ports.generator = observed(generator, context.telemetry)

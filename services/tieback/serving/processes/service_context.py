@@ -26,6 +26,7 @@ from tieback.serving.settings import Settings
 if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
     from tieback.batching import BatchReport
+    from tieback.batching.lane import Lane
     from tieback.encoder import Encoder
     from tieback.generator.deciding import Deciders
     from tieback.grounding import Checkers
@@ -94,6 +95,16 @@ class ServiceContext:
         is_here, card = self.in_one_process or "writer" in self.__dict__, self.plan.generator
         has_scores = card is not None and card.computation is None  # those of an endpoint cannot be read
         return self.language_model if is_here and has_scores else None
+
+    @functools.cached_property
+    def reading_lane(self) -> Lane:
+        """The threads on which networks read evidence, for all services of the process."""
+        from tieback.grounding.reading_lane import reading_lane
+
+        lane = reading_lane(self.settings.limits)
+        self.closing.push_async_callback(lane.close)
+        self.telemetry.loads.watch("reading", "evidence", lambda: lane.admission.load)
+        return lane
 
     @functools.cached_property
     def retired_cards(self) -> RetiredCards:
