@@ -19,10 +19,14 @@ LATER = 1.05
 """An answer with so many times the time left may be written where another was refused."""
 
 
+HELD = 0.5
+"""The part of its retry time for which a refusal is remembered: what waits is not done by then."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Refused:
     error: Overloaded
-    at: float
+    until: float
     left: float
 
 
@@ -38,13 +42,14 @@ class ForeseenRefusals:
         if isinstance(error, RateExceeded):  # a tenant's own limit: of the next answer it says nothing
             return
         now = self._clock()
-        self._refused = {who: one for who, one in self._refused.items() if now - one.at < PRESSED_SECONDS}
-        self._refused[TENANT.get()] = _Refused(error, now, left)
+        self._refused = {who: one for who, one in self._refused.items() if now < one.until}
+        until = now + max(PRESSED_SECONDS, HELD * error.retry_after)
+        self._refused[TENANT.get()] = _Refused(error, until, left)
 
     def check(self, deadline: Deadline) -> None:
         """Raises Overloaded where an answer with that deadline would be refused once passages were found."""
         known = self._refused.get(TENANT.get())
-        if known is None or self._clock() - known.at >= PRESSED_SECONDS:
+        if known is None or self._clock() >= known.until:
             return
         if deadline.remaining() <= LATER * known.left:
             raise Overloaded(known.error.message, retry_after=known.error.retry_after)

@@ -11,12 +11,13 @@ import contextvars
 import functools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
 
 from tieback.admission import Admission, Ticket
 from tieback.batching.batcher import NOT_LEARNING, Batcher
 from tieback.core.deadline import Deadline
-from tieback.core.errors import Overloaded, TiebackError
+from tieback.core.errors import TiebackError
 from tieback.core.together import all_or_none
 
 R = TypeVar("R")
@@ -73,28 +74,45 @@ class Lane:
             raise result
         return cast("R", result)
 
-    async def run_each(
-        self, works: Sequence[Callable[[], R]], sizes: Sequence[int], deadline: Deadline
-    ) -> list[R]:
-        """What each of several pieces gives, as above. Other tenants have their turns between two pieces, and
-        later requests of the same tenant after all of them: so of several requests some are done in time.
-        """
-        with self.admission.admit(sum(sizes), items=len(works), deadline=deadline) as ticket:
-            return await all_or_none(
-                self.run(work, size, deadline, ticket.split(size, 1))
-                for work, size in zip(works, sizes, strict=True)
-            )
+    def place(self, size: int, deadline: Deadline) -> LanePlace:
+        """A place for about so much work that is not known yet, to be released (it is a context manager).
 
-    def check_room(self, deadline: Deadline) -> None:
-        """Raises Overloaded where it was full just now and would be for small work with this deadline: to be
-        asked before something is done that its work needs.
+        To be taken before anything is done that the work needs. Raises Overloaded where too much waits.
         """
-        if self.admission.is_pressed and (refusal := self.admission.refusal(deadline)) is not None:
-            raise Overloaded(refusal.message, retry_after=refusal.retry_after)
+        return LanePlace(self, self.admission.admit(size, deadline=deadline))
 
     async def close(self) -> None:
         """Stops all threads after what they do now; what waits fails with Unavailable."""
         await asyncio.gather(*(worker.close() for worker in self._workers))
+
+
+class LanePlace:
+    """A place in a lane."""
+
+    def __init__(self, lane: Lane, ticket: Ticket) -> None:
+        self._lane, self._ticket = lane, ticket
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ticket.release()
+
+    async def run_each(
+        self, works: Sequence[Callable[[], R]], sizes: Sequence[int], deadline: Deadline
+    ) -> list[R]:
+        """What each of several pieces gives, now that they are known.
+
+        Other tenants have their turns between two pieces, and later requests of the same tenant after all of
+        them: so of several requests some are done in time. Raises as `Lane.run`.
+        """
+        self._ticket.resize(sum(sizes), len(works))
+        return await all_or_none(
+            self._lane.run(work, size, deadline, self._ticket.split(size, 1))
+            for work, size in zip(works, sizes, strict=True)
+        )
 
 
 def _run(jobs: Sequence[_Job], _: Hashable) -> list[Any]:

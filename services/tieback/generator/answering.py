@@ -97,9 +97,7 @@ class AnswerRun:
             yield self._finish(FinishReason.ABSTAINED)
             return
         passages = evidence.passages if evidence and not request.grounding.disabled else ()
-        check = ClaimCheck(
-            request.evidence, passages, request.checker, request.prompt, self._deadline, self._lane
-        )
+        check = ClaimCheck(request.evidence, passages, request.checker, request.prompt, self._deadline)
         if self._work is None:
             self._timing.prepare = self._first_token = self._elapsed()
             if evidence is not None:  # without any it was abstained

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from tieback_contract.claims import (
@@ -19,14 +20,14 @@ from tieback_contract.claims import (
 )
 from tieback_contract.generation import Evidence
 
-from tieback.batching.lane import Lane
+from tieback.batching.lane import LanePlace
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.text.sentences import decided_until, ends, may_end, sentences, trimmed
 from tieback.grounding.configured_checker import LABELS, ConfiguredChecker, labels_checker
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.disagreement import Explanations, citation_of
 from tieback.grounding.languages import is_foreign
-from tieback.grounding.reading_lane import MOST_OF_A_CLAIM, tokens_of
+from tieback.grounding.reading_lane import claim_size
 from tieback.methods.grounding import (
     Finding,
     Passage,
@@ -95,7 +96,8 @@ class ClaimFinder:
 class ClaimCheck:
     """Checks one text's claims against passages that have a text, in a language that checkers know.
 
-    `question` is what the text answers. Claims are read with the passages on the `lane`, if there is one.
+    `question` is what the text answers. Claims are read with the passages at their `place` in a lane, if
+    there is one.
     """
 
     def __init__(
@@ -105,9 +107,9 @@ class ClaimCheck:
         checker: ConfiguredChecker,
         question: str = "",
         deadline: Deadline = NO_DEADLINE,
-        lane: Lane | None = None,
+        place: LanePlace | None = None,
     ) -> None:
-        self._checker, self._lane = checker, lane
+        self._checker, self._place = checker, place
         self._question, self._deadline = question, deadline
         self._by_labels = labels_checker()
         self._decided = self._supported = 0
@@ -141,7 +143,7 @@ class ClaimCheck:
     @property
     def reads_together(self) -> bool:
         """Tell whether claims are best found several at a time."""
-        return self._checker.asks is not None
+        return self._checker.asks is not None or self._place is not None
 
     def takes(self, text: str) -> bool:
         """Whether there is something to check, and to check it by."""
@@ -171,7 +173,7 @@ class ClaimCheck:
     async def find_all(self, statements: Sequence[Statement]) -> list[Finding]:
         """The same of several claims, which a checker of the user's own reads together."""
         if self._checker.asks is None:
-            return [await self._read(one) for one in statements]
+            return await self._read(statements)
         stated = [one for one in self._stated if one.text.strip()]
         told = await self._checker.asks(statements, stated, self._question, self._deadline)
         return [
@@ -179,12 +181,12 @@ class ClaimCheck:
             for one, found in zip(statements, told, strict=True)
         ]
 
-    async def _read(self, statement: Statement) -> Finding:
-        if self._lane is None:
-            return await asyncio.to_thread(self._found, statement)
-        stated = (one.text for one in self._stated)
-        size = min(tokens_of(statement.text, *stated), MOST_OF_A_CLAIM)
-        return await self._lane.run(lambda: self._found(statement), size, self._deadline)
+    async def _read(self, statements: Sequence[Statement]) -> list[Finding]:
+        if self._place is None:
+            return [await asyncio.to_thread(self._found, one) for one in statements]
+        size = claim_size(self._sources)
+        works = [partial(self._found, one) for one in statements]
+        return await self._place.run_each(works, [size] * len(works), self._deadline)
 
     def _found(self, statement: Statement, told: Finding | None = None) -> Finding:
         """By labels, where they decide; else by what is stated, as a checker elsewhere has `told` of it."""

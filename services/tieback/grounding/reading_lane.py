@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
+from tieback_contract.generation import Evidence
 from tieback_contract.limits import Limits
 
 from tieback.admission import Admission
@@ -24,6 +26,11 @@ def reading_lane(limits: Limits) -> Lane:
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     admission = Admission(limits.queued_tokens, workers=threads, unit="tokens of evidence")
     return Lane("reading", admission, threads=threads, rate=TYPICAL_RATE)
+
+
+def claim_size(sources: Sequence[Evidence]) -> int:
+    """Number of tokens that may be read with a claim."""
+    return min(tokens_of(*(one.text for one in sources)), MOST_OF_A_CLAIM)
 
 
 def tokens_of(*texts: str) -> int:

@@ -12,7 +12,7 @@ from tieback_contract.field_path import at
 from tieback_contract.limits import Limits
 from tieback_contract.reports import Timing
 
-from tieback.batching.lane import Lane
+from tieback.batching.lane import Lane, LanePlace
 from tieback.core.alone import Alone
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
@@ -22,7 +22,7 @@ from tieback.grounding.claim_check import ClaimCheck, ClaimFinder
 from tieback.grounding.configured_checker import Checkers, ConfiguredChecker
 from tieback.grounding.passages import EncodedPassages, PassageReader, check_evidence, check_text
 from tieback.grounding.question_fit import answering, as_stated
-from tieback.grounding.reading_lane import reading_lane
+from tieback.grounding.reading_lane import claim_size, reading_lane
 from tieback.methods.grounding import Finding, Statement
 from tieback.ports import EncoderPort
 
@@ -66,7 +66,6 @@ class ClaimChecker:
         configured = self._checkers.configured(request.checker, at("checker"))
         timing = Timing()
         results: list[CheckedClaims | TiebackError] = []
-        self._lane.check_room(deadline)
         for number, one in enumerate(checks):
             deadline.check("all texts were checked")
             with Alone(at("checks", number)) as item:
@@ -79,12 +78,26 @@ class ClaimChecker:
     async def _checked(
         self, one: GroundingCheck, checker: ConfiguredChecker, timing: Timing, deadline: Deadline
     ) -> CheckedClaims:
-        begin = time.monotonic()
         check_text(one.text, self._limits, at("text"))
         check_text(one.question, self._limits, at("question"))
         check_evidence(one.evidence, self._limits)
         claims = await asyncio.to_thread(_claims, one)
-        check, read = await self._read(one, claims, checker, deadline)
+        if checker.asks is not None or not one.evidence:
+            return await self._concluded(one, claims, checker, timing, deadline, None)
+        with self._lane.place(claim_size(one.evidence) * len(claims), deadline) as place:
+            return await self._concluded(one, claims, checker, timing, deadline, place)
+
+    async def _concluded(
+        self,
+        one: GroundingCheck,
+        claims: Sequence[Claim],
+        checker: ConfiguredChecker,
+        timing: Timing,
+        deadline: Deadline,
+        place: LanePlace | None,
+    ) -> CheckedClaims:
+        begin = time.monotonic()
+        check, read = await self._read(one, claims, checker, deadline, place)
         encoded = time.monotonic()
         timing.prepare += encoded - begin
         citations: list[Citation] = []
@@ -109,6 +122,7 @@ class ClaimChecker:
         claims: Sequence[Claim],
         checker: ConfiguredChecker,
         deadline: Deadline,
+        place: LanePlace | None,
     ) -> tuple[ClaimCheck, Sequence[Statement | None]]:
         """What checks the claims, with the vectors of the sentences that it reads, and the claims' own."""
         if not one.evidence:
@@ -127,7 +141,7 @@ class ClaimChecker:
         has_segments = any(source.segments for source in one.evidence)
         if has_segments:  # labels are taken out of a copy of the passage
             await encode(range(len(cut.texts)))
-        check = ClaimCheck(one.evidence, encoded.passages, checker, one.question, deadline, self._lane)
+        check = ClaimCheck(one.evidence, encoded.passages, checker, one.question, deadline, place)
         if not has_segments:
             await encode(await asyncio.to_thread(check.read_of, read, cut.places))
         return check, read

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from tieback_contract.generation import Evidence
 
-from tieback.batching.lane import Lane
+from tieback.batching.lane import Lane, LanePlace
 from tieback.core.deadline import Deadline
 from tieback.core.language import sentence_of
 from tieback.core.text.passage_units import BETWEEN, Kind, Unit, in_bytes
@@ -88,6 +88,13 @@ def _is_asked_for(question: str, said: str, part: str) -> bool:
     return kind in DATED and has_expected(kind, asked, new) and not has_expected(kind, asked, told)
 
 
+MOST_OF_A_QUESTION = 2500
+"""Tokens that are read with a question, at most."""
+
+READING_SHARE = 0.7
+"""Of the time until the deadline, so much may go by until the evidence was read: what is quoted is encoded
+and checked after that."""
+
 READ_TOGETHER = 8
 """Sentences that are read with a question without a pause, some milliseconds each."""
 
@@ -111,7 +118,22 @@ async def read_evidence(
     With `first`, no more than so many sentences are encoded, those that most likely answer, where the judge
     reads sentences itself. InvalidInput where there is too much to read, Overloaded where too much waits.
     """
-    lane.check_room(deadline)
+    if not judge.reads_quotes:
+        return await _read_evidence(reader, question, evidence, judge, deadline, None, first)
+    size = min(tokens_of(*(one.text for one in evidence)), MOST_OF_A_QUESTION)
+    with lane.place(size, deadline.within(READING_SHARE * deadline.remaining())) as place:
+        return await _read_evidence(reader, question, evidence, judge, deadline, place, first)
+
+
+async def _read_evidence(
+    reader: PassageReader,
+    question: str,
+    evidence: Sequence[Evidence],
+    judge: Judge,
+    deadline: Deadline,
+    place: LanePlace | None,
+    first: int,
+) -> ReadEvidence:
     cut = await reader.cut(evidence, deadline)
     missing = await asyncio.to_thread(unnamed, question, [_words(one) for one in evidence])
     is_quoted = bool(first) and judge.reads_quotes and not any(one.segments for one in evidence)
@@ -121,11 +143,11 @@ async def read_evidence(
         encoded = EncodedPassages(cut, len(asked.vector))
         encoded.add(dict(enumerate(sentences)))
         asked = replace(asked, unnamed=missing)
-        judgement = await _judged(judge, asked, encoded.passages, lane, deadline)
+        judgement = await _judged(judge, asked, encoded.passages, place, deadline)
         return await asyncio.to_thread(_read, asked, encoded.passages, judgement, deadline)
     unread = EncodedPassages(cut, 1)
     statement = Statement(question, np.zeros(1, np.float32), unnamed=missing)
-    judgement = await _judged(judge, statement, unread.passages, lane, deadline)
+    judgement = await _judged(judge, statement, unread.passages, place, deadline)
     likely = sorted(judgement.quotes, key=lambda place: (-judgement.quotes[place], place))[:first]
     numbers = {place: number for number, place in enumerate(cut.places)}
     wanted = [numbers[place] for place in likely]
@@ -143,15 +165,15 @@ def _read_each(judge: Judge, question: str, texts: Sequence[str]) -> None:
 
 
 async def _judged(
-    judge: Judge, asked: Statement, passages: Sequence[Passage], lane: Lane, deadline: Deadline
+    judge: Judge, asked: Statement, passages: Sequence[Passage], place: LanePlace | None, deadline: Deadline
 ) -> Judgement:
     """The judgement, after the sentences were read a few at a time, between those of other requests."""
     unread = await asyncio.to_thread(judge.unread, asked.text, passages)
     pieces = [unread[at : at + READ_TOGETHER] for at in range(0, len(unread), READ_TOGETHER)]
-    if pieces:
+    if pieces and place is not None:
         works = [partial(_read_each, judge, asked.text, texts) for texts in pieces]
         sizes = [sum(tokens_of(asked.text, text) for text in texts) for texts in pieces]
-        await lane.run_each(works, sizes, deadline)
+        await place.run_each(works, sizes, deadline)
     return await asyncio.to_thread(judge.judge, asked, passages)
 
 
