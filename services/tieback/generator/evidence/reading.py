@@ -88,6 +88,10 @@ def _is_asked_for(question: str, said: str, part: str) -> bool:
     return kind in DATED and has_expected(kind, asked, new) and not has_expected(kind, asked, told)
 
 
+BESIDE = 2.5
+"""Tokens that are read, of each of a passage: a sentence is read with the question, its headings and the end
+of the one before."""
+
 MOST_OF_A_QUESTION = 2500
 """Tokens that are read with a question, at most."""
 
@@ -120,7 +124,7 @@ async def read_evidence(
     """
     if not judge.reads_quotes:
         return await _read_evidence(reader, question, evidence, judge, deadline, None, first)
-    size = min(tokens_of(*(one.text for one in evidence)), MOST_OF_A_QUESTION)
+    size = min(int(BESIDE * tokens_of(*(one.text for one in evidence))), MOST_OF_A_QUESTION)
     with lane.place(size, deadline.within(READING_SHARE * deadline.remaining())) as place:
         return await _read_evidence(reader, question, evidence, judge, deadline, place, first)
 
