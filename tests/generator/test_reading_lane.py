@@ -94,13 +94,17 @@ async def test_in_an_overload_answers_are_refused_before_they_are_read_and_the_o
     await generator.close()
 
 
-async def test_a_check_is_refused_while_more_waits_to_be_read_than_its_time_allows(encoder: Encoder, lane: Lane) -> None:
+async def test_a_check_is_refused_while_more_waits_to_be_read_than_its_time_allows(
+    encoder: Encoder, lane: Lane
+) -> None:
     checker = ClaimChecker(encoder, space="bag-of-words", lane=lane)
     request = CheckGroundingRequest([GroundingCheck("The bridge was built in 1810.", EVIDENCE)])
 
-    with lane.place(100 * claim_size(EVIDENCE), Deadline.after(0.4)):
-        with pytest.raises(Overloaded, match="tokens are waiting"):
-            await checker.check_grounding(request, Call(Deadline.after(0.5)))
+    with (
+        lane.place(100 * claim_size(EVIDENCE), Deadline.after(0.4)),
+        pytest.raises(Overloaded, match="tokens are waiting"),
+    ):
+        await checker.check_grounding(request, Call(Deadline.after(0.5)))
     reply = await checker.check_grounding(request, Call(Deadline.after(5.0)))
 
     assert len(reply.results) == 1
