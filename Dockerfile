@@ -15,6 +15,10 @@ ARG PYTHON=3.11
 ARG WEIGHTS=volume
 ARG RUNTIME=cpu
 ARG PRECISION=
+# What the image is of, for its labels: --build-arg REVISION=$(git rev-parse HEAD), SOURCE=https://….
+ARG VERSION=0.1.0
+ARG REVISION=
+ARG SOURCE=
 
 FROM python:${PYTHON}-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -90,11 +94,20 @@ USER 10001:10001
 WORKDIR /home/tieback
 VOLUME ["/data"]
 EXPOSE 50051 8080 9464
-# Asks the plaintext health port, which needs neither a certificate nor a token. AnswerService is ready when
-# every service behind it is. A check is a process of its own and takes a second of a processor, so that a platform
-# that is up is asked seldom.
+# Asks the plaintext health port, which needs neither a certificate nor a token, whether all is ready that this server
+# has: one without an index has no pipeline. A check is a process of its own and takes a second of a processor, so that
+# a platform that is up is asked seldom.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --start-interval=5s --retries=3 \
-  CMD ["tieback", "health", "tieback.v1.AnswerService", "--server", "127.0.0.1:50052"]
+  CMD ["tieback", "health", "--server", "127.0.0.1:50052"]
 STOPSIGNAL SIGTERM
+ARG VERSION
+ARG REVISION
+ARG SOURCE
+LABEL org.opencontainers.image.title="tieback" \
+      org.opencontainers.image.description="Multimodal retrieval and grounded generation over gRPC" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
 ENTRYPOINT ["tieback"]
 CMD ["serve"]

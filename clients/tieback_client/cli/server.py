@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import argument
 from tieback_client.client import Client
+from tieback_client.errors import Unimplemented
 from tieback_client.values.catalog import Health, Method, Usage
 
 RERANKING, GROUNDING = "reranking", "grounding"
@@ -72,7 +74,10 @@ def health(client: Client, output: Output, service: str = argument(default="")) 
     The exit code is 1 if it is not. SERVICE is a full name, for instance tieback.v1.IndexService.
     """
     state = client.health(service)
-    info = None if service else client.server_info()
+    info = None
+    if not service:
+        with suppress(Unimplemented):  # a port for health alone
+            info = client.server_info()
     if output.json:
         output.document({"server": client.server, "service": service, "health": state, "info": info})
     else:

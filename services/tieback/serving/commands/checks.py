@@ -378,15 +378,13 @@ def _installed(name: str) -> bool:
 
 def _free_memory() -> int | None:
     """Bytes that are free for new programs; None if the system does not report it."""
+    from tieback.serving.processes.memory import memory_limit
+
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
         return None
     facts = dict(line.split(":", 1) for line in lines)
     available = int(facts.get("MemAvailable", "0").split()[0]) * 1024
-    limit = Path("/sys/fs/cgroup/memory.max")
-    try:
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-        return min(available, int(limit.read_text()) - used)
-    except (OSError, ValueError):  # no limit, or none that is reported
-        return available
+    limit = memory_limit()
+    return available if limit is None else min(available, limit.limit - limit.used)

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from tieback_client.cli.output import say
 from tieback.core.errors import StartupError
 from tieback.serving.metrics import logs
 from tieback.serving.processes.free_port import free_port
+from tieback.serving.processes.memory import check_memory
 from tieback.serving.settings import PREFIX, Settings, load_settings
 from tieback.serving.settings.doors import CONSOLE
 from tieback.serving.settings.groups import default_of, setting_groups, value_of
@@ -107,6 +109,7 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
             given = [name for name, value in options.items() if value is not None]
             say(serve_config(settings, given), nl=False)
             return
+        _stop_on_signals()
         settings = located(settings, report)
         if report.as_lines:
             logging.getLogger(logs.ROOT).setLevel(logs.level_of(settings))
@@ -117,6 +120,8 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
             serve_local(settings, report)
         else:
             _serve_on_ray(settings, report)
+    except _Stopped:
+        report.say("stopped", "stopped")
     except StartupError as error:
         report.failed(error.message)
         sys.exit(1)
@@ -174,6 +179,7 @@ def serve_local(
     """Serves in this process until it is stopped; calls `then` once everything can be asked."""
     from tieback.serving.processes import local
 
+    check_memory(settings, on_ray=False)
     report.say("starting", "starting every service in this process", mode="local")
 
     def ready(server: LocalServer) -> None:
@@ -189,7 +195,8 @@ def _serve_on_ray(settings: Settings, report: Report) -> None:
 
     cluster = Cluster(settings)
     where = "a Ray cluster on this machine" if cluster.is_own else "the Ray cluster at RAY_ADDRESS"
-    _stop_on_signals()
+    if cluster.is_own:
+        check_memory(settings, on_ray=True)
     report.say("starting", f"starting {where}", mode="ray")
     try:
         # Ray's own remarks go to standard output, where they would be taken for the command's.
@@ -200,8 +207,10 @@ def _serve_on_ray(settings: Settings, report: Report) -> None:
             report.ready(settings, settings.port, settings.metrics_port, settings.http_port)
             while True:
                 signal.pause()
-    except _Stopped:
-        report.say("stopped", "stopped")
+    except SystemExit as ended:
+        if ended.code != signal.SIGTERM:
+            raise
+        raise _Stopped from None  # by Ray's handler, which is there while Ray starts
 
 
 class _Stopped(BaseException):
@@ -216,8 +225,9 @@ def _stop_on_signals() -> None:
             signal.signal(ignored, signal.SIG_IGN)
         raise _Stopped
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    if threading.current_thread() is threading.main_thread():  # the only one that may
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
 
 
 def located(settings: Settings, report: Report) -> Settings:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tieback.core.errors import StartupError
+from tieback.serving.processes.memory import MemoryWatch
 from tieback.serving.settings import Settings
 
 ADDRESS = "RAY_ADDRESS"
@@ -46,6 +47,8 @@ class Cluster:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.is_own = not os.environ.get(ADDRESS)
+        self._watch = MemoryWatch(settings)
+        self._is_full = False
 
     def __enter__(self) -> Cluster:
         if self.is_own:  # before Ray is imported, which reads its environment once
@@ -62,6 +65,7 @@ class Cluster:
             else:
                 ray.init(logging_level=logging.ERROR, log_to_driver=False)
         except Exception as error:  # noqa: BLE001 - Ray's, of a process that does not start, or a path too long
+            self._check_memory()
             raise StartupError(f"Ray cannot be reached or started: {_first_line(error)}") from None
         with _quiet():
             # The controller would print a replica's whole traceback; `deploy` reports what failed, and the
@@ -76,10 +80,10 @@ class Cluster:
         from tieback.serving.processes.deployments import APPLICATION
 
         with _quiet(), contextlib.suppress(Exception):  # the cluster may be gone already
-            if self.is_own:
-                serve.shutdown()  # type: ignore[no-untyped-call]  # Ray's
-            else:
+            if not self.is_own:
                 serve.delete(APPLICATION)
+            elif not self._is_full:  # else it would wait for replicas that cannot answer
+                serve.shutdown()  # type: ignore[no-untyped-call]  # Ray's
         ray.shutdown()
 
     def deploy(self, progress: Callable[[str], None]) -> None:
@@ -99,6 +103,7 @@ class Cluster:
             )
         told: set[str] = set()
         while True:
+            self._check_memory()
             status = serve.status().applications.get(deployments.APPLICATION)
             if status is not None:
                 for name, deployment in sorted(status.deployments.items()):
@@ -112,6 +117,15 @@ class Cluster:
                 if status.status.value == "DEPLOY_FAILED":
                     raise StartupError(f"the platform cannot be deployed: {status.message}")
             time.sleep(_POLL_SECONDS)
+
+    def _check_memory(self) -> None:
+        """StartupError where a cluster of our own has too little memory to start what is deployed."""
+        if self.is_own:
+            try:
+                self._watch.check()
+            except StartupError:
+                self._is_full = True
+                raise
 
 
 def _raise_failure(name: str, deployment: Any) -> None:
