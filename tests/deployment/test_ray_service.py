@@ -109,7 +109,7 @@ def test_nobody_deploys_without_the_token(deployed: Deployed) -> None:
 
 
 def test_the_readiness_probe_and_the_images_health_check_are_answered(deployed: Deployed) -> None:
-    command = ["health", "tieback.v1.AnswerService", "--server", f"127.0.0.1:{deployed.health_port}"]
+    command = ["health", "--server", f"127.0.0.1:{deployed.health_port}"]
 
     done = subprocess.run(
         [str(Path(sys.executable).with_name("tieback")), *command],
