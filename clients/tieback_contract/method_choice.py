@@ -33,7 +33,7 @@ class MethodChoice:
 
 
 MethodLike: TypeAlias = str | tuple[str, Mapping[str, Any]] | MethodChoice
-"""A method by name, or by name and parameters: ``("context_aware", {"alpha": 0.5})``."""
+"""A method by name, or by name and parameters: ``("lol", {"layer": 25})``."""
 
 
 def choice_of(like: MethodLike | None) -> MethodChoice | None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from answer.conftest import Platform
 from support.each import each
+from support.lab import lab as lab
 from support.present import present
 from support.queries import photo, words
 from support.requests import retrieval

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.acting import begun
+from support.lab import lab as lab
 from tieback.artifacts import Artifact
 from tieback.classifier import Classifier, service
 from tieback.classifier.store import HEAD, KEPT, HeadKey, HeadStore, head_of

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from support.deployment import ROOT, Query, queries
 from support.installed import need
+from support.lab import lab as lab
 from support.prometheus import Prometheus
 from support.small_binding import binding, imputation, routed, text
 from support.tenants import write_tokens
@@ -231,9 +232,7 @@ def use_everything(client: Client, round_: int) -> None:
     client.check(LIGHTHOUSE, [LIGHTHOUSE])
 
     question = "How tall is the lighthouse at Cape Alder?"
-    client.answer(
-        "library", question, sampling=SamplingParameters(max_tokens=24, strategy="context_aware")
-    ).collect()
+    client.answer("library", question, sampling=SamplingParameters(max_tokens=24, strategy="lol")).collect()
     client.answer("library", question, style=AnswerStyle.QUOTE).collect()
     refused = client.answer("library", "What is the interest rate of the central bank of Peru?").collect()
     assert refused.abstention is not None

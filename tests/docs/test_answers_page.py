@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from support.lab import lab as lab
 from support.pages import blocks, page
 from tieback.methods.answerability import answerabilities
 from tieback_client import AnswerStyle, QuestionFit

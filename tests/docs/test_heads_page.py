@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from support.lab import lab as lab
 from support.pages import blocks, section
 from tieback.methods.heads import heads
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from support.each import each
+from support.lab import all_names
+from support.lab import lab as lab
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.generator.writing.sampling import Sampler, check
 from tieback.methods.decoding import (
@@ -21,10 +23,10 @@ from tieback.methods.decoding import (
     with_evidence,
     without_evidence,
 )
-from tieback.methods.decoding.dola import divergences
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.generation import SamplingParameters
+from tieback_lab.methods.decoding.dola import divergences
 
 RANDOM = np.random.default_rng(0)
 GIVEN, WITHOUT_EVIDENCE, FALSE, INSTRUCTED, LOW, LOW_FALSE, LOW_INSTRUCTED = (
@@ -61,7 +63,7 @@ def share(logits: Array) -> Array:
     return np.asarray(np.exp(logits - logits.max()))
 
 
-@each("name", decodings.names())
+@each("name", all_names(decodings))
 def test_every_strategy_scores_each_token_and_excludes_not_all(name: str) -> None:
     draws = np.random.default_rng(1)
     logits = {one: draws.standard_normal(100).astype(np.float32) for one in streams(name)}
@@ -73,7 +75,7 @@ def test_every_strategy_scores_each_token_and_excludes_not_all(name: str) -> Non
     assert np.isfinite(scores).any()
 
 
-@each("name", decodings.names())
+@each("name", all_names(decodings))
 def test_where_its_streams_agree_a_strategy_prefers_no_token_to_the_plain_choice(name: str) -> None:
     scores = scored(name, Step(dict.fromkeys(streams(name), GIVEN)))
 

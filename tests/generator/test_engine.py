@@ -15,6 +15,7 @@ import pytest
 from generator.conftest import Answer, collect, until
 from support import bag_of_words, small_language_model
 from support.acting import begun
+from support.lab import lab as lab
 from tieback.catalog.card import GeneratorCard
 from tieback.core.call import NO_CALL
 from tieback.core.deadline import Deadline

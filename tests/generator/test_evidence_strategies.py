@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from generator.conftest import collect
 from support.each import each
+from support.lab import lab as lab
 from tieback.generator import Generator
 from tieback.generator.writing import StrategyStreams
 from tieback.generator.writing.prompting import plain_request

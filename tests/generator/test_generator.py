@@ -10,6 +10,7 @@ import pytest
 from generator.conftest import collect, until
 from support.acting import begun
 from support.each import each
+from support.lab import lab as lab
 from tieback.core.call import NO_CALL
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, RateExceeded

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from generator.conftest import collect
 from support.each import each
+from support.lab import lab as lab
 from tieback.core.errors import InvalidInput
 from tieback.generator import Generator
 from tieback.generator.writing.grammar import MOST_BYTES, MOST_LINES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from generator.conftest import collect
+from support.lab import lab as lab
 from tieback.generator import Generator
 from tieback_contract.answers import AbstentionReason, AnswerStyle, FinishReason, TextDelta
 from tieback_contract.arrays import Box

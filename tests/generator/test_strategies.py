@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from generator.conftest import collect
 from support.each import each
+from support.lab import all_names
+from support.lab import lab as lab
 from tieback.core.errors import NotFound
 from tieback.generator import Generator
 from tieback.methods import decoding as family
@@ -100,7 +102,7 @@ async def test_tokens_that_a_strategy_changed_are_counted(small_generator: Gener
     assert 0 < answer.finish.changed_tokens <= answer.finish.completion_tokens
 
 
-@each("name", decodings.names())
+@each("name", all_names(decodings))
 async def test_every_strategy_writes_the_same_answer_for_the_same_seed(
     small_generator: Generator, name: str
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from generator.conftest import collect, until
+from support.lab import lab as lab
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
 from tieback.core.types.generation import GenerateRequest

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from support.each import each
+from support.lab import all_names
+from support.lab import lab as lab
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods.heads import (
     Memory,
@@ -20,9 +22,9 @@ from tieback.methods.heads import (
     probabilities,
 )
 from tieback.methods.heads._linear import _learned, minimum
-from tieback.methods.heads.linear_svm import _loss as hinge
 from tieback.methods.heads.logistic import loss as log_loss
 from tieback.methods.projection import unit_rows
+from tieback_lab.methods.heads.linear_svm import _loss as hinge
 
 WIDTH, CLASSES = 32, 5
 MIDDLES = unit_rows(np.random.default_rng(7).normal(size=(CLASSES, WIDTH)))
@@ -40,7 +42,7 @@ def accuracy(name: str, state: Any, vectors: np.ndarray, labels: np.ndarray) -> 
     return float(np.mean(probabilities(name, vectors, state).argmax(axis=1) == labels))
 
 
-@each("name", heads.names())
+@each("name", all_names(heads))
 @each("of_each", [2, 8])
 def test_classes_that_lie_apart_are_told_apart(name: str, of_each: int) -> None:
     state = fit(name, *things(of_each, seed=1))
@@ -54,7 +56,7 @@ def test_classes_that_lie_apart_are_told_apart(name: str, of_each: int) -> None:
     assert accuracy(name, state, vectors, labels) >= 0.97
 
 
-@pytest.mark.parametrize("name", heads.names())
+@pytest.mark.parametrize("name", all_names(heads))
 def test_the_length_of_a_vector_does_not_count(name: str) -> None:
     vectors, labels = things(4, seed=1)
     state = fit(name, vectors, labels)
@@ -65,7 +67,7 @@ def test_the_length_of_a_vector_does_not_count(name: str) -> None:
     assert probabilities(name, vectors, longer) == pytest.approx(likely, abs=1e-2)
 
 
-@pytest.mark.parametrize("name", heads.names())
+@pytest.mark.parametrize("name", all_names(heads))
 def test_what_is_learned_of_equal_examples_is_equal(name: str) -> None:
     first, again = (fit(name, *things(4, seed=1)) for _ in range(2))
 

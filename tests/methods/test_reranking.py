@@ -6,9 +6,11 @@ import numpy as np
 import ot as pot
 import pytest
 from support.each import each
+from support.lab import all_names
+from support.lab import lab as lab
 from tieback.methods.reranking import SUMMARY, Alignments, rerankings
-from tieback.methods.reranking.optimal_transport import transport
 from tieback_contract.arrays import Array
+from tieback_lab.methods.reranking.optimal_transport import transport
 
 WIDTH = 64
 
@@ -47,7 +49,7 @@ def align(method: str, query: Array, *candidates: Array) -> Alignments:
     return rerankings.form(SUMMARY, method)(query, *padded(candidates), lambda: None)
 
 
-@each("method", rerankings.names())
+@each("method", all_names(rerankings))
 def test_a_candidate_equal_to_the_query_scores_one_and_an_unrelated_one_less(method: str) -> None:
     rng = np.random.default_rng(0)
     query = random_rows(rng, 5)
@@ -58,7 +60,7 @@ def test_a_candidate_equal_to_the_query_scores_one_and_an_unrelated_one_less(met
     assert found[1] < 0.6
 
 
-@each("method", rerankings.names())
+@each("method", all_names(rerankings))
 def test_padding_changes_no_score_and_is_aligned_with_nothing(method: str) -> None:
     rng = np.random.default_rng(1)
     query, short, long = random_rows(rng, 4), random_rows(rng, 3), random_rows(rng, 40)
@@ -70,7 +72,7 @@ def test_padding_changes_no_score_and_is_aligned_with_nothing(method: str) -> No
     assert not align(method, query, short, long).weights[0, :, 3:].any()
 
 
-@each("method", rerankings.names())
+@each("method", all_names(rerankings))
 def test_the_explanation_is_the_score_taken_apart(method: str) -> None:
     rng = np.random.default_rng(2)
     given = random_rows(rng, 6), random_rows(rng, 9), random_rows(rng, 12)
@@ -81,7 +83,7 @@ def test_the_explanation_is_the_score_taken_apart(method: str) -> None:
     assert found.weights.sum(axis=(1, 2)) == pytest.approx([1, 1])
 
 
-@each("method", rerankings.names())
+@each("method", all_names(rerankings))
 def test_the_order_of_rows_changes_no_score_and_moves_the_alignment_with_them(method: str) -> None:
     rng = np.random.default_rng(8)
     query, candidate = random_rows(rng, 5), random_rows(rng, 9)
@@ -94,7 +96,7 @@ def test_the_order_of_rows_changes_no_score_and_moves_the_alignment_with_them(me
     assert align(method, *moved).weights[0] == pytest.approx(weights[of_query][:, of_candidate], abs=1e-9)
 
 
-@each("method", rerankings.names())
+@each("method", all_names(rerankings))
 def test_whatever_lies_under_the_mask_is_as_if_it_were_not_there(method: str) -> None:
     rng = np.random.default_rng(9)
     query, candidate = random_rows(rng, 4), random_rows(rng, 10)

@@ -38,12 +38,6 @@ def test_a_scale_that_is_another_by_a_line_is_met_exactly(name: str) -> None:
     assert found == pytest.approx(0.3 * SCORES + 0.4, abs=1e-6)
 
 
-def test_quantiles_follow_a_scale_that_is_no_line() -> None:
-    found = score_calibrations.configure("quantiles")(SIMILAR, SIMILAR, np.exp(4 * SIMILAR))
-
-    assert found == pytest.approx(np.exp(4 * SIMILAR), rel=1e-5)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_flat_sample_moves_scores_and_does_not_stretch_them(name: str) -> None:
     flat = np.full(FEWEST, 0.5)
@@ -63,12 +57,3 @@ def test_a_sample_that_is_too_small_or_not_of_pairs_is_refused(name: str) -> Non
         calibrate(SCORES, SIMILAR[:9], SIMILAR[:8])
 
     assert (str(few.value.field), str(uneven.value.field)) == ("background", "reference")
-
-
-def test_the_best_half_alone_decides_about_upper_scores() -> None:
-    low = np.sort(SIMILAR)
-    spoiled = np.concatenate([low[:100] - 5, low[100:]])
-
-    found = score_calibrations.configure("upper_scores")(SCORES, low, spoiled)
-
-    assert found == pytest.approx(SCORES, abs=1e-6)

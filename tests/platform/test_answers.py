@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.lab import lab as lab
 from support.local_platform import Running
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store

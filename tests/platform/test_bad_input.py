@@ -9,6 +9,7 @@ import grpc
 import pytest
 from support.bad_requests import INVALID, TEXT_SPACE, bad_item, encode, fails, space_ref, text, vector
 from support.each import each
+from support.lab import lab as lab
 from support.statuses import Failure
 from tieback.serving.requests.failures import from_status
 from tieback.v1 import (

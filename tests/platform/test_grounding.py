@@ -12,15 +12,12 @@ from support.local_platform import Running, served_locally
 from tieback.models.learned.claim_reading import CLAIMS
 from tieback.serving.settings import Settings
 from tieback_client import (
-    AnswerAction,
     AnswerStyle,
     AsyncClient,
     Check,
     Client,
     ConflictKind,
     Evidence,
-    FinishReason,
-    Grounding,
     InvalidArgument,
     Item,
     NotFound,
@@ -261,44 +258,3 @@ def test_the_command_line_shows_passages_that_disagree(platform: Running, tmp_pa
     assert "The sources disagree (another number). Read both." in result.output
     assert "opens at 9 in the morning" in result.output
     assert "opens at 10 in the morning" in result.output
-
-
-async def test_what_is_done_about_a_question_is_decided_and_reported(
-    platform: Running, client: Client
-) -> None:
-    def counted() -> float:
-        return sum(platform.value("tieback_decisions_total", action=one.value) for one in AnswerAction)
-
-    before = counted()
-    asked = client.answer(
-        "notes", "What pulls the water of the sea?", grounding=Grounding(decision="linear")
-    ).collect()
-    wanted = client.answer(
-        "notes", "Show me the notes on the tide and the moon", grounding=Grounding(decision="thresholds")
-    ).collect()
-    async with AsyncClient(platform.address, timeout=60) as other:
-        again = await other.generate(
-            "What pulls the water of the sea?", [TIDES, BREAD], grounding=Grounding(decision="linear")
-        ).collect()
-
-    for answer in (asked, again):
-        assert answer.decision is not None
-        assert set(answer.decision.probabilities) == set(AnswerAction)
-        assert sum(answer.decision.probabilities.values()) == pytest.approx(1, abs=1e-6)
-        assert answer.decision.evidence_id == "1"
-    assert wanted.decision is not None
-    assert (wanted.decision.action, wanted.decision.item_id) == (AnswerAction.ITEM, "tides")
-    assert (wanted.text, wanted.abstention) == ("", None)
-    assert wanted.finish is not None
-    assert wanted.finish.reason is FinishReason.ITEM
-    assert counted() == before + 3
-
-
-def test_the_command_line_names_the_item_that_is_asked_for(platform: Running) -> None:
-    asked = ["ask", "Show me the notes on the tide and the moon", "--collection", "notes"]
-    result = CliRunner().invoke(
-        app.tieback, [*asked, "--decide", "thresholds"], env={"TIEBACK_SERVER": platform.address}
-    )
-
-    assert "The item itself is what you ask for: Tides" in result.output
-    assert "Decided by thresholds: answer 0.00, item 1.00, search 0.00, abstain 0.00" in result.output

@@ -11,6 +11,7 @@ import grpc
 import pytest
 from click.testing import CliRunner, Result
 from support.colours import png
+from support.lab import lab as lab
 from support.local_platform import Running, served_locally
 from support.statuses import Failure
 from support.tenants import write_tokens

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from support.each import each
+from support.lab import all_names
+from support.lab import lab as lab
 from support.present import present
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
@@ -244,7 +246,7 @@ async def test_plans_that_would_not_fit_into_a_message_are_refused(make: Make) -
     assert [plan.shape for plan in plans] == [(100, 100)] * 2
 
 
-@each("name", rerankings.names())
+@each("name", all_names(rerankings))
 def test_every_method_says_what_it_costs(name: str) -> None:
     passes = rerankings.form(PASSES, name)
 

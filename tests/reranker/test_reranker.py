@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from support.bag_of_words import BagOfWords, card, dense
 from support.each import each
+from support.lab import all_names
+from support.lab import lab as lab
 from support.present import present
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
@@ -81,7 +83,7 @@ def failure(reply: RerankReply) -> TiebackError:
     return failed.error
 
 
-@pytest.mark.parametrize("method", rerankings.names())
+@pytest.mark.parametrize("method", all_names(rerankings))
 async def test_the_candidate_that_answers_the_query_comes_first(reranker: Reranker, method: str) -> None:
     texts = candidates("rockets fly to the moon", "a cup of hot coffee", "coffee beans")
 

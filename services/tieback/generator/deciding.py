@@ -22,7 +22,6 @@ from tieback.methods.answer_decision import ACTIONS, Found, decisions
 from tieback.methods.decoding import PromptRequest
 from tieback.models.language.model import LanguageModel
 
-LEARNED, WITHOUT_STATE = "linear", "thresholds"
 ASKS_A_MODEL = "hidden"
 """The parameter by which a method reads the state of a language model."""
 
@@ -56,8 +55,9 @@ class Deciders:
         method = decisions.configure(name, parameters, field=field)
         state = self._states.get(name)
         if state is None and decisions.has_state(name):
+            others = ", ".join(one for one in decisions.names() if not decisions.has_state(one))
             raise InvalidInput(
-                f"{name} has learned nothing of the text space that is served; use {WITHOUT_STATE}",
+                f"{name} has learned nothing of the text space that is served; use {others}",
                 field=field,
             )
         asked = self._asked if cast("partial[Array]", method).keywords.get(ASKS_A_MODEL) else None

@@ -73,11 +73,6 @@ class Milvus:
             self._folder = str(Path(address).expanduser().absolute())
             self._address = _lite(self._folder)
 
-    @property
-    def in_process(self) -> bool:
-        """Whether it is Milvus Lite on a folder, in this process."""
-        return self._folder is not None
-
     def call(self, method: str, *arguments: Any, deadline: Deadline = NO_DEADLINE, **named: Any) -> Any:
         """Calls a method of pymilvus's client; loads the collection first where it is not loaded.
 

@@ -26,7 +26,6 @@ from tieback.milvus.words import section_words
 
 MOST_BYTES = 65_535
 """Of a text, and of the facts of an item: what Milvus takes in a VARCHAR and a JSON field."""
-MOST_SECTIONS = 10**6
 BUCKETS = 1024
 """Rows are in so many parts of equal size by chance, of which samples are taken."""
 LONGEST_KEY = 1100

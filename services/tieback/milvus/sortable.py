@@ -16,18 +16,12 @@ from tieback.core.dates import day, instant
 _HIGH, _LOW = "0123456789abcdef", "ghijklmnopqrstuv"
 # Two letters of different alphabets for each byte: a part of the text begins where a byte of the value does.
 _PAIRS = [high + low for high in _HIGH for low in _LOW]
-_BYTES = {pair: number for number, pair in enumerate(_PAIRS)}
 _SIGN, _EVERY_BIT = 1 << 63, (1 << 64) - 1
 
 
 def of_text(text: str) -> str:
     """A text: it sorts by code points, and a part of the text is a part of it."""
     return "".join([_PAIRS[byte] for byte in text.encode()])
-
-
-def to_text(code: str) -> str:
-    """What `of_text` was made of."""
-    return bytes(_BYTES[code[place : place + 2]] for place in range(0, len(code), 2)).decode()
 
 
 def of_number(number: float) -> str:

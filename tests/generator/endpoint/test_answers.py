@@ -11,6 +11,7 @@ import pytest
 from generator.conftest import collect
 from support.chat_server import WORDS, ChatServer
 from support.endpoint_asking import ALWAYS, EVIDENCE, QUESTION, Asking, card
+from support.lab import lab as lab
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import (
     InvalidInput,

@@ -93,9 +93,9 @@ Examples:
   tieback ask --image harbour.jpg "What moves the water here?"
   tieback ask "Who proved it?" --style quote
   tieback ask "Who was Ada Lovelace?" --chat
-  tieback ask "Who proved it?" --strategy context_aware --max-tokens 80
+  tieback ask "Who proved it?" --strategy lol --max-tokens 80
   tieback ask "Who proved it?" --strategy lol --set layer=25 --set omega=0.3
-  tieback ask "Who proved it?" --strategy ritual --twin
+  tieback ask "Who proved it?" --strategy lol --twin
 
 \b
 “…” is quoted: words of a passage, and no check. » and « stand around what is cited in it. What a model

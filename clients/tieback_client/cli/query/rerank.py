@@ -38,7 +38,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 Examples:
   tieback rerank "when is the tide highest" "the moon pulls the sea" "a cat on a sofa" --explain
   tieback rerank "rotate keys" --file notes.md --file keys.md -n 1
-  grep -h tide *.txt | tieback rerank "what moves the sea" - --method optimal_transport
+  grep -h tide *.txt | tieback rerank "what moves the sea" - --method best_pairs
   tieback rerank --query-file cup.jpg --file a.jpg --file b.jpg
 
 \b

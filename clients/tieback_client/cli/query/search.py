@@ -41,7 +41,7 @@ NAMED = 5
 Examples:
   tieback search a cat on a sofa
   tieback search --image beach.jpg "at night"
-  tieback search tides --modality text --filter 'year < 1900' --reranker optimal_transport --explain
+  tieback search tides --modality text --filter 'year < 1900' --reranker best_pairs --explain
   tieback search certificates --filter 'tags = "tls" AND published >= 2024-03-01 AND NOT draft'
 
 docs/search.md#filters has all that a filter can say.

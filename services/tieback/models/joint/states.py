@@ -53,7 +53,7 @@ class StateArtifact:
     family: Family[Any]
     method: str
     folder: str
-    """Folder of the shipped one, in `models/`."""
+    """Folder of the shipped one, as `shipped_folder` takes it."""
     reads: bool = False
 
     def shipped(self) -> Path:

@@ -39,7 +39,7 @@ class ServedKind(Generic[T]):
 
     `load` reads a folder; OtherWeights where it was made for other models, StartupError where it cannot be
     served otherwise. `gives` names what one artifact alone may give a server. `shipped` is the folder of the
-    one that comes with the package, beside this folder: it serves where none that serves the same is named.
+    one that comes with the package (`shipped_folder`): it serves where none that serves the same is named.
     """
 
     kind: Kind
@@ -70,6 +70,7 @@ def kind_in(folder: Path) -> str:
 
 
 def shipped_folder(name: str) -> Path:
-    """The folder of the artifact that comes with the package in `models/NAME`."""
-    with resources.as_file(resources.files("tieback.models") / name) as folder:
+    """The folder of the artifact that comes along in `models/NAME`, or in `PACKAGE/NAME` of an extension."""
+    package, _, inside = name.rpartition("/")
+    with resources.as_file(resources.files(package or "tieback.models") / inside) as folder:
         return stored(folder)[0]

@@ -23,12 +23,10 @@ from tieback.core.text.sentences import sentences
 from tieback.generator.deciding import state_of
 from tieback.generator.evidence.passages import ReadEvidence
 from tieback.methods.answer_decision import ACTIONS, Found
-from tieback.methods.answer_decision.linear import signals_of
 from tieback.methods.answerability import answerabilities
 from tieback.methods.answerability.relevance import window_relevance
 from tieback.methods.grounding import Passage, Statement, words_of
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.learned.answer_decision import DECIDER
 from tieback.models.learned.answerability import JUDGE
 from tieback.recipes.trained import Learned, TrainingRun, recipes
 from tieback.training.data.texts import files_of
@@ -36,6 +34,8 @@ from tieback.training.digests import digest
 from tieback.training.splits import split
 from tieback_contract.arrays import Array
 
+from tieback_lab.methods.answer_decision.linear import signals_of
+from tieback_lab.models.learned.answer_decision import DECIDER
 from tieback_lab.recipes.reading.asked_questions import LONGEST, MOST_SENTENCES, card_of, read_questions
 from tieback_lab.recipes.reading.claim_pairs import encoded
 from tieback_lab.recipes.reading.decision_cases import DecisionCase, Library, cases_of, requests_of

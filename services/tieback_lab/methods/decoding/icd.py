@@ -11,8 +11,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.decoding import (
     PLAIN,
     Step,
@@ -23,6 +21,7 @@ from tieback.methods.decoding import (
     decodings,
     log_probabilities,
 )
+from tieback_contract.arrays import Array
 
 AMATEUR = Stream(amateur)
 

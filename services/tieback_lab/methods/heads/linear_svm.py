@@ -8,12 +8,11 @@ it by default. The paper also averages the features of augmented pictures, which
 from __future__ import annotations
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.core.state import State
 from tieback.methods.heads import heads
 from tieback.methods.heads._linear import STATE as STATE
 from tieback.methods.heads._linear import Cost, linear, scores, softmax
+from tieback_contract.arrays import Array
 
 
 @heads.method

@@ -13,8 +13,6 @@ import math
 from typing import Annotated
 
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.decoding import (
     PLAIN,
     Step,
@@ -24,6 +22,7 @@ from tieback.methods.decoding import (
     log_probabilities,
     without_evidence,
 )
+from tieback_contract.arrays import Array
 
 WITHOUT_EVIDENCE = Stream(without_evidence)
 

@@ -14,22 +14,22 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State, check_state
 from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
-from tieback.generator.deciding import LEARNED, Deciders, state_of
+from tieback.generator.deciding import Deciders, state_of
 from tieback.generator.evidence.answerability import Judges
 from tieback.generator.evidence.reading import read_evidence
 from tieback.grounding import PassageReader
 from tieback.grounding.reading_lane import reading_lane
 from tieback.methods.answer_decision import ACTIONS, Found, decisions
-from tieback.methods.answer_decision.linear import SIGNALS, STATE, linear, signals_of
 from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Passage, Statement
 from tieback.models.language.model import LanguageModel
-from tieback.models.learned.answer_decision import DECIDER
 from tieback_contract.answers import AbstentionReason, AnswerAction, AnswerStyle, Decision, FinishReason
 from tieback_contract.field_path import at
 from tieback_contract.generation import Evidence, Grounding
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
+from tieback_lab.methods.answer_decision.linear import SIGNALS, STATE, linear, signals_of
+from tieback_lab.models.learned.answer_decision import DECIDER
 
 BRIDGE = [
     Evidence("The library opens at nine.", "1", item_id="library", section_id="a"),
@@ -147,7 +147,7 @@ async def test_an_unknown_decision_names_the_choices(small_generator: Generator)
 async def test_states_of_a_model_that_is_not_here_are_refused(tmp_path: Path) -> None:
     encoder = Encoder([bag_of_words.BagOfWords(bag_of_words.card(tmp_path))])
     generator = Generator(
-        GeneratorParts([], encoder, space="bag-of-words", deciders=Deciders({LEARNED: state()}))
+        GeneratorParts([], encoder, space="bag-of-words", deciders=Deciders({"linear": state()}))
     )
     asked = Grounding(decision=MethodChoice("linear", {"hidden": True}))
 

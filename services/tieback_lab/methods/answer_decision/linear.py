@@ -14,12 +14,11 @@ of phrases. It sees whether a passage's matter is the question's, and not whethe
 from __future__ import annotations
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.core.language import Sentence, sentence_of
 from tieback.core.state import State
 from tieback.core.text.questions import KINDS, kind_of
 from tieback.methods.answer_decision import Found, decisions
+from tieback_contract.arrays import Array
 
 NEAREST = 4
 """Passages whose nearness is read, the nearest first."""

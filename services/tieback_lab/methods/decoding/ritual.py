@@ -17,9 +17,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.decoding import PLAIN, EvidenceTransform, Step, Stream, among_plausible, decodings
+from tieback_contract.arrays import Array
 
 
 def streams(

@@ -16,8 +16,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.decoding import (
     PLAIN,
     Step,
@@ -27,6 +25,7 @@ from tieback.methods.decoding import (
     decodings,
     log_probabilities,
 )
+from tieback_contract.arrays import Array
 
 BUCKETS = {"low": range(1, 8), "high": range(8, 16)}
 """Sixteenths of the depth: of 32 layers the paper's even ones, without the embedding."""

@@ -11,9 +11,8 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.reranking import Alignments, Checkpoint, cosines, passes_of_cosines, rerankings
+from tieback_contract.arrays import Array
 
 
 def passes(width: int, *, iterations: int) -> int:

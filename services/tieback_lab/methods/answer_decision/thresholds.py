@@ -12,11 +12,10 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.answers import AnswerAction
-from tieback_contract.arrays import Array
-
 from tieback.core.state import State
 from tieback.methods.answer_decision import ACTIONS, Found, decisions
+from tieback_contract.answers import AnswerAction
+from tieback_contract.arrays import Array
 
 ASKS_FOR_IT = re.compile(
     r"\W*(?:please\s+|can you\s+|could you\s+)?"

@@ -19,12 +19,11 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.core.state import State
 from tieback.methods.heads import Memory, heads
 from tieback.methods.heads._linear import Cost, linear, minimum, scores, softmax
 from tieback.methods.heads.logistic import loss
+from tieback_contract.arrays import Array
 
 STATE = {
     "weights": ("width", "classes"),

@@ -10,6 +10,6 @@ DECIDER = StateArtifact(
     Kind("answer_decision", "decision about questions", 1, "train it again: tieback train answer_decision"),
     decisions,
     "linear",
-    "shipped_decision",
+    "tieback_lab.models/shipped_decision",
 )
 SERVED = DECIDER.served_as(LearnedDecision)

@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.decoding import PLAIN, Step, Stream, among_plausible, decodings, without_evidence
+from tieback_contract.arrays import Array
 
 WITHOUT_EVIDENCE = Stream(without_evidence)
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field
-from tieback_contract.arrays import Array
-
 from tieback.methods.decoding import PLAIN, EvidenceTransform, Step, Stream, among_plausible, decodings
+from tieback_contract.arrays import Array
 
 
 def streams(*, noise: float) -> tuple[Stream, ...]:
