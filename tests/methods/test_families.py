@@ -12,6 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 from support.each import each
+from support.lab import lab as lab
+from support.lab import lab_in_use
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.family import Family
 from tieback.methods import families
@@ -19,10 +21,9 @@ from tieback.methods.reranking import PASSES, rerankings
 from tieback.serving.plan.assembly import request_families
 from tieback.serving.requests.contract import METHOD_FIELDS, MethodField
 
-FAMILIES = list(families().values())
-METHODS = [
-    pytest.param(family, name, id=f"{family.name}-{name}") for family in FAMILIES for name in family.names()
-]
+with lab_in_use():
+    FAMILIES = list(families().values())
+    METHODS = [pytest.param(one, name, id=f"{one.name}-{name}") for one in FAMILIES for name in one.names()]
 
 
 def bad_values(schema: Mapping[str, Any]) -> Iterator[Any]:
@@ -44,13 +45,14 @@ def bad_values(schema: Mapping[str, Any]) -> Iterator[Any]:
             yield from ({"a": bad} for bad in bad_values(kind["additionalProperties"]))
 
 
-OUT_OF_RANGE = [
-    pytest.param(family, name, {key: bad}, id=f"{family.name}-{name}-{key}-{bad}")
-    for family in FAMILIES
-    for name in family.names()
-    for key, schema in family.schema(name).get("properties", {}).items()
-    for bad in bad_values(schema)
-]
+with lab_in_use():
+    OUT_OF_RANGE = [
+        pytest.param(one, name, {key: bad}, id=f"{one.name}-{name}-{key}-{bad}")
+        for one in FAMILIES
+        for name in one.names()
+        for key, schema in one.schema(name).get("properties", {}).items()
+        for bad in bad_values(schema)
+    ]
 
 
 @each("family, name", METHODS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,13 +14,19 @@ from tieback.core.family import Family
 @pytest.fixture(autouse=True, scope="module")
 def lab() -> Iterator[None]:
     """As in a process where TIEBACK_EXTENSIONS names it."""
+    with lab_in_use():
+        yield
+
+
+@contextmanager
+def lab_in_use() -> Iterator[None]:
+    """The same for a while: tests that are made of names are listed before fixtures are there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(extensions.VARIABLE, "lab")
         yield
 
 
 def all_names(family: Family[Any]) -> list[str]:
-    """Names of a family's methods, those of the lab among them: for tests that are made of names."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(extensions.VARIABLE, "lab")
+    """Names of a family's methods, those of the lab among them."""
+    with lab_in_use():
         return family.names()

@@ -129,7 +129,7 @@ def fit(
     name: str,
     examples: Path = option("A folder, or a file of JSON lines.", "PATH", type=EXISTING, required=True),
     space: str = option("The space; see `tieback spaces`. [the default one]", "SPACE"),
-    method: str | None = option("logistic, linear_svm or memory. [logistic]", "NAME"),
+    method: str | None = option("A method of docs/methods.md#heads. [logistic]", "NAME"),
     parameter: tuple[str, ...] = option("A parameter of the method.", "NAME=VALUE"),
     memory: Path | None = option("What the method memory looks at, as --examples.", "PATH", type=EXISTING),
     detach: bool = option("Start it and return; `tieback operations` follows it."),
