@@ -1,4 +1,4 @@
-"""Draws what `speed` and `soak` have measured, as docs/numbers.md shows it.
+"""Draws what `speed`, `soak` and `load` have measured, as docs/numbers.md shows it.
 
 Needs matplotlib, of the extra "dev".
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
+from benchmarks.load import TABLE as LEVELS
 from benchmarks.soak import MEMORY
 from benchmarks.speed.claims import CELLS, OVERLOAD
 
@@ -22,14 +24,18 @@ def run(options: argparse.Namespace) -> None:
     from benchmarks.plots import figures  # drawing is needed here alone
 
     results = [json.loads(path.read_text()) for path in options.results]
-    tables = {name: rows for result in results for name, rows in result["tables"].items() if rows}
+    tables: dict[str, list[Any]] = {}
+    for result in results:  # a load has a file for each side
+        for name, rows in result["tables"].items():
+            tables[name] = tables.get(name, []) + rows if name == LEVELS else rows or tables.get(name, [])
     options.out.mkdir(parents=True, exist_ok=True)
     for table, draw in (
         (CELLS, figures.latency),
         (CELLS, figures.shares),
         (OVERLOAD, figures.overload),
         (MEMORY, figures.memory),
+        (LEVELS, figures.load),
     ):
-        if table in tables:
+        if tables.get(table):
             draw(tables[table], options.out / f"{draw.__name__}.svg")
     print(f"figures written into {options.out}")

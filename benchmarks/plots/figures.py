@@ -18,6 +18,7 @@ from benchmarks.speed.sides import INT8, LOCAL_CLIENT, RAY_DIRECT, TITLES
 Row = Mapping[str, Any]
 CURVED = ("short", "mixed")
 DASHED: Mapping[str, Any] = {"color": INK, "linewidth": 1.0, "linestyle": (0, (4, 3))}
+DOTTED: Mapping[str, Any] = {"linewidth": 1.2, "linestyle": (0, (1, 2))}
 LEFT_OUT = (LOCAL_CLIENT, RAY_DIRECT, INT8)  # of the curves: nearly the same line, and another file
 
 
@@ -118,6 +119,32 @@ def overload(rows: Sequence[Row], path: Path) -> None:
         axis.set_xlabel("offered load, times the side's own capacity (arrivals do not wait for answers)")
         axis.set_ylabel("goodput, share of the capacity")
         axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def load(rows: Sequence[Row], path: Path) -> None:
+    """Goodput and latency of a mix of calls on the whole pipeline, as callers ask for more."""
+    chosen = [row for row in rows if row["× knee"] is not None and row["× knee"] >= 0.25]
+    with figure(path, 1, 2, size=(11.0, 4.9)) as [good, slow]:
+        for side in _sides(chosen):
+            own = sorted((row for row in chosen if row["side"] == side), key=lambda row: row["× knee"])
+            levels = [row["× knee"] for row in own]
+            knee = min(own, key=lambda row: abs(row["× knee"] - 1))["goodput /s"] or 1.0
+            _line(good, side, levels, [row["goodput /s"] / knee for row in own], label=TITLES.get(side, side))
+            _line(slow, side, levels, [row["p50 ms"] or 0.0 for row in own])
+            slow.plot(levels, [row["p95 ms"] or 0.0 for row in own], color=COLOURS.get(side, QUIET), **DOTTED)
+        most = max([row["× knee"] for row in chosen], default=3.0)
+        good.plot([0, 1, most], [0, 1, 1], label="all that is asked for, up to the knee", **DASHED)
+        good.axhline(0.8, color=LINES, linewidth=1.2)
+        good.set_title("Calls answered in time")
+        good.set_ylabel("share of those at the knee")
+        slow.set_title("Time of an answer: median, and 95 of 100 (dotted)")
+        slow.set_ylabel("ms")
+        for axis in (good, slow):
+            axis.set_xlim(0, 1.03 * most)
+            axis.set_ylim(bottom=0)
+            axis.set_xlabel("offered load, times the side's own knee")
+        handles, labels = good.get_legend_handles_labels()
+        good.figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
 
 
 def memory(rows: Sequence[Row], path: Path) -> None:

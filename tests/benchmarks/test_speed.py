@@ -214,14 +214,19 @@ def test_a_peer_that_is_missing_is_named_beside_the_lead_over_the_others(claims:
 
 def test_the_figures_of_the_page_are_drawn(report: Report, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    result, soaked = tmp_path / "speed.json", tmp_path / "soak.json"
+    result, soaked, loaded = (tmp_path / f"{name}.json" for name in ("speed", "soak", "load"))
     result.write_text(report.json())
     rows = [{"requests": 100 * n, "resident MB": 300.0 + min(n, 5), "warm": n > 4} for n in range(20)]
     soak = {"claims": [], "tables": {"memory over requests": rows}}
     soaked.write_text(json.dumps(json.loads(report.json()) | soak))
+    levels: list[dict[str, object]] = [
+        {"side": "ray", "× knee": times, "goodput /s": 20.0, "p50 ms": 90.0, "p95 ms": None}
+        for times in (None, 0.5, 1.0, 3.0)
+    ]
+    loaded.write_text(json.dumps(json.loads(report.json()) | {"claims": [], "tables": {"levels": levels}}))
     page = (Path(__file__).parents[2] / "docs/numbers.md").read_text(encoding="utf-8")
 
-    code = main(["plots", str(result), str(soaked), "--out", str(tmp_path / "speed")])
+    code = main(["plots", str(result), str(soaked), str(loaded), "--out", str(tmp_path / "speed")])
 
     assert code == 0
     figures = re.findall(r"!\[[^]]+\]\(speed/([^)]+)\)", page)
