@@ -16,8 +16,8 @@ from benchmarks.load.mix import PipelineTarget, Work
 TIMES, CALM_TIMES = 3.0, 0.5
 """The rates while there is too much, and after it, times the knee."""
 
-SECONDS, CALM_SECONDS = 10.0, 10.0
-PATIENCE = 10.0
+SECONDS, CALM_SECONDS = 15.0, 10.0
+PATIENCE = 20.0
 """Seconds that a caller waits: longer than those of the other levels, as users of the SDK do by default."""
 
 WAYS: Mapping[str, Retry | None] = {

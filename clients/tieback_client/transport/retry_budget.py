@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import threading
 
-RESERVE = 10.0
+RESERVE = 5.0
 """Repeats before any answer, and the most that are saved up."""
 
 
