@@ -47,9 +47,9 @@ class Retry:
     overloads: bool = True
     """Also retry after an `Overloaded`, after the delay that the server gives, within `budget`."""
     budget: float | None = 0.1
-    """Retries after an `Overloaded`, as a share of the calls that are answered, beside five to begin with. All
-    clients of the process share it for an address, so that a fleet does not keep an overloaded server down.
-    None for no bound."""
+    """Retries after an `Overloaded`, as a share of the calls that are answered, beside five to begin with.
+    All clients of the process share it for an address, so that a fleet does not keep an overloaded server
+    down. None for no bound."""
 
 
 @dataclass(frozen=True, slots=True)
