@@ -113,8 +113,23 @@ def connection() -> CliConnection:
     return found
 
 
-def connected(function: F, kind: type[Client] = Client) -> F:
-    """Adds its options and the shared ones; it gets a connected client of that kind, and an output, first."""
+def command(
+    name: str | None = None, *, of: click.Group | None = None, kind: type[Client] = Client, **settings: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command that calls a server, of a group where it is one's; `settings` are click's.
+
+    Its function gets a connected client of that kind, and an output, before its options.
+    """
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        make: Any = click.command if of is None else of.command
+        made: click.Command = make(name, cls=Command, **settings)(_connected(function, kind))
+        return made
+
+    return decorate
+
+
+def _connected(function: F, kind: type[Client]) -> F:
     own, gathered = declarations(function, first=2)
 
     @functools.wraps(function)

@@ -13,7 +13,7 @@ from rich.text import Text
 from tieback_contract.heads import Head
 
 from tieback_client.cli.collections.following import follow, tell_started
-from tieback_client.cli.connection import Command, ListByDefault, connected, parse_method
+from tieback_client.cli.connection import ListByDefault, command, parse_method
 from tieback_client.cli.output import NOT_DELETED, Output, minute
 from tieback_client.cli.parameters import EXISTING, FILE, option
 from tieback_client.client import Client
@@ -84,8 +84,7 @@ def heads() -> None:
     """
 
 
-@heads.command("list", cls=Command)
-@connected
+@command("list", of=heads)
 def list_(client: Client, output: Output) -> None:
     """List the heads, the last version of each."""
     found = client.heads()
@@ -106,9 +105,9 @@ def _row(one: Head) -> list[Any]:
     return [one.name, *counts, one.space.name, one.method, minute(one.created)]
 
 
-@heads.command(
+@command(
     "fit",
-    cls=Command,
+    of=heads,
     epilog="""\b
 Examples:
   tieback heads fit pets --space efficientnet-lite0 --examples photos   photos/cat/1.jpg, photos/dog/7.jpg
@@ -122,7 +121,6 @@ examples are encoded, a head is learned from them, and its accuracy is measured 
 name again makes its next version.
 """,
 )
-@connected
 def fit(
     client: Client,
     output: Output,
@@ -149,8 +147,7 @@ def fit(
     output.described(result := operation.result(), facts_of(result))
 
 
-@heads.command("show", cls=Command)
-@connected
+@command("show", of=heads)
 def show(
     client: Client,
     output: Output,
@@ -161,16 +158,15 @@ def show(
     output.described(found := client.head(name, version=version or 0), facts_of(found))
 
 
-@heads.command(
+@command(
     "predict",
-    cls=Command,
+    of=heads,
     epilog="""\b
 Examples:
   tieback heads predict topics "the moon pulls the sea"
   tieback heads predict pets --file a.jpg --file b.jpg --top 3
 """,
 )
-@connected
 def predict(
     client: Client,
     output: Output,
@@ -199,8 +195,7 @@ def predict(
         raise click.exceptions.Exit(1)
 
 
-@heads.command("delete", cls=Command)
-@connected
+@command("delete", of=heads)
 def delete(
     client: Client,
     output: Output,

@@ -1,7 +1,6 @@
 """Parameters of the command line, each declared once: as a parameter of the command's function.
 
-    @collections.command("items", cls=Command)
-    @connected
+    @command("items", of=collections)
     def items(client: Client, output: Output, name: str, filter: str = option("A filter.", "TEXT")):
 
 One without a default is an argument. An option has the name of the parameter, and is of the kind that the

@@ -13,7 +13,7 @@ from tieback_contract.catalog import MeasuredReduction, Space
 from tieback_contract.method_choice import is_chosen
 from tieback_contract.query import QueryOptions
 
-from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.connection import command
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import argument
 from tieback_client.client import Client
@@ -26,8 +26,7 @@ THRESHOLD = {"properties": {"threshold": {"type": "number", "minimum": 0, "maxim
 """The parameters of a checker by its card."""
 
 
-@click.command(cls=Command)
-@connected
+@command()
 def spaces(client: Client, output: Output, name: str | None) -> None:
     """List the embedding spaces, or describe one."""
     if name:
@@ -46,8 +45,7 @@ def _row(one: Space) -> list[Any]:
     return [one.name, one.modalities, *reads, one.binding or "no", _yes(one.ready), one.description]
 
 
-@click.command(cls=Command)
-@connected
+@command()
 def methods(client: Client, output: Output, family: str = argument(default="")) -> None:
     """List the methods that requests can name.
 
@@ -66,8 +64,7 @@ def methods(client: Client, output: Output, family: str = argument(default="")) 
     )
 
 
-@click.command(cls=Command)
-@connected
+@command()
 def health(client: Client, output: Output, service: str = argument(default="")) -> None:
     """Show whether the server is ready.
 
@@ -174,8 +171,7 @@ def _yes(ready: bool) -> Text:
     return Text("yes", style="green") if ready else Text("no", style="bold red")
 
 
-@click.command(cls=Command)
-@connected
+@command()
 def whoami(client: Client, output: Output) -> None:
     """Show the token's tenant and role, and its use of the quota."""
     usage = client.usage()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import click
-from tieback_client.cli.connection import Command, ListByDefault, connected
+from tieback_client.cli.connection import ListByDefault, command
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import option
 from tieback_client.control_characters import in_a_line
 
 from tieback_lab.client import Client
 from tieback_lab.contract.demonstrations import Demonstration, StoredDemonstration
-
-_connected = functools.partial(connected, kind=Client)
 
 
 @click.group(cls=ListByDefault)
@@ -25,8 +22,7 @@ def demos() -> None:
     """
 
 
-@demos.command("list", cls=Command)
-@_connected
+@command("list", of=demos, kind=Client)
 def list_(client: Client, output: Output) -> None:
     """List the demonstrations."""
     output.listed(
@@ -43,16 +39,16 @@ def _row(one: StoredDemonstration) -> list[Any]:
     return [kept.id, one.tokens, one.passage_tokens, in_a_line(kept.question), in_a_line(kept.answer)]
 
 
-@demos.command(
+@command(
     "put",
-    cls=Command,
+    of=demos,
+    kind=Client,
     epilog="""\b
 Example:
   tieback demos put hours --passage "It opens at 9." --question "When does it open?" --answer "At 9."
   tieback ask "When does it close?" --soft-prompt aim --soft-set 'demonstrations=["hours"]'
 """,
 )
-@_connected
 def put(
     client: Client,
     output: Output,
@@ -70,8 +66,7 @@ def put(
     )
 
 
-@demos.command("delete", cls=Command)
-@_connected
+@command("delete", of=demos, kind=Client)
 def delete(client: Client, output: Output, id: str) -> None:
     """Delete a demonstration."""
     client.delete_demonstration(id)

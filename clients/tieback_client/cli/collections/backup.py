@@ -8,22 +8,20 @@ from pathlib import Path
 import click
 
 from tieback_client.backups import NotABackup, back_up, remove_old, restore_backup
-from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.connection import command
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import FOLDER, argument, option
 from tieback_client.client import Client
 
 
-@click.command(
+@command(
     "backup",
-    cls=Command,
     epilog="""\b
 Examples:
   tieback backup /backups --keep 7
   tieback backup /backups library --timeout 3600
 """,
 )
-@connected
 def backup(
     client: Client,
     output: Output,
@@ -61,16 +59,14 @@ def backup(
         output.note(f"removed {len(removed)} older backups")
 
 
-@click.command(
+@command(
     "restore",
-    cls=Command,
     epilog="""\b
 Examples:
   tieback restore /backups                       (the newest backup)
   tieback restore /backups/20261127T053500Z library --prefix restored-
 """,
 )
-@connected
 def restore(
     client: Client,
     output: Output,

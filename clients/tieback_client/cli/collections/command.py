@@ -18,7 +18,7 @@ from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.token_vectors import TokenVectors
 
 from tieback_client.cli.collections.removal import remove
-from tieback_client.cli.connection import Command, ListByDefault, connected
+from tieback_client.cli.connection import ListByDefault, command
 from tieback_client.cli.output import NOT_DELETED, NOT_REMOVED, Output, minute
 from tieback_client.cli.parameters import option
 from tieback_client.cli.query.options import PLAN
@@ -38,16 +38,14 @@ def collections() -> None:
     """
 
 
-@click.command(
+@command(
     "original",
-    cls=Command,
     epilog="""\b
 Examples:
   tieback collections original album photos/cat.jpg 1 --to cat.jpg
   tieback collections original album photos/cat.jpg 1 --to - | display
 """,
 )
-@connected
 def original(
     client: Client,
     output: Output,
@@ -104,8 +102,7 @@ collections.add_command(original)
 collections.add_command(remove)
 
 
-@collections.command("list", cls=Command)
-@connected
+@command("list", of=collections)
 def list_(client: Client, output: Output) -> None:
     """List the collections."""
     found = list(client.collections())
@@ -128,8 +125,7 @@ def list_(client: Client, output: Output) -> None:
             output.note(f"{one.name}: {one.damage or one.stale}")
 
 
-@collections.command("items", cls=Command)
-@connected
+@command("items", of=collections)
 def items(
     client: Client,
     output: Output,
@@ -150,8 +146,7 @@ def items(
     )
 
 
-@collections.command("count", cls=Command)
-@connected
+@command("count", of=collections)
 def count(
     client: Client,
     output: Output,
@@ -166,8 +161,7 @@ def count(
         output.show(f"{items} items, {sections} sections")
 
 
-@collections.command("show", cls=Command)
-@connected
+@command("show", of=collections)
 def show(
     client: Client,
     output: Output,
@@ -201,8 +195,7 @@ def show(
             output.show(Text(f"\n§ {heading}", style="cyan"), Text(str(section.content or "(not text)")))
 
 
-@collections.command("set", cls=Command)
-@connected
+@command("set", of=collections)
 def set_(
     client: Client,
     output: Output,
@@ -220,8 +213,7 @@ def set_(
     output.told(found, f"queries of {name}: {_plan(found.plan) or 'as served'}")
 
 
-@collections.command("delete", cls=Command)
-@connected
+@command("delete", of=collections)
 def delete(
     client: Client,
     output: Output,
@@ -235,8 +227,7 @@ def delete(
     output.told({"deleted": name, "items": found.item_count}, f"deleted {name} with {found.item_count} items")
 
 
-@collections.command("forget", cls=Command)
-@connected
+@command("forget", of=collections)
 def forget(
     client: Client,
     output: Output,

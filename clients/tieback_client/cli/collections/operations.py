@@ -12,7 +12,7 @@ from tieback_contract.operations import OperationState
 from tieback_client.cli import heads
 from tieback_client.cli.collections.following import follow
 from tieback_client.cli.collections.upgrade_plan import tell
-from tieback_client.cli.connection import Command, ListByDefault, connected
+from tieback_client.cli.connection import ListByDefault, command
 from tieback_client.cli.index.indexed import quoted
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import option
@@ -40,8 +40,7 @@ def operations() -> None:
     """
 
 
-@operations.command("list", cls=Command)
-@connected
+@command("list", of=operations)
 def list_(
     client: Client,
     output: Output,
@@ -64,15 +63,13 @@ def list_(
     )
 
 
-@operations.command("show", cls=Command)
-@connected
+@command("show", of=operations)
 def show(client: Client, output: Output, id: str) -> None:
     """Show the state of an operation."""
     _show(output, client.operation(id).status)
 
 
-@operations.command("wait", cls=Command)
-@connected
+@command("wait", of=operations)
 def wait(client: Client, output: Output, id: str) -> None:
     """Follow an operation until it has ended.
 
@@ -84,8 +81,7 @@ def wait(client: Client, output: Output, id: str) -> None:
         raise click.exceptions.Exit(1)
 
 
-@operations.command("cancel", cls=Command)
-@connected
+@command("cancel", of=operations)
 def cancel(client: Client, output: Output, id: str) -> None:
     """Cancel an operation.
 
@@ -95,8 +91,7 @@ def cancel(client: Client, output: Output, id: str) -> None:
     _show(output, client.wait_operation(id, seconds=_CANCEL_SECONDS))
 
 
-@operations.command("delete", cls=Command)
-@connected
+@command("delete", of=operations)
 def delete(client: Client, output: Output, id: str) -> None:
     """Delete the record of an operation that has ended."""
     client.delete_operation(id)

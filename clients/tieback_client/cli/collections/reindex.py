@@ -6,7 +6,7 @@ import click
 from rich.text import Text
 
 from tieback_client.cli.collections.following import follow, tell_started
-from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.connection import command
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import option
 from tieback_client.client import Client
@@ -16,8 +16,7 @@ from tieback_client.values.writes import ReindexResult
 LISTED = 10
 
 
-@click.command(
-    cls=Command,
+@command(
     epilog="""\b
 Examples:
   tieback reindex handbook
@@ -30,9 +29,8 @@ Texts are encoded from the collection itself, photos and sounds from the origina
 all is encoded, the collection is read and written as before; then the new vectors replace the old ones in one
 step. The server runs it as an operation, which continues if this command is interrupted or the server
 restarts.
-""",
+"""
 )
-@connected
 def reindex(
     client: Client,
     output: Output,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.connection import command
 from tieback_client.cli.index.indexed import PAGE, quoted
 from tieback_client.cli.index.report import counted
 from tieback_client.cli.output import NOT_REMOVED, Output
@@ -18,9 +18,8 @@ AT_ONCE = 500
 NAMED = 3
 
 
-@click.command(
+@command(
     "remove",
-    cls=Command,
     epilog="""\b
 Examples:
   tieback collections remove notes notes/2019/plan.md
@@ -30,7 +29,6 @@ Examples:
 A file that is still in its folder is indexed again by the next `tieback index`.
 """,
 )
-@connected
 def remove(
     client: Client,
     output: Output,

@@ -9,7 +9,7 @@ import click
 from rich.text import Text
 from tieback_contract.collections import Snapshot
 
-from tieback_client.cli.connection import Command, ListByDefault, connected
+from tieback_client.cli.connection import ListByDefault, command
 from tieback_client.cli.output import NOT_DELETED, Output, minute
 from tieback_client.cli.parameters import FILE, TARGET, argument, option
 from tieback_client.client import Client
@@ -30,8 +30,7 @@ def snapshots() -> None:
     """
 
 
-@snapshots.command("list", cls=Command)
-@connected
+@command("list", of=snapshots)
 def list_(client: Client, output: Output) -> None:
     """List the snapshots."""
     found = list(client.snapshots())
@@ -54,8 +53,7 @@ def list_(client: Client, output: Output) -> None:
             output.note(f"{one.name}: {one.damage}")
 
 
-@snapshots.command("create", cls=Command)
-@connected
+@command("create", of=snapshots)
 def create(client: Client, output: Output, collection: str, name: str) -> None:
     """Make a snapshot of a collection.
 
@@ -68,8 +66,7 @@ def create(client: Client, output: Output, collection: str, name: str) -> None:
     )
 
 
-@snapshots.command("restore", cls=Command)
-@connected
+@command("restore", of=snapshots)
 def restore(
     client: Client,
     output: Output,
@@ -88,8 +85,7 @@ def restore(
         output.note(f"{made.name}: {made.stale}")
 
 
-@snapshots.command("export", cls=Command)
-@connected
+@command("export", of=snapshots)
 def export(client: Client, output: Output, name: str, file: Path = argument(type=TARGET)) -> None:
     """Write a snapshot into a file.
 
@@ -99,8 +95,7 @@ def export(client: Client, output: Output, name: str, file: Path = argument(type
     output.told({"exported": name, "bytes": size}, f"exported {name}: {size} bytes")
 
 
-@snapshots.command("import", cls=Command)
-@connected
+@command("import", of=snapshots)
 def import_(client: Client, output: Output, file: Path = argument(type=FILE), name: str = argument()) -> None:
     """Make a snapshot of a file.
 
@@ -110,8 +105,7 @@ def import_(client: Client, output: Output, file: Path = argument(type=FILE), na
     output.told(made, f"imported {made.name} of {made.collection} with {made.item_count} items")
 
 
-@snapshots.command("delete", cls=Command)
-@connected
+@command("delete", of=snapshots)
 def delete(
     client: Client,
     output: Output,

@@ -8,7 +8,7 @@ import click
 
 from tieback_client.cli.collections.following import follow, tell_started
 from tieback_client.cli.collections.upgrade_plan import plan
-from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.connection import command
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import TARGET, option
 from tieback_client.client import Client
@@ -27,9 +27,9 @@ def upgrade() -> None:
 upgrade.add_command(plan)
 
 
-@upgrade.command(
+@command(
     "start",
-    cls=Command,
+    of=upgrade,
     epilog="""\b
 Examples:
   tieback upgrade start handbook --to paraphrase-minilm-l3-v2
@@ -43,7 +43,6 @@ vectors, and until then `tieback upgrade rollback` drops the new ones. The serve
 which continues if this command is interrupted or the server restarts.
 """,
 )
-@connected
 def start(
     client: Client,
     output: Output,
@@ -62,8 +61,7 @@ def start(
     _followed(output, collection, client.upgrade(collection, space=space, least_trust=least_trust), detach)
 
 
-@upgrade.command("resume", cls=Command)
-@connected
+@command("resume", of=upgrade)
 def resume(
     client: Client,
     output: Output,
@@ -74,36 +72,31 @@ def resume(
     _followed(output, collection, client.resume_upgrade(collection), detach)
 
 
-@upgrade.command("status", cls=Command)
-@connected
+@command("status", of=upgrade)
 def status(client: Client, output: Output, collection: str) -> None:
     """Show how far an upgrade is."""
     _tell(output, client.get_collection(collection))
 
 
-@upgrade.command("pause", cls=Command)
-@connected
+@command("pause", of=upgrade)
 def pause(client: Client, output: Output, collection: str) -> None:
     """Encode no more for now; the collection is searched as it is."""
     _tell(output, client.pause_upgrade(collection))
 
 
-@upgrade.command("cancel", cls=Command)
-@connected
+@command("cancel", of=upgrade)
 def cancel(client: Client, output: Output, collection: str) -> None:
     """End a running upgrade, and drop what it made."""
     _tell(output, client.rollback_upgrade(collection))
 
 
-@upgrade.command("rollback", cls=Command)
-@connected
+@command("rollback", of=upgrade)
 def rollback(client: Client, output: Output, collection: str) -> None:
     """Return to the old space, with all that was written meanwhile."""
     _tell(output, client.rollback_upgrade(collection))
 
 
-@upgrade.command("finish", cls=Command)
-@connected
+@command("finish", of=upgrade)
 def finish(
     client: Client,
     output: Output,
@@ -119,9 +112,9 @@ def finish(
     _tell(output, client.finish_upgrade(collection, drop_missing=drop_missing))
 
 
-@upgrade.command(
+@command(
     "report",
-    cls=Command,
+    of=upgrade,
     epilog="""\b
 Examples:
   tieback upgrade report handbook                       into upgrade-handbook.html
@@ -132,7 +125,6 @@ The page shows the newest plan: what it is worth, the curve, policies, the compa
 advice; and how far an upgrade is. It loads nothing, so it can be sent or kept as it is.
 """,
 )
-@connected
 def report(
     client: Client,
     output: Output,

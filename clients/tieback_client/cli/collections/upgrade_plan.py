@@ -10,7 +10,7 @@ from rich.text import Text
 from tieback_contract.operations import JudgedQuery
 
 from tieback_client.cli.collections.following import follow, tell_started
-from tieback_client.cli.connection import Command, connected, parse_method
+from tieback_client.cli.connection import command, parse_method
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import FILE, option
 from tieback_client.client import Client
@@ -23,9 +23,8 @@ from tieback_client.values.upgrades import (
 )
 
 
-@click.command(
+@command(
     "plan",
-    cls=Command,
     epilog="""\b
 Examples:
   tieback upgrade plan handbook --to paraphrase-minilm-l3-v2
@@ -39,7 +38,6 @@ both compare; searches are tried on the others. The collection stays as it is. T
 operation, which continues if this command is interrupted or the server restarts.
 """,
 )
-@connected
 def plan(
     client: Client,
     output: Output,
@@ -107,8 +105,8 @@ def tell(output: Output, collection: str, result: UpgradePlan) -> None:
     for one in MEANING:
         output.line(Text(one, style="dim"))
     output.show("")
-    for purpose, command in shown.commands:
-        output.line(Text.assemble(f"{purpose}: ", (command, "bold")))
+    for purpose, typed in shown.commands:
+        output.line(Text.assemble(f"{purpose}: ", (typed, "bold")))
 
 
 def measured(result: UpgradePlan) -> list[list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from tieback_contract.token_vectors import TokenVectors
 
-from tieback_client.cli.connection import COLLECTION, Command, connected, parse_weights
+from tieback_client.cli.connection import COLLECTION, command, parse_weights
 from tieback_client.cli.index.indexing import Indexing
 from tieback_client.cli.index.roots import FoundItems, Stamp
 from tieback_client.cli.index.walking import Walk
@@ -69,8 +69,7 @@ def _indexed(found: FoundItems) -> dict[str, Stamp]:
     return {name: stamp for name, stamp in found.stamps.items() if name not in found.failures}
 
 
-@click.command(
-    cls=Command,
+@command(
     epilog="""\b
 Examples:
   tieback index ~/library
@@ -96,9 +95,8 @@ or after an interruption: files that are indexed and unchanged are skipped.
 The collection records each folder as a source, and ids are SOURCE/PATH: library/notes/tides.md. The source
 has the folder's name, with its parent's name before it if another source has that name already. A
 single file belongs to its folder. `tieback collections show NAME` lists the sources.
-""",
+"""
 )
-@connected
 def index(
     client: Client,
     output: Output,

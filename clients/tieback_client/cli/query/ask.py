@@ -12,12 +12,7 @@ from rich.text import Text
 from tieback_contract.answers import AnswerStyle, Repair
 from tieback_contract.generation import ChatMessage, ChatRole, Grounding, SamplingParameters
 
-from tieback_client.cli.connection import (
-    Command,
-    connected,
-    parse_method,
-    set_of,
-)
+from tieback_client.cli.connection import command, parse_method, set_of
 from tieback_client.cli.output import Output, say
 from tieback_client.cli.parameters import FILE, group, option
 from tieback_client.cli.query import bars, showing
@@ -85,8 +80,7 @@ def sampling_of(
 SAMPLING: Any = group(sampling_of)
 
 
-@click.command(
-    cls=Command,
+@command(
     epilog=f"""\b
 Examples:
   tieback ask "When is the tide highest?"
@@ -101,9 +95,8 @@ Examples:
 “…” is quoted: words of a passage, and no check. » and « stand around what is cited in it. What a model
 writes has marks:
   {LEGEND}
-""",
+"""
 )
-@connected
 def ask(
     client: Client,
     output: Output,

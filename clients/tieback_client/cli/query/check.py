@@ -13,7 +13,7 @@ from tieback_contract.generation import Evidence
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
 
-from tieback_client.cli.connection import Command, connected, parse_method, set_of
+from tieback_client.cli.connection import command, parse_method, set_of
 from tieback_client.cli.index.file_items import given_files, is_media, reads_writing
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import EXISTING, argument, option
@@ -33,8 +33,7 @@ CHARACTERS = 256 * 1024
 """Of all passages of one check: the server reads no more."""
 
 
-@click.command(
-    cls=Command,
+@command(
     epilog=f"""\b
 Examples:
   tieback check answer.txt --against handbook.md --against policies/ --against receipts/
@@ -46,9 +45,8 @@ Marks, with the passage to read below each claim; » and « stand around its nea
   {LEGEND}
 
 The exit code is 1 where a claim is contradicted or not supported, and 0 otherwise.
-""",
+"""
 )
-@connected
 def check(
     client: Client,
     output: Output,

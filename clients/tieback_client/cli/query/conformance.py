@@ -12,7 +12,7 @@ import click
 from rich.text import Text
 
 from tieback_client.checked_text.conformance import Case, cases
-from tieback_client.cli.connection import Command, connected, connection
+from tieback_client.cli.connection import command, connection
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import argument
 from tieback_client.client import Client
@@ -24,8 +24,7 @@ SHOWN = 10
 """Differences of a case that are shown."""
 
 
-@click.command(
-    cls=Command,
+@command(
     context_settings={"ignore_unknown_options": True},
     epilog="""\b
 Examples:
@@ -40,7 +39,6 @@ the form.
 The exit code is 1 where a case fails.
 """,
 )
-@connected
 def conformance(
     client: Client,
     output: Output,

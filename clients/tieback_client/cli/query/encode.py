@@ -18,7 +18,7 @@ from rich.progress import Progress, TimeRemainingColumn
 from tieback_contract.encodings import Encoding, EncodingSource
 from tieback_contract.vectors import DType, VectorKind
 
-from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.connection import command
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import FILE, TARGET, option
 from tieback_client.cli.query import lines
@@ -57,8 +57,7 @@ class _SpaceName(click.types.StringParamType):
         return "`tieback spaces` lists them."
 
 
-@click.command(
-    cls=Command,
+@command(
     epilog="""\b
 Examples:
   tieback encode "a cat" "a dog" --space all-minilm-l6-v2
@@ -73,9 +72,8 @@ A file of --lines has one text per line, or one JSON value per line: a string, o
 "features" and optionally "id". It may have any length: it is read, encoded and written piece by piece, in
 one call. Row N of the array is line N. A blank or refused line becomes a row of NaN (0 in whole numbers), is
 reported on standard error, and makes the exit code 1.
-""",
+"""
 )
-@connected
 def encode(
     client: Client,
     output: Output,

@@ -16,7 +16,7 @@ from rich.text import Text
 from tieback.reports.parts import PublishedClaim, cards, page, section, table
 from tieback_contract.answers import AnswerStyle
 
-from tieback_client.cli.connection import DEFAULT_COLLECTION, Command, connected
+from tieback_client.cli.connection import DEFAULT_COLLECTION, command
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import FILE, TARGET, argument, option
 from tieback_client.client import Client
@@ -40,9 +40,8 @@ BELOW = 3
 """The exit code where a bound does not hold; 1 is an error, 2 a wrong option."""
 
 
-@click.command(
+@command(
     "eval",
-    cls=Command,
     epilog=f"""\b
 Examples:
   tieback eval questions.jsonl
@@ -62,7 +61,6 @@ Measures for --min and --max, shares of all questions; ranks are of those with f
 The exit code is {BELOW} where a bound does not hold.
 """,
 )
-@connected
 def evaluate(
     client: Client,
     output: Output,

@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 from tieback_contract.recognition import RecognisedText, SegmentKind
 
-from tieback_client.cli.connection import Command, connected, parse_method, set_of
+from tieback_client.cli.connection import command, parse_method, set_of
 from tieback_client.cli.index.file_items import given_files, is_media
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import FILE, argument, option
@@ -24,8 +24,7 @@ HOW_TO_SERVE = (
 )
 
 
-@click.command(
-    cls=Command,
+@command(
     epilog="""\b
 Examples:
   tieback recognise receipt.jpg
@@ -38,9 +37,8 @@ Each line has what is written or said, and its place: x, y, width and height in 
 begin and end in seconds of the sound. A line with a likelihood is a label: the name of something that is
 seen or heard there.
 The exit code is 1 where a file fails; the others are recognised.
-""",
+"""
 )
-@connected
 def recognise(
     client: Client,
     output: Output,

@@ -14,7 +14,7 @@ from tieback_contract.hits import Reranked
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
-from tieback_client.cli.connection import Command, connected, parse_method, set_of
+from tieback_client.cli.connection import command, parse_method, set_of
 from tieback_client.cli.index.file_items import given_files
 from tieback_client.cli.output import Output
 from tieback_client.cli.parameters import FILE, argument, option
@@ -32,8 +32,7 @@ from tieback_client.values.results import RerankResult
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command(
-    cls=Command,
+@command(
     epilog="""\b
 Examples:
   tieback rerank "when is the tide highest" "the moon pulls the sea" "a cat on a sofa" --explain
@@ -46,9 +45,8 @@ Texts are compared token by token, photos region by region, sounds window by win
 which the space reads: the server's text space, or for photos and sounds the first space that gives vectors of
 their parts. What is longer than the space reads is compared up to there. A candidate that cannot be
 compared is reported on standard error, and makes the exit code 1.
-""",
+"""
 )
-@connected
 def rerank(
     client: Client,
     output: Output,

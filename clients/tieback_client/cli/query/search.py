@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import click
 from rich.text import Text
 from tieback_contract.arrays import Box
 from tieback_contract.fusion import RoutingExplanation
@@ -14,10 +13,7 @@ from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.method_choice import is_chosen
 from tieback_contract.reports import Timing
 
-from tieback_client.cli.connection import (
-    Command,
-    connected,
-)
+from tieback_client.cli.connection import command
 from tieback_client.cli.output import Output, SafeConsole
 from tieback_client.cli.parameters import option
 from tieback_client.cli.query import bars
@@ -35,8 +31,7 @@ LEAST_SHARE = 0.005
 NAMED = 5
 
 
-@click.command(
-    cls=Command,
+@command(
     epilog="""\b
 Examples:
   tieback search a cat on a sofa
@@ -45,9 +40,8 @@ Examples:
   tieback search certificates --filter 'tags = "tls" AND published >= 2024-03-01 AND NOT draft'
 
 docs/search.md#filters has all that a filter can say.
-""",
+"""
 )
-@connected
 def search(
     client: Client,
     output: Output,
