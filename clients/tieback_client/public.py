@@ -79,6 +79,8 @@ from tieback_contract.reports import Stage as Stage
 from tieback_contract.reports import Timing as Timing
 from tieback_contract.server import Endpoint as Endpoint
 from tieback_contract.server import ServiceState as ServiceState
+from tieback_contract.tenants import Access as Access
+from tieback_contract.tenants import Quota as Quota
 from tieback_contract.token_vectors import TokenVectors as TokenVectors
 from tieback_contract.vectors import DType as DType
 from tieback_contract.vectors import MultiVector as MultiVector
@@ -124,10 +126,8 @@ from tieback_client.transport.replicas import Endpoints as Endpoints
 from tieback_client.transport.streams import EncodingStream as EncodingStream
 from tieback_client.transport.streams import EventStream as EventStream
 from tieback_client.transport.streams import Writes as Writes
-from tieback_client.values.catalog import Access as Access
 from tieback_client.values.catalog import Health as Health
 from tieback_client.values.catalog import Method as Method
-from tieback_client.values.catalog import Quota as Quota
 from tieback_client.values.catalog import ServerInfo as ServerInfo
 from tieback_client.values.catalog import Usage as Usage
 from tieback_client.values.content import Audio as Audio

@@ -11,6 +11,7 @@ from tieback_contract.answers import AnswerAction
 from tieback_contract.codec import MessageCodec
 from tieback_contract.encodings import Truncated
 from tieback_contract.locators import Locator
+from tieback_contract.tenants import Access
 from tieback_contract.vectors import MultiVector, SparseVector, Vector
 
 
@@ -32,6 +33,7 @@ def with_converters(codec: MessageCodec) -> MessageCodec:
     codec.list_converter("tieback.v1.Block", _read_blocks, _fill_blocks)
     codec.list_converter("tieback.v1.HeadClass", _read_classes, _fill_classes)
     codec.list_converter("tieback.v1.ActionProbability", _read_probabilities, _fill_probabilities)
+    codec.list_converter("tieback.v1.SharedCollection", _read_shared, _fill_shared)
     return codec
 
 
@@ -86,3 +88,17 @@ def read_truncated(messages: Any) -> dict[str, Truncated]:
 def _fill_truncated(messages: Any, truncated: Mapping[str, Truncated]) -> None:
     for space, one in truncated.items():
         messages.add(space=space, sections=one.sections, tokens=one.tokens, window=one.window)
+
+
+_ROLES = (None, *Access)  # by the number of the contract
+
+
+def _read_shared(messages: Any) -> dict[str, Access]:
+    """By the name of a collection, its role; without roles that are not known here."""
+    roles = {one.name: _ROLES[one.role] for one in messages if one.role < len(_ROLES)}
+    return {name: role for name, role in roles.items() if role}
+
+
+def _fill_shared(messages: Any, shared: Mapping[str, Access]) -> None:
+    for name, role in shared.items():
+        messages.add(name=name, role=_ROLES.index(role))

@@ -19,12 +19,12 @@ from tieback_contract.heads import Head
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import QueryOptions
+from tieback_contract.tenants import Usage
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.call import NO_CALL, Call
 from tieback.core.errors import TiebackError
-from tieback.core.tenant import TenantUsage
 from tieback.core.types.collection import IndexedItem, StoredCollection, UpsertReply
 from tieback.core.types.content import Content, Item, RecogniseReply, RecogniseRequest
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
@@ -136,7 +136,7 @@ class IndexPort(Protocol):
         """Removes a collection and all it holds."""
         ...
 
-    async def get_usage(self) -> TenantUsage:
+    async def get_usage(self) -> Usage:
         """Who the running task works for, and what that tenant stores."""
         ...
 

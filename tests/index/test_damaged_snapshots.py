@@ -126,7 +126,7 @@ async def test_a_snapshot_whose_manifest_is_damaged_is_listed_and_can_be_deleted
     assert isinstance(await refusal(index), DamagedSnapshot)
     await index.snapshots.delete_snapshot("first")
     assert not folder.exists()
-    assert (await index.get_usage()).bytes < 1000
+    assert (await index.get_usage()).byte_count < 1000
     await index.close()
 
 

@@ -261,9 +261,9 @@ async def test_an_import_counts_in_the_quota_part_by_part(index: Index, other: I
     with pytest.raises(QuotaExceeded):
         await begun(small, imported(other, data))
 
-    assert (await begun(small, other.get_usage())).bytes == 0
+    assert (await begun(small, other.get_usage())).byte_count == 0
     await begun(Principal("acme", quota=TenantQuota(bytes=len(data))), imported(other, data))
-    assert 0 < (await begun(small, other.get_usage())).bytes < len(data)
+    assert 0 < (await begun(small, other.get_usage())).byte_count < len(data)
 
 
 async def test_a_start_removes_an_import_that_was_not_finished(index: Index, tmp_path: Path) -> None:

@@ -246,10 +246,10 @@ async def test_a_snapshot_that_is_copied_into_the_store_of_a_running_server_is_r
     assert (whole.name, whole.damage, whole.item_count) == ("moved", "", 13)
     assert await hits(there, "docs") == await hits(index, "docs")
     assert files(tmp_path / "other") == [b"blue", b"red"]
-    before = (await there.get_usage()).bytes
+    before = (await there.get_usage()).byte_count
     shutil.rmtree(moved)
     assert (await there.snapshots.list_snapshots())[0] == []
-    assert (await there.get_usage()).bytes == before - whole.byte_count
+    assert (await there.get_usage()).byte_count == before - whole.byte_count
     await there.close()
 
 

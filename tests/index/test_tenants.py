@@ -205,20 +205,20 @@ async def test_bytes_over_the_quota_are_refused_and_a_smaller_item_may_take_the_
 ) -> None:
     large = item("large", section(axis(0), "word " * 1000))
     await begun(GLOBEX, index.upsert("handbook", [large]))
-    stored = (await begun(GLOBEX, index.get_usage())).bytes
+    stored = (await begun(GLOBEX, index.get_usage())).byte_count
     assert 5000 < stored < 6000
     lowered = Principal("globex", quota=TenantQuota(bytes=stored - 2000))
 
     assert isinstance(await error_of(lowered, index.upsert("handbook", [item("b")])), QuotaExceeded)
     await begun(lowered, index.upsert("handbook", [item("large", section(axis(0), "word " * 500))]))
-    assert (await begun(GLOBEX, index.get_usage())).bytes < stored - 2000
+    assert (await begun(GLOBEX, index.get_usage())).byte_count < stored - 2000
 
 
 async def test_metadata_and_titles_count_as_bytes(index: Index) -> None:
-    before = (await begun(GLOBEX, index.get_usage())).bytes
+    before = (await begun(GLOBEX, index.get_usage())).byte_count
     await begun(GLOBEX, index.upsert("handbook", [item("b", note="é" * 1000)]))
 
-    assert (await begun(GLOBEX, index.get_usage())).bytes - before > 2000
+    assert (await begun(GLOBEX, index.get_usage())).byte_count - before > 2000
 
 
 async def test_writes_at_the_same_time_do_not_pass_the_quota_together(index: Index) -> None:
@@ -230,7 +230,7 @@ async def test_writes_at_the_same_time_do_not_pass_the_quota_together(index: Ind
     )
 
     assert sum(isinstance(one, QuotaExceeded) for one in outcomes) == 15
-    assert (await begun(globex, index.get_usage())).items == 7
+    assert (await begun(globex, index.get_usage())).item_count == 7
 
 
 async def test_what_is_written_to_a_shared_collection_counts_against_its_owner(index: Index) -> None:
@@ -242,7 +242,7 @@ async def test_what_is_written_to_a_shared_collection_counts_against_its_owner(i
     assert isinstance(error, QuotaExceeded)
     assert "'globex', whose collection it is" in error.message
     assert "3" not in error.message  # what globex stores is not acme's to know
-    assert (await begun(acme, index.get_usage())).items == 0
+    assert (await begun(acme, index.get_usage())).item_count == 0
 
 
 async def test_collections_over_the_quota_are_refused(index: Index) -> None:
@@ -264,7 +264,7 @@ async def test_a_tenant_is_told_what_it_stores_and_no_more(
 
     acme, globex = await begun(ACME, again.get_usage()), await begun(GLOBEX, again.get_usage())
 
-    assert (acme.principal, acme.collections, acme.items, acme.bytes) == (ACME, 1, 0, 0)
-    assert (globex.collections, globex.items) == (2, 2)
-    assert globex.bytes == before.bytes > 0
+    assert acme == ACME.usage(collections=1, items=0, bytes=0)
+    assert (globex.collection_count, globex.item_count) == (2, 2)
+    assert globex.byte_count == before.byte_count > 0
     await again.close()

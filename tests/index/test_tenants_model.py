@@ -124,7 +124,7 @@ async def compared(steps: Sequence[tuple[str, str, str, str]], opened: Callable[
         listed = [one.name for one in (await begun(principal, again.list_collections()))[0]]
         shared = [str(key) for key in principal.shared if tuple(key) in model]
         assert listed == sorted([name for owner, name in model if owner == principal.tenant] + shared)
-        assert (await begun(principal, again.get_usage())).items == sum(
+        assert (await begun(principal, again.get_usage())).item_count == sum(
             len(held) for (owner, _), held in model.items() if owner == principal.tenant
         )
     await again.close()

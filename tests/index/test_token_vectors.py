@@ -255,7 +255,7 @@ async def test_rows_count_in_the_quota(store: Path) -> None:
         await index.upsert("texts", [text("b", words)])
 
     assert first is None
-    assert rows < (await index.get_usage()).bytes < rows + without
+    assert rows < (await index.get_usage()).byte_count < rows + without
     await index.close()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from google.protobuf.descriptor_pool import Default
 from google.protobuf.message_factory import GetMessageClass
 from tieback.core import errors
-from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota, TenantUsage
+from tieback.core.tenant import AccessLevel, CollectionKey, Principal, Share, TenantQuota
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import CategoricalFeatures, Content, TokenNumbers
 from tieback.core.types.encoding import (
@@ -331,16 +331,11 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "truncation": list(Truncation),
     "usage": [
-        TenantUsage(Principal(), 1, 2, 3),
-        TenantUsage(Principal("acme", AccessLevel.READ, TenantQuota(1, 2, 3, 4.5)), 0, 0, 0),
-        TenantUsage(
-            Principal(
-                "acme", shared={CollectionKey("globex", "docs"): Share(AccessLevel.WRITE, TenantQuota())}
-            ),
-            0,
-            0,
-            0,
-        ),
+        Principal().usage(collections=1, items=2, bytes=3),
+        Principal("acme", AccessLevel.READ, TenantQuota(1, 2, 3, 4.5)).usage(collections=0, items=0, bytes=0),
+        Principal(
+            "acme", shared={CollectionKey("globex", "docs"): Share(AccessLevel.WRITE, TenantQuota())}
+        ).usage(collections=0, items=0, bytes=0),
     ],
     "vector": [
         VECTOR,

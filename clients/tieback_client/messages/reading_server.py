@@ -13,16 +13,6 @@ from tieback_client.transport.codec import CODEC
 from tieback_client.values import catalog
 
 HEALTH = tuple(catalog.Health)
-_ROLES = (None, *catalog.Access)
-
-
-def _shared(messages: Any) -> dict[str, catalog.Access]:
-    """By the name of a collection, its role; without roles that are not known here."""
-    roles = {one.name: _ROLES[one.role] for one in messages if one.role < len(_ROLES)}
-    return {name: role for name, role in roles.items() if role}
-
-
-CODEC.list_converter("tieback.v1.SharedCollection", _shared)
 space: Callable[[Any], Space] = CODEC.reader(Space, catalog_pb2.Space.DESCRIPTOR)
 model: Callable[[Any], Model] = CODEC.reader(Model, catalog_pb2.Model.DESCRIPTOR)
 server_info = CODEC.reader(catalog.ServerInfo, catalog_pb2.GetServerInfoResponse.DESCRIPTOR)

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tieback_contract.tenants import Access, Quota, Usage
+
 from tieback.core.errors import PermissionDenied
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -91,6 +93,19 @@ class Principal:
         """The quota of the owner of a collection that `find` gave."""
         return self.quota if key.owner == self.tenant else self.shared[key].quota
 
+    def usage(self, *, collections: int, items: int, bytes: int) -> Usage:
+        """What the tenant stores, with what it may; the quotas of those who share with it are not told."""
+        own = self.quota
+        return Usage(
+            self.tenant,
+            Access(str(self.access)),
+            items,
+            bytes,
+            collections,
+            Quota(own.items, own.bytes, own.collections, own.tokens_per_second),
+            {self.address(key): Access(str(one.access)) for key, one in sorted(self.shared.items())},
+        )
+
     def require(self, needed: AccessLevel, key: CollectionKey | None = None, *, work: str = "this") -> None:
         """PermissionDenied, naming the role that is needed, where the share or the token allows less."""
         if key is not None and key.owner != self.tenant and self.shared[key].access < needed:
@@ -104,16 +119,6 @@ class Principal:
                 f"{work} needs the role {needed}, and the token has the role {self.access}; send a token of "
                 f"tenant {self.tenant!r} with that role"
             )
-
-
-@dataclass(frozen=True, slots=True)
-class TenantUsage:
-    """Who calls, and what the tenant stores in all its collections."""
-
-    principal: Principal
-    collections: int
-    items: int
-    bytes: int
 
 
 TENANT: ContextVar[str] = ContextVar("tieback_tenant", default="")

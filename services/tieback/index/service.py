@@ -15,6 +15,7 @@ from tieback_contract.field_path import at
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import QueryOptions
+from tieback_contract.tenants import Usage
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
@@ -27,7 +28,7 @@ from tieback.collections.sources import check_source, check_source_name
 from tieback.core.call import NO_CALL, Call
 from tieback.core.errors import NotFound, Unavailable
 from tieback.core.page_tokens import PageTokens
-from tieback.core.tenant import PRINCIPAL, TenantUsage
+from tieback.core.tenant import PRINCIPAL
 from tieback.core.types.collection import IndexedItem, StoredCollection, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
@@ -229,11 +230,11 @@ class Index(EncodedAgain):
         self._refuse_where_closed()
         await self._lifecycle.delete(name)
 
-    async def get_usage(self) -> TenantUsage:
+    async def get_usage(self) -> Usage:
         """See `IndexPort`."""
         principal = PRINCIPAL.get()
         stored = self._owned.stored(principal.tenant)
-        return TenantUsage(principal, stored.collections, stored.items, stored.bytes)
+        return principal.usage(collections=stored.collections, items=stored.items, bytes=stored.bytes)
 
     async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
         """See `IndexPort`."""

@@ -20,6 +20,7 @@ from tieback_contract.metadata import INDEXED_FROM
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.reports import Timing
+from tieback_contract.tenants import Usage
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
@@ -37,7 +38,7 @@ from tieback.collections.visibility import unknown
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, TiebackError, Unavailable
-from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey, TenantUsage
+from tieback.core.tenant import PRINCIPAL, AccessLevel, CollectionKey
 from tieback.core.types.collection import IndexedItem, StoredCollection, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
@@ -215,11 +216,11 @@ class MilvusIndex(NoReindexing):
 
         await asyncio.shield(alone())
 
-    async def get_usage(self) -> TenantUsage:
+    async def get_usage(self) -> Usage:
         """See `IndexPort`."""
         principal = PRINCIPAL.get()
         stored = await self._run(lambda _: self._stored(principal.tenant))
-        return TenantUsage(principal, stored.collections, stored.items, stored.bytes)
+        return principal.usage(collections=stored.collections, items=stored.items, bytes=stored.bytes)
 
     async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
         """See `IndexPort`."""

@@ -24,7 +24,7 @@ from tieback.core.types.operation import OperationRecord
 from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.core.types.retrieval import AnswerEvent
 from tieback.core.types.search import SearchReply, SearchRequest
-from tieback.serving.conversions import collections, contents, requests, retrievals, routings, searches  # noqa: F401 - what they register converters for is named nowhere else
+from tieback.serving.conversions import contents, requests, retrievals, routings, searches  # noqa: F401 - what they register converters for is named nowhere else
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.generations import read_event, write_event
 from tieback.serving.conversions.reranking import read_rerank_reply, write_rerank_reply
