@@ -1,4 +1,4 @@
-"""What a tenant may do and use, and what it uses."""
+"""Roles, quotas and use of a tenant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 class Access(enum.StrEnum):
-    """What a token is for, or a shared collection. Each includes those before it."""
+    """The use that a token, or a shared collection, allows. Each includes those before it."""
 
     READ = "read"
     """Search and read collections, encode, rerank, generate."""

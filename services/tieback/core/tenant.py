@@ -94,7 +94,7 @@ class Principal:
         return self.quota if key.owner == self.tenant else self.shared[key].quota
 
     def usage(self, *, collections: int, items: int, bytes: int) -> Usage:
-        """What the tenant stores, with what it may; the quotas of those who share with it are not told."""
+        """The use of the tenant, told with its own quota; those of who shares with it are not told."""
         own = self.quota
         return Usage(
             self.tenant,
