@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> Report:
         )  # fmt: skip
         assert learned.card is not None
         trained = _exported(learned.card, output)
-        layers = trained.card.layers
+        layers = trained.card.choices.layers
         stock = _exported(_stock(base, layers, output / "stock"), output)
         scored: dict[tuple[str, int, int], Scored] = {}
         for name, model, at in ((STOCK, stock, (EARLY, layers[-1])), (TRAINED, trained, layers)):
@@ -115,7 +115,8 @@ def _stock(base: EncoderCard, layers: Sequence[int], folder: Path) -> Path:
     return write_card(
         folder / "stock.yaml",
         {"name": "stock", "role": "encoder", "description": "as it came", **fields,
-         "directory": "weights", "kinds": ["dense"], "layers": list(layers)},
+         "directory": "weights", "kinds": ["dense"], "runtime": "layered_text",
+         "options": {"layers": list(layers)}},
     )  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def _cosines(
     model: TransformerTextModel, sets: Mapping[str, Pairs], layer: int | None, widths: Sequence[int]
 ) -> dict[int, Scored]:
     """By width, how similar the texts of each pair are at the layer."""
-    last = None if not model.card.layers or layer == model.card.layers[-1] else layer
+    last = None if not model.card.choices.layers or layer == model.card.choices.layers[-1] else layer
     found: dict[int, dict[str, tuple[Array, Array]]] = {width: {} for width in widths}
     for name, pairs in sets.items():
         texts = [one for one, _, _ in pairs] + [other for _, other, _ in pairs]
@@ -157,7 +158,7 @@ def _spearman(scored: Scored, drawn: Mapping[str, Array] | None = None) -> float
 def _times(model: TransformerTextModel) -> dict[int, float]:
     """By layer, the processor's seconds of a batch; layers take turns, and the smallest of each counts."""
     batch = [model.sample(TOKENS) for _ in range(TEXTS)]
-    layers = model.card.layers
+    layers = model.card.choices.layers
     plans = {layer: EncodePlan(layer=None if layer == layers[-1] else layer) for layer in layers}
     found: dict[int, list[float]] = {layer: [] for layer in layers}
     for _ in range(RUNS):

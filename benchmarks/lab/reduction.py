@@ -7,7 +7,7 @@ sentence pairs, which are short, and nDCG@10 of a search in abstracts. DIR holds
 "a", "b", "score") and `cranfield/{documents,queries}.jsonl`.
 
 A card repeats these numbers, and serves a ratio that is fast enough for what it loses: the rule is in
-`catalog/reduction.py`.
+`tieback_lab/catalog/reduction.py`.
 """
 
 from __future__ import annotations
@@ -27,15 +27,17 @@ import numpy as np
 from tieback.artifacts import described
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST, MeasuredRatio, TokenReduction
 from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.types.encoding import EncodePlan
-from tieback.methods.token_reduction import token_reductions
 from tieback.models.encoder_model import Prepared
 from tieback.models.store import ServedModel, Store
 from tieback.models.store.manifest import Manifest, kind_of
 from tieback.models.text.transformer_text import TransformerTextModel
 from tieback_contract.encodings import Reduction
+from tieback_lab.catalog.reduction import LEAST_SPEED, MOST_LOST, MeasuredRatio, TokenReduction
+from tieback_lab.catalog.runtimes.layered_text import LayeredText
+from tieback_lab.methods.token_reduction import token_reductions
+from tieback_lab.models.layered_text import LayeredTextModel
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.judged_texts import AS_UNDER_LOAD, WHOLE, Corpus, encode, gained, read
@@ -86,7 +88,7 @@ def run(options: argparse.Namespace) -> Report:
     if options.space not in cards:
         raise SystemExit(f"reduction: {options.space} is no text encoder; they are: {', '.join(cards)}")
     card = cards[options.space]
-    with _exported(card, store, reductions=_tried(card)) as model:
+    with _exported(card, store, reductions=_tried()) as model:
         whole = Found({}, _measures(model, texts, WHOLE))
         reduced = {
             (method, ratio): _found(model, texts, EncodePlan(reduction=Reduction(method, ratio)))
@@ -101,7 +103,9 @@ def run(options: argparse.Namespace) -> Report:
     report.table(f"{named}: the whole model", [dict(whole.measures)])
     if options.layers:
         with _exported(card, store, layers=_layers(card, store)) as model:
-            exits = {one: _found(model, texts, EncodePlan(layer=one)) for one in model.card.layers[:-1]}
+            exits = {
+                one: _found(model, texts, EncodePlan(layer=one)) for one in model.card.choices.layers[:-1]
+            }
         report.table(
             f"{named}: an earlier layer", [{"layer": one} | found.row(whole) for one, found in exits.items()]
         )
@@ -173,23 +177,21 @@ def _seconds(model: TransformerTextModel, batch: Sequence[Prepared], plan: Encod
 @contextmanager
 def _exported(card: EncoderCard, store: Store, **changes: Any) -> Iterator[TransformerTextModel]:
     """The model as it would be with these changes of its card."""
-    from tieback.recipes.export.transformer_text import export
+    from tieback_lab.recipes.export.layered_text import export
 
-    made = card.model_copy(update=changes)
+    own = card.options_for(TransformerText).model_dump(exclude={"runtime"})
+    made = card.model_copy(update={"runtime": "layered_text", "options": LayeredText(**own, **changes)})
     with tempfile.TemporaryDirectory() as folder:
         export(made, store.weights(card), Path(folder), lambda said: print(said, file=sys.stderr, flush=True))
         files = described(Path(folder))
         manifest = Manifest(kind_of(card), card.name, card.revision, made.export, served=files)
-        yield TransformerTextModel(made, ServedModel(Path(folder), manifest))
+        yield LayeredTextModel(made, ServedModel(Path(folder), manifest))
 
 
-def _tried(card: EncoderCard) -> dict[str, TokenReduction]:
-    """Every method at any ratio, whether or not the card serves it."""
+def _tried() -> dict[str, TokenReduction]:
+    """Every method at any ratio, whatever it gains."""
     tried = MeasuredRatio(ratio=0.5, speed={LENGTHS[0]: LEAST_SPEED}, lost={"": 0.0})
-    return {
-        name: card.reductions.get(name, TokenReduction()).model_copy(update={"measured": (tried,)})
-        for name in token_reductions.names()
-    }
+    return {name: TokenReduction(measured=(tried,)) for name in token_reductions.names()}
 
 
 def _layers(card: EncoderCard, store: Store) -> tuple[int, ...]:

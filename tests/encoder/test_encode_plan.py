@@ -66,7 +66,7 @@ class Listening(BagOfWords):
             "deadline_exits": True,
             "reductions": {"pitome": {"measured": measured}},
         }
-        own = card(folder, runtime="transformer_text", options=None, **offered)
+        own = card(folder, runtime="layered_text", options=offered)
         merge = Merge(method="twin", base="birds", experts=("owls",))
         super().__init__(own.model_copy(update={"merge": merge}).made_of([own]))
         self.plans: list[EncodePlan] = []

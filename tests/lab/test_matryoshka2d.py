@@ -89,8 +89,8 @@ def test_the_encoder_is_one_of_its_own_that_offers_layers_and_widths_and_declare
     world: SmallTraining, layered: EncoderCard
 ) -> None:
     assert layered.name == layered.space.name == "own-2d"
-    assert layered.layers == (1, 2)
-    assert layered.deadline_exits
+    assert layered.choices.layers == (1, 2)
+    assert layered.choices.deadline_exits
     assert layered.offered_widths == (4, 8, WIDTH)
     assert layered.kinds == world.card.kinds
     assert layered.pooling == world.card.pooling
@@ -110,7 +110,7 @@ async def test_encode_serves_every_cell_and_the_base_refuses_with_the_reason(
             assert found.layer == layer
             assert found.vector is not None
             assert found.vector.values.shape == (width,)
-            assert found.space == layered.space_at(layer)
+            assert found.space == layered.space_of("layer 1" if layer == 1 else "")
     for plan in (EncodePlan(layer=1), EncodePlan(earliest_layer=1)):
         with pytest.raises(InvalidInput, match=r"not trained to be used.*tieback train matryoshka2d"):
             await encoder.encode(EncodeRequest("own", texts("owl"), plan), NO_CALL)

@@ -26,8 +26,6 @@ from tieback.methods.grounding import SUMMARY as GROUNDING_SUMMARY
 from tieback.methods.grounding import Passage, Statement, checkers
 from tieback.methods.pooling import poolings
 from tieback.methods.projection import unit_rows
-from tieback.methods.token_reduction import GRAPH as REDUCTION_GRAPH
-from tieback.methods.token_reduction import merge_batch, token_reductions
 from tieback.models.joint.artifact import BoundProjection, JointSpaceArtifact, SpaceBlock
 from tieback.models.joint.graphs import ProjectionGraph
 from tieback.models.session import Session
@@ -46,6 +44,8 @@ from tieback_lab.methods import layer_pooling, map_pooling
 from tieback_lab.methods.layer_pooling import layer_poolings
 from tieback_lab.methods.map_pooling import GRAPH as POOLING_GRAPH
 from tieback_lab.methods.map_pooling import map_poolings
+from tieback_lab.methods.token_reduction import GRAPH as REDUCTION_GRAPH
+from tieback_lab.methods.token_reduction import merge_batch, token_reductions
 
 NAME = "newcomer"
 DOCS = Path(__file__).parents[2] / "docs"

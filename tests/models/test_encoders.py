@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -255,14 +256,21 @@ def test_a_spoken_clip_is_labelled_as_speech(encode: Encode, clip: Callable[[str
     assert sum(label.probability for label in labels) == pytest.approx(1)
 
 
-def test_serving_a_model_imports_no_torch() -> None:
+@pytest.mark.parametrize("extensions", ["", "lab"])
+def test_serving_a_model_imports_no_torch(extensions: str) -> None:
     program = (
-        "import sys, tieback.models.loading, tieback.models.joint.bridges, tieback.catalog.catalog;"
-        "import tieback.methods.pooling, tieback.methods.token_reduction.pitome;"
+        "import sys, importlib, tieback.models.loading, tieback.models.joint.bridges;"
+        "import tieback.catalog.catalog;"
+        "import tieback.methods.pooling, tieback.catalog.runtimes as all, tieback.core.extensions as has;"
+        "found = [importlib.import_module(one).RUNTIME for one in has.entries(all.__name__).values()];"
+        "loaded = [one.load for one in found if one.model];"
         "heavy = {'torch', 'transformers', 'onnx', 'scipy'} & set(sys.modules);"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    used = os.environ | {"TIEBACK_EXTENSIONS": extensions}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=used
+    )
 
     assert done.returncode == 0, done.stderr

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
+from support.lab import lab as lab
 from support.own_encoder import TEXTS, card_for, encodings, served
 from support.own_folders import (
     POOLS,

@@ -218,7 +218,6 @@ def test_a_manifest_that_cannot_be_made_is_refused_when_cards_are_read(
         ({"pooling": {"name": "cls"}}, "pooling of base is .*mean.*, and of the card .*cls"),
         ({"max_tokens": 8}, "max_tokens of base is 16, and of the card 8"),
         ({"directory": "owls"}, "has its parents' weights"),
-        ({"layers": [1]}, "offers no layers"),
     ],
 )
 def test_a_card_that_differs_from_its_parents_is_refused(

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from tieback.methods.token_reduction import token_reductions
 from tieback_contract.arrays import Array
+from tieback_lab.methods.token_reduction import token_reductions
 
 TOKENS, WIDTH, CLUSTERS = 128, 128, 10
 SPREAD = 0.5  # of a cluster, over that of all tokens

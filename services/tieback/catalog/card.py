@@ -25,16 +25,17 @@ from tieback_contract.vectors import SpaceRef, VectorKind
 
 from tieback.catalog.base_card import NAME, Card, CardMethod, MediaCard
 from tieback.catalog.merge import Merge, check_merged
-from tieback.catalog.reduction import LowerPrecision, MeasuredDrift, Precision, TokenReduction
+from tieback.catalog.precision import LowerPrecision, MeasuredDrift, Precision
+from tieback.catalog.run_choices import WHOLE, RunChoices
 from tieback.catalog.runtimes.dual_encoder import DualEncoder
 from tieback.catalog.runtimes.image_classifier import ImageClassifier
 from tieback.catalog.runtimes.label_recogniser import LabelRecogniser
+from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.catalog.source import PackageSource, Strict, short_hash
 from tieback.core.errors import StartupError
 from tieback.core.types.encoding import WITH
 from tieback.core.types.fusion import JOINT_SPACE
 from tieback.methods.reranking import NO_RERANKING, rerankings
-from tieback.methods.token_reduction import token_reductions
 
 __all__ = [
     "Card",
@@ -71,14 +72,10 @@ class EncoderCard(Card):
     pairs of texts and inputs that a binding is made with ("pairs"), or not at all. `precision` is the one
     that is served: float32, or one of `precisions`, which are made beside it. A model whose weights were
     published in another names that alone. What is `optional` is served where TIEBACK_SPACES names it, and
-    bound then where it has a `joint`; by default it is neither. `layers` are those
-    whose vectors may be asked for, the last one of the model among them; empty means that only the last is
-    offered. Each layer's vectors are in a space of their own. `deadline_exits` says that they were trained as
-    exits, so that a request may allow to end at one when its deadline is near. `reductions` are methods that
-    merge tokens inside of the model, by name, as they were measured: a request may ask for those that gain
-    enough, and the vectors stay in the card's space. With `merge` the weights are made of those of other
-    encoders, and the revision is that of the recipe and of every parent. `compatible` are spaces of earlier
-    models, the oldest first, that the leading dimensions of this one's vectors are in, as it was trained.
+    bound then where it has a `joint`; by default it is neither. With `merge` the weights are made of those of
+    other encoders, and the revision is that of the recipe and of every parent. `compatible` are spaces of
+    earlier models, the oldest first, that the leading dimensions of this one's vectors are in, as it was
+    trained.
 
     `shares` names a space that several cards lead into, whose vectors compare as they are: the towers of a
     dual encoder, or one encoder with the prompts of its two sides. A client asks each card by its own name,
@@ -100,9 +97,6 @@ class EncoderCard(Card):
     precisions: dict[Precision, LowerPrecision] = Field(default_factory=dict)
     shares: Annotated[str, Field(pattern=NAME)] | None = None
     optional: bool = False
-    layers: tuple[Annotated[int, Field(gt=0)], ...] = ()
-    deadline_exits: bool = False
-    reductions: dict[str, TokenReduction] = Field(default_factory=dict)
     merge: Merge | None = None
     compatible: tuple[EarlierSpace, ...] = ()
     _parents: tuple[EncoderCard, ...] = PrivateAttr(())
@@ -132,20 +126,8 @@ class EncoderCard(Card):
             raise ValueError("joint: pairs needs an encoder with the kind 'dense'")
         if self.joint and self.modality is Modality.FEATURES:
             raise ValueError("a space of features enters no joint space: leave joint out")
-        if self.precisions and self.runtime != "transformer_text":
+        if self.precisions and not isinstance(self.options, TransformerText):
             raise ValueError("precisions are made of transformer_text encoders")
-        if self.layers and self.runtime != "transformer_text":
-            raise ValueError("layers are offered by transformer_text encoders")
-        if list(self.layers) != sorted(set(self.layers)):
-            raise ValueError("layers ascend, each once")
-        if self.deadline_exits and len(self.layers) < 2:
-            raise ValueError("deadline_exits needs layers before the last one (layers)")
-        if self.reductions and self.runtime != "transformer_text":
-            raise ValueError("reductions are of transformer_text encoders")
-        if unknown := sorted(set(self.reductions) - set(token_reductions.names())):
-            raise ValueError(
-                f"no token reduction is named {unknown[0]!r}; they are: {', '.join(token_reductions.names())}"
-            )
         if self.merge is not None:
             check_merged(self)
         if any(one.width > self.width for one in self.compatible):
@@ -189,13 +171,17 @@ class EncoderCard(Card):
         fingerprint = short_hash(common, self.precision) if lower else common
         return SpaceRef(self.shares or self.name, self.revision, fingerprint)
 
-    def space_at(self, layer: int | None) -> SpaceRef:
-        """The space of a layer's vectors; None, and the last, for the card's own."""
-        if layer is None or layer == self.layers[-1]:
+    @property
+    def choices(self) -> RunChoices:
+        """What requests may choose of how the model is run."""
+        found: RunChoices = getattr(self.options, "choices", WHOLE)
+        return found
+
+    def space_of(self, part: str) -> SpaceRef:
+        """The space of the vectors of a part of the model, as `choices` name it; empty for the card's own."""
+        if not part:
             return self.space
-        return dataclasses.replace(
-            self.space, fingerprint=short_hash(self.space.fingerprint, f"layer {layer}")
-        )
+        return dataclasses.replace(self.space, fingerprint=short_hash(self.space.fingerprint, part))
 
     @property
     def adapters(self) -> tuple[str, ...]:
@@ -226,12 +212,6 @@ class EncoderCard(Card):
         return self.model_copy(update={"precision": precision})
 
     @property
-    def served_reductions(self) -> dict[str, float]:
-        """The methods of token reduction that requests may ask for, with the smallest ratio of each."""
-        smallest = {name: method.smallest_served for name, method in self.reductions.items()}
-        return {name: ratio for name, ratio in smallest.items() if ratio is not None}
-
-    @property
     def drift(self) -> tuple[MeasuredDrift, ...]:
         """What the precision costs, as measured."""
         lower = self.precisions.get(self.precision)
@@ -239,15 +219,13 @@ class EncoderCard(Card):
 
     @property
     def export(self) -> str:
-        """As of any card, and of the precisions, layers and reductions that are made."""
+        """As of any card, and of the precisions and choices that are made."""
         if isinstance(self.options, DualEncoder):  # the towers' cards differ in nothing else
             return short_hash(self.fingerprint, self.modality)
-        reduced = {name: self.reductions[name].parameters for name in sorted(self.served_reductions)}
         made = [
             *sorted(self.precisions),
-            *(f"layer {layer}" for layer in self.layers),
+            *self.choices.made,
             *(f"router {name} {file}" for name, file in (self.merge.router if self.merge else {}).items()),
-            *(f"{name} {json.dumps(parameters, sort_keys=True)}" for name, parameters in reduced.items()),
         ]
         return short_hash(self.fingerprint, *made) if made else self.fingerprint
 

@@ -124,8 +124,6 @@ def check_merged(card: EncoderCard) -> None:
         raise ValueError(f"merge: {card.name} cannot be merged of itself")
     if card.merge is not None and ROUTED in card.merge.experts:
         raise ValueError(f"merge: {ROUTED!r} is how requests ask the router for an expert")
-    if card.layers or card.reductions:
-        raise ValueError("a merged encoder offers no layers and no reductions: they were measured of others")
 
 
 def with_parents(cards: Mapping[str, Card]) -> dict[str, Card]:

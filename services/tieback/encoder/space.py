@@ -30,11 +30,16 @@ from tieback.encoder.cache.encodings import CacheOptions, CacheState, EncodingCa
 from tieback.encoder.request import check_content, check_size, resolve
 from tieback.encoder.shaping import accept, shape, vectors
 from tieback.encoder.splitting import Splitting
-from tieback.encoder.worker import Worker, chosen
+from tieback.encoder.worker import Worker
 from tieback.models.encoder_model import EncoderModel, KeepsExperts, NamesTerms
 
 INLINE_BYTES = 128 << 10
 """Contents of so many bytes together are hashed at once: a change of threads would take longer."""
+
+
+TIME_SHARE = 0.5
+"""The share of the time until the deadline that a run should be done in by what was measured: the rest is for
+hops, and for what a loaded machine makes slower."""
 
 
 class EncoderSpace:
@@ -57,7 +62,7 @@ class EncoderSpace:
     ) -> None:
         self.card = model.card
         card = model.card
-        self._refs = {layer: card.space_at(layer) for layer in (None, *card.layers)}
+        self._choices, self._refs = card.choices, {"": card.space}
         self.adapters = model.adapters if isinstance(model, KeepsExperts) else None
         self._adapted = {name: card.space_with(name) for name in card.adapters}
         self._widths = model.card.offered_widths
@@ -206,20 +211,27 @@ class EncoderSpace:
         if plan.adapter and self.adapters is not None:
             applied = AppliedAdapter(plan.adapter, self.adapters.hashes[plan.adapter])
             return [dataclasses.replace(one, adapter=applied) for one in found]
-        if not self.card.layers:
+        if not (told := self._choices.told(plan)):
             return found
-        layer = plan.layer or self.card.layers[-1]
-        return [dataclasses.replace(one, layer=layer) for one in found]
+        return [dataclasses.replace(one, **told) for one in found]
 
     def _ref(self, plan: EncodePlan) -> SpaceRef:
-        return self._adapted[plan.adapter] if plan.adapter else self._refs[plan.layer]
+        if plan.adapter:
+            return self._adapted[plan.adapter]
+        part = self._choices.part(plan)
+        if part not in self._refs:
+            self._refs[part] = self.card.space_of(part)
+        return self._refs[part]
 
     def _in_time(self, plan: EncodePlan, contents: Sequence[Content], deadline: Deadline) -> EncodePlan:
         """The plan, ended at an earlier layer where it allows that and its deadline is near."""
         if plan.earliest_layer is None:
             return plan
-        load, tokens = self._worker.admission.load, self._worker.estimate(contents)
-        return chosen(plan, self.card.layers, tokens, load, deadline.remaining())
+        decided, load = dataclasses.replace(plan, earliest_layer=None), self._worker.admission.load
+        if not load.tokens_per_second:
+            return decided
+        able = TIME_SHARE * deadline.remaining() * load.tokens_per_second - load.queued_tokens
+        return self._choices.in_time(plan, self._worker.estimate(contents), able)
 
     def _at_once(
         self, place: int, content: Content, plan: EncodePlan, space: SpaceRef

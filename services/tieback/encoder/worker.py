@@ -8,7 +8,6 @@ itself: a picture is one, short texts are one together. What fails in one conten
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
@@ -29,46 +28,10 @@ from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.together import all_or_none
 from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.load import Load
 from tieback.encoder.cache import Computed
 from tieback.encoder.portions import BYTES_PER_TOKEN, Portion, is_quick, portions_of
 from tieback.models.content import read_text
 from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding, WeighsContents, Weight
-
-TIME_SHARE = 0.5
-"""The share of the time until the deadline that a run should be done in by what was measured: the rest is for
-hops, and for what a loaded machine makes slower."""
-
-
-def layers_share(plan: EncodePlan, layers: Sequence[int]) -> float:
-    """The share of the layers that a run of the plan goes through; `layers` are the exits, the last included.
-
-    Layers are alike, so it is about the share of the time.
-    """
-    return 1.0 if plan.layer is None or not layers else plan.layer / layers[-1]
-
-
-def chosen(plan: EncodePlan, layers: Sequence[int], tokens: int, load: Load, remaining: float) -> EncodePlan:
-    """The plan with the layer decided: the latest of the exits that leaves time enough.
-
-    Where even the earliest that the plan allows takes too long, it is that. `tokens` are those that are asked
-    for, `load` what waits before them, `remaining` the seconds until the deadline. Before anything was
-    measured, it is the last layer.
-    """
-    decided = dataclasses.replace(plan, earliest_layer=None)
-    if plan.earliest_layer is None or not load.tokens_per_second:
-        return decided
-    able = TIME_SHARE * remaining * load.tokens_per_second - load.queued_tokens
-    allowed = [layer for layer in layers if layer >= plan.earliest_layer]
-    fitting = [layer for layer in allowed if tokens * layers_share(at_layer(plan, layer), layers) <= able]
-    layer = max(fitting, default=allowed[0])
-    return decided if layer == layers[-1] else at_layer(decided, layer)
-
-
-def at_layer(plan: EncodePlan, layer: int) -> EncodePlan:
-    """The plan of a run that ends at the layer."""
-    return dataclasses.replace(plan, layer=layer)
-
 
 INLINE_WEIGHTS = 8
 """Headers of so many contents are read at once: a change of threads would take longer."""
@@ -130,6 +93,7 @@ class Worker:
         self._model = model
         self._limits = limits
         self._preparation = preparation
+        choices = model.card.choices
         self._typical_tokens = 64.0  # of a content that is no text; follows what comes
         self._batcher: Batcher[Prepared, RawEncoding] = Batcher(
             self._run,
@@ -139,7 +103,7 @@ class Worker:
             admission=self.admission,
             learning=Learning(
                 is_typical=lambda plan: cast("EncodePlan", plan).is_whole,
-                share=lambda plan: layers_share(cast("EncodePlan", plan), model.card.layers),
+                share=lambda plan: choices.share(cast("EncodePlan", plan)),
             ),
             on_batch=on_batch,
         )

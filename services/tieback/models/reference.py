@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save
 from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.models.session import Session, StagedSession
+from tieback.models.session import Graph, Session
 
 IDS, MASK, DENSE = "input_ids", "attention_mask", "dense"
 
@@ -46,7 +46,7 @@ class Reference:
         """Writes it as safetensors."""
         path.write_bytes(save({IDS: self.ids, MASK: self.mask, DENSE: self.dense}))
 
-    def cosines(self, session: Session | StagedSession) -> Array:
+    def cosines(self, session: Graph) -> Array:
         """How near a graph's vectors are to these: `[texts]`."""
         found = session.run([DENSE], {IDS: self.ids, MASK: self.mask})[0]
         ours, theirs = (rows.astype(np.float64) for rows in (self.dense, found))

@@ -30,7 +30,7 @@ class DenseSparseTextModel(SparseTextModel):
         ]
         found: list[RawEncoding] = []
         for part in parts_of(texts):
-            views = dict(zip(outputs, self.outputs(outputs, [text.ids for text in part]), strict=True))
+            views = dict(zip(outputs, self.tensors(outputs, [text.ids for text in part]), strict=True))
             found.extend(
                 RawEncoding(
                     views[DENSE][row] if DENSE in views else None,

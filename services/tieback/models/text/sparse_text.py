@@ -37,7 +37,7 @@ class SparseTextModel(TransformerTextModel):
         return [
             RawEncoding(None, None, sparse=positive(row))
             for part in parts_of(texts)
-            for row in self.outputs([WEIGHTS], [text.ids for text in part])[0]
+            for row in self.tensors([WEIGHTS], [text.ids for text in part])[0]
         ]
 
     @cached_property
@@ -45,7 +45,7 @@ class SparseTextModel(TransformerTextModel):
         """The vocabulary: the name of each term by its number."""
         return self._tokenizer.names(self.card.width)
 
-    def outputs(self, names: Sequence[str], rows: Sequence[Array]) -> list[Array]:
+    def tensors(self, names: Sequence[str], rows: Sequence[Array]) -> list[Array]:
         """What the graph gives by those names for texts of these token numbers, a row for each text."""
         ids, mask = padded(rows)
         if self._in_steps:

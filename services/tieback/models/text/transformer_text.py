@@ -13,7 +13,7 @@ from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.reduction import Precision
+from tieback.catalog.precision import Precision
 from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content, TokenNumbers
@@ -22,7 +22,7 @@ from tieback.models.adapters import Adapters
 from tieback.models.content import read_text
 from tieback.models.encoder_model import Prepared, RawEncoding, unit_rows
 from tieback.models.reference import DENSE, IDS, MASK, Reference
-from tieback.models.session import PROCESSOR, Hardware, Session, StagedSession
+from tieback.models.session import PROCESSOR, Graph, Hardware, Session
 from tieback.models.store import ServedModel
 from tieback.models.text.tokenization import TextTokenizer, TokenizedText
 
@@ -33,7 +33,7 @@ GRAPHS: Mapping[Precision, str] = {
     "int8": "model.int8.onnx",
 }
 Run = Callable[[Sequence[str], Mapping[str, Array]], list[Any]]
-TOKENS, RATIO = "token_states", "ratio"
+TOKENS = "token_states"
 SHORTEST = 8  # tokens of the shortest text whose cost is measured
 UNBOUNDED_TOKENS = 512  # of the longest, where the card names no limit
 
@@ -41,9 +41,7 @@ UNBOUNDED_TOKENS = 512  # of the longest, where the card names no limit
 class TransformerTextModel:
     """Runs the graph of the card's precision: `IDS` and `MASK` `[batch, tokens]` to `DENSE` and `TOKENS`.
 
-    Where the card offers layers, the graph is cut at them, and is run no further than the one that is asked.
-    A token reduction has a graph of its own, which takes the `RATIO` too and gives `DENSE`. The experts of a
-    merged model have one too, in float32.
+    The experts of a merged model have a graph of their own, in float32.
     StartupError where a lower precision is further from float32 on this machine than its card allows.
     """
 
@@ -58,19 +56,8 @@ class TransformerTextModel:
         self._check_prompt()
         # A GPU plans each shape anew, so it gets few of them; on a processor padding costs more than that.
         self._in_steps = hardware.provider == "cuda"
-        self._session: Session | StagedSession
-        if card.layers:
-            stages = [served.path(stage_file(card.precision, layer)) for layer in card.layers]
-            self._session = StagedSession(stages, hardware, recurring_shapes=self._in_steps)
-        else:
-            whole = served.path(graph_file(card.precision))
-            self._session = Session(whole, hardware, recurring_shapes=self._in_steps)
+        self._session = self._opened(served, hardware)
         self.adapters = Adapters(card, served, hardware) if card.adapters else None
-        self._hardware = hardware
-        self._reduced_graphs = {
-            name: served.path(graph_file(card.precision, name)) for name in card.served_reductions
-        }
-        self._reduced: dict[str, Session] = {}
         if card.precision in card.precisions:
             _hold(card, Reference.load(served.path(REFERENCE)).cosines(self._session))
 
@@ -105,20 +92,13 @@ class TransformerTextModel:
     def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
         """Encodes a batch, padded to its longest text."""
         texts: list[TokenizedText] = [prepared.payload for prepared in batch]
-        ids, mask = padded([text.ids for text in texts])
-        if self._in_steps:
-            ids, mask = in_steps(ids, mask, self.sizes)
-        inputs = {IDS: ids, MASK: mask}
-        if plan.reduction is not None:
-            ratio = np.array(plan.reduction.ratio, np.float32)
-            (dense,) = self._reducing(plan.reduction.method).run([DENSE], inputs | {RATIO: ratio})
-            return [RawEncoding(row, None) for row in dense[: len(texts)]]
+        inputs = self.inputs(texts)
         run: Run = self._session.run
         if plan.adapter:
             if self.adapters is None:
                 raise ValueError(f"{self.card.name} keeps no adapters")
             run = functools.partial(self.adapters.run, plan.adapter)
-        vectors, tokens = at_layer(DENSE, plan.layer), at_layer(TOKENS, plan.layer)
+        vectors, tokens = self.outputs(plan)
         if VectorKind.MULTI_VECTOR not in plan.kinds:
             (dense,) = run([vectors], inputs)
             return [RawEncoding(row) for row in dense[: len(texts)]]
@@ -131,15 +111,20 @@ class TransformerTextModel:
             for text, row, state in zip(texts, dense, states, strict=False)  # steps add rows behind
         ]
 
-    def _reducing(self, method: str) -> Session:
-        """The graph of a token reduction, loaded when it is first asked for: who never asks has no copy.
+    def inputs(self, texts: Sequence[TokenizedText]) -> dict[str, Array]:
+        """What a graph reads of a batch: token numbers and mask."""
+        ids, mask = padded([text.ids for text in texts])
+        if self._in_steps:
+            ids, mask = in_steps(ids, mask, self.sizes)
+        return {IDS: ids, MASK: mask}
 
-        How many tokens stay is known when they are compared, so none of its shapes comes again for sure.
-        """
-        session = self._reduced.get(method)
-        if session is None:
-            session = self._reduced[method] = Session(self._reduced_graphs[method], self._hardware)
-        return session
+    def outputs(self, plan: EncodePlan) -> tuple[str, str]:  # noqa: ARG002 - for graphs that have several
+        """The outputs of the graph that have the vectors of a plan, and the states of tokens."""
+        return DENSE, TOKENS
+
+    def _opened(self, served: ServedModel, hardware: Hardware) -> Graph:
+        graph = served.path(GRAPHS[self.card.precision])
+        return Session(graph, hardware, recurring_shapes=self._in_steps)
 
     def _check_prompt(self) -> None:
         """StartupError where the prompt leaves no room for a token of a text."""
@@ -166,22 +151,6 @@ class TransformerTextModel:
         """Encodes a word."""
         plan = EncodePlan(kinds=self.card.kinds, truncation=Truncation.END)
         self.run([self.prepare(Content(self.card.modality, "warm"), plan, Limits())], plan)
-
-
-def graph_file(precision: Precision, reduction: str = "") -> str:
-    """The file of the graph in a precision, and with a token reduction, where one is named."""
-    file = GRAPHS[precision]
-    return file.replace("model.", f"model.{reduction}.", 1) if reduction else file
-
-
-def stage_file(precision: Precision, layer: int) -> str:
-    """The file of the part of a graph that ends at a layer."""
-    return GRAPHS[precision].replace("model.", f"model.layer-{layer}.", 1)
-
-
-def at_layer(output: str, layer: int | None) -> str:
-    """The name of a graph's output at a layer; None for the last."""
-    return output if layer is None else f"{output}.{layer}"
 
 
 def padded(rows: Sequence[Array]) -> tuple[Array, Array]:

@@ -34,8 +34,7 @@ BASE, TURNED = "base/", "turned_states"
 """What names of the old graph begin with in the new one, and the tensor that is pooled there."""
 
 NOT_TAKEN = {
-    "sources", "directory", "hashes", "options", "precisions", "kinds", "widths", "role",
-    "layers", "reductions",  # the graph ends at the last layer's states
+    "sources", "directory", "hashes", "options", "precisions", "kinds", "widths", "role", "runtime",
 }  # fmt: skip
 """Fields of the base's card that are written anew or left out."""
 
@@ -111,6 +110,7 @@ def _card(card: EncoderCard, folder: Path, widths: tuple[int, ...]) -> dict[str,
     return {
         **fields,
         "role": "encoder",
+        "runtime": "transformer_text",
         "description": f"{card.description} Turned so that its vectors may be cut.",
         "directory": folder.name,
         "hashes": {name: file_digest(folder / name) for name in (GRAPH, TOKENIZER)},

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -26,14 +25,11 @@ from tieback.methods.pooling import Pooling, poolings
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import Session
 from tieback.models.store.manifest import link_or_copy
-from tieback.models.text.transformer_text import GRAPH, TOKENIZER, TOKENS, at_layer, graph_file, stage_file
+from tieback.models.text.transformer_text import GRAPH, TOKENIZER, TOKENS
 from tieback.recipes.graphs.architectures import BACKBONES, positions
 from tieback.recipes.graphs.backbone import LayeredBackbone, load_model, load_tensors, read_config
-from tieback.recipes.graphs.edits import keep_needed, load_graph
 from tieback.recipes.graphs.extend import extend_graph
-from tieback.recipes.graphs.external_data import save_graph
 from tieback.recipes.graphs.lower_precisions import add_lower_precisions
-from tieback.recipes.graphs.reduced import add_reductions
 from tieback.recipes.graphs.sentence_modules import Dense, SentenceModules, Step, read_modules
 from tieback.recipes.graphs.torch_export import check, export_module
 
@@ -50,16 +46,18 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """Writes the graphs and the vocabulary; returns how near they are to what they were made from."""
-    metrics = _export_float32(card, weights, out, report)
-    metrics |= add_lower_precisions(card, out, report)
-    if card.layers:
-        cut_into_stages(card, out)
-    return metrics
+    metrics = export_float32(card, weights, out, report)
+    return metrics | add_lower_precisions(card, out, report)
 
 
-def _export_float32(
-    card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]
+def export_float32(
+    card: EncoderCard,
+    weights: Path,
+    out: Path,
+    report: Callable[[str], None],
+    write: Callable[..., dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
+    """Writes the graph and the vocabulary. `write` writes that of a backbone in torch, in place of ours."""
     torch.set_num_threads(1)  # two threads on two shared cores were 28 times slower
     options = card.options_for(TransformerText)
     link_or_copy(own_file(weights, options.tokenizer, largest=LARGEST_TOKENIZER), out / TOKENIZER)
@@ -81,68 +79,54 @@ def _export_float32(
                 f"the card {card.name} names no pooling, and its folder is not one of sentence-transformers, "
                 f"which would say; the choices are: {', '.join(poolings.names())} (pooling: {{name: mean}})"
             )
-        metrics = _export_module(card, weights, modules, pooling, out / GRAPH, report)
+        module = _module(card, weights, modules, pooling)
+        sample = sample_of(card, vocabulary)
+        metrics = (write or write_graph)(*module, sample, out / GRAPH, report)
     check_width(card, out / GRAPH, example(1, sample_of(card, vocabulary)))
     return metrics
 
 
-def _export_module(
-    card: EncoderCard,
-    weights: Path,
-    modules: SentenceModules | None,
-    pooling: Pooling,
-    path: Path,
-    report: Callable[[str], None],
-) -> dict[str, Any]:
+def _module(
+    card: EncoderCard, weights: Path, modules: SentenceModules | None, pooling: Pooling
+) -> tuple[LayeredBackbone, TextHead]:
     options = card.options_for(TransformerText)
     config = read_config(weights, options.config, BACKBONES)
-    vocabulary = vocabulary_of(own_file(weights, options.tokenizer))
-    check_fit(card, config, vocabulary)
+    check_fit(card, config, vocabulary_of(own_file(weights, options.tokenizer)))
     backbone = LayeredBackbone(load_model(weights, options.weights, config, options.config))
-    _check_layers(card, backbone.layers)
     steps = modules.steps if modules is not None else ()
-    head = TextHead(pooling, [_layer(weights, step) for step in steps])
-    model = PooledTransformer(backbone, head, card.layers[:-1])
-    sample = sample_of(card, vocabulary)
+    return backbone, TextHead(pooling, [_layer(weights, step) for step in steps])
+
+
+def write_graph(
+    backbone: LayeredBackbone, head: TextHead, sample: Tensor, path: Path, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """Writes the graph of both, and returns its parity with torch on the sample's token numbers."""
+    model = PooledTransformer(backbone, head)
     report("exporting from torch")
-    ends = [*card.layers[:-1], None]
-    vectors = [at_layer(DENSE, end) for end in ends]
-    # The embeddings' states tell a part of the graph that begins behind them how many texts there are.
-    states = [at_layer(TOKENS, end) for end in (*([0] if model.exits else []), *ends)]
     export_module(
         model,
         example(2, sample[:5]),
         path,
         inputs=[IDS, MASK],
-        outputs=[*vectors, *states],
-        dynamic=dict.fromkeys([IDS, MASK, *states], BY_TOKEN) | dict.fromkeys(vectors, BY_TEXT),
+        outputs=[DENSE, TOKENS],
+        dynamic=dict.fromkeys([IDS, MASK, TOKENS], BY_TOKEN) | {DENSE: BY_TEXT},
     )
     report("checking parity")
     ids, mask = example(3, sample)
-    metrics = check(model, path, {IDS: ids, MASK: mask}, [*vectors, *states])
-    examples = example(2, sample[:5]), (ids, mask)
-    reduced = add_reductions(card, backbone.model, head, examples, path.parent)
-    return metrics | ({"reductions": reduced} if reduced else {})
+    return check(model, path, {IDS: ids, MASK: mask}, [DENSE, TOKENS])
 
 
 class PooledTransformer(torch.nn.Module):
-    """Token numbers and mask to normalised vectors and token states, of the layers `exits` and of the last.
+    """Token numbers and mask to normalised vectors and the states of the tokens."""
 
-    The head is at each of them, so that the graph can be cut behind it.
-    """
-
-    def __init__(self, backbone: LayeredBackbone, head: TextHead, exits: Sequence[int]) -> None:
+    def __init__(self, backbone: LayeredBackbone, head: TextHead) -> None:
         super().__init__()
         self.backbone, self.head = backbone, head
-        self.exits = tuple(exits)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
-        """`[batch, tokens]` twice to `[batch, width]` of each exit, and to the states of each."""
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """`[batch, tokens]` twice to `[batch, width]` and `[batch, tokens, width]`."""
         states = self.backbone(input_ids, attention_mask)
-        sizes = attention_mask.to(states[-1].dtype)
-        ends = [states[: layer + 1] for layer in self.exits] + [states]
-        embeddings = states[:1] if self.exits else ()
-        return (*(self.head(end, sizes) for end in ends), *embeddings, *(end[-1] for end in ends))
+        return self.head(states, attention_mask.to(states[-1].dtype)), states[-1]
 
 
 class TextHead(torch.nn.Module):
@@ -220,15 +204,6 @@ def _layer(weights: Path, step: Step) -> torch.nn.Module:
     return DenseLayer(step, load_tensors(own_file(weights, f"{step.folder}/model.safetensors"), shapes))
 
 
-def _check_layers(card: EncoderCard, layers: int) -> None:
-    """The last layer that the card offers is the model's last."""
-    if card.layers and card.layers[-1] != layers:
-        raise StartupError(
-            f"the card {card.name} offers the layers {list(card.layers)}, and the model has {layers}; "
-            f"the last of them is {layers}"
-        )
-
-
 def check_fit(card: EncoderCard | RerankerCard | CheckerCard, config: Any, vocabulary: int) -> None:
     """The tokenizer's numbers have rows, and the longest text has positions."""
     if vocabulary > config.vocab_size:
@@ -249,36 +224,3 @@ def check_fit(card: EncoderCard | RerankerCard | CheckerCard, config: Any, vocab
 def sample_of(card: EncoderCard | RerankerCard | CheckerCard, vocabulary: int) -> Tensor:
     """Token numbers of the model's own vocabulary, no more than it reads: `[n]`."""
     return torch.arange(min(SAMPLE_TOKENS, card.max_tokens or SAMPLE_TOKENS)) % vocabulary
-
-
-def cut_into_stages(card: EncoderCard, out: Path) -> None:
-    """Replaces the graph of each precision in `out` by its stages, which end at the card's layers."""
-    for precision in card.offered_precisions:
-        whole = out / graph_file(precision)
-        begin: int | None = None
-        for layer in card.layers:
-            end = None if layer == card.layers[-1] else layer
-            model = load_graph(whole)
-            _cut(model.graph, begin, end)
-            save_graph(model, out / stage_file(precision, layer))
-            begin = end
-        for path in (whole, whole.with_name(f"{whole.name}.data")):
-            path.unlink(missing_ok=True)
-
-
-def _cut(graph: onnx.GraphProto, begin: int | None, end: int | None) -> None:
-    """Leaves what leads from the states of `begin`, or from token numbers, to the outputs of `end`."""
-    entries = {entry.name: entry for entry in (*graph.input, *graph.output)}
-    states = None if begin is None else at_layer(TOKENS, begin)
-    outputs = [entries[at_layer(DENSE, end)], entries[at_layer(TOKENS, end)]]
-    nodes = [node for node in graph.node if states not in node.output]  # the states come from outside
-    for node in nodes:
-        # As the states' shape, or each part would hold the table of the embeddings.
-        if states is not None and node.op_type == "Shape" and node.input[0] == at_layer(TOKENS, 0):
-            node.input[0] = states
-    del graph.node[:], graph.input[:], graph.output[:]
-    graph.node.extend(nodes)
-    graph.output.extend(outputs)
-    keep_needed(graph)
-    read = {name for node in graph.node for name in node.input}
-    graph.input.extend(entries[name] for name in (IDS, MASK, states) if name in read)

@@ -12,9 +12,6 @@ BACKBONES = (
 CLASSIFIERS = (*BACKBONES, "deberta-v2", "modernbert", "t5")
 """Classifiers of evidence and claims whose export was seen to agree with torch; a test goes through them."""
 
-REDUCIBLE = ("bert", "roberta", "xlm-roberta", "camembert")
-"""Those whose layers can merge tokens: all of BERT's build."""
-
 CLIP, SIGLIP = "clip", "siglip"
 DUAL_ENCODERS = (CLIP, SIGLIP)
 """Of a text tower and an image tower."""

@@ -70,11 +70,6 @@ def extend_graph(
     A card that names no pooling has the graph's own vectors, and where it has none the pooling of `modules`.
     """
     options = card.options_for(TransformerText)
-    if card.layers or card.served_reductions:
-        raise StartupError(
-            f"the card {card.name} offers layers or token reductions, and {options.weights} does not say "
-            "where its layers are; take the safetensors file as the card's weights, or leave them out"
-        )
     source = own_file(weights, options.weights)
     model = load_graph(source)
     tensors, pooling = _choose(card, model, modules)

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.reduction import Precision
+from tieback.catalog.precision import Precision
 from tieback.core.types.encoding import Truncation
 from tieback.models.reference import IDS, MASK, Reference
 from tieback.models.session import Session
@@ -19,10 +18,8 @@ from tieback.models.text.tokenization import TextTokenizer
 from tieback.models.text.transformer_text import (
     GRAPH,
     GRAPHS,
-    RATIO,
     REFERENCE,
     TOKENIZER,
-    graph_file,
     padded,
 )
 from tieback.recipes.graphs.edits import load_graph
@@ -52,7 +49,7 @@ def add_lower_precisions(card: EncoderCard, out: Path, report: Callable[[str], N
     """
     if not card.precisions:
         return {}
-    ids, mask = _sample(card, out / TOKENIZER)
+    ids, mask = sample(card, out / TOKENIZER)
     reference = Reference.made_with(Session(out / GRAPH), ids, mask)
     reference.save(out / REFERENCE)
     smallest = {}
@@ -60,11 +57,6 @@ def add_lower_precisions(card: EncoderCard, out: Path, report: Callable[[str], N
         report(f"making {precision}")
         graph = out / GRAPHS[precision]
         MAKERS[precision](out / GRAPH, graph, {IDS: ids, MASK: mask})
-        for reduction in card.served_reductions:
-            whole = {IDS: ids, MASK: mask, RATIO: np.array(1, np.float32)}
-            MAKERS[precision](
-                out / graph_file("float32", reduction), out / graph_file(precision, reduction), whole
-            )
         smallest[precision] = float(reference.cosines(Session(graph)).min())
         if not smallest[precision] >= lower.smallest_cosine:
             report(
@@ -74,7 +66,7 @@ def add_lower_precisions(card: EncoderCard, out: Path, report: Callable[[str], N
     return {"smallest_cosine": smallest}
 
 
-def _sample(card: EncoderCard, tokenizer: Path) -> tuple[Array, Array]:
+def sample(card: EncoderCard, tokenizer: Path) -> tuple[Array, Array]:
     """The sample's paragraphs as token numbers and mask, `[texts, tokens]`."""
     read = TextTokenizer(tokenizer, max_tokens=card.max_tokens, special_tokens=True)
     texts = [text for text in SAMPLE.splitlines() if text]

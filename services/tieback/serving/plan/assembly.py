@@ -245,7 +245,7 @@ def public_servicers(
 
 
 def request_families() -> list[Family[Any]]:
-    """The families whose methods a request can name: those of the contract's fields, by name.
+    """The families whose methods a request can name: those of the contract's fields that are here, by name.
 
     The others are chosen by cards and recipes.
     """
@@ -253,4 +253,4 @@ def request_families() -> list[Family[Any]]:
     from tieback.serving.requests.contract import METHOD_FIELDS
 
     known = families()
-    return [known[name] for name in sorted(METHOD_FIELDS)]
+    return [known[name] for name in sorted(METHOD_FIELDS) if name in known]

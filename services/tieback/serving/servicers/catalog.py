@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tieback_contract.answers import AnswerStyle
-from tieback_contract.catalog import Drift, MeasuredReduction, Model, Space
+from tieback_contract.catalog import Drift, Model, Space
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.query import RetrievalPlan
@@ -194,13 +194,9 @@ def _space(card: EncoderCard, binding: str, ready: bool) -> Space:
         card.precision,
         [Drift(one.measure, one.value, one.float32) for one in card.drift],
         called=card.name,
-        layers=card.layers,
-        reductions=[
-            MeasuredReduction(name, one.ratio, one.least_speed, one.most_lost, one.is_served)
-            for name, method in card.reductions.items()
-            for one in method.measured
-        ],
-        deadline_exits=card.deadline_exits,
+        layers=card.choices.layers,
+        reductions=card.choices.reductions,
+        deadline_exits=card.choices.deadline_exits,
         features=sorted(getattr(card.options, "features", ())),
         adapters=card.adapters,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.reduction import LowerPrecision, Precision
+from tieback.catalog.precision import LowerPrecision, Precision
 from tieback.core.errors import NotFound, StartupError
 
 VARIABLE = "TIEBACK_PRECISION"

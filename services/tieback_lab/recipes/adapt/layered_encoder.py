@@ -30,9 +30,8 @@ FINETUNED = Kind(
 SUFFIX = "2d"
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 NOT_TAKEN = {
-    "name", "description", "sources", "directory", "hashes", "options", "precision", "precisions", "layers",
-    "widths", "deadline_exits", "joint", "optional", "role", "kinds",
-    "reductions",  # they were measured with other weights
+    "name", "description", "sources", "directory", "hashes", "options", "precision", "precisions", "widths",
+    "joint", "optional", "role", "runtime", "kinds",
 }  # fmt: skip
 """Fields of the base's card that are written anew or left out."""
 
@@ -90,9 +89,9 @@ def _by_kind(artifact: Artifact, card: EncoderCard) -> tuple[str, dict[str, Any]
         }
     return SUFFIX, {
         "description": f"{card.name}, trained so that it may end at earlier layers and be cut.",
+        "runtime": "layered_text",
         "widths": list(facts["widths"]),
-        "layers": list(facts["exits"]),
-        "deadline_exits": True,
+        "options": {"layers": list(facts["exits"]), "deadline_exits": True},
     }
 
 
@@ -105,9 +104,11 @@ def _tensors(artifact: Artifact) -> dict[str, Any]:
 def _card(name: str, card: EncoderCard, folder: Path, own: Mapping[str, Any]) -> dict[str, Any]:
     fields = card.model_dump(mode="json", exclude_defaults=True, exclude=NOT_TAKEN)
     options = card.options.model_dump(mode="json", include={"prompts"}, exclude_defaults=True)
+    options |= own.get("options", {})
     return {
         "name": name,
         "role": "encoder",
+        "runtime": "transformer_text",
         **fields,
         "directory": folder.name,
         "hashes": {file: file_digest(folder / file) for file in (WEIGHTS, CONFIG, TOKENIZER)},

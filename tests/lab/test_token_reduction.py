@@ -18,8 +18,8 @@ from support.token_clouds import (
     distances,
 )
 from tieback.core.errors import InvalidInput
-from tieback.methods.token_reduction import GRAPH, merge, merge_batch, token_reductions
 from tieback_contract.arrays import Array
+from tieback_lab.methods.token_reduction import GRAPH, merge, merge_batch, token_reductions
 
 METHODS = token_reductions.names()
 

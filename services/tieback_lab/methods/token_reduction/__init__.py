@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
-from tieback_contract.arrays import Array
-
 from tieback.core.family import Family, Form
+from tieback_contract.arrays import Array
 
 if TYPE_CHECKING:  # a serving process names and describes the methods, and imports no torch
     from torch import Tensor

@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tieback.catalog.card import EncoderCard
+from tieback.core.errors import StartupError
+from tieback.models.reference import DENSE, IDS, MASK
+from tieback.recipes.graphs.torch_export import check, export_module
 from tieback_contract.field_path import at
 from torch import Tensor
 
-from tieback.catalog.card import EncoderCard
-from tieback.core.errors import StartupError
-from tieback.methods.token_reduction import GRAPH, Graph, merge_batch, token_reductions
-from tieback.models.reference import DENSE, IDS, MASK
-from tieback.models.text.transformer_text import RATIO, graph_file
-from tieback.recipes.graphs.architectures import REDUCIBLE
-from tieback.recipes.graphs.torch_export import check, export_module
+from tieback_lab.catalog.runtimes.layered_text import LayeredText
+from tieback_lab.methods.token_reduction import GRAPH, Graph, merge_batch, token_reductions
+from tieback_lab.models.layered_text import RATIO, reduced_file
+
+REDUCIBLE = ("bert", "roberta", "xlm-roberta", "camembert")
+"""Architectures whose layers can merge tokens: all of BERT's build."""
 
 TRACED, CHECKED = 0.75, 0.6
 """Ratios that the graph is made and checked at: any other is an input of the same graph."""
@@ -63,15 +66,16 @@ def add_reductions(
     architecture has no layers that are known here.
     """
     metrics: dict[str, Any] = {}
-    for name in card.served_reductions:
+    options = card.options_for(LayeredText)
+    for name in options.choices.served_reductions:
         architecture = model.config.model_type
         if architecture not in REDUCIBLE:
             raise StartupError(
                 f"the card {card.name} reduces tokens, which is not done inside of {architecture}; the "
                 f"architectures are: {', '.join(REDUCIBLE)}. Leave out reductions"
             )
-        module = ReducedTransformer(model, plan_of(name, card.reductions[name].parameters), head)
-        metrics[name] = export_reduced(module, examples, out / graph_file("float32", name))
+        module = ReducedTransformer(model, plan_of(name, options.reductions[name].parameters), head)
+        metrics[name] = export_reduced(module, examples, out / reduced_file("float32", name))
     return metrics
 
 

@@ -16,11 +16,11 @@ from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest
-from tieback.core.types.load import Load
 from tieback.encoder import Encoder
-from tieback.encoder.worker import chosen
+from tieback.encoder.space import TIME_SHARE
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback_contract.encodings import EncodingSource, Reduction
+from tieback_lab.catalog.layered_runs import LayeredRuns
 
 SPACE = "bag-of-words"
 LAYERS = (1, 2, 10)
@@ -29,6 +29,7 @@ SECONDS = 0.1
 """Of a token through all layers: the ten words take a second, and a tenth of it at the first layer."""
 NEAR = 0.5
 EARLY = EncodePlan(earliest_layer=1)
+CHOICES = LayeredRuns(LAYERS, True, {})
 
 
 class Layered(BagOfWords):
@@ -36,7 +37,7 @@ class Layered(BagOfWords):
 
     def __init__(self, folder: Path, **changes: Any) -> None:
         facts: dict[str, Any] = {"layers": LAYERS, "deadline_exits": True}
-        super().__init__(card(folder, runtime="transformer_text", options=None, **(facts | changes)))
+        super().__init__(card(folder, runtime="layered_text", options=facts | changes))
         self.ran: list[int | None] = []
 
     def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
@@ -70,7 +71,7 @@ async def test_with_little_time_a_run_ends_early_and_the_encoding_says_where(
     (found,) = encodings(reply)
     assert model.ran == [1]
     assert found.layer == 1
-    assert found.space == model.card.space_at(1)
+    assert found.space == model.card.space_of("layer 1")
     assert found.vector is not None
     assert found.vector.space == found.space
 
@@ -121,7 +122,7 @@ async def test_a_cached_vector_of_the_last_layer_answers_whatever_time_is_left(
 
     known, new = encodings(reply)
     assert (known.source, known.layer, known.space) == (EncodingSource.MEMORY, 10, model.card.space)
-    assert (new.source, new.layer, new.space) == (EncodingSource.COMPUTED, 1, model.card.space_at(1))
+    assert (new.source, new.layer, new.space) == (EncodingSource.COMPUTED, 1, model.card.space_of("layer 1"))
 
 
 @each(
@@ -132,22 +133,21 @@ async def test_a_cached_vector_of_the_last_layer_answers_whatever_time_is_left(
         (10, 0.3, 0, 10, 1),
         (10, 0.01, 0, 10, 1),  # nothing fits, so the earliest
         (10, 1, 4, 10, 1),  # others wait before it
-        (10, 0.01, 0, 0, None),  # nothing is measured
         (10, float("inf"), 0, 10, None),
     ],
 )
 def test_the_latest_layer_is_chosen_that_fits_into_half_of_the_time(
     tokens: int, remaining: float, queued: int, rate: float, layer: int | None
 ) -> None:
-    load = Load(queued_tokens=queued, tokens_per_second=rate)
+    able = TIME_SHARE * remaining * rate - queued
 
-    found = chosen(EncodePlan(width=8, earliest_layer=1), LAYERS, tokens, load, remaining)
+    found = CHOICES.in_time(EncodePlan(width=8, earliest_layer=1), tokens, able)
 
     assert found == EncodePlan(width=8, layer=layer)
 
 
 def test_no_layer_before_the_allowed_one_is_chosen() -> None:
-    found = chosen(EncodePlan(earliest_layer=2), LAYERS, 10, Load(tokens_per_second=10.0), 0.01)
+    found = CHOICES.in_time(EncodePlan(earliest_layer=2), 10, 0.05)
 
     assert found.layer == 2
 

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 from tieback_contract.arrays import Array
 
-from tieback.methods.token_reduction import Assignment, rows, token_reductions
+from tieback_lab.methods.token_reduction import Assignment, rows, token_reductions
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
-
 from tieback.catalog.source import Strict
 
 LEAST_SPEED, MOST_LOST = 1.3, 0.01
 """What a ratio must give to be served, in times as fast, for what it may cost: a point of each measure."""
-
-
-Precision = Literal["float32", "float16", "int8"]
-
-
-class MeasuredDrift(Strict):
-    """One measure of what a precision costs: its `value` as served beside the one in `float32`."""
-
-    measure: str
-    value: float
-    float32: float
-
-
-class LowerPrecision(Strict):
-    """A precision below float32.
-
-    Of sample texts, `smallest_cosine` to float32 is demanded on every machine that serves it. `drift` is what
-    was measured on data: the card of a served model is where people look for it.
-    """
-
-    smallest_cosine: Annotated[float, Field(gt=0, le=1)] = 0.99
-    drift: tuple[MeasuredDrift, ...] = ()
 
 
 class MeasuredRatio(Strict):

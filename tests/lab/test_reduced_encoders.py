@@ -20,8 +20,6 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.text.transformer_text import TransformerTextModel
-from tieback.recipes.graphs.architectures import REDUCIBLE
 from tieback.serving.metrics.observed import observed
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.settings import Settings
@@ -29,6 +27,9 @@ from tieback_contract.encodings import Reduction
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
+from tieback_lab.catalog.runtimes.layered_text import LayeredText
+from tieback_lab.models.layered_text import LayeredTextModel
+from tieback_lab.recipes.graphs.reduced import REDUCIBLE
 
 GOOD = {"ratio": 0.7, "speed": {128: 1.5, 256: 1.6}, "lost": {"STS": 0.004, "nDCG@10": 0.008}}
 SLOW = GOOD | {"speed": {128: 1.2, 256: 1.6}}
@@ -41,7 +42,11 @@ SPACE = "bag-of-words"
 def own(tmp_path: Path, *measured: dict[str, Any], architecture: str = "bert", **changes: Any) -> EncoderCard:
     save_text_model(tmp_path / "own", architecture)
     reductions = {"pitome": {"measured": list(measured)}}
-    return card_for(tmp_path / "own", max_tokens=20, reductions=reductions, **changes)
+    return reducing(tmp_path / "own", reductions, max_tokens=20, **changes)
+
+
+def reducing(folder: Path, reductions: dict[str, Any], **changes: Any) -> EncoderCard:
+    return card_for(folder, runtime="layered_text", options={"reductions": reductions}, **changes)
 
 
 def dense(model: EncoderModel, *given: str, plan: EncodePlan) -> np.ndarray[Any, Any]:
@@ -81,7 +86,7 @@ def test_a_reduced_encoder_is_served_in_int8_too(tmp_path: Path) -> None:
 
 def test_the_graph_of_a_reduction_is_loaded_when_it_is_first_asked_for(tmp_path: Path) -> None:
     model = served(own(tmp_path, GOOD), tmp_path)
-    assert isinstance(model, TransformerTextModel)
+    assert isinstance(model, LayeredTextModel)
     model.warm_up()
     assert model._reduced == {}
 
@@ -92,9 +97,9 @@ def test_the_graph_of_a_reduction_is_loaded_when_it_is_first_asked_for(tmp_path:
 
 def test_what_is_not_served_has_no_graph_and_leaves_the_export_as_it_is(tmp_path: Path) -> None:
     refused = own(tmp_path, SLOW, DEAR)
-    plain = card_for(tmp_path / "own", max_tokens=20)
+    plain = reducing(tmp_path / "own", {}, max_tokens=20)
 
-    assert refused.served_reductions == {}
+    assert refused.options_for(LayeredText).choices.served_reductions == {}
     assert (refused.export, refused.space) == (plain.export, plain.space)
     served(refused, tmp_path)
     assert not list((tmp_path / "store").rglob("*pitome*"))
@@ -121,13 +126,13 @@ def test_a_card_that_measures_nothing_sensible_is_refused(
     save_text_model(tmp_path / "own")
 
     with pytest.raises(StartupError, match=message):
-        card_for(tmp_path / "own", reductions=reductions)
+        reducing(tmp_path / "own", reductions)
 
 
 def words(folder: Path, *measured: dict[str, Any]) -> EncoderCard:
     return words_card(
-        folder, runtime="transformer_text", options=None, layers=(1, 2),
-        reductions={"pitome": {"measured": list(measured)}},
+        folder, runtime="layered_text",
+        options={"layers": (1, 2), "reductions": {"pitome": {"measured": list(measured)}}},
     )  # fmt: skip
 
 

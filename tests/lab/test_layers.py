@@ -20,16 +20,23 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.session import StagedSession
 from tieback.models.text.transformer_text import TransformerTextModel, padded
 from tieback.recipes.graphs.architectures import BACKBONES
 from tieback_contract.encodings import EncodingSource
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
+from tieback_lab.models.layered_text import StagedSession
 
 BOTH = frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})
-LAYERS = [1, 2]
+
+
+def offering(**options: Any) -> dict[str, Any]:
+    """Fields of a card that offers these layers, or reductions."""
+    return {"runtime": "layered_text", "options": options}
+
+
+LAYERED = offering(layers=[1, 2])
 
 
 def encoded(model: EncoderModel, plan: EncodePlan) -> list[Any]:
@@ -59,7 +66,7 @@ def test_each_layer_of_every_architecture_is_what_transformers_computes(
     tmp_path: Path, architecture: str
 ) -> None:
     own = save_text_model(tmp_path / "own", architecture)
-    model = served(card_for(tmp_path / "own", layers=LAYERS), tmp_path)
+    model = served(card_for(tmp_path / "own", **LAYERED), tmp_path)
 
     for layer in (1, None):
         states = expected(own, model, layer or 2)
@@ -70,7 +77,7 @@ def test_each_layer_of_every_architecture_is_what_transformers_computes(
 
 def test_the_head_of_a_sentence_model_is_behind_each_layer(tmp_path: Path) -> None:
     save_sentence_model(tmp_path / "own", dense=6)
-    model = served(card_for(tmp_path / "own", pooling=None, width=6, layers=LAYERS), tmp_path)
+    model = served(card_for(tmp_path / "own", pooling=None, width=6, **LAYERED), tmp_path)
 
     early, last = (encoded(model, EncodePlan(layer=layer)) for layer in (1, None))
 
@@ -82,7 +89,7 @@ def test_the_head_of_a_sentence_model_is_behind_each_layer(tmp_path: Path) -> No
 def test_the_last_layer_is_the_same_whether_or_not_others_are_offered(tmp_path: Path) -> None:
     save_text_model(tmp_path / "own")
     alone = served(card_for(tmp_path / "own"), tmp_path / "a")
-    among = served(card_for(tmp_path / "own", layers=LAYERS), tmp_path / "b")
+    among = served(card_for(tmp_path / "own", **LAYERED), tmp_path / "b")
 
     for one, other in zip(encoded(alone, EncodePlan()), encoded(among, EncodePlan()), strict=True):
         np.testing.assert_array_equal(one.dense, other.dense)
@@ -91,7 +98,7 @@ def test_the_last_layer_is_the_same_whether_or_not_others_are_offered(tmp_path: 
 def test_layers_are_offered_in_int8_too(tmp_path: Path) -> None:
     save_text_model(tmp_path / "own")
     card = card_for(
-        tmp_path / "own", layers=LAYERS, precisions={"int8": {"smallest_cosine": 0.5}}, precision="int8"
+        tmp_path / "own", **LAYERED, precisions={"int8": {"smallest_cosine": 0.5}}, precision="int8"
     )
 
     exact = encoded(served(card.at("float32"), tmp_path), EncodePlan(layer=1))
@@ -105,17 +112,17 @@ def test_a_card_whose_last_layer_is_not_the_models_is_refused_with_the_number(tm
     save_text_model(tmp_path / "own")
 
     with pytest.raises(StartupError, match="the model has 2"):
-        served(card_for(tmp_path / "own", layers=[1]), tmp_path)
+        served(card_for(tmp_path / "own", **offering(layers=[1])), tmp_path)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"layers": [2, 1]}, "ascend"),
-        ({"layers": [1, 1]}, "ascend"),
-        ({"layers": [0, 2]}, "greater than 0"),
-        ({"layers": [1], "runtime": "static_text", "pooling": None,
-          "options": {"weights": "t", "tensor": "t"}}, "transformer_text"),
+        (offering(layers=[2, 1]), "ascend"),
+        (offering(layers=[1, 1]), "ascend"),
+        (offering(layers=[0, 2]), "greater than 0"),
+        (offering(layers=[1, 2], weights="model.onnx"), "does not say where its layers are"),
+        ({"options": {"layers": [1, 2]}}, "unknown key 'options.layers'"),
     ],
 )  # fmt: skip
 def test_layers_that_make_no_sense_are_refused_with_the_card(
@@ -129,17 +136,17 @@ def test_layers_that_make_no_sense_are_refused_with_the_card(
 
 def test_a_card_that_offers_layers_is_exported_anew_and_keeps_its_space(tmp_path: Path) -> None:
     save_text_model(tmp_path / "own")
-    plain, layered = card_for(tmp_path / "own"), card_for(tmp_path / "own", layers=LAYERS)
+    plain, layered = card_for(tmp_path / "own", **offering()), card_for(tmp_path / "own", **LAYERED)
 
-    assert plain.space == layered.space == layered.space_at(None) == layered.space_at(2)
+    assert plain.space == layered.space
     assert plain.export != layered.export
-    assert layered.space_at(1) not in (layered.space, plain.space)
+    assert layered.space_of("layer 1") not in (layered.space, plain.space)
 
 
 @pytest.fixture
 def card(tmp_path: Path) -> EncoderCard:
     save_text_model(tmp_path / "own")
-    return card_for(tmp_path / "own", layers=LAYERS)
+    return card_for(tmp_path / "own", **LAYERED)
 
 
 @pytest.fixture
@@ -158,7 +165,7 @@ async def test_a_vector_of_an_earlier_layer_is_in_a_space_of_its_own(
     )
     (last,) = encodings(await encoder.encode(EncodeRequest("own", texts(TEXTS[0])), NO_CALL))
 
-    assert vector(early).space == early.space == card.space_at(1)
+    assert vector(early).space == early.space == card.space_of("layer 1")
     assert last.space == card.space
     assert not np.allclose(vector(early).values, vector(last).values, atol=1e-2)
 
@@ -193,7 +200,7 @@ async def test_a_space_without_layers_says_that_it_has_its_last_alone(tmp_path: 
 
 def test_a_run_to_an_early_layer_computes_nothing_behind_it(tmp_path: Path) -> None:
     save_text_model(tmp_path / "own")
-    model = served(card_for(tmp_path / "own", layers=LAYERS), tmp_path)
+    model = served(card_for(tmp_path / "own", **LAYERED), tmp_path)
     assert isinstance(model, TransformerTextModel)
     assert isinstance(model._session, StagedSession)
     expected = encoded(model, EncodePlan(kinds=BOTH, layer=1))
@@ -209,7 +216,7 @@ def test_a_run_to_an_early_layer_computes_nothing_behind_it(tmp_path: Path) -> N
 def test_a_graph_with_layers_is_stored_once_in_parts(tmp_path: Path) -> None:
     save_text_model(tmp_path / "own")
     served(card_for(tmp_path / "own"), tmp_path / "a")
-    served(card_for(tmp_path / "own", layers=LAYERS), tmp_path / "b")
+    served(card_for(tmp_path / "own", **LAYERED), tmp_path / "b")
 
     (whole,) = (tmp_path / "a").rglob("*.onnx")
     parts = sorted((tmp_path / "b").rglob("*.onnx"))

@@ -1,0 +1,1 @@
+"""Mirrors `tieback.recipes.graphs`."""
