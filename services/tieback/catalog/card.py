@@ -173,7 +173,7 @@ class EncoderCard(Card):
 
     @property
     def choices(self) -> RunChoices:
-        """What requests may choose of how the model is run."""
+        """The choices that requests have of how the model is run."""
         found: RunChoices = getattr(self.options, "choices", WHOLE)
         return found
 

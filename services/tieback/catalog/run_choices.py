@@ -1,4 +1,4 @@
-"""What requests may choose of how a model is run: a layer, an exit by the deadline, fewer tokens."""
+"""Choices that requests have of how a model is run: a layer, an exit by the deadline, fewer tokens."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class TransformerTextModel:
         ]
 
     def inputs(self, texts: Sequence[TokenizedText]) -> dict[str, Array]:
-        """What a graph reads of a batch: token numbers and mask."""
+        """Inputs of a graph for a batch: token numbers and mask."""
         ids, mask = padded([text.ids for text in texts])
         if self._in_steps:
             ids, mask = in_steps(ids, mask, self.sizes)

@@ -48,7 +48,7 @@ class LayeredText(TransformerText):
 
     @property
     def choices(self) -> LayeredRuns:
-        """What requests may choose."""
+        """The choices that requests have."""
         return LayeredRuns(self.layers, self.deadline_exits, self.reductions)
 
 
