@@ -6,11 +6,12 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
 from tieback_client import Client, Item, TiebackError
 
@@ -55,6 +56,8 @@ class Load:
     asks: dict[str, Ask]
     callers: int
     rate: float
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """More keyword arguments of the clients."""
     outcomes: list[Outcome] = field(default_factory=list)
     retries: Counter[str] = field(default_factory=Counter)
 
@@ -78,7 +81,7 @@ class Load:
 
     def _call(self, kind: str, ask: Ask, stop: threading.Event) -> None:
         # Several channels have connections of their own, so that the callers spread over the gateways.
-        with Client(self.address, timeout=TIMEOUT, channels=2) as client:
+        with Client(self.address, timeout=TIMEOUT, channels=2, **self.options) as client:
             while not stop.is_set():
                 begun, error = time.monotonic(), ""
                 before = client.retries

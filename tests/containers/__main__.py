@@ -7,7 +7,9 @@ The steps, in this order:
     compose     docker-compose.yml with Prometheus: killed, stopped and started under load
     pool        the pool of encoders by `podman kube play`
     ray         a head and two workers of the rendered manifests, with the defaults of KubeRay's operator
+    secure      the same with tokens and TLS, to the clients and between the pods
     replicated  three platform pods, a store pod, a head, Milvus Lite, Redis
+    upgrade     the image of the commit that --before names, then this one on the same data
 
 Everything is in one folder, and in namespaces that end with the command: traffic stays on networks that
 are made here. base and build need the network of the machine, for packages; the steps after them make what
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -33,15 +36,20 @@ from containers.engine import Engine, remove
 from containers.events import Findings
 
 PROGRAM = "scripts/test containers"
-PLANNED = {"base": 120.0, "build": 240.0, "compose": 240.0, "pool": 60.0, "ray": 420.0, "replicated": 780.0}
+PLANNED = {
+    "base": 120.0, "build": 240.0, "compose": 180.0, "pool": 20.0, "ray": 480.0, "secure": 240.0,
+    "replicated": 780.0, "upgrade": 120.0,
+}  # fmt: skip
 """Steps, and the seconds that each takes on two busy cores."""
-NEEDED_GB = {"compose": 5.0, "pool": 2.5, "ray": 5.0, "replicated": 9.0}
+NEEDED_GB = {"compose": 5.0, "pool": 2.5, "ray": 5.0, "secure": 5.0, "replicated": 9.0, "upgrade": 4.0}
 Step = Callable[[Engine, Path | None, float, Findings], None]
 STEPS: dict[str, Step] = {
     "compose": compose.run,
     "pool": pool.run,
     "ray": clusters.three_nodes,
+    "secure": clusters.secure,
     "replicated": clusters.replicated,
+    "upgrade": compose.upgrade,
 }
 RESULTS = images.ROOT / "benchmarks/results"
 
@@ -52,8 +60,9 @@ def parser() -> argparse.ArgumentParser:
         PROGRAM, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument(
-        "--only", default=",".join(PLANNED), metavar="STEPS", help="steps, separated by commas (all)"
+        "--only", metavar="STEPS", help="steps, separated by commas (all; upgrade where --before is given)"
     )
+    made.add_argument("--before", default="", metavar="COMMIT", help="the commit to upgrade from")
     made.add_argument("--folder", type=Path, help="keep images here for the next time (a temporary folder)")
     made.add_argument("--baked", action="store_true", help="build the image with weights, and mount none")
     made.add_argument(
@@ -78,13 +87,18 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Runs the steps in namespaces of their own."""
     options = parser().parse_args(arguments)
-    chosen = options.only.split(",")
+    every = [name for name in PLANNED if name != "upgrade" or options.before]
+    chosen = options.only.split(",") if options.only else every
     if unknown := set(chosen) - PLANNED.keys():
         raise SystemExit(
             f"--only: no step is named {', '.join(sorted(unknown))}; there are {', '.join(PLANNED)}"
         )
     if inside := os.environ.get(isolation.MARK):
-        return _inside(options, chosen, Path(inside))
+        try:
+            return _inside(options, chosen, Path(inside))
+        except KeyboardInterrupt:
+            print("stopped; nothing that was started is left", file=sys.stderr)
+            return 128 + signal.SIGINT
     if lacks := machine.lacks():
         raise SystemExit("\n".join(["this machine lacks:", *(f"  {one}" for one in lacks)]))
     if options.folder is not None:
@@ -116,10 +130,10 @@ def _inside(options: argparse.Namespace, chosen: Sequence[str], folder: Path) ->
             note = _step(engine, name, models.expanduser() if models else None, options.rate, findings)
             seconds.append({"step": name, "seconds": round(time.monotonic() - begun), "note": note})
     _fill(report, findings, seconds)
-    report.command = " ".join([PROGRAM, *(["--only", options.only] if list(PLANNED) != list(chosen) else [])])
+    report.command = " ".join([PROGRAM, *(["--only", options.only] if options.only else [])])
     report.machine["beside"] = options.note
     print(report.text())
-    partial = "" if list(PLANNED) == list(chosen) else "-" + "-".join(chosen)
+    partial = f"-{'-'.join(chosen)}" if options.only else ""
     path = options.json or RESULTS / f"containers{partial}.json"
     path.write_text(report.json())
     print(f"written to {path}")
@@ -157,6 +171,9 @@ def _images(
             for what, found in images.described(engine).items():
                 findings.fact(name, what, found)
         seconds.append({"step": name, "seconds": round(time.monotonic() - begun), "note": ""})
+    if options.before:
+        images.build_before(engine, sources, options.before, baked=options.baked)
+        findings.fact("upgrade", "from", options.before)
     return [name for name in needed if name not in there]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from containers.images import PLATFORM, STATE
 from containers.load import SPACES, Calls
 from containers.manifests import rendered, second_worker
 from containers.ray_service import RayService
+from containers.secrets import Secrets, refused
 
 ADDRESS = "dns:///tieback:50051"
 CUT_SECONDS = 25.0
@@ -27,30 +29,62 @@ LIGHT = {
 """Settings with which five pods fit on a small machine."""
 
 
+THREE = LIGHT | {
+    "TIEBACK_REPLICAS": "2",
+    "TIEBACK_GATEWAYS": "2",
+    "TIEBACK_REPLICAS_PER_NODE": "1",
+    "TIEBACK_STORE_RESOURCE": "tieback-store",
+}
+"""Settings of two workers, of which one has the embedded store."""
+
+
 def three_nodes(engine: Engine, models: Path | None, rate: float, findings: Findings) -> None:
     """Runs a head and two workers, of which one has the embedded store."""
-    settings = LIGHT | {
-        "TIEBACK_REPLICAS": "2",
-        "TIEBACK_GATEWAYS": "2",
-        "TIEBACK_REPLICAS_PER_NODE": "1",
-        "TIEBACK_STORE_RESOURCE": "tieback-store",
-    }
-    both, door = ({"tieback-door": 1, "tieback-store": 1}, {"tieback-door": 1})
-    overlay = second_worker(rendered((), settings), "door", _quoted(door), _quoted(both))
-    with _network(engine, "ray", "10.89.7.0/24"):
-        cluster = RayService(engine, overlay, "ray", "10.89.7.0/24")
-        _start(cluster, models, "ray", findings)
-        worker = cluster.pods["door-0"]
-        store = cluster.pods["platform-0"]
+    with _three(engine, (), {}, models, "ray", findings) as cluster:
+        worker, store = cluster.pods["door-0"], cluster.pods["platform-0"]
         events = [
             Event("worker killed", lambda: cluster.lose(worker)),
             Event(f"worker's cable cut for {CUT_SECONDS:.0f} s", lambda: cluster.cut(worker, CUT_SECONDS)),
             Event("worker drained", lambda: cluster.drain(worker)),
-            Event("other settings rolled out", lambda: cluster.roll_out({"cache_bytes": 32 << 20})),
+            Event(
+                "other settings rolled out", lambda: cluster.roll_out({"cache_bytes": 32 << 20}), single=True
+            ),
             Event("worker with the store killed", lambda: cluster.lose(store), single=True),
         ]
         under_load("ray", Calls(ADDRESS, operations=True, rate=rate), events, findings)
-        findings.fact("ray", "containers that ended by themselves", cluster.restarts)
+
+
+def secure(engine: Engine, models: Path | None, rate: float, findings: Findings) -> None:
+    """Runs the same with the component `secrets`: tokens, and TLS to the clients and between the pods."""
+    made = Secrets(engine.folder / "secrets")
+    with _three(engine, ("secrets",), made.mounted, models, "secure", findings) as cluster:
+        worker = cluster.pods["door-0"]
+        for name, options in made.strangers.items():
+            findings.fact("secure", f"a caller {name}", refused(ADDRESS, options))
+        events = [
+            Event("certificate and tokens replaced", made.replace),
+            Event("worker killed", lambda: cluster.lose(worker)),
+        ]
+        under_load("secure", Calls(ADDRESS, True, rate, made.options), events, findings)
+
+
+@contextmanager
+def _three(
+    engine: Engine,
+    components: Sequence[str],
+    secrets: Mapping[str, Path],
+    models: Path | None,
+    step: str,
+    findings: Findings,
+) -> Iterator[RayService]:
+    both, door = ({"tieback-door": 1, "tieback-store": 1}, {"tieback-door": 1})
+    overlay = second_worker(rendered(components, THREE), "door", _quoted(door), _quoted(both))
+    with _network(engine, step, "10.89.7.0/24"):
+        cluster = RayService(engine, overlay, step, "10.89.7.0/24")
+        cluster.secrets = secrets
+        _start(cluster, models, step, findings)
+        yield cluster
+        findings.fact(step, "containers that ended by themselves", cluster.restarts)
 
 
 def replicated(engine: Engine, models: Path | None, rate: float, findings: Findings) -> None:
@@ -58,19 +92,9 @@ def replicated(engine: Engine, models: Path | None, rate: float, findings: Findi
     with _network(engine, "replicated", "10.89.9.0/24"):
         cluster = RayService(engine, rendered(["replicated"], LIGHT), "replicated", "10.89.9.0/24")
         state = ("--network=replicated:alias={0}.{0}.svc", "--cap-drop=ALL", "--no-healthcheck")
-        server = ["--bind", "0.0.0.0", "--protected-mode", "no", "--dir", "/tmp"]
+        server = shlex.split("--bind 0.0.0.0 --protected-mode no --dir /tmp --appendonly yes")
         engine.run("redis", STATE, [*_of(state, "redis"), "--entrypoint=redis-server"], server)
-        milvus = [
-            "-m",
-            "milvus_lite",
-            "server",
-            "--data-dir",
-            "/data",
-            "--host",
-            "0.0.0.0",
-            "--port",
-            "19530",
-        ]
+        milvus = shlex.split("-m milvus_lite server --data-dir /data --host 0.0.0.0 --port 19530")
         options = [*_of(state, "milvus"), "--volume=milvus:/data", "--entrypoint=/opt/tieback/bin/python"]
         engine.run("milvus", PLATFORM, options, milvus)
         _start(cluster, models, "replicated", findings)

@@ -22,7 +22,7 @@ from support.deployment import queries
 from benchmarks.report import Row
 from containers.engine import Engine
 from containers.events import Event, Findings, under_load
-from containers.images import PLATFORM, ROOT, STATE
+from containers.images import BEFORE, PLATFORM, ROOT, STATE
 from containers.load import SPACES, Calls, unbroken, wait_until_serving
 
 STEP = "compose"
@@ -68,6 +68,34 @@ def options(name: str, service: Mapping[str, Any]) -> Iterator[str]:
             raise ValueError(f"docker-compose.yml: {name} has {key}, of which this knows nothing")
 
 
+def upgrade(engine: Engine, models: Path | None, rate: float, findings: Findings) -> None:
+    """Runs the image of an earlier commit, and then that of this one, on the same data, under load."""
+    if not engine.has_image(BEFORE):
+        raise ValueError("there is no image of an earlier commit: name one by --before")
+
+    def upgraded() -> None:
+        engine.podman("stop", "platform")
+        engine.podman("rm", "platform")
+        engine.run("platform", PLATFORM, *_platform(models))
+        wait_until_serving(ADDRESS, READY_SECONDS)
+
+    engine.network(NETWORK, "10.89.5.0/24")
+    try:
+        engine.run("platform", BEFORE, *_platform(models))
+        wait_until_serving(ADDRESS, READY_SECONDS)
+        event = Event("stopped, and the other image started", upgraded, single=True)
+        under_load("upgrade", Calls(ADDRESS, operations=True, rate=rate), [event], findings)
+    finally:
+        engine.clear()
+
+
+def _platform(models: Path | None) -> tuple[list[str], list[str]]:
+    """Options and command of the platform's container."""
+    platform = services()["platform"]
+    mounted = [] if models is None else [f"--volume={models}:/models:ro"]
+    return [*options("platform", platform), *mounted], platform["command"]
+
+
 def run(engine: Engine, models: Path | None, rate: float, findings: Findings) -> None:
     """Starts the platform and Prometheus as the file says, and ends and restarts the platform under load."""
     with _up(engine, models, findings):
@@ -85,11 +113,10 @@ def run(engine: Engine, models: Path | None, rate: float, findings: Findings) ->
 def _up(engine: Engine, models: Path | None, findings: Findings) -> Iterator[None]:
     engine.network(NETWORK, "10.89.5.0/24")
     found = services()
-    mounted = [] if models is None else [f"--volume={models}:/models:ro"]
-    platform = found.pop("platform")
+    del found["platform"]
     try:
         begun = time.monotonic()
-        engine.run("platform", PLATFORM, [*options("platform", platform), *mounted], platform["command"])
+        engine.run("platform", PLATFORM, *_platform(models))
         prometheus = found.pop("prometheus")
         given = [*options("prometheus", prometheus), "--entrypoint=prometheus", "--user=root"]
         # The official image has the folder; what is written in it is its volume's.

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,9 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.clear()
+        for folder in Path("/sys/fs/cgroup").glob("*/libpod_parent"):  # podman leaves them, empty
+            with suppress(OSError):
+                folder.rmdir()
 
     def clear(self) -> None:
         """Ends and removes all containers, pods, networks and volumes; images stay."""

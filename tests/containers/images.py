@@ -14,6 +14,8 @@ from containers.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[2]
 PLATFORM = "localhost/tieback:local"
+BEFORE = "localhost/tieback:before"
+"""The platform's image of an earlier commit."""
 STATE = "localhost/state:local"
 """Redis and Prometheus."""
 _PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -87,7 +89,22 @@ def make_state(engine: Engine, python: machine.Python) -> None:
     engine.build(STATE, f"FROM {base_name(python)}\nRUN {start_nothing} && {get}\n")
 
 
-def build_platform(engine: Engine, sources: Sources, *, baked: bool) -> None:
+def build_before(engine: Engine, sources: Sources, commit: str, *, baked: bool) -> None:
+    """Builds the image of a commit of this repository."""
+    folder = engine.folder / "before"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    archive = subprocess.run(
+        ["git", "-C", str(ROOT), "archive", commit], check=True, capture_output=True
+    ).stdout
+    subprocess.run(["tar", "-C", str(folder), "-xf", "-"], input=archive, check=True)
+    build_platform(engine, sources, baked=baked, source=folder, name=BEFORE)
+    shutil.rmtree(folder)
+
+
+def build_platform(
+    engine: Engine, sources: Sources, *, baked: bool, source: Path = ROOT, name: str = PLATFORM
+) -> None:
     """Builds the Dockerfile as it is, with pip's settings and the certificates of this machine mounted."""
     settings = machine.pip_settings()
     conf = engine.folder / "pip.conf"
@@ -103,8 +120,8 @@ def build_platform(engine: Engine, sources: Sources, *, baked: bool) -> None:
         *(f"--volume={there}:{inside}:ro" for there, inside in mounts.items()),
         f"--build-arg=PYTHON={sources.python.version}",
         f"--build-arg=WEIGHTS={'baked' if baked else 'volume'}",
-        f"--tag={PLATFORM}",
-        str(ROOT),
+        f"--tag={name}",
+        str(source),
     )
 
 

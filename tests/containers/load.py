@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from tieback_client import Client, Health, Item, TiebackError
 
@@ -28,21 +29,26 @@ class Calls:
     address: str
     operations: bool
     rate: float
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """More keyword arguments of the clients."""
     acknowledged: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         asks = kinds(*SPACES) | {KEPT_WRITES: self._write, STREAM: _stream}
         if not self.operations:
             del asks["ListOperations"]
-        self._load = Load(self.address, asks, callers=1, rate=self.rate)
+        self._load = Load(self.address, asks, callers=2, rate=self.rate / 2, options=self.options)
 
     @contextmanager
     def running(self) -> Iterator[Calls]:
         """Calls until the block is left."""
-        with Client(self.address, timeout=60) as client:
+        with self._client() as client:
             client.ingest(COLLECTION, [Item("first", ["The moon pulls the sea."])]).collect()
         with self._load.running():
             yield self
+
+    def _client(self) -> Client:
+        return Client(self.address, timeout=60, **self.options)
 
     def _write(self, client: Client) -> None:
         key = secrets.token_hex(8)
@@ -52,7 +58,7 @@ class Calls:
 
     def there(self) -> set[str]:
         """The kept items that the platform has now."""
-        with Client(self.address, timeout=60) as client:
+        with self._client() as client:
             return {one.id for one in client.items(KEPT)}
 
     def during(self, begun: float, ended: float) -> tuple[list[Row], list[Row]]:

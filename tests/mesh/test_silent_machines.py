@@ -17,6 +17,7 @@ from tieback.core.deadline import Deadline
 from tieback.serving.mesh import Mesh
 from tieback.serving.mesh.directory import Directory
 from tieback.serving.requests.contract import METHODS
+from tieback_client import Client, Unavailable
 
 FUSE = METHODS["/tieback.v1.RouterService/Fuse"]
 SERVE = """
@@ -78,3 +79,18 @@ async def test_calls_on_a_silent_replica_are_asked_of_another_long_before_their_
     assert 0 < known < 20  # both were asked
     assert silence < 20
     assert after < 5
+
+
+def test_the_sdk_takes_a_silent_server_as_gone_long_before_the_deadline(
+    other: tuple[str, subprocess.Popen[str]],
+) -> None:
+    address, process = other
+    with Client(address, retry=None) as client:
+        client.health(timeout=60.0)
+        process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+
+        with pytest.raises(Unavailable):
+            client.health(timeout=60.0)
+
+    assert time.monotonic() - began < 15

@@ -103,8 +103,8 @@ class Options:
     """Names each call in the server's logs and traces, its retries included; asked once a call. Without it,
     "x-request-id" of `metadata`, else a random name. The server replaces what is longer than 128 characters
     or has others than letters, digits and ``._:/=+@,;~-``."""
-    keepalive: float = 10.0
-    """Seconds between pings while calls run. A server that does not answer one in ten more is taken as gone.
+    keepalive: float = 5.0
+    """Seconds between pings while calls run. A server that does not answer one in five more is taken as gone.
     Other servers than tieback's may punish less than 300."""
     channel_options: Mapping[str, Any] = field(default_factory=dict)
     """More gRPC channel arguments, by name; they win over the defaults."""
@@ -165,8 +165,8 @@ class Options:
             "grpc.max_send_message_length": -1,
             "grpc.max_receive_message_length": -1,
             "grpc.keepalive_time_ms": int(self.keepalive * 1000),
-            "grpc.keepalive_timeout_ms": 10_000,
-            "grpc.http2.ping_timeout_ms": 10_000,  # gRPC 1.85 does not heed the one before
+            "grpc.keepalive_timeout_ms": 5_000,
+            "grpc.http2.ping_timeout_ms": 5_000,  # gRPC 1.85 does not heed the one before
             "grpc.keepalive_permit_without_calls": 0,
             "grpc.http2.max_pings_without_data": 0,
             # A server that restarts is back in seconds, and gRPC's own pause grows to two minutes.
