@@ -68,6 +68,22 @@ async def test_processes_that_start_on_an_empty_milvus_at_once_make_one_catalog(
         await one.close()
 
 
+async def test_processes_that_make_one_collection_at_once_write_to_the_same(address: str) -> None:
+    several = [MilvusIndex(Milvus(address)) for _ in range(3)]
+    await several[0].create_collection("before", SPACE, WIDTH)
+
+    async def write(one: MilvusIndex, name: str) -> None:
+        await one.create_collection("new", SPACE, WIDTH)
+        assert (await one.upsert("new", [item(name)])).results == [None]
+
+    await asyncio.gather(*(write(one, f"p{n}") for n, one in enumerate(several)))
+
+    await asyncio.sleep(1.0)  # longer than a catalog is used that was read
+    for one in several:
+        assert [found.id for found in (await one.list_items("new"))[0]] == ["p0", "p1", "p2"]
+        await one.close()
+
+
 async def test_a_collection_that_another_process_made_or_removed_is_known_here(
     index: MilvusIndex, address: str
 ) -> None:

@@ -10,7 +10,8 @@ import functools
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ from tieback.milvus import schema
 from tieback.milvus.connection import Milvus
 from tieback.milvus.rows import Row
 from tieback.milvus.sortable import of_text
+from tieback.milvus.turns import LostTurn, Turns
 
 FRESH_SECONDS = 1.0
 APPEARS_SECONDS, APPEARS_TRIES = 2.0, 20
@@ -99,12 +101,30 @@ class Catalog:
         """The collections that the tenant may see, under its own names for them."""
         return visible(self.all(anew=True))
 
-    def add(self, description: Description, plan: QueryOptions) -> Known:
-        """Makes a collection's collections in Milvus, and then notes it."""
+    @contextmanager
+    def making(self) -> Iterator[Turns]:
+        """A turn of this process at making collections: of two that make the same one, the second finds it.
+
+        Unavailable where others took this process for dead meanwhile.
+        """
+        self._be_there()
+        turns = Turns(self._milvus, schema.MAKING, secrets.token_hex(8))
+        turns.take()
+        try:
+            try:
+                yield turns
+            finally:
+                turns.end()
+        except LostTurn:
+            raise Unavailable("the index is too slow to make a collection beside others; try again") from None
+
+    def add(self, description: Description, plan: QueryOptions, turn: Turns) -> Known:
+        """Makes a collection's collections in Milvus, and then notes it, in a turn of this process."""
         key = description.key
         identity = f"{key.name.replace('-', '_')}_{secrets.token_hex(6)}"
         schema.make_numbers(self._milvus, identity)
         schema.make_sections(self._milvus, identity, description.width)
+        turn.check()
         return self.note(Known(description, identity, plan))
 
     def note(self, known: Known) -> Known:
@@ -163,18 +183,19 @@ class Catalog:
         """Makes the catalog in a Milvus that has none."""
         if self._is_there:
             return
-        if not self._milvus.call("has_collection", schema.CATALOG):
-            try:
-                schema.make_catalog(self._milvus)
-            except Unavailable:  # another process may be making it at the same time
-                if not self._appears():
-                    raise
+        for name, make in ((schema.CATALOG, schema.make_catalog), (schema.MAKING, schema.make_making)):
+            if not self._milvus.call("has_collection", name):
+                try:
+                    make(self._milvus)
+                except Unavailable:  # another process may be making it at the same time
+                    if not self._appears(name):
+                        raise
         self._is_there = True
 
-    def _appears(self) -> bool:
-        """Whether Milvus has the catalog soon: it refuses to make a second one before it shows the first."""
+    def _appears(self, name: str) -> bool:
+        """Whether Milvus has it soon: it refuses to make a second one before it shows the first."""
         for _ in range(APPEARS_TRIES):
-            if self._milvus.call("has_collection", schema.CATALOG):
+            if self._milvus.call("has_collection", name):
                 return True
             time.sleep(APPEARS_SECONDS / APPEARS_TRIES)
         return False

@@ -1,6 +1,7 @@
-"""The collections in Milvus: one for the catalog, and three for each collection of tieback.
+"""The collections in Milvus: two for the catalog, and three for each collection of tieback.
 
     tieback_catalog        what collections there are, their sources, and the key of page tokens
+    tieback_making         the turns of processes that make collections (`turns.py`)
     tieback_ID_sections    a row for each section (`rows.py`)
     tieback_ID_numbers     the numbers of the collection (`numbers.py`)
     tieback_ID_terms       how many sections have each term, the same for terms alone: they are many
@@ -16,7 +17,7 @@ from typing import Any
 from tieback.milvus.connection import Milvus, MissingCollection
 from tieback.milvus.rows import LONGEST_KEY, MOST_BYTES
 
-CATALOG = "tieback_catalog"
+CATALOG, MAKING = "tieback_catalog", "tieback_making"
 NO_VECTOR = (0.0, 0.0)
 """The vector of rows that have none: Milvus wants one in every collection."""
 
@@ -50,12 +51,21 @@ def make_catalog(milvus: Milvus) -> None:
 def make_numbers(milvus: Milvus, identity: str) -> None:
     """Makes the two collections of a collection's numbers."""
     for made in (numbers_of(identity), terms_of(identity)):
-        schema = _schema()
-        _text(schema, "pk", LONGEST_KEY, is_primary=True)
-        _text(schema, "kind", 16)
-        _text(schema, "name", _NAME_BYTES)
-        schema.add_field("number", _type("DOUBLE"))
-        _make_plain(milvus, made, schema)
+        _make_numbers(milvus, made)
+
+
+def make_making(milvus: Milvus) -> None:
+    """Makes the collection of the turns at making others, unless it is there."""
+    _make_numbers(milvus, MAKING)
+
+
+def _make_numbers(milvus: Milvus, name: str) -> None:
+    schema = _schema()
+    _text(schema, "pk", LONGEST_KEY, is_primary=True)
+    _text(schema, "kind", 16)
+    _text(schema, "name", _NAME_BYTES)
+    schema.add_field("number", _type("DOUBLE"))
+    _make_plain(milvus, name, schema)
 
 
 def make_sections(milvus: Milvus, identity: str, width: int) -> None:

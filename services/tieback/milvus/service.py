@@ -142,15 +142,19 @@ class MilvusIndex(NoReindexing):
         principal.require(AccessLevel.ADMIN, work="making a collection")
         key = CollectionKey(principal.tenant, name)
 
-        def make() -> StoredCollection:
-            every = self._catalog.all(anew=True)
-            known = every.get(key)
-            if known is None:
+        def added() -> Known:
+            with self._catalog.making() as turn:
+                every = self._catalog.all(anew=True)
+                if key in every:
+                    return every[key]
                 check_number(len(every), self._limits.collections)
                 number = sum(one.owner == key.owner for one in every)
                 quotas.check(principal, key.owner, "collections", number, 1, principal.quota.collections)
                 description = Description(key, space, width, time.time(), routing)
-                known = self._catalog.add(description, plan or NO_OPTIONS)
+                return self._catalog.add(description, plan or NO_OPTIONS, turn)
+
+        def make() -> StoredCollection:
+            known = self._catalog.all(anew=True).get(key) or added()
             check_equal(known.description, space, width, routing)
             check_equal_plan(name, plan, known.plan)
             return self._described(known)
