@@ -55,7 +55,7 @@ def refused(address: str, options: Mapping[str, Any]) -> str:
     """How a call with these options fails; "answered" where it does not."""
     with Client(address, timeout=10, retry=None, **options) as client:
         try:
-            client.collections()
+            list(client.collections())
         except TiebackError as error:
             return type(error).__name__
     return "answered"

@@ -137,7 +137,7 @@ def test_the_pool_is_played_without_what_podman_refuses() -> None:
 def test_an_event_counts_what_was_acknowledged_and_is_there(
     local_platform: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "QUIET", 1.0)
+    monkeypatch.setattr(events, "QUIET", 5.0)
     calls, findings = Calls(local_platform.address, operations=True, rate=5.0), events.Findings()
 
     def fails() -> None:
