@@ -65,7 +65,8 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.clear()
-        for folder in Path("/sys/fs/cgroup").glob("*/libpod_parent"):  # podman leaves them, empty
+        left = [one for one in Path("/sys/fs/cgroup").glob("*/libpod_parent/**/") if one.is_dir()]
+        for folder in sorted(left, reverse=True):  # podman leaves them, empty; the deepest go first
             with suppress(OSError):
                 folder.rmdir()
 
