@@ -21,19 +21,30 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from tieback.core.errors import TiebackError
+from tieback.core.types.fusion import Routing
 from tieback.serving import conversions
 from tieback.serving.conversions import codec
 from tieback.serving.requests.contract import METHODS
 from tieback.serving.requests.limits import Gate, bound
 from tieback.serving.requests.parsing import Reader
 from tieback.serving.requests.wire import fields, read_text
+from tieback.v1 import generator_pb2, query_pb2, router_pb2
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.limits import Limits
+from tieback_contract.query import QueryOptions
 
 from benchmarks.fuzz import wire
 from benchmarks.fuzz.places import leads
 
 LIMITS = Limits()
+EMBEDDED: dict[type, type[Message]] = {
+    QueryOptions: query_pb2.QueryOptions,
+    Routing: router_pb2.Routing,
+    Grounding: generator_pb2.Grounding,
+    SamplingParameters: generator_pb2.SamplingParameters,
+}
+"""Parts of requests that no conversion reads by itself, by their values."""
 FIELD = at("field")
 
 
@@ -125,6 +136,9 @@ def readers() -> dict[str, list[Callable[[Any, random.Random], object]]]:
             if isinstance(first, type) and issubclass(first, Message):
                 seen.add(function)
                 found.setdefault(first.DESCRIPTOR.full_name, []).append(_called(function))
+    for kind, message in EMBEDDED.items():
+        read: Callable[..., object] = codec.reading(kind, message)
+        found.setdefault(message.DESCRIPTOR.full_name, []).append(_called(read))
     return found
 
 

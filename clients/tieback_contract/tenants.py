@@ -33,7 +33,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class TenantUsage:
     """The tenant that calls."""
 
     tenant: str

@@ -19,7 +19,7 @@ from tieback_contract.heads import Head
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.query import QueryOptions
-from tieback_contract.tenants import Usage
+from tieback_contract.tenants import TenantUsage
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
@@ -136,7 +136,7 @@ class IndexPort(Protocol):
         """Removes a collection and all it holds."""
         ...
 
-    async def get_usage(self) -> Usage:
+    async def get_usage(self) -> TenantUsage:
         """Who the running task works for, and what that tenant stores."""
         ...
 

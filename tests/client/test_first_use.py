@@ -229,5 +229,5 @@ def test_the_commands_without_json_are_those_that_the_help_names() -> None:
         if not any("--json" in option.opts for option in one.params)
     }
 
-    assert without == {"tokens new", "tokens check", "models remove"}
-    assert "Every command but `tokens` and `models remove` takes --json" in (app.tieback.epilog or "")
+    assert without == {"tokens new", "tokens check", "models remove", "up"}
+    assert "Every command but `tokens`, `models remove` and `up` takes --json" in (app.tieback.epilog or "")

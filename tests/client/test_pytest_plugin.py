@@ -120,6 +120,8 @@ def test_wrong_settings_end_the_run_and_the_marker_is_known(pytester: pytest.Pyt
 
 
 def test_pytest_finds_the_plugin_where_tieback_is_installed() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    project = tomllib.loads(
+        (Path(__file__).parents[2] / "clients/pyproject.toml").read_text(encoding="utf-8")
+    )
 
     assert project["project"]["entry-points"]["pytest11"] == {"tieback": PLUGIN}

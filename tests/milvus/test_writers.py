@@ -25,6 +25,8 @@ from tieback.milvus.turns import Turns
 pytestmark = pytest.mark.all
 
 NORTH = vector(1, 0, 0, 0)
+# As long as a process was waited for before was 60 s; it is 8 s on a machine that does nothing else.
+BUSY_SECONDS = 20
 
 
 def known(address: str) -> Known:
@@ -241,7 +243,7 @@ async def test_others_write_within_seconds_after_a_process_was_killed_in_its_tur
         begin = time.monotonic()
         await index.upsert("docs", [item("after")])
 
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < BUSY_SECONDS
     await right_numbers(index)
 
 
@@ -259,7 +261,7 @@ async def test_a_process_that_stopped_for_longer_than_others_wait_writes_again_w
         process.send_signal(signal.SIGCONT)
         said = await asyncio.to_thread(process.communicate)
 
-    assert waited < 8
+    assert waited < BUSY_SECONDS
     acknowledged = [line.split() for line in said[0].splitlines()]
     assert [int(turn) for turn, *_ in acknowledged][-1] == 3
     kept = {one.id: one for one in (await index.list_items("docs", page_size=1000))[0]}
@@ -311,7 +313,7 @@ async def test_others_write_within_seconds_after_milvus_was_away_while_a_process
             except Unavailable:
                 await asyncio.sleep(0.1)
 
-        assert time.monotonic() - begin < 8
+        assert time.monotonic() - begin < BUSY_SECONDS
         await right_numbers(index)
         await index.close()
 

@@ -34,12 +34,8 @@ SPACE = SpaceRef("here", "r", "f")
 
 @pytest.fixture
 async def encoder(tmp_path: Path) -> AsyncIterator[Encoder]:
-    encoder = Encoder(
-        [
-            BagOfWords(card(tmp_path)),
-            BagOfWords(card(tmp_path, "no-tokens", kinds={VectorKind.DENSE})),
-        ]
-    )
+    cards = card(tmp_path), card(tmp_path, "no-tokens", kinds={VectorKind.DENSE})
+    encoder = Encoder([BagOfWords(one) for one in cards])
     yield encoder
     await encoder.close()
 

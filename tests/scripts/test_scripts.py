@@ -179,8 +179,9 @@ def test_setup_says_how_much_it_will_download_before_it_does(tmp_path: Path) -> 
 def test_the_help_of_serve_downloads_nothing(tmp_path: Path) -> None:
     for part in ("scripts", "services/tieback/catalog"):
         shutil.copytree(ROOT / part, tmp_path / part)
-    for part in ("pyproject.toml", "constraints.txt"):
-        shutil.copy(ROOT / part, tmp_path)
+    for part in ("pyproject.toml", "clients/pyproject.toml", "constraints.txt"):
+        (tmp_path / part).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / part, tmp_path / part)
 
     done = subprocess.run(
         [tmp_path / "scripts/serve", "--help"], capture_output=True, text=True, check=True, timeout=20

@@ -348,7 +348,7 @@ SAMPLES["answer_event"] = [*SAMPLES["retrieve_reply"], *SAMPLES["event"]]
 
 
 # Of the values that have no functions of their own in the server, where the message has another name.
-MESSAGES = {"collection": "Collection", "split_reply": "SplitTextsResponse"}
+MESSAGES = {"collection": "Collection", "split_reply": "SplitTextsResponse", "usage": "Usage"}
 
 
 def _message(name: str, kind: type) -> Any:

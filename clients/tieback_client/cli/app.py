@@ -138,9 +138,9 @@ Examples:
   tieback ask "When is the tide highest?"       get an answer with sources
 
 \b
-Every command but `tokens` and `models remove` takes --json, and those that call a server --server, --token,
---tls, --ca, --certificate, --key and --timeout, before or after the command's name. Without --server, the
-server is TIEBACK_SERVER, or else localhost:50051. `tieback COMMAND --help` describes a command.
+Every command but `tokens`, `models remove` and `up` takes --json, and those that call a server --server,
+--token, --tls, --ca, --certificate, --key and --timeout, before or after the command's name. Without
+--server, the server is TIEBACK_SERVER, or else localhost:50051. `tieback COMMAND --help` describes a command.
 Completion: eval "$(_TIEBACK_COMPLETE=bash_source tieback)", or zsh_source, fish_source.
 """,
 )

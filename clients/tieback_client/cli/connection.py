@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from tieback_client.cli.output import Failure, Output
-from tieback_client.cli.parameters import FILE, Group, added, declarations, group, option
+from tieback_client.cli.parameters import FILE, OptionGroup, added, declarations, group, option
 from tieback_client.client import Client
 from tieback_client.errors import TiebackError
 from tieback_client.transport.options import Retry
@@ -103,7 +103,7 @@ def _shared(
     return CliConnection(server, token, tls, ca, certificate, key, timeout), as_json
 
 
-_SHARED: Group = group(_shared)
+_SHARED: OptionGroup = group(_shared)
 SHARED = frozenset(_SHARED.options)
 
 

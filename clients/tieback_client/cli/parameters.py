@@ -82,7 +82,7 @@ class Members(click.Choice[str]):
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class OptionGroup:
     """A value that `make` makes of options, which it takes by their names."""
 
     make: Callable[..., Any]
@@ -120,7 +120,7 @@ def argument(**settings: Any) -> Any:
 def group(make: Callable[..., Any]) -> Any:
     """The value that a function returns, which declares its options as commands do."""
     options, gathered = declarations(make)
-    return Group(gathered, options)
+    return OptionGroup(gathered, options)
 
 
 def declared(command: F) -> F:
@@ -143,9 +143,9 @@ def declarations(function: F, first: int = 0) -> tuple[dict[str, Decorator], F]:
     """
     hints = get_type_hints(function)
     options: dict[str, Decorator] = {}
-    groups: dict[str, Group] = {}
+    groups: dict[str, OptionGroup] = {}
     for one in list(inspect.signature(function).parameters.values())[first:]:
-        if isinstance(one.default, Group):
+        if isinstance(one.default, OptionGroup):
             groups[one.name] = one.default
             options.update(one.default.options)
         else:

@@ -18,7 +18,7 @@ from tieback_client.reports import CallInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Usage(tenants.Usage):
+class Usage(tenants.TenantUsage):
     """The tenant that a client calls as."""
 
     call: CallInfo = field(default_factory=CallInfo, metadata=wire(ABSENT))

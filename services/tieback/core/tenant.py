@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tieback_contract.tenants import Access, Quota, Usage
+from tieback_contract.tenants import Access, Quota, TenantUsage
 
 from tieback.core.errors import PermissionDenied
 
@@ -93,10 +93,10 @@ class Principal:
         """The quota of the owner of a collection that `find` gave."""
         return self.quota if key.owner == self.tenant else self.shared[key].quota
 
-    def usage(self, *, collections: int, items: int, bytes: int) -> Usage:
+    def usage(self, *, collections: int, items: int, bytes: int) -> TenantUsage:
         """The use of the tenant, told with its own quota; those of who shares with it are not told."""
         own = self.quota
-        return Usage(
+        return TenantUsage(
             self.tenant,
             Access(str(self.access)),
             items,

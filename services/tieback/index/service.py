@@ -15,7 +15,7 @@ from tieback_contract.field_path import at
 from tieback_contract.limits import Limits
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import QueryOptions
-from tieback_contract.tenants import Usage
+from tieback_contract.tenants import TenantUsage
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
@@ -230,7 +230,7 @@ class Index(EncodedAgain):
         self._refuse_where_closed()
         await self._lifecycle.delete(name)
 
-    async def get_usage(self) -> Usage:
+    async def get_usage(self) -> TenantUsage:
         """See `IndexPort`."""
         principal = PRINCIPAL.get()
         stored = self._owned.stored(principal.tenant)

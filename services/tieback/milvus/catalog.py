@@ -10,7 +10,7 @@ import functools
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -101,8 +101,21 @@ class Catalog:
         """The collections that the tenant may see, under its own names for them."""
         return visible(self.all(anew=True))
 
+    def made(
+        self,
+        key: CollectionKey,
+        plan: QueryOptions,
+        described: Callable[[Collection[CollectionKey]], Description],
+    ) -> Known:
+        """The collection of a key, made as `described` where there is none; that is given the keys of all."""
+        if found := self.all(anew=True).get(key):
+            return found
+        with self._making() as turn:
+            every = self.all(anew=True)
+            return every.get(key) or self._add(described(every), plan, turn)
+
     @contextmanager
-    def making(self) -> Iterator[Turns]:
+    def _making(self) -> Iterator[Turns]:
         """A turn of this process at making collections: of two that make the same one, the second finds it.
 
         Unavailable where others took this process for dead meanwhile.
@@ -118,7 +131,7 @@ class Catalog:
         except LostTurn:
             raise Unavailable("the index is too slow to make a collection beside others; try again") from None
 
-    def add(self, description: Description, plan: QueryOptions, turn: Turns) -> Known:
+    def _add(self, description: Description, plan: QueryOptions, turn: Turns) -> Known:
         """Makes a collection's collections in Milvus, and then notes it, in a turn of this process."""
         key = description.key
         identity = f"{key.name.replace('-', '_')}_{secrets.token_hex(6)}"

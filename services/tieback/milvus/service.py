@@ -7,7 +7,7 @@ import contextvars
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
@@ -20,7 +20,7 @@ from tieback_contract.metadata import INDEXED_FROM
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import NO_OPTIONS, QueryOptions
 from tieback_contract.reports import Timing
-from tieback_contract.tenants import Usage
+from tieback_contract.tenants import TenantUsage
 from tieback_contract.token_vectors import TokenVectors
 from tieback_contract.vectors import SpaceRef
 
@@ -142,19 +142,14 @@ class MilvusIndex(NoReindexing):
         principal.require(AccessLevel.ADMIN, work="making a collection")
         key = CollectionKey(principal.tenant, name)
 
-        def added() -> Known:
-            with self._catalog.making() as turn:
-                every = self._catalog.all(anew=True)
-                if key in every:
-                    return every[key]
-                check_number(len(every), self._limits.collections)
-                number = sum(one.owner == key.owner for one in every)
-                quotas.check(principal, key.owner, "collections", number, 1, principal.quota.collections)
-                description = Description(key, space, width, time.time(), routing)
-                return self._catalog.add(description, plan or NO_OPTIONS, turn)
+        def described(every: Collection[CollectionKey]) -> Description:
+            check_number(len(every), self._limits.collections)
+            number = sum(one.owner == key.owner for one in every)
+            quotas.check(principal, key.owner, "collections", number, 1, principal.quota.collections)
+            return Description(key, space, width, time.time(), routing)
 
         def make() -> StoredCollection:
-            known = self._catalog.all(anew=True).get(key) or added()
+            known = self._catalog.made(key, plan or NO_OPTIONS, described)
             check_equal(known.description, space, width, routing)
             check_equal_plan(name, plan, known.plan)
             return self._described(known)
@@ -220,7 +215,7 @@ class MilvusIndex(NoReindexing):
 
         await asyncio.shield(alone())
 
-    async def get_usage(self) -> Usage:
+    async def get_usage(self) -> TenantUsage:
         """See `IndexPort`."""
         principal = PRINCIPAL.get()
         stored = await self._run(lambda _: self._stored(principal.tenant))

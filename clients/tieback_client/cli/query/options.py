@@ -16,7 +16,7 @@ from tieback_contract.query import QueryOptions
 
 from tieback_client.cli.connection import COLLECTION, parse_weights
 from tieback_client.cli.output import Output
-from tieback_client.cli.parameters import FILE, Decorator, Group, group, option
+from tieback_client.cli.parameters import FILE, Decorator, OptionGroup, group, option
 from tieback_client.control_characters import in_a_line
 
 
@@ -128,7 +128,7 @@ class AskedQuery:
                 output.note(f"{in_a_line(word)} is searched as text; to search by the file, use {option}")
 
 
-PLAN: Any = Group(QueryOptions.of, {one.name: _option(one) for one in contract.OPTIONS})
+PLAN: Any = OptionGroup(QueryOptions.of, {one.name: _option(one) for one in contract.OPTIONS})
 """The options of a query that a collection can choose for its queries."""
 
 

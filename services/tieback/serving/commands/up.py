@@ -29,11 +29,12 @@ QUESTION = "When did the English bring coffee to Jamaica?"
 
 
 @click.command(
+    short_help="Download, serve and answer a first question.",
     epilog="""\b
 Examples:
   tieback up                            serve on localhost:50051, with the index in ./store
   tieback up --http-port 8080           also the console, on http://localhost:8080/console/
-"""
+""",
 )
 @click.option("--port", metavar="NUMBER", help="As that of tieback serve.")
 @click.option("--http-port", metavar="NUMBER", help="As that of tieback serve.")
