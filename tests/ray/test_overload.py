@@ -15,9 +15,10 @@ SPACE = "all-minilm-l6-v2"
 CALLERS, SECONDS, PAUSE = 48, 3.0, 0.05
 TEXT = "The gravity of the moon pulls the sea, and so the water rises and falls twice a day. " * 4
 
-MOST_AT_A_REPLICA = 0.9
+MOST_AT_A_REPLICA = 0.97
 """Share of the refused calls that may reach a replica where other tests run beside it: without refusals at
-the gateway it is 1. On a quiet machine it is far less, which `scripts/bench overload` measures."""
+the gateway it is exactly 1, and beside two other test processes up to 0.93 was seen. On a quiet machine it is
+far less, which `scripts/bench overload` measures."""
 
 ROUNDS = 3
 """Tries, since a machine that is busy with other tests reports its load late. Without refusals at the gateway
