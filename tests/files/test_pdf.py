@@ -188,3 +188,40 @@ def test_a_font_with_a_width_too_many_as_groff_writes_it_loses_no_page() -> None
 
     assert [one.text for one in document.sections] == ["The moon pulls.", "It does."]
     assert document.notes == ()
+
+
+SPACING = {
+    "a justified line": (b"2.5 Tw (it controls ho) Tj 75 0 Td (w the time) Tj", "it controls how the time"),
+    "one of an array": (
+        b"2.5 Tw [(it controls ho)] TJ 75 0 Td [(w the time)] TJ",
+        "it controls how the time",
+    ),
+    "one on the next line": (
+        b"14 TL 2.5 Tw (it) Tj (controls the ho) ' 80 0 Td (w) Tj",
+        "it\ncontrols the how",
+    ),
+    "its own spacing": (b'14 TL (it) Tj 2.5 0 (controls the ho) " 80 0 Td (w) Tj', "it\ncontrols the how"),
+    "a space of two characters": (b"(ho) Tj 10 0 Td 5 Tc (wt) Tj 0 Tc 15 0 Td (he) Tj", "how the"),
+    "letters moved together": (
+        b"(the w) Tj 25 0 Td -4.9 Tw (av e) Tj 15.1 0 Td 0 Tw (s of) Tj",
+        "the waves of",
+    ),
+    "spacing that was restored": (b"q 2 Tw Q (it controls ho) Tj 75 0 Td (w) Tj", "it controls ho w"),
+}
+
+
+@each("drawing, text", [pytest.param(*each, id=name) for name, each in SPACING.items()])
+def test_words_are_told_apart_by_the_width_of_a_space_and_not_by_the_spacing_of_a_line(
+    drawing: bytes, text: str
+) -> None:
+    document = read_document(pdf([b"BT /F 10 Tf 50 700 Td " + drawing + b" ET"], widths=256), "a.pdf")
+
+    assert [one.text for one in document.sections] == [text]
+
+
+def test_letters_that_are_drawn_as_one_are_found_by_each() -> None:
+    data = pdf([b"BT /F 10 Tf 50 700 Td (con\xdegurations of af\xdfuence) Tj ET"])
+
+    document = read_document(data.replace(b"/WinAnsiEncoding ", b"/MacRomanEncoding"), "a.pdf")
+
+    assert document.sections[0].text == "configurations of affluence"

@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -18,6 +19,7 @@ from tieback_client.files.outline import LONGEST, property_title, shortened
 from tieback_client.files.packages import load
 from tieback_client.files.pages import page_pictures
 from tieback_client.files.pages.page_pictures import PagePicture
+from tieback_client.files.pages.pdf_spacing import spaced
 
 SECTIONS = 2000
 """Sections of a file; with more pages than that, several pages are one section."""
@@ -34,6 +36,11 @@ _PICTURES = ("that are pictures, which are read where a reader of writing is ser
 """Scanned pages that are not read, where their pictures are not asked for, and where they are."""
 CHARACTERS = 256
 """That a simple font has."""
+_LIGATURES = {
+    code: unicodedata.normalize("NFKC", chr(code))
+    for code in (*range(0xFB00, 0xFB07), *range(0xFB13, 0xFB18))
+}
+"""Letters that a font draws as one ("\ufb01"), by which no word would be found."""
 _BLANKS = re.compile(r"[ \t]+\n")
 
 
@@ -166,8 +173,9 @@ def _drop_surplus_widths(page: Any) -> None:
 def _text(page: Any, budget: Budget) -> str:
     with suppress(AttributeError, KeyError, TypeError):  # damage, which pypdf meets in its own way
         _drop_surplus_widths(page)
+        spaced(load("pypdf", "PDF"), page, budget)
     text = page.extract_text(visitor_operand_before=lambda *_: budget.check())
-    return _BLANKS.sub("\n", storable(text)).strip()
+    return _BLANKS.sub("\n", storable(text).translate(_LIGATURES)).strip()
 
 
 def _title(reader: Any) -> str:
