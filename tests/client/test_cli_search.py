@@ -21,7 +21,7 @@ from tieback_client import (
     Timing,
 )
 from tieback_client.cli.query.search import hit, snippet
-from tieback_client.shown.excerpts import SNIPPET
+from tieback_client.shown.excerpts import SNIPPET, marked
 from tieback_client.shown.places import cited_uri, place_of
 from tieback_contract.query import NO_OPTIONS
 
@@ -212,3 +212,37 @@ def test_a_text_without_spaces_is_cut_around_the_words_that_were_found() -> None
     assert "序" not in shown
     assert len(shown) > SNIPPET
     assert set(spaced.split()) == {"words", "and", "…"}
+
+
+def test_the_part_with_the_rarer_words_of_the_question_is_shown() -> None:
+    rows = [
+        f"{part}; Supplier: {name}; Shelf: {shelf}; Pieces: {shelf * 3}"
+        for shelf, (part, name) in enumerate(
+            {
+                "The grease tin of the supplier": "Fett Supplies",
+                "The drill": "Bohr",
+                "The bench vice": "Amboss and Son",
+                "The torque wrench": "Nordtool",
+                "The lamp": "Licht",
+            }.items(),
+            1,
+        )
+    ]
+    table = "\n".join([*rows, *(f"The bolt of size {size}; Supplier: Schraub" for size in range(30))])
+
+    (run,) = marked(table, (), "Who is the supplier of the torque wrench?")
+    searched = snippet(table, ("supplier", "torque", "wrenches"), width=1000)
+
+    assert "The torque wrench; Supplier: Nordtool; Shelf: 4;" in run.text
+    assert (run.text[:2], run.text[-2:]) == ("… ", " …")
+    assert "The torque wrench; Supplier: Nordtool; Shelf: 4;" in searched.plain
+    set_off = {searched.plain[one.start : one.end] for one in searched.spans if one.style == "bold yellow"}
+    assert {"torque", "wrench", "Supplier"} <= set_off
+
+
+def test_words_that_an_excerpt_counts_are_within_it() -> None:
+    text = "moon " + "and so on " * 17 + "pull " + "and so on " * 60 + "the moon will pull the sea " + "so " * 99
+
+    (run,) = marked(text, (), "moon pull")
+
+    assert "moon will pull" in run.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -87,10 +87,14 @@ def _in_a_sentence(quote: str) -> str:
 
 SNIPPET = 220
 """Characters of a text of which nothing is marked."""
+LEAD = 40
+"""Of these, before the words that were asked for."""
 AROUND = 300
 """Characters that are shown before and after what is marked."""
 LONG_WORD = 30
 """Characters between two spaces from which a text is cut where no word ends, as in Chinese and Japanese."""
+SURELY_SHOWN = SNIPPET - LEAD - 2 * LONG_WORD
+"""Of an excerpt, from the words on that were asked for, wherever words are cut."""
 RULE = frozenset(" \t|:-")
 """Characters of a line below the names of columns in a table of Markdown, which says nothing."""
 _WRAP = re.compile(r"(?<=[^\n|`])\n(?=[^\s|*+\-#`>\d])")
@@ -130,11 +134,13 @@ def marked(text: str, spans: Iterable[tuple[int, int]], question: str = "") -> S
 
 
 def excerpt(flat: str, pattern: re.Pattern[str] | None) -> str:
-    """The part of a text in one line that has most of what a pattern finds."""
-    places = [match.start() for match in pattern.finditer(flat)] if pattern else []
-    counts = [bisect_left(places, at + SNIPPET) - number for number, at in enumerate(places)]
-    best = places[counts.index(max(counts))] if places else 0
-    begin = max(0, min(best - 40, len(flat) - SNIPPET))
+    """The part of a text in one line that has most of the words of a pattern.
+
+    Each word counts once, by its length and the less the more often the text has it: rare and long words tell
+    more than those that stand everywhere.
+    """
+    found = list(pattern.finditer(flat)) if pattern else []
+    begin = max(0, min(_most_words(found) - LEAD, len(flat) - SNIPPET))
     begin = flat.rfind(" ", max(begin - LONG_WORD, 0), begin) + 1 or begin
     begin = begin if begin > LONG_WORD else 0
     part = flat[begin : begin + SNIPPET]
@@ -144,13 +150,29 @@ def excerpt(flat: str, pattern: re.Pattern[str] | None) -> str:
     return ("… " if begin else "") + part
 
 
+def _most_words(found: Sequence[re.Match[str]]) -> int:
+    """The first character of the matches that are worth most together, within what is surely shown."""
+    counts = Counter(one.lastindex for one in found)
+    worth = {one.lastindex: len(one[0]) / counts[one.lastindex] for one in found}
+    within: Counter[int | None] = Counter()
+    best, most, last = 0, 0.0, 0
+    for one in found:
+        while last < len(found) and found[last].end() <= one.start() + SURELY_SHOWN:
+            within[found[last].lastindex] += 1
+            last += 1
+        total = sum(worth[group] for group, count in within.items() if count > 0)
+        best, most = (one.start(), total) if total > most else (best, most)
+        within[one.lastindex] -= 1
+    return best
+
+
 def pattern_of(words: Sequence[str]) -> re.Pattern[str] | None:
-    """Finds the words, with other endings too; None where there is none to find."""
+    """Finds the words, with other endings too, each by a group of its own; None where there is none to find."""
     stems = sorted(
         {_stem(one) for one in re.findall(r"\w+", " ".join(words)) if len(one) > 2 or one > "\u2e80"}
     )
     # What is written without spaces, as Chinese and Japanese are, begins no word.
-    found = [f"\\b{re.escape(one)}\\w*" if one < "\u2e80" else re.escape(one) for one in stems]
+    found = [f"(\\b{re.escape(one)}\\w*)" if one < "\u2e80" else f"({re.escape(one)})" for one in stems]
     return re.compile("|".join(found), re.IGNORECASE) if found else None
 
 
