@@ -167,6 +167,26 @@ def test_a_quote_is_the_answer_only_where_the_judge_is_certain() -> None:
         assert shown(fit) == f"{LEVELS[Level.PASSAGES].heading} {unmarked}"
 
 
+def test_passages_in_which_nothing_surely_answers_are_listed_as_they_were_found_and_not_called_quoted() -> None:
+    hits = [
+        RetrievedHit(Hit(name, name, "1", "", Modality.TEXT, f"The {name}.", "", {}, 1.0), 1.0, place)
+        for place, name in enumerate(("first", "second", "third", "fourth"), 1)
+    ]
+    text = "The third. The second."
+    claims = [Claim(1, (0, 10), text[:10]), Claim(2, (11, 22), text[11:])]
+    citations = [Citation(1, "3", "third", "1", (0, 10), 1.0), Citation(2, "2", "second", "1", (0, 11), 1.0)]
+    found = RetrievalResult(hits, RoutingExplanation(), [], Timing(), PLAN)
+
+    def ended(fit: QuestionFit) -> tuple[list[str], str]:
+        verdicts = {one: Verdict(one, VerdictLabel.SUPPORTED, 1.0, "verbatim", None, fit) for one in (1, 2)}
+        answer = Answer(text, claims, citations, verdicts, retrieval=found, finish=QUOTED)
+        (line,) = ending(answer)
+        return [one.id for one in answer.shown.passages], line.plain.strip()
+
+    assert ended(QuestionFit.UNSURE) == (["1", "2", "3"], "nothing quoted · 0.0 ms in all")
+    assert ended(QuestionFit.LIKELY) == (["3", "2"], "quoted · first after 100 ms · 0.0 ms in all")
+
+
 def test_all_that_is_told_is_one_text_that_no_terminal_obeys() -> None:
     text = "The \x1b]0;x\x07toll is 2."
     hits = [RetrievedHit(Hit("tolls", "Tolls", "1", "", Modality.TEXT, text, "", {}, 1.0), 1.0, 1)]

@@ -326,7 +326,7 @@ def _asked_for(answer: Answer) -> str:
 
 def _passages(answer: Answer, claims: Sequence[Claim], level: Level | None) -> tuple[str, list[ShownPassage]]:
     """The passages with what is cited of each marked; the nearest ones where nothing is cited. At the lowest
-    level none has a mark, which would be taken for an answer.
+    level none has a mark, which would be taken for an answer, and they are in the order that they were found.
     """
     known = passages_of(answer)
     cited: dict[str, list[Citation]] = {}
@@ -340,6 +340,9 @@ def _passages(answer: Answer, claims: Sequence[Claim], level: Level | None) -> t
     if level is Level.PASSAGES or not names:
         nearest = (name for name in known if name not in names and "." not in name)
         names += itertools.islice(nearest, max(0, PASSAGES - len(names)))
+    if level is Level.PASSAGES:
+        places = {name: place for place, name in enumerate(known)}
+        names.sort(key=lambda name: (places.get(name.partition(".")[0], len(places)), name))
     found = [
         of_hit(name, known[name].hit, cited.get(name, ()) if is_marked else (), answer.question)
         if name in known

@@ -23,7 +23,7 @@ from tieback_client.client import Client
 from tieback_client.errors import TiebackError
 from tieback_client.jsonable import event_as_json, jsonable
 from tieback_client.shown.answers import passages_of
-from tieback_client.shown.marks import legend
+from tieback_client.shown.marks import Level, legend
 from tieback_client.transport.streams import EventStream
 from tieback_client.values.events import Answer, AnswerEvent
 
@@ -258,8 +258,9 @@ def ending(answer: Answer) -> list[Text]:
         return []
     tokens = f"{done.completion_tokens} tokens by {done.model}" if done.completion_tokens else ""
     quoted = "quoted" if answer.text and done.style is AnswerStyle.QUOTE else ""
-    parts = [tokens or quoted or "nothing written"]
-    if done.first_token:
+    is_unquoted = bool(quoted) and answer.shown.level is Level.PASSAGES
+    parts = ["nothing quoted" if is_unquoted else tokens or quoted or "nothing written"]
+    if done.first_token and not is_unquoted:
         parts.append(f"first after {bars.milliseconds(done.first_token)}")
     if done.changed_tokens:
         parts.append(f"{done.changed_tokens} changed by the strategy")

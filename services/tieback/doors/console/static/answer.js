@@ -113,7 +113,7 @@ export class Answer {
 
   ending() {
     const end = this.finish;
-    const parts = [this.shown?.kind === "quoted" ? "quoted word for word" : end.completion_tokens ? `${end.completion_tokens} tokens by ${end.model}` : "nothing written"];
+    const parts = [this.shown?.kind === "quoted" ? (this.shown.level === "passages" ? "nothing quoted" : "quoted word for word") : end.completion_tokens ? `${end.completion_tokens} tokens by ${end.model}` : "nothing written"];
     if (end.changed_tokens) parts.push(`${end.changed_tokens} changed by the strategy`);
     if (end.reason === "length") parts.push("cut at the limit of tokens");
     parts.push(milliseconds(end.timing.total));
