@@ -94,11 +94,23 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except TiebackError as error:
             raise Failure(error, json=False) from None
+        except click.NoSuchOption as error:
+            told = f"{error.format_message()}{_word_behind_dashes(error)}"
+            raise click.UsageError(printable(told), error.ctx) from error
         except click.ClickException as error:
             error.message = printable(error.message)  # type: ignore[misc]  # final to click, which shows it
             raise
         except KeyboardInterrupt:
             ctx.exit(130)
+
+
+def _word_behind_dashes(error: click.NoSuchOption) -> str:
+    """The way to give a command a word that begins as an option does; "" where it takes no words."""
+    parameters = error.ctx.command.params if error.ctx is not None else []
+    if error.ctx is None or all(one.nargs != -1 for one in parameters if isinstance(one, click.Argument)):
+        return ""
+    command = f"{error.ctx.command_path} -- {error.option_name}"
+    return f" If it is a word, not an option, put -- before it: {command}"
 
 
 def _of_the_server() -> dict[str, EntryPoint]:
