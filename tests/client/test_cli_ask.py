@@ -167,7 +167,9 @@ def test_a_quote_is_the_answer_only_where_the_judge_is_certain() -> None:
         assert shown(fit) == f"{LEVELS[Level.PASSAGES].heading} {unmarked}"
 
 
-def test_passages_in_which_nothing_surely_answers_are_listed_as_they_were_found_and_not_called_quoted() -> None:
+def test_passages_in_which_nothing_surely_answers_are_listed_as_they_were_found_and_not_called_quoted() -> (
+    None
+):
     hits = [
         RetrievedHit(Hit(name, name, "1", "", Modality.TEXT, f"The {name}.", "", {}, 1.0), 1.0, place)
         for place, name in enumerate(("first", "second", "third", "fourth"), 1)

@@ -8,6 +8,7 @@ import pytest
 from support.command_line import Run, documents
 from support.each import each
 from tieback_client import (
+    Answer,
     AnswerStyle,
     Box,
     Finish,
@@ -16,13 +17,16 @@ from tieback_client import (
     Modality,
     QuestionFit,
     RetrievalPlan,
+    RetrievalResult,
     RetrievedHit,
+    RoutingExplanation,
     SameText,
     Timing,
 )
 from tieback_client.cli.query.search import hit, snippet
 from tieback_client.shown.excerpts import SNIPPET, marked
 from tieback_client.shown.places import cited_uri, place_of
+from tieback_client.shown.titles import told_apart
 from tieback_contract.query import NO_OPTIONS
 
 QUOTED = Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE)
@@ -241,8 +245,71 @@ def test_the_part_with_the_rarer_words_of_the_question_is_shown() -> None:
 
 
 def test_words_that_an_excerpt_counts_are_within_it() -> None:
-    text = "moon " + "and so on " * 17 + "pull " + "and so on " * 60 + "the moon will pull the sea " + "so " * 99
+    text = (
+        "moon " + "and so on " * 17 + "pull " + "and so on " * 60 + "the moon will pull the sea " + "so " * 99
+    )
 
     (run,) = marked(text, (), "moon pull")
 
     assert "moon will pull" in run.text
+
+
+def test_a_word_that_begins_as_an_option_is_searched_for_behind_two_dashes(run: Run) -> None:
+    refused = run("search", "--location")
+
+    assert refused.exit_code == 2
+    assert "No such option '--location'" in refused.output
+    assert "If it is a word, not an option, put -- before it: " in refused.output
+    assert " search -- --location" in refused.output
+    assert run("search", "--", "--location").exit_code == 0
+    assert "put -- before it" not in run("health", "--location").output
+
+
+def test_what_stands_under_a_heading_of_many_options_is_cited_by_its_option() -> None:
+    text = "-x, --proxy <host>\nUse a proxy.\n\n--location\nFollow what moved.\n\nIt may move again.\n\n--max <n>"
+    found = Hit("curl", "curl", "12", "ALL OPTIONS", Modality.TEXT, text, "curl.1#ALL_OPTIONS", {}, 1.0)
+
+    def place(of: str, uri: str) -> str:
+        begin = text.index(of)
+        return cited_uri(uri, text, (begin, begin + len(of)))
+
+    assert place("Use a proxy.", "curl.1#ALL_OPTIONS") == "curl.1#ALL_OPTIONS -x, --proxy"
+    assert place("It may move again.", "curl.1#ALL_OPTIONS") == "curl.1#ALL_OPTIONS --location"
+    assert place("It may move again.", "curl.pdf#page=3") == "curl.pdf#page=3"
+    assert place("It may move again.", "curl.txt") == "curl.txt"
+    searched = hit(1, RetrievedHit(found, 1.0, 0), ("moved",), explain=False, width=100).plain
+    assert searched.rstrip().endswith("curl.1#ALL_OPTIONS --location")
+
+
+def test_items_that_are_called_alike_are_told_apart_by_their_paths() -> None:
+    assert told_apart(
+        [
+            ("METADATA", "lib/click-8.1.dist-info/METADATA"),
+            ("Tides", "tides.md"),
+            ("METADATA", "lib/rich-13.dist-info/METADATA"),
+            ("README", "README.md"),
+            ("README", "docs/README.md"),
+            ("Tides", "tides.md"),
+            ("", "beach.jpg"),
+        ]
+    ) == [
+        "METADATA (click-8.1.dist-info)",
+        "Tides",
+        "METADATA (rich-13.dist-info)",
+        "README (README.md)",
+        "README (docs/README.md)",
+        "Tides",
+        "beach.jpg",
+    ]
+
+
+def test_passages_that_are_called_alike_are_told_apart() -> None:
+    hits = [
+        RetrievedHit(Hit(name, "METADATA", "1", "", Modality.TEXT, "Tides", "", {}, 1.0), 1.0, place)
+        for place, name in enumerate(("a/METADATA", "b/METADATA"))
+    ]
+    result = RetrievalResult(hits, RoutingExplanation(), [], Timing(), PLAN)
+
+    answer = Answer(retrieval=result, finish=QUOTED)
+
+    assert [one.title for one in answer.shown.passages] == ["METADATA (a)", "METADATA (b)"]

@@ -5,6 +5,7 @@ SDK show this and decide nothing themselves.
 
     marks      the mark and the words of a verdict
     levels     how a quote is shown, by how sure it is that it answers
+    titles     titles that are called alike
     passages   a passage with the cited sentences marked
     answers    an answer
     checked    a text that somebody else wrote

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tieback_contract.answers import AbstentionReason, AnswerAction, AnswerStyle
 from tieback_contract.claims import Citation, Claim, QuestionFit, Repaired
@@ -20,6 +20,7 @@ from tieback_client.shown.disagreements import ShownConflict, difference_of, of_
 from tieback_client.shown.excerpts import Run, readable, stands_in_code
 from tieback_client.shown.marks import LEVELS, MARKS, OTHER_LANGUAGE, Level, legend, level_of, mark_of
 from tieback_client.shown.passages import ShownPassage, of_hit, of_quote
+from tieback_client.shown.titles import told_apart
 from tieback_client.values.events import Answer
 
 PASSAGES = 3
@@ -350,6 +351,8 @@ def _passages(answer: Answer, claims: Sequence[Claim], level: Level | None) -> t
         for name in names
         if name in known or level is not None
     ]
+    titles = told_apart([(one.title, one.item_id) for one in found])
+    found = [replace(one, title=in_a_line(title)) for one, title in zip(found, titles, strict=True)]
     if not found or level in (Level.PASSAGE, Level.PASSAGES):
         return "", found
     if any(answer.citations_of(claim) for claim in claims):

@@ -150,6 +150,12 @@ def excerpt(flat: str, pattern: re.Pattern[str] | None) -> str:
     return ("… " if begin else "") + part
 
 
+def shown_from(text: str, words: Sequence[str]) -> int:
+    """The character of the first of the words that an excerpt of a text shows."""
+    pattern = pattern_of(words)
+    return _most_words(list(pattern.finditer(text))) if pattern else 0
+
+
 def _most_words(found: Sequence[re.Match[str]]) -> int:
     """The first character of the matches that are worth most together, within what is surely shown."""
     counts = Counter(one.lastindex for one in found)

@@ -10,8 +10,8 @@ from tieback_contract.generation import Evidence
 from tieback_contract.hits import Hit
 
 from tieback_client.control_characters import in_a_line
-from tieback_client.shown.excerpts import Run, marked
-from tieback_client.shown.places import MODALITIES, cited_uri, mark_of, media_place, section_of
+from tieback_client.shown.excerpts import Run, marked, shown_from
+from tieback_client.shown.places import MODALITIES, cited_uri, entry_uri, mark_of, media_place, section_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def of_hit(name: str, hit: Hit, citations: Sequence[Citation], question: str) ->
         in_a_line(hit.item_title or hit.item_id),
         mark_of(hit),
         in_a_line(section_of(hit)),
-        _place(hit.uri, hit.text, citations),
+        _place(hit.uri, hit.text, citations, question),
         marked(hit.text, _spans(citations), question),
         hit.item_id,
         hit.section_id,
@@ -66,7 +66,7 @@ def of_evidence(one: Evidence, citations: Sequence[Citation], claim: str) -> Sho
         in_a_line(one.title or one.item_id),
         MODALITIES.get(one.modality, ""),
         "",
-        _place(one.uri or one.item_id, one.text, citations),
+        _place(one.uri or one.item_id, one.text, citations, claim),
         marked(one.text, _spans(citations), claim),
         one.item_id,
         one.section_id,
@@ -86,8 +86,11 @@ def _spans(citations: Iterable[Citation]) -> list[tuple[int, int]]:
     return [one.span for one in citations if one.span is not None]
 
 
-def _place(uri: str, text: str, citations: Sequence[Citation]) -> str:
+def _place(uri: str, text: str, citations: Sequence[Citation], question: str) -> str:
     first = citations[0] if citations else None
     where = media_place(first.region, first.time) if first is not None else ""
-    place = cited_uri(uri, text, first.span if first is not None else None)
+    span = first.span if first is not None else None
+    place = cited_uri(uri, text, span)
+    if span is None:
+        place = entry_uri(uri, text, shown_from(text, question.split()))
     return in_a_line(" ".join(filter(None, (where, place))))

@@ -11,20 +11,35 @@ from tieback_contract.locators import Locator, LocatorKind
 MODALITIES = {"text": "text", "image": "photo", "audio": "sound", "points": "points", "features": "features"}
 OFF_CENTRE = 0.1
 
+_ENTRY = re.compile(
+    r"(?:\A|\n[ \t]*\n)[ \t]*(--?[^\W_][\w-]*(?:,[ \t]+--?[^\W_][\w-]*)*)(?=[^\n]{0,80}(?:\n|\Z))"
+)
+"""The names of an option that begins a paragraph."""
 _LINE = re.compile(r"(?:#L|&row=)(\d+)$")
 
 
 def cited_uri(uri: str, text: str, span: tuple[int, int] | None) -> str:
     """The URI of a passage, with the line of what is cited where it has that of the passage ("keys.md#L12"),
-    and the row of a sheet alike ("prices.xlsx#sheet=Prices&row=12").
+    and the row of a sheet alike ("prices.xlsx#sheet=Prices&row=12"). Under a heading of many options, as
+    pages of the manual have it, with the option ("curl.1.gz#ALL_OPTIONS --location").
 
     `span` has the bytes of `text`. Files that are read by lines keep their lines in the text.
     """
-    found = _LINE.search(uri)
-    if found is None or span is None:
+    if span is None:
         return uri
-    before = text.encode()[: span[0]].count(b"\n")
-    return f"{uri[: found.start(1)]}{int(found[1]) + before}"
+    before = text.encode()[: span[0]].decode(errors="replace")
+    if found := _LINE.search(uri):
+        return f"{uri[: found.start(1)]}{int(found[1]) + before.count(chr(10))}"
+    return entry_uri(uri, text, len(before))
+
+
+def entry_uri(uri: str, text: str, character: int) -> str:
+    """The URI of a passage with the option under which a character is, where a heading locates the passage."""
+    heading = uri.partition("#")[2]
+    if not heading or "=" in heading or _LINE.search(uri):
+        return uri
+    names = [found[1] for found in _ENTRY.finditer(text) if found.start(1) <= character]
+    return f"{uri} {names[-1]}" if names else uri
 
 
 def media_place(region: Box | None, time: tuple[float, float] | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.text import Text
@@ -21,8 +22,9 @@ from tieback_client.cli.query.bars import between_spaces, left_out, steps_of, wa
 from tieback_client.cli.query.options import QUERY, AskedQuery
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
-from tieback_client.shown.excerpts import excerpt, pattern_of, without_rules
-from tieback_client.shown.places import mark_of, place_of, section_of
+from tieback_client.shown.excerpts import excerpt, pattern_of, shown_from, without_rules
+from tieback_client.shown.places import entry_uri, mark_of, place_of, section_of
+from tieback_client.shown.titles import told_apart
 from tieback_client.values.results import RetrievalResult
 
 PAIRS = 6
@@ -67,8 +69,10 @@ def search(
         high = f" --min-relevance {least:g} may leave out too much." if least else ""
         output.show(f"Nothing was found.{narrow}{high}")
     told: dict[str, int] = {}
+    titles = told_apart([(one.hit.item_title, one.hit.item_id) for one in result.hits])
     for rank, found in enumerate(result.hits, 1):
         first = told.setdefault(" ".join(found.hit.text.split()) or str(rank), rank)
+        found = replace(found, hit=replace(found.hit, item_title=titles[rank - 1]))
         output.show(hit(rank, found, query.words, first=first, explain=explain, width=output.console.width))
     if least:
         output.show(*without_relevance(result.hits))
@@ -113,7 +117,8 @@ def hit(
     if explain and one.stages:
         lines.append(indented(steps_of(one.stages), width=width))
     score = scores(found) if explain else relevance(found)
-    lines.append(indented(Text(f"{score}   {in_a_line(one.uri)}".rstrip(), style="dim"), width=width))
+    place = in_a_line(entry_uri(one.uri, one.text, shown_from(one.text, words)))
+    lines.append(indented(Text(f"{score}   {place}".rstrip(), style="dim"), width=width))
     text = Text("\n").join(lines) + Text("\n")
     return Text(f"{rank:>2}  ") + text[4:]
 
