@@ -313,3 +313,14 @@ def test_passages_that_are_called_alike_are_told_apart() -> None:
     answer = Answer(retrieval=result, finish=QUOTED)
 
     assert [one.title for one in answer.shown.passages] == ["METADATA (a)", "METADATA (b)"]
+
+
+def test_a_row_behind_a_quoted_one_stands_in_its_own_line() -> None:
+    for rows in ("| Soren | 4423 |\n| Ingrid | 4431 |", "- Soren: 4423\n- Ingrid: 4431"):
+        first, second = rows.split("\n")
+        quote, behind = marked(rows, [(0, len(first))])
+
+        assert (quote.is_marked, behind.is_marked) == (True, False)
+        assert behind.text == f"\n{second}"
+    wrapped = "The toll\nis 2.\nIt was raised."
+    assert [one.text for one in marked(wrapped, [(0, 14)])] == ["The toll is 2.", " It was raised."]

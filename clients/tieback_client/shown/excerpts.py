@@ -99,6 +99,8 @@ RULE = frozenset(" \t|:-")
 """Characters of a line below the names of columns in a table of Markdown, which says nothing."""
 _WRAP = re.compile(r"(?<=[^\n|`])\n(?=[^\s|*+\-#`>\d])")
 """The end of a line within a paragraph."""
+_BEGINS_LINE = re.compile(r"[\s|*+\-#`>\d]")
+"""The beginning of a line that goes on with none before it."""
 
 
 class Run(NamedTuple):
@@ -208,6 +210,9 @@ def _plain(text: str) -> str:
     """Text around a quote: paragraphs in one line, rows, items and code by their lines."""
     paragraphs = re.split(r"\n[ \t]*\n", without_rules(untagged(text)))
     lines = "\n".join(_WRAP.sub(" ", one.lstrip("\n")) for one in paragraphs)
+    if text.startswith("\n") and lines and not lines.startswith("\n"):
+        # The end of the line of a quote, which a row or an item does not go on with.
+        lines = ("\n" if _BEGINS_LINE.match(lines) else " ") + lines
     return re.sub(r"[ \t]+", " ", lines)
 
 
