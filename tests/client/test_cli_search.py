@@ -266,7 +266,7 @@ def test_a_word_that_begins_as_an_option_is_searched_for_behind_two_dashes(run: 
 
 
 def test_what_stands_under_a_heading_of_many_options_is_cited_by_its_option() -> None:
-    text = "-x, --proxy <host>\nUse a proxy.\n\n--location\nFollow what moved.\n\nIt may move again.\n\n--max <n>"
+    text = "-x, --proxy <host>\nUse a proxy.\n\n--location\nFollow what moved.\n\nIt may move again.\n\n--max"
     found = Hit("curl", "curl", "12", "ALL OPTIONS", Modality.TEXT, text, "curl.1#ALL_OPTIONS", {}, 1.0)
 
     def place(of: str, uri: str) -> str:

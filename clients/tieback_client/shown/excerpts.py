@@ -175,7 +175,7 @@ def _most_words(found: Sequence[re.Match[str]]) -> int:
 
 
 def pattern_of(words: Sequence[str]) -> re.Pattern[str] | None:
-    """Finds the words, with other endings too, each by a group of its own; None where there is none to find."""
+    """Finds the words, with other endings too, each by a group of its own; None where there is none."""
     stems = sorted(
         {_stem(one) for one in re.findall(r"\w+", " ".join(words)) if len(one) > 2 or one > "\u2e80"}
     )

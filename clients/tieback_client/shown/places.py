@@ -34,7 +34,7 @@ def cited_uri(uri: str, text: str, span: tuple[int, int] | None) -> str:
 
 
 def entry_uri(uri: str, text: str, character: int) -> str:
-    """The URI of a passage with the option under which a character is, where a heading locates the passage."""
+    """The URI of a passage with the option that a character is under, where a heading locates the passage."""
     heading = uri.partition("#")[2]
     if not heading or "=" in heading or _LINE.search(uri):
         return uri

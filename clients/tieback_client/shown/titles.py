@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import commonprefix
+from itertools import takewhile
 
 
 def told_apart(items: Sequence[tuple[str, str]]) -> list[str]:
@@ -24,9 +24,14 @@ def told_apart(items: Sequence[tuple[str, str]]) -> list[str]:
 def _differing(ids: Sequence[str]) -> dict[str, str]:
     """For each path, what it does not begin or end with as all others do."""
     paths = [one.split("/") for one in ids]
-    begin = len(commonprefix(paths))
-    end = len(commonprefix([path[::-1] for path in paths]))
+    begin = _alike(paths)
+    end = _alike([path[::-1] for path in paths])
     cut = [path[begin : len(path) - end] for path in paths]
     if not all(cut):
         cut = [path[begin:] for path in paths] if min(map(len, paths)) > begin else paths
     return {item_id: "/".join(path) for item_id, path in zip(ids, cut, strict=True)}
+
+
+def _alike(paths: Sequence[Sequence[str]]) -> int:
+    """The parts that all paths begin with."""
+    return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False)))

@@ -16,7 +16,7 @@ _SHOWS = {b"Tj": 0, b"'": 0, b'"': 2, b"TJ": 0}
 """Operators that show text, and which of their operands has it."""
 LEAST_SPACE = 0.25
 """Of its width, that a space keeps; Ghostscript moves letters together by spaces that keep none."""
-_NEXT_LINE = ([], b"T*")
+_NEXT_LINE: tuple[list[Any], bytes] = ([], b"T*")
 
 
 def spaced(pypdf: Any, page: Any, budget: Budget) -> None:
@@ -87,8 +87,9 @@ class _Texts:
         array = self._generic.ArrayObject()
         for part in parts:
             array.extend(self._gaps(part) if isinstance(part, bytes) else [part])
-        moved = [_NEXT_LINE] if operator in (b"'", b'"') else []
-        return [*moved, ([array], b"TJ")]
+        before: list[tuple[Any, bytes]] = [([self._character], b"Tc")] if operator == b'"' else []
+        before += [_NEXT_LINE] if operator in (b"'", b'"') else []
+        return [*before, ([array], b"TJ")]
 
     def _gaps(self, text: bytes) -> list[Any]:
         """A text cut at its spaces, with the gap that widens each; one that is squeezed to nothing is none.
