@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 from support.local_platform import Running, served_locally
+from tieback.core.tenant import PRINCIPAL, TENANT, Principal
 from tieback.serving.processes.server import keep_what_is_there
 from tieback.serving.settings import Settings
 from xdist.remote import Producer
@@ -36,6 +37,13 @@ def local_channel(local_platform: Running) -> Iterator[grpc.Channel]:
         local_platform.address, options=[("grpc.max_send_message_length", -1)]
     ) as channel:
         yield channel
+
+
+@pytest.fixture(autouse=True)
+def no_tenant_is_left() -> Iterator[None]:
+    """Fails a test after which the process would go on acting for a tenant, as those after it would."""
+    yield
+    assert (TENANT.get(), PRINCIPAL.get()) == ("", Principal())
 
 
 @cache

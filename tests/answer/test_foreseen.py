@@ -7,17 +7,20 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from answer.conftest import Platform
+from support.acting import acting_for
 from support.queries import words
 from support.requests import answered, retrieval
 from tieback.answer.foreseen import ForeseenRefusals
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Overloaded, RateExceeded
-from tieback.core.tenant import TENANT
+from tieback.core.tenant import Principal
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.generation import GenerateRequest
 from tieback_contract.answers import GenerationEvent
 from tieback_contract.modality import Modality
+
+GREEDY, QUIET = Principal("greedy"), Principal("quiet")
 
 
 class Full:
@@ -37,21 +40,21 @@ class Full:
 def test_a_refusal_holds_for_a_while_for_the_tenant_and_for_calls_with_as_little_time() -> None:
     now = [100.0]
     foreseen = ForeseenRefusals(lambda: now[0])
-    TENANT.set("greedy")
-    foreseen.note(Overloaded("too much waits", retry_after=4.0), 1.0)
+    with acting_for(GREEDY):
+        foreseen.note(Overloaded("too much waits", retry_after=4.0), 1.0)
 
-    with pytest.raises(Overloaded, match="too much waits") as refused:
-        foreseen.check(Deadline.after(1.0))
+        with pytest.raises(Overloaded, match="too much waits") as refused:
+            foreseen.check(Deadline.after(1.0))
+        foreseen.check(Deadline.after(2.0))  # which may be written
     assert refused.value.retry_after == 4.0
-    foreseen.check(Deadline.after(2.0))  # which may be written
-    TENANT.set("quiet")
-    foreseen.check(Deadline.after(1.0))
-    TENANT.set("greedy")
-    now[0] += 1.9
-    with pytest.raises(Overloaded):
+    with acting_for(QUIET):
         foreseen.check(Deadline.after(1.0))
-    now[0] += 0.2
-    foreseen.check(Deadline.after(1.0))
+    with acting_for(GREEDY):
+        now[0] += 1.9
+        with pytest.raises(Overloaded):
+            foreseen.check(Deadline.after(1.0))
+        now[0] += 0.2
+        foreseen.check(Deadline.after(1.0))
 
 
 def test_a_tenants_own_limit_is_no_sign_of_an_overload() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-from tieback.core.tenant import Principal, act_for
+from tieback.core.tenant import PRINCIPAL, TENANT, Principal, act_for
 
 T = TypeVar("T")
 
@@ -20,3 +21,15 @@ def begun(principal: Principal, work: Awaitable[T]) -> asyncio.Task[T]:
         return await work
 
     return asyncio.create_task(run(), context=contextvars.Context())
+
+
+@contextmanager
+def acting_for(principal: Principal) -> Iterator[None]:
+    """Has what runs inside act for a tenant, and nothing after it."""
+    tenant, before = TENANT.get(), PRINCIPAL.get()
+    act_for(principal)
+    try:
+        yield
+    finally:
+        TENANT.set(tenant)
+        PRINCIPAL.set(before)
