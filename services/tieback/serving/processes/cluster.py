@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
+
 from tieback.core.errors import StartupError
 from tieback.serving.processes.memory import MemoryWatch
 from tieback.serving.settings import Settings
@@ -165,10 +167,23 @@ def _start(settings: Settings) -> None:
                 logging_level=logging.ERROR,
             )
             return
+        except (SystemExit, KeyboardInterrupt):
+            _end_processes()
+            raise
         except Exception as error:
             if not left or isinstance(error, OSError | ValueError):
                 raise
             ray.shutdown()
+
+
+def _end_processes() -> None:
+    """Ends whatever Ray has started of a cluster that does not come to be.
+
+    Ray would end its raylet, and its agents would look for the cluster for another minute.
+    """
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _first_line(error: BaseException) -> str:
