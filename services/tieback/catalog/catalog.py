@@ -127,9 +127,10 @@ def read_card(path: Path) -> CardOfARole:
         probe["pairs"] = (path.parent / Path(str(probe["pairs"])).expanduser()).resolve()
     if isinstance(merge, dict) and isinstance(samples := merge.get("samples"), str):
         merge["samples"] = (path.parent / Path(samples).expanduser()).resolve()
-    if isinstance(merge, dict) and isinstance(router := merge.get("router"), dict):
-        for expert, texts in router.items():
-            router[expert] = (path.parent / Path(str(texts)).expanduser()).resolve()
+    for key in ("router", "folders"):
+        if isinstance(merge, dict) and isinstance(named := merge.get(key), dict):
+            for expert, place in named.items():
+                named[expert] = (path.parent / Path(str(place)).expanduser()).resolve()
     if isinstance(data.get("directory"), str):
         data["directory"] = _own_directory(path, data["directory"])
     try:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from tieback.artifacts import file_digest
+from tieback.catalog.own_directory import directory_revision, own_files
 from tieback.catalog.source import Strict
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.encoding import ROUTED
@@ -43,16 +44,18 @@ class Probe(Strict):
 class Merge(Strict):
     """A model made of a base and experts that were trained from it, all of them names of cards.
 
-    A method that can split its experts keeps an adapter for each, which requests name by the expert's name;
-    `adapters` are the parameters of that, and `router` has for each expert a file of pairs of texts, as for
-    `tieback train`, by which a router learns to choose one. `samples` are pairs of texts that all experts
-    read, by whose activations a method may match their neurons. `serve` names a parent to be served in place
-    of the merge: the way back, while the card stays.
+    `folders` are experts too: by a name, a folder of PEFT with a low-rank adapter of the base. A method that
+    can split its experts keeps an adapter for each, which requests name by the expert's name; `adapters` are
+    the parameters of that, and `router` has for each expert a file of pairs of texts, as for `tieback train`,
+    by which a router learns to choose one. `samples` are pairs of texts that all experts read, by whose
+    activations a method may match their neurons. `serve` names a parent to be served in place of the merge:
+    the way back, while the card stays.
     """
 
     method: str
     base: ParentName
-    experts: Annotated[tuple[ParentName, ...], Field(min_length=1)]
+    experts: tuple[ParentName, ...] = ()
+    folders: dict[ParentName, Path] = Field(default_factory=dict)
     parameters: dict[str, Any] = Field(default_factory=dict)
     adapters: dict[str, Any] = Field(default_factory=dict)
     router: dict[ParentName, Path] = Field(default_factory=dict)
@@ -61,15 +64,16 @@ class Merge(Strict):
     serve: ParentName | None = None
     _samples: str = PrivateAttr("")
 
-    @field_validator("experts")
-    @classmethod
-    def _names_each_once(cls, experts: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(experts)) < len(experts):
-            raise ValueError("an expert is named twice")
-        return experts
-
     @model_validator(mode="after")
     def _can_be_made(self) -> Merge:
+        if not self.names:
+            raise ValueError("at least 1 expert is needed: experts names cards, folders has folders")
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("an expert is named twice")
+        for folder in self.folders.values():
+            if not folder.is_dir():
+                raise ValueError(f"folders: {folder} does not exist")
+            own_files(folder)  # refuses links that lead out of it
         try:
             mergings.configure(self.method, self.parameters)
             check_learned(self.method, self.parameters)
@@ -77,21 +81,28 @@ class Merge(Strict):
                 mergings.form(SPLIT, self.method, self.split_parameters)
         except (NotFound, InvalidInput) as error:
             raise ValueError(error.message) from None
-        if self.router and (set(self.router) != set(self.experts) or not mergings.has(SPLIT, self.method)):
+        if self.router and (set(self.router) != set(self.names) or not mergings.has(SPLIT, self.method)):
             raise ValueError(
                 "router has a file of texts for each expert, of a method that keeps adapters: "
-                f"{', '.join(self.experts)}"
+                f"{', '.join(self.names)}"
             )
         if self.samples is not None:
             if not mergings.has(ACTIVATIONS, self.method):
                 able = ", ".join(having(ACTIVATIONS)) or "methods of extensions"
                 raise ValueError(f"samples are texts that neurons are matched by, which is for: {able}")
+            if self.folders:
+                raise ValueError("samples are read by experts that are cards, and folders names others")
             if not self.samples.is_file():
                 raise ValueError(f"samples: there is no file {self.samples}")
             self._samples = file_digest(self.samples)
         if self.serve is not None and self.serve not in self.parents:
             raise ValueError(f"serve names the base or an expert: {', '.join(self.parents)}")
         return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The experts, cards first."""
+        return (*self.experts, *self.folders)
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -101,7 +112,7 @@ class Merge(Strict):
     @property
     def kept(self) -> tuple[str, ...]:
         """The experts of which an adapter is kept."""
-        return self.experts if self.serve is None and mergings.has(SPLIT, self.method) else ()
+        return self.names if self.serve is None and mergings.has(SPLIT, self.method) else ()
 
     @property
     def split_parameters(self) -> dict[str, Any]:
@@ -111,8 +122,10 @@ class Merge(Strict):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """All that decides which weights come out; the samples by their content."""
-        recipe = self.model_dump(mode="json", exclude={"probe", "router", "samples"})
+        """All that decides which weights come out; files by their content."""
+        recipe = self.model_dump(mode="json", exclude={"probe", "router", "samples", "folders"})
+        if self.folders:
+            recipe["folders"] = {name: directory_revision(folder) for name, folder in self.folders.items()}
         return recipe | ({"samples": self._samples} if self._samples else {})
 
 
@@ -122,7 +135,7 @@ def check_merged(card: EncoderCard) -> None:
         raise ValueError("merged are transformer_text encoders")
     if card.merge is not None and card.name in card.merge.parents:
         raise ValueError(f"merge: {card.name} cannot be merged of itself")
-    if card.merge is not None and ROUTED in card.merge.experts:
+    if card.merge is not None and ROUTED in card.merge.names:
         raise ValueError(f"merge: {ROUTED!r} is how requests ask the router for an expert")
 
 

@@ -59,14 +59,15 @@ def _factored(name: str, difference: Array, matrix: Array) -> dict[str, Array]:
     whole = {name: np.asarray(difference, np.float32)}
     if difference.ndim != 2:
         return whole
-    rounded = float(np.finfo(np.float32).eps * np.linalg.norm(matrix))
-    draw = np.random.default_rng(0)
+    lengths = np.linalg.norm(matrix), np.linalg.norm(difference)
+    rounded = float(np.finfo(np.float32).eps * sum(lengths))
+    exact, draw = difference.astype(np.float64), np.random.default_rng(0)
     rows, columns = difference.shape
     rank = FIRST_RANK
     while rank * (rows + columns) < rows * columns:
-        basis, _ = np.linalg.qr(difference @ draw.standard_normal((columns, rank), np.float32))
-        right = basis.T @ difference
-        if float(np.linalg.norm(difference - basis @ right)) <= rounded:
+        basis, _ = np.linalg.qr(exact @ draw.standard_normal((columns, rank)))
+        right = basis.T @ exact
+        if float(np.linalg.norm(exact - basis @ right)) <= rounded:
             return _shortest(name, basis, right, rounded)
         rank *= 2
     return whole

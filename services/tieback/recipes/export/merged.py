@@ -37,6 +37,7 @@ from tieback.recipes.graphs.layer_activations import (
     layer_names,
     weights_of,
 )
+from tieback.recipes.graphs.lora_folder import adapted
 from tieback.recipes.graphs.lower_precisions import add_lower_precisions
 from tieback.training.data.text_pairs import pair_files, read_text_pairs
 from tieback.training.ranks import ranks
@@ -71,7 +72,7 @@ def export(
         report(f"serving {merge.serve} in place of the merge")
         save_graph(load_graph(parents[merge.serve].path(GRAPH)), out / GRAPH)
     else:
-        report(f"merging {', '.join(merge.experts)} by {merge.method}")
+        report(f"merging {', '.join(merge.names)} by {merge.method}")
         _write_merged(card, merge, parents, out)
     metrics = add_lower_precisions(card, out, report)
     if merge.router and merge.serve is None:
@@ -92,6 +93,11 @@ def _write_merged(card: EncoderCard, merge: Merge, parents: Mapping[str, ServedM
         _check_starts(card, merge, start, experts)
     each_layers = [layer_names(graph) for graph in graphs]
     named = [by_layers(one, own) for one, own in zip(experts, each_layers, strict=True)]
+    for name, folder in merge.folders.items():
+        try:
+            named.append(adapted(by_layers(start, layers), folder))
+        except StartupError as error:
+            raise StartupError(f"{card.name} cannot be merged: {name}: {error.message}") from None
     activations: list[Activations] = []
     if merge.samples is not None:
         texts = _samples(card, merge.samples, out)
@@ -107,7 +113,8 @@ def _write_merged(card: EncoderCard, merge: Merge, parents: Mapping[str, ServedM
         raise StartupError(f"{card.name} cannot be merged: {_named(error, merge)}{error.message}") from error
     write_with(base, by_tensors(merged, layers), out / GRAPH)
     if merge.kept:
-        each = dict(zip(merge.experts, experts, strict=True))
+        of_folders = [by_tensors(one, layers) for one in named[len(experts) :]]
+        each = dict(zip(merge.names, (*experts, *of_folders), strict=True))
         write_adapters(merge.method, merge.split_parameters, start, each, base, out)
 
 
@@ -156,7 +163,7 @@ def _named(error: InvalidInput, merge: Merge) -> str:
     """The parent whose fault it is."""
     field = str(error.field)
     if field.startswith("experts["):
-        return f"{merge.experts[int(field.removeprefix('experts[').partition(']')[0])]}: "
+        return f"{merge.names[int(field.removeprefix('experts[').partition(']')[0])]}: "
     return f"{merge.base}: " if field == "base" else ""
 
 

@@ -27,7 +27,7 @@ from tieback.methods.merging import Weights
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 UNUSED = "pooler.dense"
-"""A layer that only other tasks read: adapters of all layers have it, and the graph of an encoder does not."""
+"""A layer that only other tasks read. Adapters of all layers have it, and an encoder's graph does not."""
 MOST_SECONDS = 0.5
 """For a pattern of the folder's, which was written by others."""
 _PART = re.compile(
@@ -61,8 +61,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     kind = config.get("peft_type")
     if kind != "LORA":
         raise StartupError(
-            f"{CONFIG} is of an adapter {kind!r}, and those that are read are LORA (with use_dora, use_rslora "
-            "or neither); merge it into its base with peft (merge_and_unload) and add the folder of that"
+            f"{CONFIG} is of an adapter {kind!r}, and those that are read are LORA (also with use_dora, "
+            "use_rslora); merge it into its base with peft (merge_and_unload) and add the folder of that"
         )
     for key, asked in _REFUSED.items():
         if config.get(key):

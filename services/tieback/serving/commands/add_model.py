@@ -44,6 +44,7 @@ def add(
         "NAME=OUTCOME",
         flags="--label",
     ),
+    base: str = option("Of a folder of PEFT, the model that it adapts; by default what it names.", "MODEL"),
     only_print: bool = option("Print the card and write nothing.", flags="--print"),
     as_json: bool = AS_JSON,
 ) -> None:
@@ -51,19 +52,19 @@ def add(
 
     The folder has a model of transformers, sentence-transformers, ONNX, a dual encoder like CLIP, a
     cross-encoder, which reranks, a classifier of claims, which checks them, or a language model, which writes
-    answers, also as one GGUF file.
+    answers, also as one GGUF file; or it is one of PEFT with a LoRA of an encoder that the catalog has.
 
     Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
     names, or else prints it. No code of the folder is run.
     """
     with explained():
         settings = load_settings()
-        found = _inspect(
-            directory, name or _name_of(directory), (pooling, prompt, licence, int(bits), _meant(labels))
-        )
+        catalog = Catalog.load(settings.cards)
+        given = (pooling, prompt, licence, int(bits), _meant(labels))
+        found = _inspect(directory, name or name_of(directory), given, base, catalog)
         written: list[Path] = []
         if not found.missing:
-            _check_names(found.cards, Catalog.load(settings.cards))
+            _check_names(found.cards, catalog)
             _check_cards(found.cards)
             if settings.cards is not None and not only_print:
                 written = _write(found.cards, settings.cards)
@@ -84,17 +85,27 @@ def _meant(labels: Sequence[str]) -> dict[str, str]:
     return {name: outcome for name, _, outcome in (label.rpartition("=") for label in labels)}
 
 
-def _inspect(directory: Path, name: str, given: tuple[str, str, str, int, dict[str, str]]) -> OwnModel:
+def _inspect(
+    directory: Path, name: str, given: tuple[str, str, str, int, dict[str, str]], base: str, catalog: Catalog
+) -> OwnModel:
     try:
-        from tieback.recipes.own.model import FolderOptions, inspect
+        from tieback.recipes.own.lora import adapter_card, is_adapter
+        from tieback.recipes.own.model import FolderOptions, OwnModel, inspect
     except ModuleNotFoundError as error:
         raise StartupError(
             f"looking into a model needs the package {error.name}: {how_to_install('train')}"
         ) from error
+    if is_adapter(directory):
+        encoders = {card.name: card for card in catalog.encoders()}
+        facts, missing, cards = adapter_card(directory, name, base, encoders, given[2])
+        return OwnModel(facts, missing, cards=cards)
+    if base:
+        raise StartupError("--base is for a folder of PEFT, and this is none")
     return inspect(directory.resolve(), name, FolderOptions(*given))
 
 
-def _name_of(directory: Path) -> str:
+def name_of(directory: Path) -> str:
+    """A model's name for a folder."""
     return re.sub(r"[^a-z0-9.]+", "-", directory.resolve().name.lower()).strip("-.") or "own"
 
 
@@ -151,6 +162,11 @@ def _report(found: OwnModel, written: Sequence[Path]) -> None:
     if written:
         say(f"next: tieback models pull {' '.join(card['name'] for card in found.cards)}")
         for card in found.cards:
+            if folders := card.get("merge", {}).get("folders"):
+                say(
+                    f"or several by request: tieback models merge NAME --method low_rank "
+                    f"--base {card['merge']['base']} --expert {next(iter(folders.values()))} --expert …"
+                )
             if card["role"] == "generator":
                 say(
                     f"to write with it by default: TIEBACK_GENERATOR={card['name']}; the card changes nothing"

@@ -12,28 +12,15 @@ import yaml
 from tieback_client.cli.output import say
 from tieback_client.cli.parameters import AS_JSON, FILE, declared, option
 
-from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.errors import AlreadyExists, InvalidInput
+from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.methods.merging import SPLIT, check_learned, having, mergings
 from tieback.models.store import Store
+from tieback.serving.commands.add_model import name_of
 from tieback.serving.commands.explained import explained
 from tieback.serving.commands.pull_progress import PullProgress
 from tieback.serving.commands.train import assigned
 from tieback.serving.settings import load_settings
-
-TAKEN = {
-    "runtime",
-    "modality",
-    "width",
-    "max_tokens",
-    "pooling",
-    "options",
-    "precision",
-    "precisions",
-    "upstream",
-}
-"""Fields that a merged card has of its base."""
 
 
 @click.command()
@@ -42,7 +29,12 @@ def merge(
     name: str,
     method: str = option("How to merge: a method of docs/methods.md#merging.", required=True),
     base: str = option("The model that the experts were trained from.", "MODEL", required=True),
-    experts: tuple[str, ...] = option("May be repeated.", "MODEL", flags="--expert", required=True),
+    experts: tuple[str, ...] = option(
+        "A model, or a folder of PEFT with a LoRA of the base. May be repeated.",
+        "MODEL|FOLDER",
+        flags="--expert",
+        required=True,
+    ),
     assignments: tuple[str, ...] = option("A parameter of the method.", "KEY=VALUE", flags="--set"),
     adapter_assignments: tuple[str, ...] = option(
         "A parameter of how each expert is kept, for methods that keep them: rank=16. May be repeated.",
@@ -72,6 +64,8 @@ def merge(
     Writes a card into the folder that TIEBACK_CARDS names, and makes the model. It is kept only if it reaches
     what the probe asks.
     """
+    from tieback.recipes.adapt.cards import experts_of
+
     with explained():
         settings = load_settings()
         if settings.cards is None:
@@ -83,7 +77,7 @@ def merge(
             raise AlreadyExists(
                 "model", name, f"the catalog has a model {name!r}; give the merge another name"
             )
-        recipe: dict[str, Any] = {"method": method, "base": base, "experts": list(experts)}
+        recipe: dict[str, Any] = {"method": method, "base": base, **named_experts(experts, catalog)}
         if assignments:
             recipe["parameters"] = _plain(assigned(assignments, mergings.schema(method)))
         check_learned(method, recipe.get("parameters", {}))
@@ -96,6 +90,7 @@ def merge(
                 "pairs": str(probe.resolve()), "metric": metric, "against": against, "margin": margin
             }  # fmt: skip
         metrics = _made(name, recipe, catalog, path)
+        asked = experts_of(recipe)[0]
     if as_json:
         click.echo(json.dumps({"name": name, "card": str(path), "metrics": metrics}, indent=2))
         return
@@ -106,7 +101,21 @@ def merge(
     say(f"wrote: {path}")
     say(f"To serve it: tieback serve (TIEBACK_SPACES={name} for it alone)")
     if mergings.has(SPLIT, method):
-        say(f"To ask one expert: tieback encode TEXT --space {name} --adapter {experts[0]}")
+        say(f"To ask one expert: tieback encode TEXT --space {name} --adapter {asked}")
+
+
+def named_experts(experts: Sequence[str], catalog: Catalog) -> dict[str, Any]:
+    """The fields `experts` and `folders` of a recipe. NotFound for what is neither a model nor a folder."""
+    models = {card.name for card in catalog.encoders()}
+    folders = {name: Path(name) for name in experts if name not in models}
+    for name, folder in folders.items():
+        if not folder.is_dir():
+            raise NotFound("model", name, models, hint="an expert is a model, or a folder of PEFT")
+    found = {
+        "experts": [name for name in experts if name in models],
+        "folders": {name_of(folder): str(folder.resolve()) for folder in folders.values()},
+    }
+    return {key: value for key, value in found.items() if value}
 
 
 def _kept(method: str, adapters: Sequence[str], router: Sequence[str]) -> dict[str, Any]:
@@ -142,32 +151,13 @@ def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _made(name: str, recipe: dict[str, Any], catalog: Catalog, path: Path) -> dict[str, Any]:
     """Writes the card and makes its model; without the model no card is left. Returns the metrics."""
-    from tieback.recipes.adapt.cards import write_card
+    from tieback.recipes.adapt.cards import merged_fields, write_card
     from tieback.recipes.export import make_merged
 
     settings = load_settings()
     store = Store(settings.models)
-    parents = [catalog.get(one) for one in (recipe["base"], *recipe["experts"])]
-    base = parents[0]
-    if not isinstance(base, EncoderCard):
-        raise InvalidInput(f"{base.name} is no encoder", field="base")
-    fields = base.model_dump(mode="json", include=TAKEN, exclude_defaults=True)
-    fields["options"] = base.options.model_dump(mode="json", exclude_defaults=True, exclude={"runtime"})
-    for precision in fields.get("precisions", {}).values():
-        precision.pop("drift", None)  # it was measured with other weights
-    licences = sorted({card.license for card in parents})
-    write_card(
-        path,
-        {
-            "name": name,
-            "role": "encoder",
-            "description": f"{', '.join(recipe['experts'])}, merged by {recipe['method']}.",
-            "license": " AND ".join(licences),
-            **fields,
-            "kinds": sorted(kind.value for kind in base.kinds),
-            "merge": recipe,
-        },
-    )
+    parents = [catalog.get(one) for one in (recipe["base"], *recipe.get("experts", ()))]
+    write_card(path, merged_fields(name, recipe, parents))
     try:
         card = Catalog.load(settings.cards).get(name)
         with PullProgress() as progress:
