@@ -18,7 +18,7 @@ from tieback.serving.metrics.scrape import MetricsListener
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.plan import Plan
 from tieback.serving.processes.autoscaling import Meter
-from tieback.serving.processes.server import GrpcServer, keep_what_is_there
+from tieback.serving.processes.server import GrpcServer, keep_what_is_there, let_the_loop_go_first
 from tieback.serving.processes.service_context import ServiceContext
 from tieback.serving.processes.services import SERVICES, targets_of
 from tieback.serving.security.credentials import InnerTokens, acting, server_credentials
@@ -65,6 +65,7 @@ class ServiceProcess:
         With a `public_host`, by which clients reach this machine, it takes calls from outside too, as the
         gateway does: with the same certificate, tokens and limits.
         """
+        let_the_loop_go_first()
         mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=self.telemetry.registry)
         self._closing.push_async_callback(mesh.close)
         plan = Plan(self.settings)
