@@ -62,6 +62,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--only", metavar="STEPS", help="steps, separated by commas (all; upgrade where --before is given)"
     )
+    made.add_argument(
+        "--events",
+        default="",
+        metavar="WORDS",
+        help="only events whose names have one of these, separated by commas",
+    )
     made.add_argument("--before", default="", metavar="COMMIT", help="the commit to upgrade from")
     made.add_argument("--folder", type=Path, help="keep images here for the next time (a temporary folder)")
     made.add_argument("--baked", action="store_true", help="build the image with weights, and mount none")
@@ -113,7 +119,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _inside(options: argparse.Namespace, chosen: Sequence[str], folder: Path) -> int:
     isolation.prepare()
-    report, findings, seconds = Report(), Findings(), list[Row]()
+    report, seconds = Report(), list[Row]()
+    findings = Findings(only=[one for one in options.events.split(",") if one])
     models = (
         None
         if options.baked

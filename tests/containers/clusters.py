@@ -13,7 +13,7 @@ from containers import isolation
 from containers.engine import Engine
 from containers.events import Event, Findings, under_load
 from containers.images import PLATFORM, STATE
-from containers.load import SPACES, Calls
+from containers.load import IN_MILVUS, SPACES, Calls, until_connected
 from containers.manifests import rendered, second_worker
 from containers.ray_service import RayService
 from containers.secrets import Secrets, refused
@@ -101,11 +101,14 @@ def replicated(engine: Engine, models: Path | None, rate: float, findings: Findi
         first, second, third = cluster.workers()
         [store] = cluster.workers("store")
 
-        def away(name: str) -> None:
+        def away(name: str, port: int) -> float:
+            """Ends what is no part of the platform for a while. Returns when it takes connections again."""
             engine.kill(name)
             time.sleep(5)
             engine.start(name)
+            back = until_connected(f"{name}.{name}.svc", port)
             cluster.wait_until_whole()
+            return back
 
         events = [
             Event("platform pod killed", lambda: cluster.lose(first)),
@@ -116,8 +119,8 @@ def replicated(engine: Engine, models: Path | None, rate: float, findings: Findi
             Event("other settings rolled out", lambda: cluster.roll_out({"cache_bytes": 32 << 20})),
             Event("head killed", lambda: cluster.lose(cluster.head)),
             Event("store pod killed", lambda: cluster.lose(store)),
-            Event("Redis away for 5 s", lambda: away("redis")),
-            Event("Milvus away for 5 s", lambda: away("milvus")),
+            Event("Redis away for 5 s", lambda: away("redis", 6379)),
+            Event("Milvus away for 5 s", lambda: away("milvus", 19530), need=IN_MILVUS),
         ]
         under_load("replicated", Calls(ADDRESS, operations=True, rate=rate), events, findings)
         findings.fact("replicated", "containers that ended by themselves", cluster.restarts)
@@ -133,7 +136,8 @@ def _start(cluster: RayService, models: Path | None, step: str, findings: Findin
 @contextmanager
 def _network(engine: Engine, name: str, subnet: str) -> Iterator[None]:
     """Makes a network whose names are asked here too, as clients in a cluster do."""
-    engine.network(name, subnet)
+    # Its name server asks nobody else: it would ask itself, without an end, for names that it does not know.
+    engine.network(name, subnet, "--internal")
     try:
         isolation.resolve_by(f"{subnet.rpartition('.')[0]}.1", engine.folder)
         yield

@@ -159,9 +159,9 @@ class Engine:
         )
         return done.stdout[-4000:]
 
-    def network(self, name: str, subnet: str) -> None:
+    def network(self, name: str, subnet: str, *options: str) -> None:
         """Makes a network, with a name server that knows the containers on it."""
-        self.podman("network", "create", f"--subnet={subnet}", name)
+        self.podman("network", "create", f"--subnet={subnet}", *options, name)
 
     def cable(self, name: str, state: str) -> None:
         """Takes the container's network down or up, without a word to anybody."""

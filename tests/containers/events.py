@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.progress import log
@@ -11,19 +11,23 @@ from benchmarks.report import Row
 from containers.load import KEPT_WRITES, Calls
 
 QUIET = 8.0
-"""Seconds that the load goes on after an event is over."""
+"""Seconds that the load goes on after an event is over and calls of every kind have been answered again."""
+PATIENCE = 60.0
+"""Seconds that an answer of every kind is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happens. `act` returns when the platform is whole again.
 
-    `single` says that there is one of what is lost, so that calls wait until it is back.
+    `single` says that there is one of what is lost, so that calls wait until it is back. Calls that `need`
+    something that is no part of the platform can be answered from the time on that `act` returns.
     """
 
     name: str
-    act: Callable[[], object]
+    act: Callable[[], float | None]
     single: bool = False
+    need: Collection[str] = ()
 
 
 @dataclass
@@ -34,6 +38,8 @@ class Findings:
     calls: list[Row] = field(default_factory=list)
     errors: list[Row] = field(default_factory=list)
     facts: list[Row] = field(default_factory=list)
+    only: Collection[str] = ()
+    """Parts of names of the events that are to happen; none for all."""
 
     def fact(self, step: str, name: str, value: object) -> None:
         """Adds something that was found once."""
@@ -44,21 +50,28 @@ class Findings:
 def under_load(step: str, calls: Calls, events: Sequence[Event], findings: Findings) -> None:
     """Lets the events happen one after the other, while the callers go on."""
     with calls.running():
-        for event in (Event("nothing", lambda: time.sleep(QUIET)), *events):
-            _happen(step, calls, event, findings)
+        for event in (Event("nothing", _nothing), *events):
+            if not findings.only or any(part in event.name for part in findings.only):
+                _happen(step, calls, event, findings)
+
+
+def _nothing() -> None:
+    time.sleep(QUIET)
 
 
 def _happen(step: str, calls: Calls, event: Event, findings: Findings) -> None:
     log(f"{step}: {event.name}")
-    before, begun, note = len(calls.acknowledged), time.monotonic(), ""
+    before, begun, note, back = len(calls.acknowledged), time.monotonic(), "", None
     try:
-        event.act()
+        back = event.act()
     except Exception as error:  # noqa: BLE001 - the events that follow may still be tried
         note = f"{type(error).__name__}: {error}"
-    whole = time.monotonic() - begun
+    whole = time.monotonic()
+    while calls.unanswered(whole) and time.monotonic() < whole + PATIENCE:
+        time.sleep(0.2)
     time.sleep(QUIET)
     ended = time.monotonic()
-    rows, errors = calls.during(begun, ended)
+    rows, errors = calls.during(begun, ended, {} if back is None else dict.fromkeys(event.need, back))
     acknowledged = calls.acknowledged[:]
     try:
         kept = len(set(acknowledged) & calls.there())
@@ -74,7 +87,8 @@ def _happen(step: str, calls: Calls, event: Event, findings: Findings) -> None:
         "of": longest["call"],
         "retrieval_gap_s": next(float(row["silence_s"]) for row in rows if row["call"] == "Retrieve"),
         "writes_gap_s": next(float(row["silence_s"]) for row in rows if row["call"] == KEPT_WRITES),
-        "whole_after_s": whole,
+        "back_after_s": None if back is None else back - begun,
+        "whole_after_s": whole - begun,
         "acknowledged": len(acknowledged) - before,
         "acknowledged_so_far": len(acknowledged),
         "kept": kept,
@@ -89,6 +103,6 @@ def _happen(step: str, calls: Calls, event: Event, findings: Findings) -> None:
         + ", ".join(
             f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
             for key, value in row.items()
-            if value != ""
+            if value not in ("", None)
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +18,8 @@ from benchmarks.rolling.load import COLLECTION, Load, kinds, summary
 KEPT = "kept"
 """The collection whose acknowledged items are looked for after each event."""
 KEPT_WRITES, STREAM = "kept writes", "EncodeStream"
+IN_MILVUS = ("Retrieve", "IngestItems", KEPT_WRITES)
+"""Calls that ask Milvus, where collections are there."""
 _STREAMED = 100
 SPACES = ("wordllama-256", "paraphrase-minilm-l3-v2")
 """Light ones, of which the second also reranks."""
@@ -61,13 +64,26 @@ class Calls:
         with self._client() as client:
             return {one.id for one in client.items(KEPT)}
 
-    def during(self, begun: float, ended: float) -> tuple[list[Row], list[Row]]:
-        """Count the calls in a span of time by kind, and list why some of them failed."""
+    def unanswered(self, since: float) -> set[str]:
+        """The kinds of calls of which none that began since a time was answered well."""
+        good = {one.kind for one in list(self._load.outcomes) if one.begun >= since and not one.error}
+        return set(self._load.asks) - good
+
+    def during(
+        self, begun: float, ended: float, back: Mapping[str, float]
+    ) -> tuple[list[Row], list[Row]]:
+        """Count the calls in a span of time by kind, and list why some of them failed.
+
+        Silence counts from the time on at which a kind is `back`, where it had to be away.
+        """
         outcomes = list(self._load.outcomes)
-        rows: list[Row] = [
-            {"call": kind, **summary([one for one in outcomes if one.kind == kind], begun, ended)}
-            for kind in self._load.asks
-        ]
+        rows: list[Row] = []
+        for kind in self._load.asks:
+            those = [one for one in outcomes if one.kind == kind]
+            counted = summary(those, begun, ended)
+            if kind in back:
+                counted["silence_s"] = summary(those, back[kind], ended)["silence_s"]
+            rows.append({"call": kind, **counted})
         failed = [one for one in outcomes if one.error and one.ended >= begun and one.begun < ended]
         why: list[Row] = [
             {"call": one.kind, "at_s": one.begun - begun, "took_s": one.ended - one.begun, "error": one.error}
@@ -107,6 +123,16 @@ def unbroken(address: str, space: str, texts: int) -> Unbroken:
         except TiebackError as raised:
             error = f"{type(raised).__name__}: {raised.message}"
     return Unbroken(time.monotonic() - begun, error)
+
+
+def until_connected(host: str, port: int, seconds: float = 120.0) -> float:
+    """When something took a connection at an address; TimeoutError where nothing does in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with suppress(OSError), socket.create_connection((host, port), 1.0):
+            return time.monotonic()
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing took a connection at {host}:{port} within {seconds:.0f} s")
 
 
 def wait_until_serving(address: str, seconds: float) -> float:

@@ -2,6 +2,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,30 @@ async def test_a_milvus_that_is_away_is_said_at_once_and_found_again(server: mil
     assert hit.item_id == "a"
     assert (await index.upsert("docs", [item("b")])).results == [None]
     await index.close()
+
+
+def test_a_milvus_that_was_away_for_long_is_found_as_soon_as_it_takes_connections(
+    server: milvus_lite.OwnProcess,
+) -> None:
+    milvus = Milvus(server.address)
+    milvus.call("list_collections")
+    server.kill()
+    end = time.monotonic() + 9
+    while time.monotonic() < end:
+        with suppress(Unavailable):
+            milvus.call("list_collections")
+        time.sleep(0.2)
+    server.start()
+    begin = time.monotonic()
+
+    while True:
+        with suppress(Unavailable):
+            milvus.call("list_collections")
+            break
+        time.sleep(0.05)
+
+    assert time.monotonic() - begin < 3
+    milvus.close()
 
 
 async def test_an_index_starts_without_its_milvus_and_serves_once_it_is_there(folder: Path) -> None:

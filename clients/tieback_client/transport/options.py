@@ -103,9 +103,10 @@ class Options:
     """Names each call in the server's logs and traces, its retries included; asked once a call. Without it,
     "x-request-id" of `metadata`, else a random name. The server replaces what is longer than 128 characters
     or has others than letters, digits and ``._:/=+@,;~-``."""
-    keepalive: float = 5.0
-    """Seconds between pings while calls run. A server that does not answer one in five more is taken as gone.
-    Other servers than tieback's may punish less than 300."""
+    keepalive: float = 2.0
+    """Seconds between pings while calls run. A server that does not answer one in five more is taken as gone,
+    and so is one whose machine acknowledges nothing for three. Other servers than tieback's may punish less
+    than 300."""
     channel_options: Mapping[str, Any] = field(default_factory=dict)
     """More gRPC channel arguments, by name; they win over the defaults."""
     channel: Any = field(default=None, repr=False)
@@ -165,8 +166,8 @@ class Options:
             "grpc.max_send_message_length": -1,
             "grpc.max_receive_message_length": -1,
             "grpc.keepalive_time_ms": int(self.keepalive * 1000),
-            "grpc.keepalive_timeout_ms": 5_000,
-            "grpc.http2.ping_timeout_ms": 5_000,  # gRPC 1.85 does not heed the one before
+            "grpc.keepalive_timeout_ms": 3_000,  # in gRPC 1.85 until bytes are acknowledged,
+            "grpc.http2.ping_timeout_ms": 5_000,  # and until a ping is answered
             "grpc.keepalive_permit_without_calls": 0,
             "grpc.http2.max_pings_without_data": 0,
             # A server that restarts is back in seconds, and gRPC's own pause grows to two minutes.

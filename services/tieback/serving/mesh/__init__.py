@@ -46,9 +46,11 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    # Finds a machine that went without a word, while calls wait for it.
-    ("grpc.keepalive_time_ms", 5_000),
-    ("grpc.http2.ping_timeout_ms", 5_000),  # gRPC 1.85 does not heed keepalive_timeout_ms
+    # Finds a machine that went without a word, while calls wait for it: its kernel acknowledges no bytes for
+    # the first time, or its process answers no ping for the second, which a busy one may be late with.
+    ("grpc.keepalive_time_ms", 1_000),
+    ("grpc.keepalive_timeout_ms", 2_000),
+    ("grpc.http2.ping_timeout_ms", 4_000),
     ("grpc.http2.max_pings_without_data", 0),
 )
 

@@ -258,9 +258,9 @@ def _options(settings: Settings, *, shared_port: bool, behind: bool) -> list[tup
         ("grpc.max_receive_message_length", -1 if behind else settings.message_bytes),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", int(shared_port)),
-        # Callers may ping every five seconds, also between calls, and are not called abusers for it.
+        # Callers may ping every second, also between calls, and are not called abusers for it.
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_ping_interval_without_data_ms", 4_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 500),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.max_metadata_size", 16 * 1024),
