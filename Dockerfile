@@ -76,8 +76,9 @@ RUN groupadd --gid 10001 tieback \
  && ln -s /opt/tieback/bin/ray /opt/tieback/bin/tieback /usr/local/bin/
 COPY --from=serving /opt/tieback /opt/tieback
 COPY --from=weights --chown=10001:10001 /models /models
-# The last four are what `tieback serve` gives a Ray cluster of its own (serving/processes/cluster.py); one that somebody
-# else starts, as KubeRay does, has them from here.
+# The last five are what `tieback serve` gives a Ray cluster of its own (serving/processes/cluster.py); one that somebody
+# else starts, as KubeRay does, has them from here. A head asks each node so often whether it is there, and takes one for
+# lost that is not, five times one after another; until then it places what was lost on the lost node.
 ENV PATH=/opt/tieback/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     TIEBACK_HOST=0.0.0.0 \
@@ -89,7 +90,8 @@ ENV PATH=/opt/tieback/bin:$PATH \
     OMP_NUM_THREADS=1 \
     TOKENIZERS_PARALLELISM=false \
     MALLOC_ARENA_MAX=2 \
-    RAY_preload_python_modules=tieback.serving.processes.lean_serve
+    RAY_preload_python_modules=tieback.serving.processes.lean_serve \
+    RAY_health_check_period_ms=1000
 USER 10001:10001
 WORKDIR /home/tieback
 VOLUME ["/data"]

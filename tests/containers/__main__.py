@@ -8,7 +8,9 @@ The steps, in this order:
     pool        the pool of encoders by `podman kube play`
     ray         a head and two workers of the rendered manifests, with the defaults of KubeRay's operator
     secure      the same with tokens and TLS, to the clients and between the pods
+    policies    three nodes under the network policies, as rules of nftables in each pod's network
     replicated  three platform pods, a store pod, a head, Milvus Lite, Redis
+    nodes       the same while a node comes and goes, and, with --before, from one image to the other
     upgrade     the image of the commit that --before names, then this one on the same data
 
 Everything is in one folder, and in namespaces that end with the command: traffic stays on networks that
@@ -38,17 +40,22 @@ from containers.events import Findings
 PROGRAM = "scripts/test containers"
 PLANNED = {
     "base": 120.0, "build": 240.0, "compose": 180.0, "pool": 20.0, "ray": 480.0, "secure": 240.0,
-    "replicated": 780.0, "upgrade": 120.0,
+    "policies": 240.0, "replicated": 780.0, "nodes": 480.0, "upgrade": 120.0,
 }  # fmt: skip
 """Steps, and the seconds that each takes on two busy cores."""
-NEEDED_GB = {"compose": 5.0, "pool": 2.5, "ray": 5.0, "secure": 5.0, "replicated": 9.0, "upgrade": 4.0}
+NEEDED_GB = {
+    "compose": 5.0, "pool": 2.5, "ray": 5.0, "secure": 5.0, "policies": 5.0, "replicated": 9.0, "nodes": 10.0,
+    "upgrade": 4.0,
+}  # fmt: skip
 Step = Callable[[Engine, Path | None, float, Findings], None]
 STEPS: dict[str, Step] = {
     "compose": compose.run,
     "pool": pool.run,
     "ray": clusters.three_nodes,
     "secure": clusters.secure,
+    "policies": clusters.policies,
     "replicated": clusters.replicated,
+    "nodes": clusters.nodes,
     "upgrade": compose.upgrade,
 }
 RESULTS = images.ROOT / "benchmarks/results"

@@ -12,14 +12,17 @@ from pathlib import Path
 from containers import isolation
 from containers.engine import Engine
 from containers.events import Event, Findings, under_load
-from containers.images import PLATFORM, STATE
+from containers.images import BEFORE, PLATFORM, STATE
 from containers.load import IN_MILVUS, SPACES, Calls, until_connected
 from containers.manifests import rendered, second_worker
+from containers.policies import KUBELET, Places, enforce, reaches, rules
 from containers.ray_service import RayService
 from containers.secrets import Secrets, refused
 
 ADDRESS = "dns:///tieback:50051"
 CUT_SECONDS = 25.0
+GROWING = f"encoder:{SPACES[0]}"
+"""The deployment that gets more replicas."""
 LIGHT = {
     "TIEBACK_SPACES": ",".join(SPACES),
     "TIEBACK_RERANKERS": "none",
@@ -89,15 +92,7 @@ def _three(
 
 def replicated(engine: Engine, models: Path | None, rate: float, findings: Findings) -> None:
     """Runs the component `replicated`: three platform pods, one with the volume, Milvus Lite, Redis."""
-    with _network(engine, "replicated", "10.89.9.0/24"):
-        cluster = RayService(engine, rendered(["replicated"], LIGHT), "replicated", "10.89.9.0/24")
-        state = ("--network=replicated:alias={0}.{0}.svc", "--cap-drop=ALL", "--no-healthcheck")
-        server = shlex.split("--bind 0.0.0.0 --protected-mode no --dir /tmp --appendonly yes")
-        engine.run("redis", STATE, [*_of(state, "redis"), "--entrypoint=redis-server"], server)
-        milvus = shlex.split("-m milvus_lite server --data-dir /data --host 0.0.0.0 --port 19530")
-        options = [*_of(state, "milvus"), "--volume=milvus:/data", "--entrypoint=/opt/tieback/bin/python"]
-        engine.run("milvus", PLATFORM, options, milvus)
-        _start(cluster, models, "replicated", findings)
+    with _replicated(engine, PLATFORM, models, "replicated", findings) as cluster:
         first, second, third = cluster.workers()
         [store] = cluster.workers("store")
 
@@ -123,7 +118,96 @@ def replicated(engine: Engine, models: Path | None, rate: float, findings: Findi
             Event("Milvus away for 5 s", lambda: away("milvus", 19530), need=IN_MILVUS),
         ]
         under_load("replicated", Calls(ADDRESS, operations=True, rate=rate), events, findings)
-        findings.fact("replicated", "containers that ended by themselves", cluster.restarts)
+
+
+def nodes(engine: Engine, models: Path | None, rate: float, findings: Findings) -> None:
+    """Runs the same while a node comes and goes, and pods get another image where there is an earlier one."""
+    has_earlier = engine.has_image(BEFORE)
+    with _replicated(engine, BEFORE if has_earlier else PLATFORM, models, "nodes", findings) as cluster:
+        cluster.image = PLATFORM
+
+        def another_image() -> None:
+            for pod in (*cluster.workers(), *cluster.workers("store"), cluster.head):
+                cluster.drain(pod)
+
+        def added() -> None:
+            cluster.add(cluster.workers()[0], "platform-added")
+            cluster.scale({GROWING: 4})  # one for each node, so that one is on the node that came
+
+        def gone() -> None:
+            cluster.scale({GROWING: 2})
+            cluster.give_back(cluster.pods["platform-added"])
+
+        events = [
+            Event("a node added, and used", added),
+            Event("it is drained by Ray, and ends", gone),
+            *([Event("another image, pod after pod", another_image)] if has_earlier else []),
+        ]
+        under_load("nodes", Calls(ADDRESS, operations=True, rate=rate), events, findings)
+
+
+def policies(engine: Engine, models: Path | None, rate: float, findings: Findings) -> None:
+    """Runs three nodes under the component `network-policy`, and asks who reaches what."""
+    with _three(engine, ("network-policy",), {}, models, "policies", findings) as cluster:
+        overlay, here = cluster.overlay, "10.89.7.1"
+        for name in ("stranger", "monitoring"):
+            listens = shlex.split("-m http.server 8000")
+            engine.run(name, STATE, ["--network=policies", "--entrypoint=/usr/local/bin/python"], listens)
+        worker, store = cluster.pods["door-0"], cluster.pods["platform-0"]
+        found = {name: engine.address(name) for name in ("stranger", "monitoring")}
+        places = Places(
+            {cluster.address(pod): pod.labels for pod in cluster.pods.values()},
+            {
+                KUBELET: [here],
+                "tieback.dev/client=true": [here],
+                "kubernetes.io/metadata.name=kuberay-system": [here],
+                "kubernetes.io/metadata.name=kube-system": [here],
+                "kubernetes.io/metadata.name=monitoring": [found["monitoring"]],
+            },
+        )
+        asked = {
+            "platform": (worker, (50051, 8080, 9464, 50052, 52365)),
+            "head": (cluster.head, (6379, 8265)),
+        }
+
+        def look(when: str) -> None:
+            for who in ("stranger", "monitoring"):
+                for what, (pod, ports) in asked.items():
+                    reached = [one for one in ports if reaches(engine, who, cluster.address(pod), one)]
+                    findings.fact("policies", f"{when}: {who} reaches of {what} {ports}", reached or "none")
+            out = reaches(engine, worker.name, found["stranger"], 8000)
+            findings.fact("policies", f"{when}: platform reaches the stranger", "yes" if out else "no")
+
+        look("without")
+        cluster.on_network = lambda pod, _: enforce(
+            engine, pod.name, rules(overlay, pod.container, pod.labels, places)
+        )
+        for pod in cluster.pods.values():
+            cluster.on_network(pod, "")
+        look("with")
+        events = [
+            Event("worker killed", lambda: cluster.lose(worker)),
+            Event("worker with the store killed", lambda: cluster.lose(store), single=True),
+        ]
+        under_load("policies", Calls(ADDRESS, operations=True, rate=rate), events, findings)
+
+
+@contextmanager
+def _replicated(
+    engine: Engine, image: str, models: Path | None, step: str, findings: Findings
+) -> Iterator[RayService]:
+    with _network(engine, step, "10.89.9.0/24"):
+        cluster = RayService(engine, rendered(["replicated"], LIGHT), step, "10.89.9.0/24")
+        cluster.image = image
+        state = (f"--network={step}:alias={{0}}.{{0}}.svc", "--cap-drop=ALL", "--no-healthcheck")
+        server = shlex.split("--bind 0.0.0.0 --protected-mode no --dir /tmp --appendonly yes")
+        engine.run("redis", STATE, [*_of(state, "redis"), "--entrypoint=redis-server"], server)
+        milvus = shlex.split("-m milvus_lite server --data-dir /data --host 0.0.0.0 --port 19530")
+        options = [*_of(state, "milvus"), "--volume=milvus:/data", "--entrypoint=/opt/tieback/bin/python"]
+        engine.run("milvus", PLATFORM, options, milvus)
+        _start(cluster, models, step, findings)
+        yield cluster
+        findings.fact(step, "containers that ended by themselves", cluster.restarts)
 
 
 def _start(cluster: RayService, models: Path | None, step: str, findings: Findings) -> None:

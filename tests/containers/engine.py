@@ -132,6 +132,11 @@ class Engine:
         found: Mapping[str, Any] = said
         return found
 
+    def address(self, name: str) -> str:
+        """The address of a container that is on one network."""
+        [network] = self.inspected(name)["NetworkSettings"]["Networks"].values()
+        return str(network["IPAddress"])
+
     def is_running(self, name: str) -> bool:
         """Tell whether a container runs."""
         return self.podman("inspect", "--format={{.State.Running}}", name, check=False) == "true"

@@ -69,9 +69,7 @@ class Calls:
         good = {one.kind for one in list(self._load.outcomes) if one.begun >= since and not one.error}
         return set(self._load.asks) - good
 
-    def during(
-        self, begun: float, ended: float, back: Mapping[str, float]
-    ) -> tuple[list[Row], list[Row]]:
+    def during(self, begun: float, ended: float, back: Mapping[str, float]) -> tuple[list[Row], list[Row]]:
         """Count the calls in a span of time by kind, and list why some of them failed.
 
         Silence counts from the time on at which a kind is `back`, where it had to be away.

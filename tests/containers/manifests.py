@@ -77,9 +77,15 @@ class Pod:
         return found
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels by which Services and policies choose it."""
+        found: Mapping[str, str] = self.group["template"]["metadata"]["labels"]
+        return found
+
+    @property
     def component(self) -> str:
-        """The label by which Services choose it."""
-        return str(self.group["template"]["metadata"]["labels"]["app.kubernetes.io/component"])
+        """The label of what it is."""
+        return self.labels["app.kubernetes.io/component"]
 
     @property
     def grace(self) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +33,17 @@ class RayService:
     """The pods of a RayService on a network. What ends with the engine's containers needs no other end."""
 
     def __init__(self, engine: Engine, overlay: Overlay, network: str, subnet: str) -> None:
-        self.engine, self.network, self._overlay = engine, network, overlay
+        self.engine, self.network, self.overlay = engine, network, overlay
         self.pods = {one.name: one for one in pods(overlay)}
         self._prefix = subnet.rpartition(".")[0]
         self._addresses = {name: f"{self._prefix}.{n}" for n, name in enumerate(self.pods, 10)}
         self._token = secrets.token_hex(32)
         self.volumes: list[str] = []
         self.secrets: Mapping[str, Path] = {}
+        self.image = PLATFORM
+        """That of the pods which are made from now on."""
+        self.on_network: Callable[[Pod, str], None] = lambda _pod, _address: None
+        """Is called with each pod whose container was started, and its address."""
         self.restarts: list[str] = []
         """Containers that ended by themselves, with their last words."""
         self._wanted: dict[str, int] = {}
@@ -69,7 +75,8 @@ class RayService:
     def create(self, pod: Pod) -> None:
         """Makes a pod's container and starts it."""
         options = pod.options(self._token, self.network, self._addresses[pod.name], self.secrets)
-        self.engine.run(pod.name, PLATFORM, [*options, *self.volumes], ["-lc", pod.command()])
+        self.engine.run(pod.name, self.image, [*options, *self.volumes], ["-lc", pod.command()])
+        self.on_network(pod, self._addresses[pod.name])
         log(f"  pod {pod.name}: {pod.command()}")
 
     def remove(self, pod: Pod) -> None:
@@ -85,15 +92,48 @@ class RayService:
         """Ends a pod's container at once; the kubelet starts it again."""
         self.engine.kill(pod.name)
         self.engine.start(pod.name)
+        self.on_network(pod, self._addresses[pod.name])
         self.wait_until_whole()
 
     def drain(self, pod: Pod) -> None:
         """Deletes a pod; another one takes its place, with another address."""
         self.remove(pod)
-        self._addresses[pod.name] = f"{self._prefix}.{self._next}"
-        self._next += 1
+        if not pod.is_head:  # whose name stays, as that of its Service does
+            self._addresses[pod.name] = self._free_address()
         self.create(pod)
         self.wait_until_whole()
+
+    def add(self, like: Pod, name: str) -> Pod:
+        """Makes another pod of a group, as the operator does where Ray's autoscaler asks for one."""
+        made = replace(like, name=name)
+        self.pods[name], self._addresses[name] = made, self._free_address()
+        self.create(made)
+        self._probe(made, "startupProbe")
+        return made
+
+    def give_back(self, pod: Pod) -> None:
+        """Tells Ray that a node is to end, and deletes its pod, as the autoscaler and the operator do."""
+        node = next(node for node, ip in self._nodes().items() if ip == self._addresses[pod.name])
+        told = shlex.split("--reason=DRAIN_NODE_REASON_IDLE_TERMINATION --reason-message=idle")
+        ray = "/opt/tieback/bin/ray"
+        self.engine.podman("exec", self.head.name, ray, "drain-node", f"--node-id={node}", *told)
+        self.remove(pod)
+        del self.pods[pod.name]
+        self.wait_until_whole()
+
+    def scale(self, numbers: Mapping[str, int]) -> None:
+        """Asks for so many replicas of deployments, of which the others have those that they had."""
+        self.deploy({}, numbers)
+        self._wanted |= numbers
+        self.wait_until_whole()
+
+    def address(self, pod: Pod) -> str:
+        """The address of a pod."""
+        return self._addresses[pod.name]
+
+    def _free_address(self) -> str:
+        self._next += 1
+        return f"{self._prefix}.{self._next - 1}"
 
     def cut(self, pod: Pod, seconds: float) -> None:
         """Takes a pod's network away without a word, and gives it back."""
@@ -103,10 +143,13 @@ class RayService:
         time.sleep(2)
         self.wait_until_whole()
 
-    def deploy(self, arguments: Mapping[str, Any]) -> None:
+    def deploy(self, arguments: Mapping[str, Any], numbers: Mapping[str, int] | None = None) -> None:
         """Sends serveConfigV2 with these settings, again and again until Ray Serve takes it."""
-        config = yaml.safe_load(self._overlay.all("RayService")["tieback"]["spec"]["serveConfigV2"])
+        config = yaml.safe_load(self.overlay.all("RayService")["tieback"]["spec"]["serveConfigV2"])
         config["applications"][0]["args"] = dict(arguments)
+        if numbers:
+            several = [{"name": name, "num_replicas": number} for name, number in numbers.items()]
+            config["applications"][0]["deployments"] = several
 
         def taken() -> bool:
             self._ask(_APPLICATIONS, config)

@@ -247,6 +247,7 @@ def test_a_cluster_that_somebody_else_starts_has_what_an_own_one_is_given() -> N
         "TOKENIZERS_PARALLELISM",
         "MALLOC_ARENA_MAX",
         "RAY_preload_python_modules",
+        "RAY_health_check_period_ms",
     ):
         assert re.search(rf"^ *{name}={re.escape(ENVIRONMENT[name])}( \\)?$", recipe, re.MULTILINE), name
 

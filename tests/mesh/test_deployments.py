@@ -39,7 +39,7 @@ def test_what_stores_nothing_is_replicated_and_what_is_at_the_store_is_not() -> 
 
     assert replicas(found) == {"encoder:wordllama-256": 2, "reranker": 2, "index": 1, "gateway": 3}
     assert resources(found["index"]).keys() == resources(found["gateway"]).keys() == {DOOR}
-    assert found["index"]._deployment_config.max_surge_percent == 0
+    assert found["index"]._deployment_config.max_surge_percent == 100  # it waits for the lock of the store
     assert found["reranker"]._deployment_config.max_surge_percent == 100
 
 
@@ -62,7 +62,13 @@ def test_without_an_index_there_is_nothing_at_the_store() -> None:
 
 
 def test_with_a_limit_for_each_machine_a_rollout_needs_room_for_no_more() -> None:
-    for one in built(replicas_per_node=1).values():
+    found = built(replicas_per_node=1)
+    at_store = found.pop(
+        "index"
+    )._replica_config  # of which there is one, which waits for the lock of the store
+
+    assert at_store.max_replicas_per_node is None
+    for one in found.values():
         assert one._replica_config.max_replicas_per_node == 1
         assert one._deployment_config.max_surge_percent == 0
 

@@ -7,10 +7,11 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from containers import clusters, compose, events, machine, pool
+from containers import clusters, compose, events, machine, policies, pool
 from containers.load import KEPT, Calls
 from containers.manifests import pods, rendered, second_worker
 from support.deployment import ROOT
@@ -131,6 +132,61 @@ def test_the_pool_is_played_without_what_podman_refuses() -> None:
     assert {one["name"] for one in spec["volumes"]} == {"temporary", "models"}
     assert "readinessProbe" not in spec["containers"][0]
     assert played.all("ConfigMap")["tieback-encoders-settings"]["data"]["TIEBACK_INDEX_ENABLED"] == "false"
+
+
+def test_policies_become_rules_of_a_pod_for_those_whom_they_name() -> None:
+    need("kustomize", "kustomize")
+    overlay = rendered(["network-policy"])
+    head, worker = pods(overlay)
+    places = policies.Places(
+        {"10.0.0.1": head.labels, "10.0.0.2": worker.labels},
+        {
+            policies.KUBELET: ["10.0.0.9"],
+            "tieback.dev/client=true": ["10.0.0.8"],
+            "kubernetes.io/metadata.name=monitoring": ["10.0.0.7"],
+        },
+    )
+
+    incoming, outgoing = policies.rules(overlay, worker.container, worker.labels, places).split(
+        "chain output"
+    )
+
+    assert "hook input priority 0; policy drop;" in incoming
+    assert "hook output priority 0; policy drop;" in outgoing
+    assert {
+        "ip saddr { 10.0.0.1, 10.0.0.2 } accept",
+        "ip saddr { 10.0.0.8 } tcp dport 50051 accept",
+        "ip saddr { 10.0.0.7 } tcp dport 9464 accept",
+        "ip saddr { 10.0.0.9 } tcp dport 52365 accept",
+    } <= set(incoming.splitlines())
+    assert [line for line in outgoing.splitlines() if line.startswith("ip daddr")] == [
+        "ip daddr { 10.0.0.1, 10.0.0.2 } accept",
+        "ip daddr { 10.0.0.7 } tcp dport 4317 accept",
+    ]
+    assert "50051" not in policies.rules(overlay, head.container, head.labels, places)
+
+
+@pytest.mark.all
+def test_silence_counts_from_the_return_of_what_a_kind_of_call_needs(
+    local_platform: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "QUIET", 2.0)
+    calls = Calls(local_platform.address, operations=True, rate=5.0)
+    findings = events.Findings(only=["away"])
+
+    def away() -> float:
+        time.sleep(1.0)
+        return time.monotonic() + 1.5
+
+    events.under_load("here", calls, [events.Event("away", away, need=("Retrieve",))], findings)
+
+    with Client(local_platform.address) as client:
+        for name in (KEPT, COLLECTION):
+            client.delete_collection(name)
+    (found,) = findings.events
+    assert found["event"] == "away"
+    assert 2.4 < found["back_after_s"] < 3.0
+    assert found["retrieval_gap_s"] < 1.0
 
 
 @pytest.mark.all

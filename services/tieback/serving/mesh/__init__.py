@@ -106,7 +106,7 @@ class Mesh:
         found = self._replicas.get(target)
         if found is None:
             replicas = self.directory.replicas(target)
-            found = tuple(self.peer(replica.address) for replica in replicas if replica.address)
+            found = tuple(self.peer(one.address, waits=one.waits) for one in replicas if one.address)
             self._replicas[target] = found
         return found
 
@@ -226,10 +226,10 @@ class Mesh:
                         f"{target} is not there now; it is being restarted, or its replicas are all lost"
                     ) from None
 
-    def peer(self, address: str) -> Peer:
-        """The replica at an address of the inner side."""
+    def peer(self, address: str, *, waits: bool = False) -> Peer:
+        """The replica at an address of the inner side; one that `waits` may not serve yet."""
         if address not in self._peers:
-            self._peers[address] = Peer(self._make_channel(address, list(_OPTIONS)))
+            self._peers[address] = Peer(self._make_channel(address, list(_OPTIONS)), waits=waits)
         return self._peers[address]
 
     def _again(

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 class Replica:
     """A replica that Ray Serve reports as running. Addresses are HOST:PORT; empty where it serves none.
 
-    Clients may ask it at `direct_address`.
+    Clients may ask it at `direct_address`. One that `waits` serves once another one lets the store go.
     """
 
     id: str
     address: str
     metrics_address: str = ""
     direct_address: str = ""
+    waits: bool = False
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Directory:
                 metadata.get("address", ""),
                 metadata.get("metrics_address", ""),
                 metadata.get("direct_address", ""),
+                "waits" in metadata,
             )
             for name, metadata in sorted(replicas.items())
         )

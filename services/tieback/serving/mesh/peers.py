@@ -64,13 +64,14 @@ class Peer:
     """One replica. `outstanding` and `tokens` are this process's calls that it has not answered.
 
     `queued` tokens waited at its last report, at `rate` tokens per second; 0 before the first report.
+    One that `waits` to serve is asked once its connection stands.
     """
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, *, waits: bool = False) -> None:
         self.channel = channel
         self.outstanding = self.tokens = 0
         self.queued, self.rate, self._observed_at = 0, 0.0, 0.0
-        self.pause = self.rests_until = 0.0
+        self.pause, self.rests_until = FIRST_PAUSE if waits else 0.0, 0.0
         self._asked_since = 0
         self._known_share = 0.0
         self._refused: dict[_Caller, _Refused] = {}

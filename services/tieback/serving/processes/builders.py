@@ -105,6 +105,7 @@ async def index(context: ServiceContext) -> object:
 
         index = await milvus_index.serve(context, served)
     else:
+        await context.free(settings.store.expanduser() / "lock")
         index = await asyncio.to_thread(
             lambda: Index.open(
                 settings.store.expanduser(),
@@ -264,6 +265,7 @@ async def operations(context: ServiceContext) -> object:
         context.load_retired_by(own)
     answerer, store = context.answerer, context.store
     moving = answerer.moving(store, context.moves)
+    await context.free(folder / "operations" / "lock")
     classifier = await asyncio.to_thread(Classifier, folder / "heads", answerer.embedding(), settings.limits)
     context.closing.push_async_callback(classifier.close)
     context.operations = operations = await asyncio.to_thread(

@@ -37,6 +37,7 @@ ENVIRONMENT = {
     # process of the machine a replica would get a thirtieth of a core (docs/decisions/0009).
     "RAY_worker_niceness": "0",
     "RAY_preload_python_modules": "tieback.serving.processes.lean_serve",
+    "RAY_health_check_period_ms": "1000",
     "MALLOC_ARENA_MAX": "2",  # glibc's default of eight arenas per core keeps freed memory from being reused
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",

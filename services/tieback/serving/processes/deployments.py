@@ -49,6 +49,7 @@ class Replica:
 
     def check_health(self) -> None:
         """Runs on the event loop that serves, so it does not return where that loop is stuck."""
+        self._process.check()
 
     async def __del__(self) -> None:
         """Serve awaits this before it ends the process, also where the constructor failed."""
@@ -114,13 +115,13 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
         decorate = serve.deployment(
             name=target,
             **number,
-            **limit,
+            **({} if place == "store" else limit),
             ray_actor_options=dict(places[place]),
             request_router_config=discovery.router_config(),
             health_check_period_s=HEALTH_SECONDS,
-            # Gateways share their port, so a new one listens before the old one stops. A store lets one
-            # process in. Where machines are limited, they may have no room for both.
-            max_surge_percent=0 if place == "store" or limit else 100,
+            # Gateways share their port, so a new one listens before the old one stops, and a new replica at
+            # the store waits for the old one's lock. Where machines are limited, others may have no room.
+            max_surge_percent=0 if limit and place != "store" else 100,
             graceful_shutdown_timeout_s=settings.drain_seconds + 5.0,
             graceful_shutdown_wait_loop_s=0.1,
             # Serve logs its own calls, of which there are none; replicas log by

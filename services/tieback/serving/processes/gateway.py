@@ -114,6 +114,9 @@ class GatewayProcess:
         logs.event(log, "serving", deployment=directory.GATEWAY, port=port)
         return {"metrics_address": metrics, "public_port": str(port)}
 
+    def check(self) -> None:
+        """Nothing: a gateway serves, or did not start."""
+
     async def stop(self) -> None:
         """Reports NOT_SERVING, lets running calls end, and frees the ports."""
         for task in self._tasks:

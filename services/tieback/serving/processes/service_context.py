@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tieback.catalog.card import EncoderCard
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from tieback.models.language.model import LanguageModel
     from tieback.operations.service import Operations
     from tieback.serving.plan.retired import RetiredCards
+    from tieback.serving.processes.handover import Handover
 
 
 @dataclass
@@ -44,7 +46,8 @@ class ServiceContext:
     `encoders` are the cards of the encoders that the process has, and `checker_cards` those of checkers: all
     in one process, one in a replica.
     `on_batch` is called with every batch and its space, from the workers' threads. `act` has the running task
-    work for an operation's owner. `closing` ends what was built, in the opposite order.
+    work for an operation's owner. A `handover` waits for the store. `closing` ends what was built, in the
+    opposite order.
     """
 
     settings: Settings
@@ -58,11 +61,17 @@ class ServiceContext:
     checker_cards: Sequence[CheckerCard]
     on_batch: Callable[[str, BatchReport], None]
     in_one_process: bool = False
+    handover: Handover | None = None
     load: Callable[[], Load] | None = None
     store: StorePort = field(init=False)
     moves: MovesPort = field(init=False)
     retired: RetiredSpaces | None = None
     operations: Operations | None = None
+
+    async def free(self, lock: Path) -> None:
+        """Waits until the replica before this one lets the store go, which has this lock."""
+        if self.handover is not None:
+            await self.handover.free(lock)
 
     @functools.cached_property
     def writer(self) -> LanguageModel | EndpointModel:
