@@ -34,7 +34,7 @@ _LONGEST_LOOK = (
 )
 _LONGEST_STEP = 60.0  # a process that does nothing for so long no longer says that it lives
 _LONGEST_WAIT = 120.0
-_WAIT = 0.02
+_WAIT = 0.05
 _CHOOSING = 0.0
 _FENCE = "fence"
 
