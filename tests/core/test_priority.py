@@ -12,7 +12,7 @@ import pytest
 from tieback.admission import Admission
 from tieback.batching.lane import Lane
 from tieback.core.deadline import NO_DEADLINE
-from tieback.core.priority import STEPS_BEHIND, go_behind
+from tieback.core.priority import STEPS_BEHIND, compute_behind, go_behind
 from tieback.serving.processes.server import SWITCH_SECONDS, let_the_loop_go_first
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priorities")
@@ -22,7 +22,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threa
 def usual() -> Iterator[int]:
     """The process's priority, which is as it was at the end."""
     interval = sys.getswitchinterval()
+    compute_behind()
     yield own()
+    compute_behind(False)
     sys.setswitchinterval(interval)
 
 
@@ -61,9 +63,25 @@ async def test_what_a_lane_computes_goes_behind_the_event_loop(usual: int) -> No
     assert found == behind(usual)
 
 
-async def test_a_serving_process_has_its_threads_wait_for_the_event_loop(usual: int) -> None:
-    let_the_loop_go_first()
+async def test_a_process_that_takes_calls_and_computes_has_its_threads_wait_for_the_event_loop(
+    usual: int,
+) -> None:
+    compute_behind(False)
+
+    let_the_loop_go_first(computes=True)
 
     assert await asyncio.to_thread(own) == behind(usual)
     assert own() == usual
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+
+
+async def test_in_a_replica_the_loop_and_what_computes_are_equal(usual: int) -> None:
+    compute_behind(False)
+
+    let_the_loop_go_first()
+    lane = Lane("reading", Admission(), threads=1, rate=1.0)
+    found = await lane.run(own, 1, NO_DEADLINE)
+    await lane.close()
+
+    assert found == usual
     assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)

@@ -52,7 +52,7 @@ from tieback.index.snapshots import Snapshots
 from tieback.index.store.folder import Store
 from tieback.index.store.originals import Originals
 from tieback.index.store.references import ReferredOriginals
-from tieback.index.vectors import behind_searches, one_thread
+from tieback.index.vectors import one_thread
 from tieback.index.vectors.training import Trainer
 from tieback.ports import DEFAULT_ROUTING
 
@@ -70,7 +70,7 @@ class Index(EncodedAgain):
         self._tokens = PageTokens(store.page_key)
         self._owned = OwnedCollections()
         self._readers = Readers(one_thread)
-        self._writers = ThreadPoolExecutor(2, "index-write", initializer=behind_searches)
+        self._writers = ThreadPoolExecutor(2, "index-write", initializer=one_thread)
         self._trainer = Trainer()
         self._generations = Generations(
             *(store, self._owned, self._originals, self._writers, limits, self._trainer)

@@ -15,7 +15,7 @@ from tieback.core.tenant import PRINCIPAL
 from tieback.index.ownership import OwnedCollections
 from tieback.index.snapshots.catalog import SnapshotCatalog
 from tieback.index.snapshots.files import SnapshotFolders
-from tieback.index.vectors import behind_searches
+from tieback.index.vectors import one_thread
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class SnapshotWork:
         self.catalog = SnapshotCatalog(folders, owned.snapshot_bytes)
         self.one = asyncio.Lock()
         """Held by the task that works; taken before that of `lifecycle`."""
-        self._thread = ThreadPoolExecutor(1, "index-snapshots", initializer=behind_searches)
+        self._thread = ThreadPoolExecutor(1, "index-snapshots", initializer=one_thread)
         self._closed = False
 
     @asynccontextmanager

@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 import faiss as _faiss
 from tieback_contract.arrays import Array
 
-from tieback.core.priority import go_behind
+from tieback.core.priority import lower_priority
 
 faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
 
@@ -72,7 +72,7 @@ class Vectors(Protocol):
 def behind_searches() -> None:
     """As `one_thread`, and lets searches go first."""
     one_thread()
-    go_behind()
+    lower_priority()
 
 
 def one_thread() -> None:

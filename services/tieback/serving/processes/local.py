@@ -126,7 +126,7 @@ async def run(settings: Settings, ready: Callable[[LocalServer], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    let_the_loop_go_first()
+    let_the_loop_go_first(computes=True)
     async with LocalServer(settings) as server:
         keep_what_is_there()
         ready(server)

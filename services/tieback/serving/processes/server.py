@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import reflection
 from tieback_contract.limits import Limits
 
 from tieback.core.errors import StartupError
-from tieback.core.priority import go_behind
+from tieback.core.priority import compute_behind, go_behind
 from tieback.core.types.load import Load
 from tieback.serving.mesh.in_process import Handlers, InProcessChannel
 from tieback.serving.metrics.telemetry import Telemetry
@@ -283,9 +283,15 @@ SWITCH_SECONDS = 0.0005
 is taken in several turns of the event loop, each of which may have to wait so long for what computes."""
 
 
-def let_the_loop_go_first() -> None:
-    """Has what computes in this process wait for the running event loop. Once, where it begins to serve."""
+def let_the_loop_go_first(*, computes: bool = False) -> None:
+    """Has other threads of this process wait for the running event loop. Once, where it begins to serve.
+
+    One that `computes` runs models beside the loop that takes calls from outside.
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
+    if not computes:
+        return
+    compute_behind()
     threads = min(32, (os.cpu_count() or 1) + 4)  # as without this
     pool = ThreadPoolExecutor(threads, thread_name_prefix="asyncio", initializer=go_behind)
     asyncio.get_running_loop().set_default_executor(pool)
