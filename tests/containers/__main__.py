@@ -140,11 +140,16 @@ def _inside(options: argparse.Namespace, chosen: Sequence[str], folder: Path) ->
         progress = Progress({name: PLANNED[name] for name in left})
         for name in left:
             progress.begin(name)
-            begun = time.monotonic()
-            note = _step(engine, name, models.expanduser() if models else None, options.rate, findings)
-            seconds.append({"step": name, "seconds": round(time.monotonic() - begun), "note": note})
+            begun, note = time.monotonic(), "stopped"
+            try:
+                note = _step(engine, name, models.expanduser() if models else None, options.rate, findings)
+            except KeyboardInterrupt:
+                break  # what was found is reported all the same
+            finally:
+                seconds.append({"step": name, "seconds": round(time.monotonic() - begun), "note": note})
     _fill(report, findings, seconds)
-    report.command = " ".join([PROGRAM, *(["--only", options.only] if options.only else [])])
+    given = {"--only": options.only, "--events": options.events, "--rate": f"{options.rate:g}"}
+    report.command = " ".join([PROGRAM, *(f"{name} {value}" for name, value in given.items() if value)])
     report.machine["beside"] = options.note
     print(report.text())
     partial = f"-{'-'.join(chosen)}" if options.only else ""

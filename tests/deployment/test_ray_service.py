@@ -165,5 +165,29 @@ def test_a_trace_goes_on_from_hop_to_hop(deployed: Deployed) -> None:
     assert spans[spans[searched.parent].parent] is door
 
 
+def test_another_setting_hands_the_store_to_a_replica_that_has_started_beside_the_one_before(
+    deployed: Deployed,
+) -> None:
+    def has_store() -> list[str]:
+        said = json.loads(deployed.nodes.ask(deployed.nodes.dashboard, "/api/serve/applications/"))
+        deployments = said["applications"]["tieback"]["deployments"]
+        return [one["replica_id"] for one in deployments["index"]["replicas"]]
+
+    [before] = has_store()
+    config = _config(build("minimal"))
+    config["applications"][0]["args"] = {"cache_bytes": 1 << 20}
+    address = f"127.0.0.1:{deployed.port}"
+    with Client(address, timeout=60) as client:
+        client.ingest("harbour", [Item("kept", ["the harbour light"])]).collect()
+        deployed.nodes.deploy(config)
+        # A call each while the replicas change: it waits, and none fails.
+        wait_for(lambda: list(client.collections()) and len(has_store()) == 1 and has_store() != [before], 60)
+        client.ingest("harbour", [Item("new", ["the light of the rock"])]).collect()
+
+        assert {one.id for one in client.items("harbour")} == {"kept", "new"}
+    told = [json.loads(line) for line in deployed.nodes.said("platform").read_text().splitlines()]
+    assert [one["deployment"] for one in told if one["message"] == "waiting for the store"] == ["index"]
+
+
 def _spans(deployed: Deployed, trace: str) -> list[Any]:
     return [span for spans in deployed.collector.of(trace).values() for span in spans]
