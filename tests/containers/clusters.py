@@ -132,10 +132,11 @@ def nodes(engine: Engine, models: Path | None, rate: float, findings: Findings) 
 
         def added() -> None:
             cluster.add(cluster.workers()[0], "platform-added")
-            cluster.scale({GROWING: 4})  # one for each node, so that one is on the node that came
+            # One for each node, so that one is on the node that came; a pod without a gateway is never ready.
+            cluster.scale({GROWING: 4, "gateway": 4})
 
         def gone() -> None:
-            cluster.scale({GROWING: 2})
+            cluster.scale({GROWING: 2, "gateway": 3})
             cluster.give_back(cluster.pods["platform-added"])
 
         events = [
