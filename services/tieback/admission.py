@@ -7,7 +7,7 @@ that wait and the rate at which this replica has been getting through them.
 A full queue is no tenant's alone: one that has less waiting than an equal share of the limit is let in all
 the same, up to that share. So who fills the queue is refused, and who comes by now and then is not.
 Work in bulk (`tieback.core.call`) fills `BULK_SHARE` of the limit at most: the rest is for calls that
-somebody waits for.
+somebody waits for. A part of work that was begun is not refused by its time: what was done would be lost.
 
     with admission.admit(tokens, items=len(texts)) as ticket:   # Overloaded, InvalidInput
         ...                                                     # waiting for a worker
@@ -26,7 +26,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, TypeVar
 
-from tieback.core.call import IN_BULK
+from tieback.core.call import BEGUN, IN_BULK
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
@@ -175,7 +175,7 @@ class Admission:
         """Why such a request is not let in now. Needs the lock."""
         if self.limit_tokens and not self._has_room(tenant, tokens):
             return f"{tokens} more would pass the limit of {self.limit_tokens}"
-        if self._queued_tokens and self._is_too_late(tenant, deadline):
+        if self._queued_tokens and not BEGUN.get() and self._is_too_late(tenant, deadline):
             return "the deadline would pass before this request's turn"
         return None
 

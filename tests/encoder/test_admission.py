@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tieback.admission import LONGEST_RETRY, RETRY_STEP, SHORTEST_RETRY, Admission, Ticket
-from tieback.core.call import in_bulk
+from tieback.core.call import begun, in_bulk
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
@@ -166,6 +166,19 @@ def test_what_would_wait_past_its_deadline_is_refused_at_once() -> None:
 
     assert 2.0 <= refused.value.retry_after <= 3.0
     assert admission.load.rejected == 1
+
+
+def test_a_part_of_work_that_was_begun_waits_where_another_is_refused() -> None:
+    admission = Admission(100)
+    admission.measure(10, 1.0)
+    admission.admit(90, deadline=Deadline.after(1.0))
+
+    with begun():
+        admission.admit(10, deadline=Deadline.after(2.0)).release()
+        with pytest.raises(Overloaded, match="limit"):  # there is room for so much and no more
+            admission.admit(11, deadline=Deadline.after(2.0))
+    with pytest.raises(Overloaded, match="deadline"):
+        admission.admit(10, deadline=Deadline.after(2.0))
 
 
 def test_what_is_wanted_later_does_not_count_for_it_gives_way() -> None:

@@ -15,6 +15,7 @@ from google.rpc import error_details_pb2, status_pb2
 from prometheus_client import CollectorRegistry
 from support.counting_encoder import CountingServer, counting_server
 from tieback.admission import PRESSED_SECONDS
+from tieback.core.call import begun
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
 from tieback.core.types.load import Load
@@ -25,6 +26,7 @@ from tieback.serving.mesh.directory import Directory
 from tieback.serving.mesh.peers import Peer
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.processes.server import GrpcServer
+from tieback.serving.requests.context import BEGUN_KEY, outgoing
 from tieback.serving.requests.failures import DETAILS_KEY
 from tieback.serving.requests.rejection import METHOD, SPACE_KEY
 from tieback.serving.settings import Settings
@@ -177,3 +179,14 @@ async def test_as_much_is_passed_on_as_the_replica_got_through_since_it_was_full
         passed += 10
 
     assert passed == pytest.approx(1_000 * (loop.time() - begun), abs=15)
+
+
+async def test_a_part_of_work_that_was_begun_is_passed_on(peer: Peer) -> None:
+    peer.refuse(10)
+    now = asyncio.get_running_loop().time()
+
+    with begun():
+        assert not peer.refuses(10, now)
+        assert (BEGUN_KEY, "1") in outgoing()
+    assert peer.refuses(10, now)
+    assert not outgoing()

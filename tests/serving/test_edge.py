@@ -231,7 +231,7 @@ async def test_of_a_crowd_of_refusals_all_are_counted_and_few_are_logged(
     assert 1 <= len([line for line in lines if line.get("code") == "RESOURCE_EXHAUSTED"]) <= 3
 
 
-@pytest.mark.parametrize("metadata", [(), (("tieback-bulk", "1"),)])
+@pytest.mark.parametrize("metadata", [(), (("tieback-bulk", "1"),), (("tieback-begun", "1"),)])
 async def test_a_refusal_is_counted_whatever_mark_its_caller_sends(
     metadata: tuple[tuple[str, str], ...],
 ) -> None:

@@ -27,7 +27,22 @@ LONGEST_PAUSE = 1.0
 IN_BULK: ContextVar[bool] = ContextVar("tieback_in_bulk", default=False)
 """Whether the running task works in bulk."""
 
+BEGUN: ContextVar[bool] = ContextVar("tieback_begun", default=False)
+"""Mark of a running task whose work so far would be lost if it was refused now."""
+
 T = TypeVar("T")
+
+
+@contextmanager
+def begun() -> Iterator[None]:
+    """What is done inside belongs to work that was admitted as a whole: its parts wait, and only its deadline
+    ends them. Hops pass it on.
+    """
+    before = BEGUN.set(True)
+    try:
+        yield
+    finally:
+        BEGUN.reset(before)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import numpy as np
 from tieback_contract.generation import Evidence
 
 from tieback.batching.lane import Lane, LanePlace
+from tieback.core.call import begun
 from tieback.core.deadline import Deadline
 from tieback.core.language import sentence_of
 from tieback.core.text.passage_units import BETWEEN, Kind, Unit, in_bytes
@@ -156,7 +157,8 @@ async def _read_evidence(
     numbers = {place: number for number, place in enumerate(cut.places)}
     wanted = [numbers[place] for place in likely]
     texts = [question, *(cut.texts[number] for number in wanted)]
-    asked, *sentences = await reader.statements(texts, deadline)
+    with begun():
+        asked, *sentences = await reader.statements(texts, deadline)
     encoded = EncodedPassages(cut, len(asked.vector))
     encoded.add(dict(zip(wanted, sentences, strict=True)))
     asked = replace(asked, unnamed=missing)

@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 
 from tieback.admission import LONGEST_RETRY, PRESSED_SECONDS, SHORTEST_RETRY, RefusalCache
-from tieback.core.call import IN_BULK
+from tieback.core.call import BEGUN, IN_BULK
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
@@ -130,7 +130,7 @@ class Peer:
         got through what its rate allows: that much may be sent and no more, until it reports again.
         """
         refused = self._refused.get(_caller())
-        if refused is None or now - refused.at >= self._memory:
+        if refused is None or now - refused.at >= self._memory or BEGUN.get():
             return False
         if tokens < refused.tokens or time_left > LATER * refused.time_left:
             return False

@@ -12,14 +12,16 @@ from typing import Any
 import grpc
 from opentelemetry import propagate, trace
 
-from tieback.core.call import IN_BULK
+from tieback.core.call import BEGUN, IN_BULK
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded
 
 REQUEST_ID_KEY = "x-request-id"
 AUTHORIZATION_KEY = "authorization"
 BULK_KEY = "tieback-bulk"
-"""Names work in bulk (`tieback.core.call`), from hop to hop; what comes from outside has no such mark."""
+BEGUN_KEY = "tieback-begun"
+"""Name work in bulk, and work that was begun (`tieback.core.call`), from hop to hop; what comes from outside
+has no such marks."""
 # What the ids of common proxies and clouds are made of; nothing of it can end a log line or a header.
 _ID = re.compile(r"[A-Za-z0-9._:/=+@,;~-]{1,128}")
 # What may pass on to the services behind the gateway; everything else a caller sends stays at the door.
@@ -50,7 +52,8 @@ def current() -> CallContext:
 def enter(metadata: Iterable[tuple[str, str | bytes]], *, is_hop: bool = True) -> CallContext:
     """Makes a context from a call's metadata and sets it for the running task.
 
-    Only a hop of the platform says that it works in bulk: a caller's call is refused and counted as others.
+    Only a hop of the platform says that it works in bulk, or that work was begun: a caller's call is refused
+    and counted as others.
     """
     found = {key: value for key, value in metadata if isinstance(value, str)}
     request_id = found.get(REQUEST_ID_KEY, "")
@@ -63,6 +66,7 @@ def enter(metadata: Iterable[tuple[str, str | bytes]], *, is_hop: bool = True) -
     )
     _current.set(context)
     IN_BULK.set(is_hop and BULK_KEY in found)
+    BEGUN.set(is_hop and BEGUN_KEY in found)
     return context
 
 
@@ -96,6 +100,8 @@ def outgoing() -> tuple[tuple[str, str], ...]:
         metadata.append((AUTHORIZATION_KEY, context.authorization))
     if IN_BULK.get():
         metadata.append((BULK_KEY, "1"))
+    if BEGUN.get():
+        metadata.append((BEGUN_KEY, "1"))
     if trace.get_current_span().get_span_context().is_valid:
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
