@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 @contextmanager
 def begun() -> Iterator[None]:
-    """What is done inside belongs to work that was admitted as a whole: its parts wait, and only its deadline
+    """Marks what is done inside as part of work that was admitted: its parts wait, and only its deadline
     ends them. Hops pass it on.
     """
     before = BEGUN.set(True)
