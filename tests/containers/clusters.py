@@ -134,6 +134,7 @@ def nodes(engine: Engine, models: Path | None, rate: float, findings: Findings) 
             cluster.add(cluster.workers()[0], "platform-added")
             # One for each node, so that one is on the node that came; a pod without a gateway is never ready.
             cluster.scale({GROWING: 4, "gateway": 4})
+            cluster.wait_until_whole()
 
         def gone() -> None:
             cluster.scale({GROWING: 2, "gateway": 3})

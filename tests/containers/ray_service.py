@@ -122,10 +122,16 @@ class RayService:
         self.wait_until_whole()
 
     def scale(self, numbers: Mapping[str, int]) -> None:
-        """Asks for so many replicas of deployments, of which the others have those that they had."""
+        """Asks for so many replicas of deployments, and waits until Ray Serve has them.
+
+        A pod from which the gateway was taken is not ready again.
+        """
         self.deploy({}, numbers)
         self._wanted |= numbers
-        self.wait_until_whole()
+        self._wait(
+            lambda: {name: len(self._replicas()[name]) for name in numbers} == dict(numbers),
+            "the number is met",
+        )
 
     def address(self, pod: Pod) -> str:
         """The address of a pod."""
