@@ -1,4 +1,4 @@
-"""Inputs of a checker's model by its card: texts with places for evidence, claim and question, as tokens.
+"""Inputs of a model by its card: texts with places, such as for evidence, claim and question, as tokens.
 
 Names of special tokens in the card's texts are those tokens. In the texts of a request they are text, as
 everywhere (`models/text/tokenization.py`), so a text is tokenised from one special token of the card to the
@@ -7,6 +7,7 @@ next.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tokenizers import Encoding
 
-from tieback.catalog.checker_card import CLAIM, PLACE, Inputs
+from tieback.catalog.checker_card import CLAIM, Inputs
 from tieback.core.errors import StartupError
 from tieback.models.text.tokenization import ORDINARY, TextTokenizer
 
@@ -74,6 +75,14 @@ class CardInputs:
             begin += len(text.claim)
         return FilledInputs(ids, np.array(whole.type_ids, np.int64), claim)
 
+    def alone(self, text: str, values: Mapping[str, str]) -> Array:
+        """The tokens of one text `[n]`, with no special ones but those that it names."""
+        made = self._text(text, values)
+        ids, own = np.array(made.encoding.ids, np.int64), np.zeros(len(made.claim), bool)
+        own[list(made.special)] = True
+        ids[own] = list(made.special.values())
+        return self._tokenizer.held(ids, own)
+
     def _text(self, text: str, values: Mapping[str, str]) -> _Text:
         parts: list[Encoding] = []
         claim: list[bool] = []
@@ -114,7 +123,7 @@ class CardInputs:
 def filled(text: str, values: Mapping[str, str]) -> tuple[str, tuple[int, int]]:
     """The text with the values in their places, and the characters of the claim."""
     parts, size, begin, claim = [], 0, 0, (0, 0)
-    for match in PLACE.finditer(text):
+    for match in _places(tuple(values)).finditer(text):
         before, value = text[begin : match.start()], values[match[1]]
         size += len(before)
         if match[1] == CLAIM:
@@ -123,3 +132,9 @@ def filled(text: str, values: Mapping[str, str]) -> tuple[str, tuple[int, int]]:
         parts += [before, value]
         begin = match.end()
     return "".join([*parts, text[begin:]]), claim
+
+
+@functools.cache
+def _places(names: tuple[str, ...]) -> re.Pattern[str]:
+    """The places of values in a text; other braces are text."""
+    return re.compile(rf"\{{({'|'.join(names)})\}}")

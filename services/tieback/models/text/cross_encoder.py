@@ -13,12 +13,14 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.catalog.card import RerankerCard
+from tieback.catalog.runtimes.yes_no_reranker import YesNoReranker
 from tieback.core.errors import StartupError
 from tieback.models.reference import IDS, MASK
 from tieback.models.session import PROCESSOR, Hardware, Session
 from tieback.models.store import ServedModel, Store
 from tieback.models.text.tokenization import TextTokenizer
 from tieback.models.text.transformer_text import GRAPH, SHORTEST, TOKENIZER, in_steps, padded
+from tieback.models.text.yes_no_inputs import YesNoInputs
 
 TYPES, SCORE = "token_type_ids", "score"
 
@@ -45,8 +47,10 @@ class CrossEncoderModel:
 
     def __init__(self, card: RerankerCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
         self.card = card
-        self._tokenizer = TextTokenizer(
-            served.path(TOKENIZER), max_tokens=card.max_tokens, special_tokens=True
+        self._tokenizer: TextTokenizer | YesNoInputs = (
+            YesNoInputs(card, served.path(TOKENIZER))
+            if isinstance(card.options, YesNoReranker)
+            else TextTokenizer(served.path(TOKENIZER), max_tokens=card.max_tokens, special_tokens=True)
         )
         fewest = self._tokenizer.special_tokens_of_a_pair + 2
         if card.max_tokens < fewest:

@@ -1,4 +1,7 @@
-"""Cross-encoders: the sequence-classification model of a transformers folder as a graph with one score."""
+"""Cross-encoders: the sequence-classification model of a transformers folder as a graph with one score.
+
+Other models that score a query and a passage are written by the same function, `write_scores`.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +39,18 @@ def export(card: RerankerCard, weights: Path, out: Path, report: Callable[[str],
     vocabulary = vocabulary_of(out / TOKENIZER)
     check_pairs(out / TOKENIZER)
     config = read_config(weights, options.config, BACKBONES)
-    check_one_score(config, options.config)
+    signs = signs_of(config, options.config, options.positive)
     check_fit(card, config, vocabulary)
     backbone = load_model(weights, options.weights, config, options.config, head="sequence")
-    model = Scored(backbone)
+    return write_scores(card, Scored(backbone, signs), out, report)
+
+
+def write_scores(
+    card: RerankerCard, model: Scored | Any, out: Path, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """Writes the graph of a model that scores; returns how near it is to the model."""
     names = [IDS, MASK, *([TYPES] if model.reads_types else [])]
-    sample = sample_of(card, vocabulary)
+    sample = sample_of(card, vocabulary_of(out / TOKENIZER))
     report("exporting from torch")
     by_token = {0: "batch", 1: "tokens"}
     export_module(
@@ -58,11 +67,14 @@ def export(card: RerankerCard, weights: Path, out: Path, report: Callable[[str],
 
 
 class Scored(torch.nn.Module):
-    """Token numbers, mask and, where the model has some, types, to scores `[batch]`: the one logit."""
+    """Token numbers, mask and, where the model has some, types, to scores `[batch]`.
 
-    def __init__(self, model: torch.nn.Module) -> None:
+    Those are its logits `[batch, n]`, added with the `signs` `[n]`.
+    """
+
+    def __init__(self, model: torch.nn.Module, signs: Tensor) -> None:
         super().__init__()
-        self.model = model
+        self.model, self._signs = model, signs
         types: Any = getattr(model, "config", None)
         self.reads_types = (
             TYPES in inspect.signature(model.forward).parameters and getattr(types, "type_vocab_size", 0) > 1
@@ -71,16 +83,31 @@ class Scored(torch.nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor]:
         """`[batch, tokens]` each."""
         names = (IDS, MASK, TYPES)[: len(inputs)]
-        return (self.model(**dict(zip(names, inputs, strict=True))).logits[:, 0],)
+        return (self.model(**dict(zip(names, inputs, strict=True))).logits @ self._signs,)
 
 
-def check_one_score(config: Any, name: str) -> None:
-    """StartupError where the model gives more than one number."""
-    if config.num_labels != 1:
+def signs_of(config: Any, name: str, positive: str) -> Tensor:
+    """How a model's logits become one score `[logits]`: one as it is, and of two the positive less the other.
+
+    Then the logistic function of the score is what softmax gives the positive label. StartupError where the
+    model has more logits, or no label of that name.
+    """
+    labels = [str(config.id2label[number]) for number in range(config.num_labels)]
+    if len(labels) == 1:
+        return torch.ones(1)
+    if len(labels) != 2:
         raise StartupError(
-            f"{name} is of a model with {config.num_labels} logits (id2label), and a reranker has one, the "
-            "score. To serve its backbone as an encoder, add it with --pooling NAME"
+            f"{name} is of a model with {len(labels)} logits (id2label), and a reranker has one, the score, "
+            "or two, of which one says that a passage answers. To serve its backbone as an encoder, add it "
+            "with --pooling NAME"
         )
+    if positive not in labels:
+        told = f"the folder has no label {positive!r}" if positive else f"{name} has two labels"
+        raise StartupError(
+            f"{told}; say which of {' and '.join(labels)} is that of a passage that answers: --reranker "
+            "LABEL, or positive in the card's options"
+        )
+    return torch.tensor([1.0, -1.0] if labels[0] == positive else [-1.0, 1.0])
 
 
 def check_pairs(tokenizer: Path) -> None:

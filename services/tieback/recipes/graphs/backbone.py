@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import (
     CONFIG_MAPPING,
     AutoModel,
+    AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -33,12 +34,13 @@ UNUSED = (POOLER, "embeddings.position_ids", "cls.")
 MADE_ANEW = ("position_ids", "token_type_ids")
 LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 SHOWN = 3
-Head = Literal["", "sequence", "tokens", "language"]
+Head = Literal["", "sequence", "tokens", "language", "next"]
 HEADS: Mapping[Head, Any] = {
     "": AutoModel,
     "sequence": AutoModelForSequenceClassification,
     "tokens": AutoModelForTokenClassification,
     "language": AutoModelForSeq2SeqLM,
+    "next": AutoModelForCausalLM,
 }
 """Classes of transformers, by what a model has above its backbone."""
 Shapes = Mapping[str, tuple[int, ...]]

@@ -7,7 +7,7 @@ graph tell.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from tieback.core.errors import StartupError
 from tieback.methods.pooling import poolings
 from tieback.models.pictures.fitting import PictureFitting
 from tieback.models.reference import IDS, MASK
-from tieback.recipes.export.cross_encoder import check_one_score, check_pairs
+from tieback.recipes.export.cross_encoder import check_pairs, signs_of
 from tieback.recipes.export.transformer_text import vocabulary_of
 from tieback.recipes.graphs.architectures import BACKBONES, CLIP, DUAL_ENCODERS, positions
 from tieback.recipes.graphs.backbone import read_config
@@ -41,6 +41,7 @@ from tieback.recipes.graphs.sentence_modules import SentenceModules, read_module
 from tieback.recipes.graphs.tensors import TYPES, described, find_tensors
 from tieback.recipes.own.checker import checker_card, is_checker
 from tieback.recipes.own.generator import DEFAULT_BITS, GGUF, generator_card, gguf_card, writes
+from tieback.recipes.own.yes_no import answers_yes_no, scores_pairs, yes_no_card
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 PREPROCESSOR = "preprocessor_config.json"
@@ -48,6 +49,8 @@ GRAPHS = ("model.onnx", "onnx/model.onnx")
 LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
 UNSTATED = "unstated"
 CLASSIFIER = "ForSequenceClassification"
+RELEVANT = ("relevant", "is_relevant", "yes")
+"""Names of a label that says that a passage answers, in lower case."""
 TYPICAL_TOKENS = 512
 SHOWN = 10
 ENDLESS = 1_000_000  # transformers writes a number of thirty digits where a tokenizer has no limit
@@ -66,6 +69,8 @@ class FolderOptions:
     """Of a weight of a language model."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Meanings of the labels of a classifier of claims, by their names."""
+    reranker: str = ""
+    """The label of a classifier that says that a passage answers, or `yes_no` for a language model."""
 
 
 @dataclass(slots=True)
@@ -87,20 +92,23 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
     files = own_files(directory)
     found = OwnModel()
     licence = _licence(directory, files, given, found)
-    modules = read_modules(directory)
+    config = read_object(directory, CONFIG) if CONFIG in files else {}
+    says = not given.pooling and answers_yes_no(directory, config, given.reranker)
+    modules = None if says or scores_pairs(directory) else read_modules(directory)
     weights = _weights(modules.within(WEIGHTS) if modules else WEIGHTS, files)
     graph = next((one for one in (*GRAPHS, *_only_graph(files)) if one in files), None)
-    config = read_object(directory, CONFIG) if CONFIG in files else {}
     architecture = config.get("model_type")
     if architecture in DUAL_ENCODERS:
         cards = _dual(directory, name, files, found)
+    elif weights is not None and says:
+        cards = [yes_no_card(directory, config, weights, (found.facts, found.missing, found.notes))]
     elif weights is not None and writes(config) and not given.pooling:
         cards = [generator_card(directory, config, weights, found.facts, found.missing, given.bits)]
+    elif weights is not None and _is_classifier(directory, modules, given) and _reranks(config, given):
+        cards = [_reranker(directory, weights, given, found)]
     elif weights is not None and not (modules or given.pooling) and is_checker(config, given.labels):
         reported = (found.facts, found.missing, found.notes)
         cards = [checker_card(directory, config, weights, given.labels, reported)]
-    elif weights is not None and _is_classifier(directory, modules, given):
-        cards = [_reranker(directory, weights, found)]
     elif weights is not None:
         cards = [_text(directory, modules, weights, given, found)]
     elif (file := _only_gguf(files)) is not None and graph is None:
@@ -111,6 +119,10 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
         raise _nothing(directory, files)
     if given.bits != DEFAULT_BITS and cards[0].get("role") != "generator":
         raise StartupError("--bits is for language models, and the folder has none")
+    if given.reranker and cards[0].get("role") != "reranker":
+        raise StartupError(
+            "--reranker is for language models that answer yes or no, and for classifiers of two labels"
+        )
     if given.labels and cards[0].get("role") != "checker":
         raise StartupError("--label is for classifiers of claims, and the folder has none")
     is_gguf = str(cards[0].get("options", {}).get("weights", "")).endswith(GGUF)
@@ -169,22 +181,39 @@ def _is_classifier(directory: Path, modules: SentenceModules | None, given: Fold
     return isinstance(named, list) and any(str(one).endswith(CLASSIFIER) for one in named)
 
 
-def _reranker(directory: Path, weights: str, found: OwnModel) -> dict[str, Any]:
+def _reranks(config: Mapping[str, Any], given: FolderOptions) -> bool:
+    """Whether a sequence classification scores: by one logit, or by that of two labels that is relevance."""
+    labels = config.get("id2label")
+    names = labels.values() if isinstance(labels, dict) else ()
+    return not given.labels and (len(names) == 1 or bool(given.reranker) or bool(_relevance(names)))
+
+
+def _relevance(labels: Collection[str]) -> str:
+    """The label of two that says that a passage answers, by its name; empty where none does."""
+    return next((one for one in labels if len(labels) == 2 and one.lower() in RELEVANT), "")
+
+
+def _reranker(directory: Path, weights: str, given: FolderOptions, found: OwnModel) -> dict[str, Any]:
     config = read_config(directory, CONFIG, BACKBONES)
-    check_one_score(config, CONFIG)
+    positive = given.reranker or _relevance(list(config.id2label.values()))
+    signs_of(config, CONFIG, positive)
     most = positions(config.model_type, getattr(config, "max_position_embeddings", None), config.pad_token_id)
     tokens = min(limit for limit in (most, TYPICAL_TOKENS) if limit)
     found.facts |= {
         "kind": "cross-encoder's folder",
         "architecture": _sizes(config),
-        "gives": "one score for a query and a passage",
+        "gives": "one score for a query and a passage"
+        + (f": the logit of {positive!r}, less that of the other label" if positive else ""),
         "weights": _sized(directory, weights),
     }
     if TOKENIZER in own_files(directory):
         check_pairs(own_file(directory, TOKENIZER, largest=LARGEST_TOKENIZER))
     _report_tokenizer(directory, TOKENIZER, tokens, found)
-    options = {"options": {"weights": weights}} if weights != WEIGHTS else {}
-    return {"role": "reranker", "runtime": "cross_encoder", "max_tokens": tokens} | options
+    options = ({"weights": weights} if weights != WEIGHTS else {}) | (
+        {"positive": positive} if positive else {}
+    )
+    card = {"role": "reranker", "runtime": "cross_encoder", "max_tokens": tokens}
+    return card | ({"options": options} if options else {})
 
 
 def _graph(

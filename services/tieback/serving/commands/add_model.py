@@ -44,6 +44,11 @@ def add(
         "NAME=OUTCOME",
         flags="--label",
     ),
+    reranker: str = option(
+        "The model reranks: yes_no for a language model that answers yes or no, or of a classifier with two "
+        "labels the one of a passage that answers.",
+        "yes_no|LABEL",
+    ),
     base: str = option("Of a folder of PEFT, the model that it adapts; by default what it names.", "MODEL"),
     only_print: bool = option("Print the card and write nothing.", flags="--print"),
     as_json: bool = AS_JSON,
@@ -51,8 +56,9 @@ def add(
     """Add a model of your own, from its folder.
 
     The folder has a model of transformers, sentence-transformers, ONNX, a dual encoder like CLIP, a
-    cross-encoder, which reranks, a classifier of claims, which checks them, or a language model, which writes
-    answers, also as one GGUF file; or it is one of PEFT with a LoRA of an encoder that the catalog has.
+    cross-encoder or a language model that answers yes or no, which rerank, a classifier of claims, which
+    checks them, or a language model, which writes answers, also as one GGUF file; or it is one of PEFT with a
+    LoRA of an encoder that the catalog has.
 
     Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
     names, or else prints it. No code of the folder is run.
@@ -60,7 +66,7 @@ def add(
     with explained():
         settings = load_settings()
         catalog = Catalog.load(settings.cards)
-        given = (pooling, prompt, licence, int(bits), _meant(labels))
+        given = (pooling, prompt, licence, int(bits), _meant(labels), reranker)
         found = _inspect(directory, name or name_of(directory), given, base, catalog)
         written: list[Path] = []
         if not found.missing:
@@ -86,7 +92,11 @@ def _meant(labels: Sequence[str]) -> dict[str, str]:
 
 
 def _inspect(
-    directory: Path, name: str, given: tuple[str, str, str, int, dict[str, str]], base: str, catalog: Catalog
+    directory: Path,
+    name: str,
+    given: tuple[str, str, str, int, dict[str, str], str],
+    base: str,
+    catalog: Catalog,
 ) -> OwnModel:
     try:
         from tieback.recipes.own.lora import adapter_card, is_adapter
