@@ -53,7 +53,7 @@ class Answered(torch.nn.Module):
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor]:
         """`[batch, tokens]` each; the padding is behind the texts, so no token sees it."""
         states = self.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-        last = states[torch.arange(len(states)), mask.sum(dim=1) - 1]
+        last = states[torch.arange(states.shape[0]), mask.sum(dim=1) - 1]
         logits = torch.nn.functional.linear(last, self.rows, self.bias)
         if self._cap is not None:
             logits = self._cap * torch.tanh(logits / self._cap)
