@@ -48,7 +48,9 @@ from tieback_contract.generation import ChatRole as ChatRole
 from tieback_contract.generation import Evidence as Evidence
 from tieback_contract.generation import Grounding as Grounding
 from tieback_contract.generation import SamplingParameters as SamplingParameters
+from tieback_contract.heads import Classification as Classification
 from tieback_contract.heads import Head as Head
+from tieback_contract.heads import LabelScore as LabelScore
 from tieback_contract.heads import Prediction as Prediction
 from tieback_contract.hits import AlignedPair as AlignedPair
 from tieback_contract.hits import Alignment as Alignment
@@ -148,6 +150,7 @@ from tieback_client.values.events import Checked as Checked
 from tieback_client.values.events import CheckedText as CheckedText
 from tieback_client.values.events import Checks as Checks
 from tieback_client.values.events import RetrievalEvent as RetrievalEvent
+from tieback_client.values.heads import Classifications as Classifications
 from tieback_client.values.heads import Predictions as Predictions
 from tieback_client.values.operations import OperationStatus as OperationStatus
 from tieback_client.values.results import FusedBatch as FusedBatch

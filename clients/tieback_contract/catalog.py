@@ -116,3 +116,5 @@ class Model:
     """Of a recogniser: what it reads, pictures or sounds."""
     recognises: SegmentKind | None = None
     """Of a recogniser: whether its segments are words or labels."""
+    labels: Sequence[str] = ()
+    """Of a classifier: its labels, in its own order."""

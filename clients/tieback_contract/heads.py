@@ -1,4 +1,4 @@
-"""Heads: small classifiers over the vectors of a space."""
+"""Heads, which are small classifiers over the vectors of a space, and classifiers of texts."""
 
 from __future__ import annotations
 
@@ -24,6 +24,31 @@ class Prediction:
     @property
     def label(self) -> str:
         """The name of the likeliest class."""
+        return self.labels[0].name
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """A label of a classifier of texts with its score."""
+
+    name: str
+    """The label, as the model's configuration names it."""
+    score: float
+    """A probability, or of a regression any number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The labels of a text."""
+
+    labels: Sequence[LabelScore]
+    """The labels, best first; of a regression, in the model's order."""
+    truncated_tokens: int = 0
+    """Tokens at the end of the text that were cut off."""
+
+    @property
+    def label(self) -> str:
+        """The name of the best label."""
         return self.labels[0].name
 
 

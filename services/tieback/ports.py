@@ -30,7 +30,7 @@ from tieback.core.types.content import Content, Item, RecogniseReply, RecogniseR
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
 from tieback.core.types.fusion import FuseReply, FuseRequest, Routing
 from tieback.core.types.generation import CheckGroundingRequest, CheckReply, GenerateRequest
-from tieback.core.types.heads import PredictReply, PredictRequest
+from tieback.core.types.heads import ClassifyReply, ClassifyRequest, PredictReply, PredictRequest
 from tieback.core.types.ingestion import IngestReply, IngestRequest
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.rerank import RerankReply, RerankRequest
@@ -288,6 +288,14 @@ class RecogniserPort(Protocol):
 
     async def recognise(self, request: RecogniseRequest, call: Call) -> RecogniseReply:
         """A result for each content, in order; a bad one gets an error and the others succeed."""
+        ...
+
+
+class TextClassifierPort(Protocol):
+    """Labels texts by models of the user's own."""
+
+    async def classify(self, request: ClassifyRequest, call: Call) -> ClassifyReply:
+        """The labels of each text, in order; a bad one gets an error and the others succeed."""
         ...
 
 

@@ -12,7 +12,7 @@ from tieback.core.errors import NotFound, StartupError
 from tieback.core.extensions import entries
 
 EVERY = sorted(entries(runtimes.__name__).items())
-ROLES = ("encoder", "reranker", "checker", "recogniser", "generator")
+ROLES = ("encoder", "reranker", "checker", "classifier", "recogniser", "generator")
 
 
 @pytest.mark.parametrize("name", [name for name, _ in EVERY])

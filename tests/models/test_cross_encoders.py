@@ -88,8 +88,8 @@ def test_a_classifier_of_several_classes_is_refused_with_what_can_be_done(
 
     with pytest.raises(StartupError, match=r"3 logits .* --pooling NAME"):
         served(reranker_card(tmp_path / "own"), store)
-    checker = inspect(tmp_path / "own", "own", FolderOptions())  # such a folder checks claims
-    assert (checker.cards[0]["role"], len(checker.missing)) == ("checker", 1)
+    labels = inspect(tmp_path / "own", "own", FolderOptions())  # such a folder gives labels
+    assert (labels.cards[0]["role"], labels.missing) == ("classifier", [])
     encoder = inspect(tmp_path / "own", "own", FolderOptions(pooling="mean"))
     assert encoder.cards[0]["role"] == "encoder"
 

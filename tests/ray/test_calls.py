@@ -43,7 +43,7 @@ TEXT_SPACE = "all-minilm-l6-v2"
 # What an error must never show: an address, an id of Ray's, a path, a traceback.
 INSIDE = re.compile(r"\d+\.\d+\.\d+\.\d+|[Aa]ctor|[0-9a-f]{16}|Traceback|File \"|/\w+/\w+|ray\b|pid")
 
-WITHOUT_A_MODEL = {"tieback.v1.RecognitionService"}
+WITHOUT_A_MODEL = {"tieback.v1.RecognitionService", "tieback.v1.TextClassifierService"}
 """Services that are there where the settings name a model for them, and not here."""
 
 

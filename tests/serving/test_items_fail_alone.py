@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import grpc
@@ -18,7 +19,7 @@ from support import bag_of_words, bar_reader
 from support.bag_of_words import POISON, WIDTH, BagOfWords
 from support.sections import SPACE, axis, item, section
 from tieback.answer import Answerer, PipelineParts
-from tieback.classifier import Classifier
+from tieback.classifier import Classifier, TextClassifiers
 from tieback.core.alone import FAILED, Alone, each_alone
 from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE, Deadline
@@ -27,13 +28,14 @@ from tieback.core.types.content import Content, Item, RecogniseRequest, Section
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitTextsRequest
 from tieback.core.types.fusion import FuseRequest
 from tieback.core.types.generation import CheckGroundingRequest, GroundingCheck
-from tieback.core.types.heads import Example, HeadRequest, PredictRequest
+from tieback.core.types.heads import ClassifyRequest, Example, HeadRequest, PredictRequest
 from tieback.core.types.ingestion import IngestRequest
 from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback.index import Index
 from tieback.models.encoder_model import Prepared
+from tieback.models.text.text_classifier import PreparedText
 from tieback.recogniser import Recogniser
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
@@ -197,6 +199,29 @@ async def predict(encoder: Encoder, folder: Path) -> Outcomes:
     return reply.results
 
 
+class BrittleLabels:
+    """A classifier whose tokenizer fails on a text, as no one foresaw."""
+
+    def __init__(self) -> None:
+        fields = {"name": "labels", "max_tokens": 8, "labels": ("a", "b"), "problem": "single_label"}
+        self.card = SimpleNamespace(**fields)
+
+    def prepare(self, content: Content, limits: Limits, truncation: object) -> PreparedText:
+        if POISON in str(content.data):
+            raise RuntimeError(SECRET)
+        return PreparedText(np.arange(3))
+
+    def run(self, batch: Sequence[PreparedText]) -> list[Array]:
+        return [np.array([0.25, 0.75], np.float32) for _ in batch]
+
+
+async def classify(encoder: Encoder, folder: Path) -> Outcomes:
+    classifiers = TextClassifiers([cast(Any, BrittleLabels())], limits=Limits(), batch_tokens=64)
+    reply = await classifiers.classify(ClassifyRequest("labels", [text(one) for one in TEXTS]), NO_CALL)
+    await classifiers.close()
+    return reply.results
+
+
 async def upsert(encoder: Encoder, folder: Path) -> Outcomes:
     index = Index.open(folder / "store")
     await index.create_collection("docs", SPACE, 4)
@@ -240,6 +265,7 @@ BATCHES: dict[str, Callable[[Encoder, Path], Awaitable[Outcomes]]] = {
     "RecognitionService.Recognise": recognise,
     "RerankerService.Rerank": rerank,
     "RouterService.Fuse": fuse,
+    "TextClassifierService.Classify": classify,
 }
 """Methods of the contract that answer for each item of a batch, with a batch whose second item fails."""
 

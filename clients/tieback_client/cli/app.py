@@ -26,6 +26,7 @@ COMMANDS = {
     "eval": "tieback_client.cli.query.evaluate:evaluate",
     "recognise": "tieback_client.cli.query.recognise:recognise",
     "rerank": "tieback_client.cli.query.rerank:rerank",
+    "classify": "tieback_client.cli.query.classify:classify",
     "encode": "tieback_client.cli.query.encode:encode",
     "collections": "tieback_client.cli.collections.command:collections",
     "snapshots": "tieback_client.cli.collections.snapshots:snapshots",

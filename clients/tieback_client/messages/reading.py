@@ -9,7 +9,7 @@ from tieback.v1 import classifier_pb2, content_pb2, encoder_pb2, index_pb2, repo
 from tieback_contract.collections import Snapshot, Source
 from tieback_contract.encodings import Encoding
 from tieback_contract.fusion import Fused
-from tieback_contract.heads import Head, Prediction
+from tieback_contract.heads import Classification, Head, Prediction
 from tieback_contract.recognition import RecognisedText
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.tensors import read_array
@@ -22,7 +22,7 @@ from tieback_client.transport.codec import CODEC
 from tieback_client.transport.status import from_status
 from tieback_client.values.content import Audio, Content, Features, Image, Points, Text
 from tieback_client.values.documents import Collection, Item, Section
-from tieback_client.values.heads import Predictions
+from tieback_client.values.heads import Classifications, Predictions
 
 MICROSECONDS = 1_000_000
 
@@ -85,3 +85,12 @@ def predictions(message: Any, info: CallInfo) -> Predictions:
     return Predictions(
         outcomes(message.results, _prediction, info), timing(message.timing), info, message.version
     )
+
+
+_classification = CODEC.reader(Classification, classifier_pb2.Classification.DESCRIPTOR)
+
+
+def classifications(message: Any, info: CallInfo) -> Classifications:
+    """One outcome per text."""
+    found = outcomes(message.results, _classification, info)
+    return Classifications(found, timing(message.timing), info, message.problem)

@@ -1,4 +1,4 @@
-"""Heads: small classifiers that are fitted on few examples and classify contents."""
+"""Heads, small classifiers that are fitted on few examples; and classifiers of texts, which are models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tieback_client.transport.rpc import RPCS, Procedure, UnaryCall
 from tieback_client.transport.surface import operated, unary
 from tieback_client.values.content import ContentLike
 from tieback_client.values.events import MethodLike
-from tieback_client.values.heads import Predictions
+from tieback_client.values.heads import Classifications, Predictions
 from tieback_client.values.operations import OperationStatus, read_status
 
 Examples: TypeAlias = Mapping[str, Sequence[ContentLike]] | Iterable[tuple[ContentLike, str]]
@@ -79,6 +79,33 @@ def predict(
     return reading.predictions(reply.message, reply.info)
 
 
+def classify(
+    texts: ContentLike | Sequence[ContentLike],
+    *,
+    model: str = "",
+    top: int = 0,
+    truncate: bool = False,
+    timeout: float | None = None,
+) -> Procedure[Classifications]:
+    """Gives the labels of texts by a classifier of the server's: the `top` best of each, by default all.
+
+    `model` is one of `classifiers()`; empty where one alone is served. What is longer than the model reads
+    fails, unless `truncate` cuts it. A text that fails does not fail the others: see
+    `Classifications.outcomes`. `NotFound` for the model.
+    """
+    listed = texts if isinstance(texts, list | tuple) else [texts]
+    if not listed:
+        raise InvalidArgument.at("contents", "there is nothing to classify")
+    request = classifier_pb2.ClassifyRequest(
+        model=writing.text(model, "model"),
+        contents=[writing.content(one, at("contents", place)) for place, one in enumerate(listed)],
+        truncate=truncate,
+        top=_number(top, "top"),
+    )
+    reply = yield UnaryCall(RPCS["Classify"], request, timeout)
+    return reading.classifications(reply.message, reply.info)
+
+
 def heads(*, timeout: float | None = None) -> Procedure[list[Head]]:
     """The heads of this tenant by name, the last version of each, without the names of their classes."""
     reply = yield UnaryCall(RPCS["ListHeads"], classifier_pb2.ListHeadsRequest(), timeout)
@@ -132,6 +159,7 @@ class HeadsMethods:
 
     fit_head = operated(fit_head)
     predict = unary(predict)
+    classify = unary(classify)
     heads = unary(heads)
     head = unary(head)
     delete_head = unary(delete_head)

@@ -53,6 +53,12 @@ def checkers(*, timeout: float | None = None) -> Procedure[list[Model]]:
     return [reading_server.model(one) for one in reply.message.checkers]
 
 
+def classifiers(*, timeout: float | None = None) -> Procedure[list[Model]]:
+    """The classifiers of texts by cards, with their labels: `classify(model=…)` takes their names."""
+    reply = yield UnaryCall(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
+    return [reading_server.model(one) for one in reply.message.classifiers]
+
+
 def methods(family: str = "", *, timeout: float | None = None) -> Procedure[list[Method]]:
     """The methods that requests can name, with their parameters; of one family, or of all."""
     reply = yield UnaryCall(RPCS["ListMethods"], catalog_pb2.ListMethodsRequest(family=family), timeout)
@@ -94,6 +100,7 @@ class ServerMethods:
     rerankers = unary(rerankers)
     recognisers = unary(recognisers)
     checkers = unary(checkers)
+    classifiers = unary(classifiers)
     methods = unary(methods)
     server_info = unary(server_info)
     endpoints = unary(endpoints)

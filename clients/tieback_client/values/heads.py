@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tieback_contract.heads import Prediction
+from tieback_contract.heads import Classification, Prediction
 
 from tieback_client.values.batch import Batch
 
@@ -15,3 +15,12 @@ class Predictions(Batch[Prediction]):
 
     version: int
     """The version that predicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classifications(Batch[Classification]):
+    """The outcome of `classify`: one per text."""
+
+    problem: str
+    """What the scores are: "single_label", probabilities that sum to 1; "multi_label", a probability of each
+    label by itself; "regression", numbers of any size."""

@@ -4,6 +4,7 @@
             └─ Card ┬─ EncoderCard      contents → vectors of a space
                     ├─ RerankerCard     query and passage → score
                     ├─ CheckerCard      evidence and claim → whether it is supported (checker_card.py)
+                    ├─ ClassifierCard   text → labels with scores (classifier_card.py)
                     ├─ RecogniserCard   picture or sound → text with places
                     └─ GeneratorCard    prompt → text
 

@@ -11,11 +11,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard, MediaCard, RecogniserCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
+from tieback.catalog.classifier_card import ClassifierCard
 from tieback.catalog.merge import with_parents
 from tieback.core.errors import NotFound, StartupError
 
 HERE = Path(__file__).parent
-CardOfARole = EncoderCard | RerankerCard | CheckerCard | RecogniserCard | GeneratorCard | MediaCard
+CardOfARole = (
+    EncoderCard | RerankerCard | CheckerCard | ClassifierCard | RecogniserCard | GeneratorCard | MediaCard
+)
 _adapter: TypeAdapter[CardOfARole] = TypeAdapter(Annotated[CardOfARole, Field(discriminator="role")])
 
 
@@ -77,6 +80,11 @@ class Catalog:
     def checkers(self) -> list[CheckerCard]:
         """The checkers' cards, by name."""
         cards = [card for card in self._cards.values() if isinstance(card, CheckerCard)]
+        return sorted(cards, key=lambda card: card.name)
+
+    def classifiers(self) -> list[ClassifierCard]:
+        """The cards of classifiers of texts, by name."""
+        cards = [card for card in self._cards.values() if isinstance(card, ClassifierCard)]
         return sorted(cards, key=lambda card: card.name)
 
     def recognisers(self) -> list[RecogniserCard]:

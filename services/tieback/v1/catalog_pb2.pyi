@@ -117,19 +117,21 @@ class ListModelsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ListModelsResponse(_message.Message):
-    __slots__ = ("models", "rerankers", "recognisers", "checkers")
+    __slots__ = ("models", "rerankers", "recognisers", "checkers", "classifiers")
     MODELS_FIELD_NUMBER: _ClassVar[int]
     RERANKERS_FIELD_NUMBER: _ClassVar[int]
     RECOGNISERS_FIELD_NUMBER: _ClassVar[int]
     CHECKERS_FIELD_NUMBER: _ClassVar[int]
+    CLASSIFIERS_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedCompositeFieldContainer[Model]
     rerankers: _containers.RepeatedCompositeFieldContainer[Model]
     recognisers: _containers.RepeatedCompositeFieldContainer[Model]
     checkers: _containers.RepeatedCompositeFieldContainer[Model]
-    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., rerankers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., recognisers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., checkers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
+    classifiers: _containers.RepeatedCompositeFieldContainer[Model]
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., rerankers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., recognisers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., checkers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., classifiers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "revision", "context_tokens", "description", "license", "upstream", "ready", "modality", "recognises")
+    __slots__ = ("name", "revision", "context_tokens", "description", "license", "upstream", "ready", "modality", "recognises", "labels")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +141,7 @@ class Model(_message.Message):
     READY_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     RECOGNISES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     name: str
     revision: str
     context_tokens: int
@@ -148,7 +151,8 @@ class Model(_message.Message):
     ready: bool
     modality: _content_pb2.Modality
     recognises: _content_pb2.SegmentKind
-    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., context_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., ready: _Optional[bool] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., recognises: _Optional[_Union[_content_pb2.SegmentKind, str]] = ...) -> None: ...
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., context_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., ready: _Optional[bool] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., recognises: _Optional[_Union[_content_pb2.SegmentKind, str]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListMethodsRequest(_message.Message):
     __slots__ = ("family",)

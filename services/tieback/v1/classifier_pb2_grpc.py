@@ -286,3 +286,79 @@ class ClassifierService(object):
             timeout,
             metadata,
             _registered_method=True)
+
+
+class TextClassifierServiceStub(object):
+    """Gives the labels of texts by classifiers of the user's own: sequence classifications of transformers, served by cards.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Classify = channel.unary_unary(
+                '/tieback.v1.TextClassifierService/Classify',
+                request_serializer=tieback_dot_v1_dot_classifier__pb2.ClassifyRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_classifier__pb2.ClassifyResponse.FromString,
+                _registered_method=True)
+
+
+class TextClassifierServiceServicer(object):
+    """Gives the labels of texts by classifiers of the user's own: sequence classifications of transformers, served by cards.
+    """
+
+    def Classify(self, request, context):
+        """Says which labels of a classifier fit texts. A text that fails does not fail the others.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_TextClassifierServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Classify': grpc.unary_unary_rpc_method_handler(
+                    servicer.Classify,
+                    request_deserializer=tieback_dot_v1_dot_classifier__pb2.ClassifyRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_classifier__pb2.ClassifyResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'tieback.v1.TextClassifierService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('tieback.v1.TextClassifierService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class TextClassifierService(object):
+    """Gives the labels of texts by classifiers of the user's own: sequence classifications of transformers, served by cards.
+    """
+
+    @staticmethod
+    def Classify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.TextClassifierService/Classify',
+            tieback_dot_v1_dot_classifier__pb2.ClassifyRequest.SerializeToString,
+            tieback_dot_v1_dot_classifier__pb2.ClassifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

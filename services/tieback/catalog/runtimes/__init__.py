@@ -14,7 +14,7 @@ from tieback.catalog.source import Strict
 from tieback.core.errors import NotFound
 from tieback.core.extensions import entries, where_more
 
-Role = Literal["encoder", "reranker", "checker", "recogniser", "generator"]
+Role = Literal["encoder", "reranker", "checker", "classifier", "recogniser", "generator"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
-"""Heads: classifiers over the vectors of a space, what they are fitted on, and what they predict."""
+"""Classifiers: heads over the vectors of a space, and models of the user's own that read texts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tieback_contract.heads import Prediction
+from tieback_contract.heads import Classification, Prediction
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
 from tieback_contract.shapes import alone
@@ -63,4 +63,26 @@ class PredictReply:
 
     version: int
     results: Sequence[Prediction | TiebackError]
+    timing: Timing = field(default_factory=Timing)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyRequest:
+    """Texts to label by a model, "" for the only one: the `top` best labels of each, 0 for all.
+
+    A text that is longer than the model reads fails, unless `truncate` has its end cut off.
+    """
+
+    model: str
+    contents: Sequence[Content] = field(metadata=alone())
+    truncate: bool = False
+    top: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyReply:
+    """One result per content, in order. `problem` says what the scores are."""
+
+    results: Sequence[Classification | TiebackError]
+    problem: str
     timing: Timing = field(default_factory=Timing)

@@ -2,6 +2,7 @@
 
     door       which model a call means, and what of the protocol is not supported
     embedding  texts as vectors of every kind
+    classifying  the labels of texts
     reranking  texts in the order of their scores
     tokens     texts as tokens
 

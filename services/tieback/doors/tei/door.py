@@ -33,7 +33,13 @@ class Served:
     space: str
     is_sparse: bool = False
     is_reranker: bool = False
+    is_classifier: bool = False
     prompt: str = ""
+
+    @property
+    def encodes(self) -> bool:
+        """Tell whether it makes vectors."""
+        return not (self.is_reranker or self.is_classifier)
 
 
 class TokensPort(Protocol):
@@ -69,14 +75,22 @@ class Models:
     def encoder(self, name: str, *, sparse: bool = False) -> Served:
         """The encoder that a call means; Unsupported where it names none of that kind and there is none."""
         found = self.named(name)
-        if not found.is_reranker and found.is_sparse == sparse:
+        if found.encodes and found.is_sparse == sparse:
             return found
         if not name:
             for one in self._models.values():
-                if not one.is_reranker and one.is_sparse == sparse:
+                if one.encodes and one.is_sparse == sparse:
                     return one
         kind = "a sparse space" if sparse else "a text space with dense vectors"
         raise Unsupported(f"{found.name} is not {kind}: name one in {MODEL}, or serve one by TIEBACK_SPACES")
+
+    def classifier(self, name: str) -> Served:
+        """The classifier that a call means: the one that it names, or the only one."""
+        found = [one for one in self._models.values() if one.is_classifier and name in ("", one.name)]
+        if len(found) == 1:
+            return found[0]
+        self.named(name)
+        raise Unsupported(f"name a classifier in {MODEL}: {name or 'the default model'} is none")
 
     def reranker(self, name: str) -> Served:
         """The reranker that a call means."""

@@ -19,7 +19,7 @@ from tieback.models.reference import IDS, MASK
 from tieback.models.session import PROCESSOR, Hardware, Session
 from tieback.models.store import ServedModel, Store
 from tieback.models.text.card_inputs import CardInputs
-from tieback.models.text.cross_encoder import TYPES
+from tieback.models.text.sequence_graph import TYPES
 from tieback.models.text.transformer_text import GRAPH, SHORTEST, TOKENIZER, in_steps, padded
 
 PROBABILITIES = "probabilities"

@@ -15,14 +15,14 @@ from tieback_contract.arrays import Array
 from tieback.catalog.card import RerankerCard
 from tieback.catalog.runtimes.yes_no_reranker import YesNoReranker
 from tieback.core.errors import StartupError
-from tieback.models.reference import IDS, MASK
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel, Store
+from tieback.models.text.sequence_graph import SequenceGraph
 from tieback.models.text.tokenization import TextTokenizer
-from tieback.models.text.transformer_text import GRAPH, SHORTEST, TOKENIZER, in_steps, padded
+from tieback.models.text.transformer_text import GRAPH, TOKENIZER
 from tieback.models.text.yes_no_inputs import YesNoInputs
 
-TYPES, SCORE = "token_type_ids", "score"
+SCORE = "score"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,14 +58,12 @@ class CrossEncoderModel:
                 f"{card.name} reads {card.max_tokens} tokens, and a pair has {fewest} at least; write "
                 f"max_tokens: {fewest} or more"
             )
-        self._in_steps = hardware.provider == "cuda"
-        self._session = Session(served.path(GRAPH), hardware, recurring_shapes=self._in_steps)
+        self._graph = SequenceGraph(served.path(GRAPH), SCORE, card.max_tokens, hardware)
 
     @property
     def sizes(self) -> Sequence[int]:
         """Tokens of pairs whose cost is worth measuring, smallest first."""
-        most = self.card.max_tokens
-        return sorted({min(SHORTEST << power, most) for power in range(most.bit_length())})
+        return self._graph.sizes
 
     def sample(self, tokens: int) -> PreparedPair:
         """A pair of that many tokens, whichever."""
@@ -78,14 +76,8 @@ class CrossEncoderModel:
 
     def run(self, batch: Sequence[PreparedPair]) -> list[float]:
         """The score of each pair, higher is better, padded to the longest."""
-        ids, mask = padded([pair.ids for pair in batch])
-        types, _ = padded([pair.types for pair in batch])
-        if self._in_steps:
-            types, _ = in_steps(types, mask, self.sizes)
-            ids, mask = in_steps(ids, mask, self.sizes)
-        inputs = {IDS: ids, MASK: mask, TYPES: types}
-        (scores,) = self._session.run([SCORE], {name: inputs[name] for name in self._session.inputs})
-        return [float(score) for score in scores[: len(batch)]]
+        scores = self._graph.run([pair.ids for pair in batch], [pair.types for pair in batch])
+        return [float(score) for score in scores]
 
 
 def load_cross_encoder(card: RerankerCard, store: Store, hardware: Hardware = PROCESSOR) -> CrossEncoderModel:

@@ -20,7 +20,7 @@ from tieback.models.reference import IDS, MASK
 from tieback.models.session import Session
 from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.claim_classifier import PROBABILITIES
-from tieback.models.text.cross_encoder import TYPES
+from tieback.models.text.sequence_graph import TYPES
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER
 from tieback.recipes.export.cross_encoder import check_pairs
 from tieback.recipes.export.cross_encoder import examples as pair_examples

@@ -15,15 +15,17 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tieback.catalog.card import RerankerCard
+from tieback.catalog.classifier_card import ClassifierCard
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
 from tieback.catalog.runtimes.cross_encoder import CrossEncoder
 from tieback.core.errors import StartupError
 from tieback.models.reference import IDS, MASK
 from tieback.models.store.manifest import link_or_copy
-from tieback.models.text.cross_encoder import SCORE, TYPES
+from tieback.models.text.cross_encoder import SCORE
+from tieback.models.text.sequence_graph import TYPES
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER
 from tieback.recipes.export.transformer_text import check_fit, example, sample_of, vocabulary_of
-from tieback.recipes.graphs.architectures import BACKBONES
+from tieback.recipes.graphs.architectures import LABELLERS, WRITERS
 from tieback.recipes.graphs.backbone import load_model, read_config
 from tieback.recipes.graphs.torch_export import check, export_module
 
@@ -38,7 +40,7 @@ def export(card: RerankerCard, weights: Path, out: Path, report: Callable[[str],
     link_or_copy(own_file(weights, options.tokenizer, largest=LARGEST_TOKENIZER), out / TOKENIZER)
     vocabulary = vocabulary_of(out / TOKENIZER)
     check_pairs(out / TOKENIZER)
-    config = read_config(weights, options.config, BACKBONES)
+    config = read_config(weights, options.config, LABELLERS)
     signs = signs_of(config, options.config, options.positive)
     check_fit(card, config, vocabulary)
     backbone = load_model(weights, options.weights, config, options.config, head="sequence")
@@ -46,7 +48,11 @@ def export(card: RerankerCard, weights: Path, out: Path, report: Callable[[str],
 
 
 def write_scores(
-    card: RerankerCard, model: Scored | Any, out: Path, report: Callable[[str], None]
+    card: RerankerCard | ClassifierCard,
+    model: Logits | Any,
+    out: Path,
+    report: Callable[[str], None],
+    output: str = SCORE,
 ) -> dict[str, Any]:
     """Writes the graph of a model that scores; returns how near it is to the model."""
     names = [IDS, MASK, *([TYPES] if model.reads_types else [])]
@@ -58,32 +64,45 @@ def write_scores(
         examples(2, sample[:5], len(names)),
         out / GRAPH,
         inputs=names,
-        outputs=[SCORE],
-        dynamic=dict.fromkeys(names, by_token) | {SCORE: {0: "batch"}},
+        outputs=[output],
+        dynamic=dict.fromkeys(names, by_token) | {output: {0: "batch"}},
     )
     report("checking parity")
     fed = dict(zip(names, examples(3, sample, len(names)), strict=True))
-    return check(model, out / GRAPH, fed, [SCORE])
+    return check(model, out / GRAPH, fed, [output])
 
 
-class Scored(torch.nn.Module):
-    """Token numbers, mask and, where the model has some, types, to scores `[batch]`.
+class Logits(torch.nn.Module):
+    """Token numbers, mask and, where the model has some, types, to the logits `[batch, n]` of a model."""
 
-    Those are its logits `[batch, n]`, added with the `signs` `[n]`.
-    """
-
-    def __init__(self, model: torch.nn.Module, signs: Tensor) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
-        self.model, self._signs = model, signs
-        types: Any = getattr(model, "config", None)
+        self.model, config = model, model.config
         self.reads_types = (
-            TYPES in inspect.signature(model.forward).parameters and getattr(types, "type_vocab_size", 0) > 1
+            TYPES in inspect.signature(model.forward).parameters and getattr(config, "type_vocab_size", 0) > 1
         )
+        self._padding: int | None = None
+        if config.model_type in WRITERS:  # they find the last token of a text by the number of the padding
+            config.pad_token_id = self._padding = config.pad_token_id or 0
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor]:
         """`[batch, tokens]` each."""
-        names = (IDS, MASK, TYPES)[: len(inputs)]
-        return (self.model(**dict(zip(names, inputs, strict=True))).logits @ self._signs,)
+        named = dict(zip((IDS, MASK, TYPES), inputs, strict=False))
+        if self._padding is not None:
+            named[IDS] = torch.where(named[MASK] > 0, named[IDS], self._padding)
+        return (self.model(**named).logits,)
+
+
+class Scored(Logits):
+    """The same to scores `[batch]`: the logits, added with the `signs` `[n]`."""
+
+    def __init__(self, model: Any, signs: Tensor) -> None:
+        super().__init__(model)
+        self._signs = signs
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor]:
+        """See `Logits`."""
+        return (super().forward(*inputs)[0] @ self._signs,)
 
 
 def signs_of(config: Any, name: str, positive: str) -> Tensor:

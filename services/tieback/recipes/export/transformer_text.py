@@ -18,6 +18,7 @@ from torch.nn.functional import gelu, normalize
 
 from tieback.catalog.card import EncoderCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
+from tieback.catalog.classifier_card import ClassifierCard
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
 from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import StartupError
@@ -204,7 +205,9 @@ def _layer(weights: Path, step: Step) -> torch.nn.Module:
     return DenseLayer(step, load_tensors(own_file(weights, f"{step.folder}/model.safetensors"), shapes))
 
 
-def check_fit(card: EncoderCard | RerankerCard | CheckerCard, config: Any, vocabulary: int) -> None:
+def check_fit(
+    card: EncoderCard | RerankerCard | CheckerCard | ClassifierCard, config: Any, vocabulary: int
+) -> None:
     """The tokenizer's numbers have rows, and the longest text has positions."""
     if vocabulary > config.vocab_size:
         raise StartupError(
@@ -221,6 +224,6 @@ def check_fit(card: EncoderCard | RerankerCard | CheckerCard, config: Any, vocab
         )
 
 
-def sample_of(card: EncoderCard | RerankerCard | CheckerCard, vocabulary: int) -> Tensor:
+def sample_of(card: EncoderCard | RerankerCard | CheckerCard | ClassifierCard, vocabulary: int) -> Tensor:
     """Token numbers of the model's own vocabulary, no more than it reads: `[n]`."""
     return torch.arange(min(SAMPLE_TOKENS, card.max_tokens or SAMPLE_TOKENS)) % vocabulary

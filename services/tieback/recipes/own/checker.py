@@ -31,12 +31,17 @@ MEANS = {
 
 def is_checker(config: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Tell whether a folder's model says of claims what its `labels` mean: by classes, or by tokens.
-    With one class it scores, unless the user says what that means.
+
+    Those of classes say so themselves where one of them means support, or all have a meaning.
     """
     kind = _kind(config)
     if kind == WRITES:
         return bool(labels) and config.get("model_type") == "t5"
-    return kind == OF_TOKENS or (kind == OF_TEXTS and (bool(labels) or _classes(config) != 1))
+    if kind == OF_TOKENS or (kind == OF_TEXTS and labels):
+        return True
+    named = config.get("id2label")
+    meant = [_meaning(str(name)) for name in named.values()] if isinstance(named, dict) else []
+    return kind == OF_TEXTS and len(meant) > 1 and ("supported" in meant or all(meant))
 
 
 def checker_card(
@@ -88,12 +93,6 @@ def _kind(config: Mapping[str, Any]) -> str:
     named = config.get("architectures")
     classes = named if isinstance(named, list) else []
     return next((kind for kind in HEADS for one in classes if str(one).endswith(kind)), "")
-
-
-def _classes(config: Mapping[str, Any]) -> int:
-    """Number of its labels: two where nothing is said of them."""
-    labels = config.get("id2label")
-    return len(labels) if isinstance(labels, dict) else 2
 
 
 def _meaning(name: str) -> str | None:

@@ -32,7 +32,7 @@ from tieback.models.pictures.fitting import PictureFitting
 from tieback.models.reference import IDS, MASK
 from tieback.recipes.export.cross_encoder import check_pairs, signs_of
 from tieback.recipes.export.transformer_text import vocabulary_of
-from tieback.recipes.graphs.architectures import BACKBONES, CLIP, DUAL_ENCODERS, positions
+from tieback.recipes.graphs.architectures import BACKBONES, CLIP, DUAL_ENCODERS, LABELLERS, positions
 from tieback.recipes.graphs.backbone import read_config
 from tieback.recipes.graphs.checkpoint import INDEX, Checkpoint
 from tieback.recipes.graphs.edits import load_graph
@@ -40,6 +40,7 @@ from tieback.recipes.graphs.extend import read_tensor
 from tieback.recipes.graphs.sentence_modules import SentenceModules, read_modules
 from tieback.recipes.graphs.tensors import TYPES, described, find_tensors
 from tieback.recipes.own.checker import checker_card, is_checker
+from tieback.recipes.own.classifier import classifier_card
 from tieback.recipes.own.generator import DEFAULT_BITS, GGUF, generator_card, gguf_card, writes
 from tieback.recipes.own.yes_no import answers_yes_no, scores_pairs, yes_no_card
 
@@ -71,6 +72,8 @@ class FolderOptions:
     """Meanings of the labels of a classifier of claims, by their names."""
     reranker: str = ""
     """The label of a classifier that says that a passage answers, or `yes_no` for a language model."""
+    classifier: bool = False
+    """Whether a sequence classification is served by its labels, whatever they are."""
 
 
 @dataclass(slots=True)
@@ -104,11 +107,15 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
         cards = [yes_no_card(directory, config, weights, (found.facts, found.missing, found.notes))]
     elif weights is not None and writes(config) and not given.pooling:
         cards = [generator_card(directory, config, weights, found.facts, found.missing, given.bits)]
+    elif weights is not None and given.classifier and _is_classifier(directory, modules, given):
+        cards = [classifier_card(directory, weights, (found.facts, found.notes))]
     elif weights is not None and _is_classifier(directory, modules, given) and _reranks(config, given):
         cards = [_reranker(directory, weights, given, found)]
     elif weights is not None and not (modules or given.pooling) and is_checker(config, given.labels):
         reported = (found.facts, found.missing, found.notes)
         cards = [checker_card(directory, config, weights, given.labels, reported)]
+    elif weights is not None and _is_classifier(directory, modules, given):
+        cards = [classifier_card(directory, weights, (found.facts, found.notes))]
     elif weights is not None:
         cards = [_text(directory, modules, weights, given, found)]
     elif (file := _only_gguf(files)) is not None and graph is None:
@@ -123,6 +130,8 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
         raise StartupError(
             "--reranker is for language models that answer yes or no, and for classifiers of two labels"
         )
+    if given.classifier and cards[0].get("role") != "classifier":
+        raise StartupError("--classifier is for a sequence classification, and the folder has none")
     if given.labels and cards[0].get("role") != "checker":
         raise StartupError("--label is for classifiers of claims, and the folder has none")
     is_gguf = str(cards[0].get("options", {}).get("weights", "")).endswith(GGUF)
@@ -194,7 +203,7 @@ def _relevance(labels: Collection[str]) -> str:
 
 
 def _reranker(directory: Path, weights: str, given: FolderOptions, found: OwnModel) -> dict[str, Any]:
-    config = read_config(directory, CONFIG, BACKBONES)
+    config = read_config(directory, CONFIG, LABELLERS)
     positive = given.reranker or _relevance(list(config.id2label.values()))
     signs_of(config, CONFIG, positive)
     most = positions(config.model_type, getattr(config, "max_position_embeddings", None), config.pad_token_id)

@@ -49,6 +49,7 @@ def add(
         "labels the one of a passage that answers.",
         "yes_no|LABEL",
     ),
+    classifier: bool = option("The model gives texts its labels, even if it could rerank or check claims."),
     base: str = option("Of a folder of PEFT, the model that it adapts; by default what it names.", "MODEL"),
     only_print: bool = option("Print the card and write nothing.", flags="--print"),
     as_json: bool = AS_JSON,
@@ -56,9 +57,9 @@ def add(
     """Add a model of your own, from its folder.
 
     The folder has a model of transformers, sentence-transformers, ONNX, a dual encoder like CLIP, a
-    cross-encoder or a language model that answers yes or no, which rerank, a classifier of claims, which
-    checks them, or a language model, which writes answers, also as one GGUF file; or it is one of PEFT with a
-    LoRA of an encoder that the catalog has.
+    cross-encoder or a language model that answers yes or no, which rerank, a classifier of texts, or of
+    claims, which checks them, or a language model, which writes answers, also as one GGUF file; or it is one
+    of PEFT with a LoRA of an encoder that the catalog has.
 
     Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
     names, or else prints it. No code of the folder is run.
@@ -66,7 +67,7 @@ def add(
     with explained():
         settings = load_settings()
         catalog = Catalog.load(settings.cards)
-        given = (pooling, prompt, licence, int(bits), _meant(labels), reranker)
+        given = (pooling, prompt, licence, int(bits), _meant(labels), reranker, classifier)
         found = _inspect(directory, name or name_of(directory), given, base, catalog)
         written: list[Path] = []
         if not found.missing:
@@ -94,7 +95,7 @@ def _meant(labels: Sequence[str]) -> dict[str, str]:
 def _inspect(
     directory: Path,
     name: str,
-    given: tuple[str, str, str, int, dict[str, str], str],
+    given: tuple[str, str, str, int, dict[str, str], str, bool],
     base: str,
     catalog: Catalog,
 ) -> OwnModel:

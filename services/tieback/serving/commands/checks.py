@@ -127,7 +127,7 @@ def models() -> Iterator[Finding]:
     except StartupError as error:
         yield Finding("models", State.BAD, error.message, "correct the settings or cards that it names")
         return
-    cards: list[Card] = [*plan.encoders, *plan.rerankers, *plan.checkers]
+    cards: list[Card] = [*plan.encoders, *plan.rerankers, *plan.checkers, *plan.text_classifiers]
     cards += [plan.generator] if plan.generator is not None else []
     good = []
     for card in cards:

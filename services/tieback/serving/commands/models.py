@@ -164,7 +164,13 @@ class _Shelf:
     @property
     def models(self) -> list[Card]:
         catalog = self.catalog
-        others = (catalog.rerankers(), catalog.checkers(), catalog.recognisers(), catalog.generators())
+        others = (
+            catalog.rerankers(),
+            catalog.checkers(),
+            catalog.classifiers(),
+            catalog.recognisers(),
+            catalog.generators(),
+        )
         return [*self.encoders, *(card for cards in others for card in cards)]
 
     @property

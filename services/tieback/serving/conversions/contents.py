@@ -83,7 +83,12 @@ def _read_stored(message: content_pb2.Content) -> Content | None:
     return _read_for_all_spaces(message) if message.WhichOneof("kind") else None
 
 
-for _name in ("QueryPart.content", "HeadExample.content", "PredictRequest.contents"):
+for _name in (
+    "QueryPart.content",
+    "HeadExample.content",
+    "PredictRequest.contents",
+    "ClassifyRequest.contents",
+):
     CODEC.converter(f"tieback.v1.{_name}", _read_for_all_spaces, _fill_content)
 CODEC.converter("tieback.v1.Section.content", _read_stored, _fill_content)
 CODEC.check(Section, lambda section: check_order(section.segments, None, at("segments")))

@@ -58,6 +58,8 @@ def remote_ports(mesh: Mesh, plan: Plan, settings: Settings, deployments: Mappin
     if plan.answers:
         ports.generator = remote(mesh, rpcs.GENERATOR, deployments["tieback.v1.GeneratorService"])
     ports.recogniser = remote(mesh, rpcs.RECOGNISER, directory.RECOGNISER) if plan.recognisers else None
+    if plan.text_classifiers:
+        ports.text_classifier = remote(mesh, rpcs.TEXT_CLASSIFIER, directory.CLASSIFIER)
     ports.checkers = {
         card.name: remote(mesh, rpcs.GROUNDING, directory.checker(card.name)) for card in plan.checkers
     }

@@ -96,6 +96,9 @@ OBSERVATIONS: Mapping[str, Observation] = {
         lambda request: f"rerank {request.method.name}", lambda request: ("reranker", request.method.name)
     ),
     "recognise": Observation(lambda _: "recognise", lambda _: ("recogniser", "recognise")),
+    "classify": Observation(
+        lambda request: f"classify {request.model}", lambda request: ("classifier", request.model)
+    ),
     "check_grounding": Observation(
         lambda _: "check grounding", lambda _: ("grounding", "check"), seen=_checked
     ),

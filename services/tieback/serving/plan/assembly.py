@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tieback.catalog.card import EncoderCard, RecogniserCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
+from tieback.catalog.classifier_card import ClassifierCard
 from tieback.core.family import Family
 from tieback.ports import (
     AnswerPort,
@@ -24,6 +25,7 @@ from tieback.ports import (
     RecogniserPort,
     RerankerPort,
     RouterPort,
+    TextClassifierPort,
 )
 from tieback.serving.plan import Plan
 from tieback.serving.plan.on_trial import on_trial
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from tieback.models.store import Store
     from tieback.models.text.claim_classifier import ClaimClassifierModel
     from tieback.models.text.cross_encoder import CrossEncoderModel
+    from tieback.models.text.text_classifier import TextClassifierModel
     from tieback.router import Router
     from tieback.serving.metrics.telemetry import Telemetry
     from tieback.serving.servicers.catalog import Endpoints, States
@@ -57,6 +60,7 @@ class Ports:
     generator: GeneratorPort | None = None
     recogniser: RecogniserPort | None = None
     grounding: GroundingPort | None = None
+    text_classifier: TextClassifierPort | None = None
     checkers: Mapping[str, GroundingPort] = MappingProxyType({})
     """Those of the user's own, by their cards' names."""
 
@@ -150,6 +154,15 @@ def load_claim_classifier(settings: Settings, card: CheckerCard) -> ClaimClassif
     return load_claim_classifier(card, open_store(settings), hardware)
 
 
+def load_classifiers(settings: Settings, cards: Sequence[ClassifierCard]) -> list[TextClassifierModel]:
+    """The cards' models, weights loaded. StartupError names what is missing."""
+    from tieback.models.session import Hardware
+    from tieback.models.text.text_classifier import load_text_classifier
+
+    store, hardware = open_store(settings), Hardware(settings.provider)
+    return [load_text_classifier(card, store, hardware) for card in cards]
+
+
 def load_recognisers(settings: Settings, cards: Sequence[RecogniserCard]) -> list[RecogniserModel]:
     """The cards' recognisers, weights loaded. StartupError names what is missing."""
     from tieback.models.loading import load_recogniser
@@ -237,6 +250,7 @@ def public_servicers(
             states,
             endpoints,
             plan.styles,
+            plan.text_classifiers,
         )
     )
     if not plan.keeps_collections:

@@ -155,6 +155,25 @@ async def reranker(context: ServiceContext) -> object:
     return reranker
 
 
+async def classifier(context: ServiceContext) -> object:
+    """Build the classifiers of texts, and return them."""
+    from tieback.classifier import TextClassifiers
+
+    settings, telemetry = context.settings, context.telemetry
+    models = await asyncio.to_thread(assembly.load_classifiers, settings, context.plan.text_classifiers)
+    classifiers = TextClassifiers(
+        models, limits=settings.limits, batch_tokens=settings.batch_budget, on_batch=context.on_batch
+    )
+    context.closing.push_async_callback(classifiers.close)
+    await classifiers.warm_up()
+    context.load = lambda: classifiers.load
+    for name, load in classifiers.loads.items():
+        telemetry.loads.watch("classifier", name, load)
+    context.ports.text_classifier = observed(classifiers, telemetry)
+    context.server.add(servicer(context.ports.text_classifier, rpcs.TEXT_CLASSIFIER))
+    return classifiers
+
+
 async def recogniser(context: ServiceContext) -> object:
     """Build the recognisers, and return them."""
     from tieback.recogniser import Recogniser

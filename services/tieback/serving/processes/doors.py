@@ -75,6 +75,7 @@ def _kserve(settings: Settings, plan: Plan, ports: Ports, states: States) -> lis
 
 
 def _tei(settings: Settings, plan: Plan, ports: Ports, _: States) -> list[object]:
+    from tieback.doors.tei.classifying import Classifying
     from tieback.doors.tei.door import RERANKER, Models, Served
     from tieback.doors.tei.embedding import Embedding
     from tieback.doors.tei.reranking import Reranking
@@ -82,6 +83,11 @@ def _tei(settings: Settings, plan: Plan, ports: Ports, _: States) -> list[object
 
     cards: dict[str, Card] = {card.name: card for card in plan.encoders if card.modality is Modality.TEXT}
     models = [_embedder(card) for card in plan.encoders if card.modality is Modality.TEXT]
+    cards |= {card.name: card for card in plan.text_classifiers}
+    models += [
+        Served(card.name, card.revision, "float32", card.max_tokens, card.name, is_classifier=True)
+        for card in plan.text_classifiers
+    ]
     if ports.reranker is not None:
         cards |= {card.name: card for card in plan.rerankers}
         models += [
@@ -101,7 +107,7 @@ def _tei(settings: Settings, plan: Plan, ports: Ports, _: States) -> list[object
         tei.InfoServicer(served, limits, settings.batch_budget),
         tei.EmbedServicer(Embedding(served, ports.encoder), size),
         tei.TokenizeServicer(served, tokens, size),
-        tei.PredictServicer(),
+        tei.PredictServicer(Classifying(served, ports.text_classifier), size),
     ]
     if ports.reranker is not None:
         servicers.append(tei.RerankServicer(Reranking(served, ports.reranker, tokens), limits))

@@ -143,6 +143,13 @@ SERVICES = (
         is_apart=lambda plan: plan.generator is not None,
     ),
     Service(
+        directory.CLASSIFIER,
+        ("tieback.v1.TextClassifierService",),
+        builders.classifier,
+        lambda plan: bool(plan.text_classifiers),
+        place=_runs_models,
+    ),
+    Service(
         directory.RECOGNISER,
         ("tieback.v1.RecognitionService",),
         builders.recogniser,

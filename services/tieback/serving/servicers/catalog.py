@@ -19,6 +19,7 @@ from tieback_contract.vectors import SpaceRef, VectorKind
 import tieback
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
+from tieback.catalog.classifier_card import ClassifierCard
 from tieback.catalog.runtimes.label_recogniser import LabelRecogniser
 from tieback.core.errors import NotFound
 from tieback.core.family import Family, MethodDescription
@@ -78,6 +79,7 @@ class Offered:
     states: States
     endpoints: Endpoints
     styles: Sequence[AnswerStyle] = ()
+    classifiers: Sequence[ClassifierCard] = ()
 
 
 class Catalog:
@@ -111,14 +113,20 @@ class Catalog:
         # The name that several encoders share.
         return replace(described, called=name, modalities=sorted({one.modality for one in sharing}))
 
-    async def list_models(self) -> tuple[Sequence[Model], Sequence[Model], Sequence[Model], Sequence[Model]]:
-        """Lists the models that write, those that rerank, those that recognise, and those that check."""
+    async def list_models(
+        self,
+    ) -> tuple[Sequence[Model], Sequence[Model], Sequence[Model], Sequence[Model], Sequence[Model]]:
+        """Lists the models that write, rerank, recognise, check and classify, each kind by itself."""
         ready, parts = await self._ready(), self._parts
         return (
             [_model(card, card.context_tokens, "generator" in ready) for card in parts.generators],
             [_model(card, card.max_tokens, "reranker" in ready) for card in parts.rerankers],
             [_recogniser(card, "recogniser" in ready) for card in parts.recognisers],
             [_model(card, card.max_tokens, f"checker:{card.name}" in ready) for card in parts.checkers],
+            [
+                replace(_model(card, card.max_tokens, "classifier" in ready), labels=card.labels)
+                for card in parts.classifiers
+            ],
         )
 
     async def list_methods(self, family: str = "") -> Sequence[MethodDescription]:

@@ -13,6 +13,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.dialects import tei_pb2 as messages
 from tieback.dialects import tei_pb2_grpc
+from tieback.doors.tei.classifying import Classifying
 from tieback.doors.tei.door import MODEL, Models, TokensPort, check_prompt
 from tieback.doors.tei.embedding import Embedding
 from tieback.doors.tei.reranking import Reranking
@@ -20,10 +21,7 @@ from tieback.serving.requests.context import deadline_of
 from tieback.serving.servicers.request_stream import RequestStreams
 
 Context = grpc.aio.ServicerContext[Any, Any]
-_NO_CLASSIFIER = (
-    "models that classify are heads here, which are fitted and asked by tieback.v1.ClassifierService: "
-    "FitHead, Classify"
-)
+_NO_PAIRS = "classifiers of texts read one text: send it to Predict; pairs of evidence and claim are checked"
 
 
 def _model(context: Context) -> str:
@@ -78,6 +76,8 @@ class InfoServicer(tei_pb2_grpc.InfoServicer):
         """The model that a call names, or the default one."""
         model = self._models.named(_model(context))
         kind = messages.MODEL_TYPE_RERANKER if model.is_reranker else messages.MODEL_TYPE_EMBEDDING
+        if model.is_classifier:
+            kind = messages.MODEL_TYPE_CLASSIFIER
         return messages.InfoResponse(
             version=version("tieback"),
             model_id=model.name,
@@ -178,18 +178,20 @@ class TokenizeServicer(_Streaming, tei_pb2_grpc.TokenizeServicer):
         return messages.DecodeResponse(text=text)
 
 
-class PredictServicer(tei_pb2_grpc.PredictServicer):
-    """Refused: no model here has classes of texts."""
+class PredictServicer(_Streaming, tei_pb2_grpc.PredictServicer):
+    """The labels of texts."""
 
-    async def Predict(self, request: object, context: Context) -> NoReturn:
+    def __init__(self, classifying: Classifying, message_bytes: int) -> None:
+        super().__init__(message_bytes)
+        self._classifying = classifying
+
+    Predict, PredictStream = (make(lambda own: own._classifying.predict) for make in (_call, _stream))
+
+    async def PredictPair(self, request: object, context: Context) -> NoReturn:
         """Refused."""
-        raise Unsupported(_NO_CLASSIFIER)
+        raise Unsupported(_NO_PAIRS)
 
-    PredictPair = Predict
-
-    async def PredictStream(self, requests: object, context: Context) -> AsyncIterator[NoReturn]:
+    async def PredictPairStream(self, requests: object, context: Context) -> AsyncIterator[NoReturn]:
         """Refused."""
-        raise Unsupported(_NO_CLASSIFIER)
+        raise Unsupported(_NO_PAIRS)
         yield
-
-    PredictPairStream = PredictStream

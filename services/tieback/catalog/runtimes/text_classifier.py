@@ -1,0 +1,24 @@
+"""A transformer that reads a text and gives a score for each of its labels."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tieback.catalog.runtimes import Runtime
+from tieback.catalog.source import FileName, Strict
+
+
+class TextClassifier(Strict):
+    """A transformer that reads a text and gives a score for each of its labels.
+
+    `weights` is a safetensors file, or the index of several, of a sequence-classification model of
+    transformers, with its `config`.
+    """
+
+    runtime: Literal["text_classifier"] = "text_classifier"
+    weights: FileName = "model.safetensors"
+    tokenizer: FileName = "tokenizer.json"
+    config: FileName = "config.json"
+
+
+RUNTIME = Runtime("classifier", TextClassifier)

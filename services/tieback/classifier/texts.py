@@ -1,0 +1,166 @@
+"""Classifiers of texts: models of the user's own, in batches with the texts of other requests."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.heads import Classification, LabelScore
+from tieback_contract.limits import Limits
+from tieback_contract.reports import Stage, Timing
+
+from tieback.admission import Admission
+from tieback.allowance import Allowance
+from tieback.batching import Batcher, BatchReport
+from tieback.core.alone import made_alone, result_of
+from tieback.core.call import Call
+from tieback.core.errors import InvalidInput, NotFound, TiebackError
+from tieback.core.order import best_first
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.heads import ClassifyReply, ClassifyRequest
+from tieback.core.types.load import Load
+from tieback.models.text.text_classifier import PreparedText, TextClassifierModel
+
+CHARACTERS_PER_TOKEN = 4
+"""By which work is estimated before it is tokenised."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """A model with what waits for it."""
+
+    model: TextClassifierModel
+    admission: Admission
+    batcher: Batcher[PreparedText, Array]
+
+
+class TextClassifiers:
+    """A `TextClassifierPort`. `on_batch` is called with each batch and the model's name, on its thread."""
+
+    def __init__(
+        self,
+        models: Sequence[TextClassifierModel],
+        *,
+        limits: Limits,
+        batch_tokens: int,
+        on_batch: Callable[[str, BatchReport], None] | None = None,
+    ) -> None:
+        self._limits, self._allowance = limits, Allowance()
+        self._queues: dict[str, _Queue] = {}
+        for model in models:
+            name, admission = model.card.name, Admission(limits.queued_tokens)
+            batcher: Batcher[PreparedText, Array] = Batcher(
+                functools.partial(_run, model),
+                name=name,
+                pads=True,
+                budget=batch_tokens,
+                admission=admission,
+                on_batch=functools.partial(on_batch, name) if on_batch is not None else None,
+            )
+            self._queues[name] = _Queue(model, admission, batcher)
+
+    @property
+    def loads(self) -> dict[str, Callable[[], Load]]:
+        """How busy each model is, by name."""
+        return {name: functools.partial(_load, queue) for name, queue in self._queues.items()}
+
+    @property
+    def load(self) -> Load:
+        """How busy the busiest model is."""
+        loads = [queue.admission.load for queue in self._queues.values()]
+        return max(loads, key=lambda load: load.queued_tokens, default=Load())
+
+    async def classify(self, request: ClassifyRequest, call: Call) -> ClassifyReply:
+        """The labels of each text, in order; a bad one gets an error and the others succeed.
+
+        NotFound, with the choices, for the model. InvalidInput for an empty or too large batch, or where none
+        of several models is named. RateExceeded, Overloaded, DeadlineExceeded.
+        """
+        begun = time.monotonic()
+        queue, contents, deadline = self._named(request.model), request.contents, call.deadline
+        self._check(contents)
+        deadline.check("classifying")
+        truncation = Truncation.END if request.truncate else Truncation.REFUSE
+        model, errors = queue.model, dict[int, TiebackError]()
+        estimate = sum(_estimate(one, model.card.max_tokens) for one in contents)
+        with queue.admission.admit(estimate, items=len(contents), deadline=deadline) as ticket:
+            self._allowance.take(estimate)
+
+            def prepare(content: Content) -> PreparedText:
+                return model.prepare(content, self._limits, truncation)
+
+            prepared = await asyncio.to_thread(made_alone, prepare, dict(enumerate(contents)), errors)
+            tokens = sum(one.tokens for one in prepared.values())
+            self._allowance.correct(tokens - estimate)
+            ticket.resize(tokens, len(prepared))
+            preparing = time.monotonic() - begun
+            batched = await queue.batcher.submit(list(prepared.values()), deadline=deadline, ticket=ticket)
+        rows: dict[int, Array] = made_alone(
+            result_of, dict(zip(prepared, batched.results, strict=True)), errors
+        )
+        total = time.monotonic() - begun
+        timing = Timing(batched.queue, preparing, batched.compute, total)
+        timing.stages = [
+            Stage("tokenise", 0.0, preparing),
+            Stage(f"classify:{model.card.name}", preparing, total - preparing),
+        ]
+        results = [
+            errors[place].within(at("contents", place))
+            if place in errors
+            else Classification(_labels(model, rows[place], request.top), prepared[place].cut)
+            for place in range(len(contents))
+        ]
+        return ClassifyReply(results, model.card.problem, timing)
+
+    async def warm_up(self) -> None:
+        """Measures what batches cost."""
+        for queue in self._queues.values():
+            model = queue.model
+            await queue.batcher.calibrate([model.sample(size) for size in model.sizes])
+
+    async def close(self) -> None:
+        """Stops after the batches that run; what waits fails with Unavailable."""
+        await asyncio.gather(*(queue.batcher.close() for queue in self._queues.values()))
+
+    def _named(self, name: str) -> _Queue:
+        if not name and len(self._queues) == 1:
+            return next(iter(self._queues.values()))
+        if not name:
+            raise InvalidInput(f"name the classifier, one of: {', '.join(self._queues)}", field="model")
+        if name not in self._queues:
+            raise NotFound("classifier", name, self._queues)
+        return self._queues[name]
+
+    def _check(self, contents: Sequence[Content]) -> None:
+        if not contents:
+            raise InvalidInput("there is nothing to classify: give one text at least", field="contents")
+        most = self._limits.batch_items
+        if most and len(contents) > most:
+            raise InvalidInput(f"{len(contents)} contents; the limit is {most} a request", field="contents")
+
+
+def _run(model: TextClassifierModel, batch: Sequence[PreparedText], _: object) -> list[Array]:
+    return model.run(batch)
+
+
+def _load(queue: _Queue) -> Load:
+    return queue.admission.load
+
+
+def _estimate(content: Content, most: int) -> int:
+    size = len(content.data) if isinstance(content.data, str) else 0
+    return min(size // CHARACTERS_PER_TOKEN + 1, most)
+
+
+def _labels(model: TextClassifierModel, scores: Array, top: int) -> list[LabelScore]:
+    names = model.card.labels
+    places: Sequence[int] = range(len(names))
+    if model.card.problem != "regression":
+        places = best_first(scores, lambda place: place, len(names))
+    return [LabelScore(names[place], float(scores[place])) for place in places[: top or None]]
