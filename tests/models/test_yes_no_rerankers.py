@@ -147,7 +147,7 @@ def test_a_folder_of_sentence_transformers_says_template_and_answers(tmp_path: P
 
 
 def write_modules(folder: Path) -> None:
-    """What sentence-transformers 5.4 writes beside a reranker that reads a logit."""
+    """Files that sentence-transformers 5.4 writes beside a reranker that reads a logit."""
     tokens = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
     write_json(
         folder / "modules.json",

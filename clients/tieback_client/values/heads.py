@@ -22,5 +22,5 @@ class Classifications(Batch[Classification]):
     """The outcome of `classify`: one per text."""
 
     problem: str
-    """What the scores are: "single_label", probabilities that sum to 1; "multi_label", a probability of each
+    """Kind of the scores: "single_label", probabilities that sum to 1; "multi_label", a probability of each
     label by itself; "regression", numbers of any size."""

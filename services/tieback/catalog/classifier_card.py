@@ -9,7 +9,7 @@ from pydantic import Field
 from tieback.catalog.base_card import Card
 
 Problem = Literal["single_label", "multi_label", "regression"]
-"""How logits become scores: by softmax, by the sigmoid of each, or as they are."""
+"""Ways in which logits become scores: by softmax, by the sigmoid of each, or as they are."""
 
 
 class ClassifierCard(Card):

@@ -67,12 +67,12 @@ class TextClassifiers:
 
     @property
     def loads(self) -> dict[str, Callable[[], Load]]:
-        """How busy each model is, by name."""
+        """Load of each model, by name."""
         return {name: functools.partial(_load, queue) for name, queue in self._queues.items()}
 
     @property
     def load(self) -> Load:
-        """How busy the busiest model is."""
+        """Load of the busiest model."""
         loads = [queue.admission.load for queue in self._queues.values()]
         return max(loads, key=lambda load: load.queued_tokens, default=Load())
 

@@ -73,7 +73,7 @@ class FolderOptions:
     reranker: str = ""
     """The label of a classifier that says that a passage answers, or `yes_no` for a language model."""
     classifier: bool = False
-    """Whether a sequence classification is served by its labels, whatever they are."""
+    """Serves a sequence classification by its labels, whatever they are."""
 
 
 @dataclass(slots=True)
@@ -191,7 +191,7 @@ def _is_classifier(directory: Path, modules: SentenceModules | None, given: Fold
 
 
 def _reranks(config: Mapping[str, Any], given: FolderOptions) -> bool:
-    """Whether a sequence classification scores: by one logit, or by that of two labels that is relevance."""
+    """Tell if a sequence classification scores: by one logit, or by that of two labels that is relevance."""
     labels = config.get("id2label")
     names = labels.values() if isinstance(labels, dict) else ()
     return not given.labels and (len(names) == 1 or bool(given.reranker) or bool(_relevance(names)))

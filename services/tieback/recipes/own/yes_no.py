@@ -30,7 +30,7 @@ CONFIG, WEIGHTS, TOKENIZER, README = "config.json", "model.safetensors", "tokeni
 SENTENCE_CONFIG, TEMPLATE = "config_sentence_transformers.json", "chat_template.jinja"
 SCORE = "LogitScore"
 YES_NO = "yes_no"
-"""How the user says that a language model's yes and no are the score."""
+"""The option that says that a language model's yes and no are the score."""
 
 TYPICAL_TOKENS = 1024
 """Of query, passage and template together; a card may say more, up to the model's places."""
