@@ -106,7 +106,8 @@ class Scored(Logits):
 
 
 def signs_of(config: Any, name: str, positive: str) -> Tensor:
-    """Signs `[logits]` by which logits become one score: one as it is, and of two the positive less the other.
+    """Signs `[logits]` by which logits become one score: one as it is, and of two the positive, less the
+    other.
 
     Then the logistic function of the score is what softmax gives the positive label. StartupError where the
     model has more logits, or no label of that name.
