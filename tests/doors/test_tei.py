@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
 from support.doors import running
+from support.own_classifier import LABELS, classifier_card, own_logits, save_classifier
+from support.own_encoder import WORDS, Silent
 from support.running_platform import Platform
+from support.small_spaces import write_words
 from tei_client.clients.grpc_client import GrpcClient
 from tei_client.models import ModelType, TruncationDirection
 from tei_client.stubs import tei_pb2, tei_pb2_grpc
+from tieback.models.store import Store
+from tieback.recipes.pull import pull
 from tieback_client import Client
 
 MINILM = "all-minilm-l6-v2"
@@ -156,6 +162,32 @@ def test_classes_are_asked_elsewhere(channel: grpc.Channel, method: str) -> None
 
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
     assert "ClassifierService" in error.details()
+
+
+def test_a_classifier_of_texts_predicts(tmp_path: Path) -> None:
+    model = save_classifier(tmp_path / "cards/own")
+    words = write_words(tmp_path / "cards", "words", {word: np.ones(8) for word in WORDS[4:]})
+    pull([words, classifier_card(tmp_path / "cards/own")], [words], Store(tmp_path / "models"), Silent())
+    (logits,) = own_logits(tmp_path / "cards/own", model, ("owl flies",))
+    own = {"CARDS": str(tmp_path / "cards"), "MODELS": str(tmp_path / "models"), "SPACES": "words"}
+
+    with running(tmp_path, DOORS="tei", **own) as platform, grpc.insecure_channel(platform.address) as asked:
+        stub = tei_pb2_grpc.PredictStub(asked)
+        found = stub.Predict(tei_pb2.PredictRequest(inputs="owl flies"))
+        (streamed,) = stub.PredictStream(iter([tei_pb2.PredictRequest(inputs="owl flies")]))
+        long = refused(lambda: stub.Predict(tei_pb2.PredictRequest(inputs="owl " * 40)))
+        cut = stub.Predict(tei_pb2.PredictRequest(inputs="owl " * 40, truncate=True))
+        raw = refused(lambda: stub.Predict(tei_pb2.PredictRequest(inputs="owl", raw_scores=True)))
+        pair = refused(lambda: stub.PredictPair(tei_pb2.PredictPairRequest(inputs=["owl", "wren"])))
+
+    order = np.argsort(-logits)
+    shares = np.exp(logits) / np.exp(logits).sum()
+    assert [one.label for one in found.predictions] == [LABELS[place] for place in order]
+    np.testing.assert_allclose([one.score for one in found.predictions], shares[order], atol=1e-4)
+    assert streamed.predictions == found.predictions
+    assert (long.code(), len(cut.predictions)) == (grpc.StatusCode.INVALID_ARGUMENT, len(LABELS))
+    assert "40 tokens" in long.details()
+    assert raw.code() is pair.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 async def test_the_client_reranks_where_the_deployment_says_that_it_is_a_reranker(

@@ -36,12 +36,12 @@ def store(tmp_path: Path) -> Store:
 
 
 def softmax(logits: Rows) -> Rows:
-    powers: Rows = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def sigmoid(logits: Rows) -> Rows:
-    return 1 / (1 + np.exp(-logits))
+    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 def scores(card: Any, store: Store, texts: tuple[str, ...] = TEXTS) -> Rows:

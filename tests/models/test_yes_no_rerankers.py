@@ -100,7 +100,7 @@ def test_a_long_passage_is_cut_and_the_template_stays_whole(tmp_path: Path, stor
     both = loaded.prepare("when is the tide " * 40, "the moon pulls the sea " * 40)
 
     for pair in (passage, both):
-        assert 48 - 3 <= pair.tokens <= 48
+        assert 48 - 6 <= pair.tokens <= 48  # a cut can fall within a word
         assert pair.ids[0] == short.ids[0]
         assert pair.ids[-1] == short.ids[-1]
         assert pair.cut > 0

@@ -1,11 +1,10 @@
-"""A server with a user's own classifier of texts, asked by the SDK, the command line and the door of TEI."""
+"""A server with a user's own classifier of texts, asked by the SDK and the command line."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 
-import grpc
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -13,7 +12,6 @@ from support.local_platform import Running, served_locally
 from support.own_classifier import LABELS, TEXTS, classifier_card, own_logits, save_classifier
 from support.own_encoder import WORDS, Silent
 from support.small_spaces import write_words
-from tieback.dialects import tei_pb2, tei_pb2_grpc
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
@@ -45,7 +43,7 @@ def running(
     pull([space, classifier_card(folder / "cards/own")], [space], Store(folder / "models"), Silent())
     settings = Settings(
         models=folder / "models", store=folder / "store", cards=folder / "cards", port=0, metrics_port=None,
-        spaces=("words",), binding="none", generator="none", drain_seconds=1, doors=("tei",),
+        spaces=("words",), binding="none", generator="none", drain_seconds=1,
     )  # fmt: skip
     with served_locally(settings) as made:
         yield made
@@ -124,19 +122,3 @@ def test_the_command_line_shows_labels(
     assert (code, bad) == (0, 1)
     assert [one["labels"][0]["name"] for one in results] == [expected[text][0][0] for text in TEXTS]
     assert expected[TEXTS[0]][0][0] in some
-
-
-def test_the_door_of_tei_predicts(running: Running, expected: dict[str, list[tuple[str, float]]]) -> None:
-    with grpc.insecure_channel(running.address) as channel:
-        stub = tei_pb2_grpc.PredictStub(channel)  # type: ignore[no-untyped-call]  # generated
-
-        found = stub.Predict(tei_pb2.PredictRequest(inputs=TEXTS[0]))
-        with pytest.raises(grpc.RpcError) as long:
-            stub.Predict(tei_pb2.PredictRequest(inputs=LONG))
-        with pytest.raises(grpc.RpcError) as raw:
-            stub.Predict(tei_pb2.PredictRequest(inputs=TEXTS[0], raw_scores=True))
-
-    assert [one.label for one in found.predictions] == [name for name, _ in expected[TEXTS[0]]]
-    assert found.predictions[0].score == pytest.approx(expected[TEXTS[0]][0][1], abs=1e-4)
-    assert long.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert raw.value.code() is grpc.StatusCode.UNIMPLEMENTED

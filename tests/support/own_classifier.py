@@ -35,11 +35,9 @@ def save_classifier(
     sizes = DIFFERENT.get(architecture, SIZES) | SHAPES.get(architecture, {}) | {"pad_token_id": 0}
     if architecture in WRITERS:
         sizes |= {"num_key_value_heads": 1, "head_dim": 8}
+    sizes |= {"id2label": dict(enumerate(labels)), "problem_type": problem or None}
     config = CONFIG_MAPPING[architecture](
-        **sizes,
-        id2label=dict(enumerate(labels)),
-        label2id={label: number for number, label in enumerate(labels)},
-        **({"problem_type": problem} if problem else {}),
+        **sizes, label2id={name: place for place, name in enumerate(labels)}
     )
     model: PreTrainedModel = AutoModelForSequenceClassification.from_config(  # type: ignore[no-untyped-call]  # theirs
         config, attn_implementation="eager"
