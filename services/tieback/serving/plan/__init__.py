@@ -59,9 +59,7 @@ class Plan:
         self.rerankers = _chosen("RERANKERS", "reranker", rerankers, named)
         named = sorted(_names(settings.checkers, (card.name for card in own_checkers)))
         self.checkers = _chosen("CHECKERS", "checker", own_checkers, named)
-        labelling = catalog.classifiers()
-        named = sorted(_names(settings.classifiers, (card.name for card in labelling)))
-        self.text_classifiers = _chosen("CLASSIFIERS", "classifier", labelling, named)
+        self.text_classifiers = tuple(catalog.classifiers())
         _check_default_checker(settings.default_checker, self.checkers)
         read = [one for one in recognisers if one.modality in self.modalities.values() and not one.optional]
         named = _names(settings.recognisers, (card.name for card in read))

@@ -146,10 +146,6 @@ class Settings(PlacementSettings, DoorSettings):
     checkers: Names = Field(
         (), description="The checkers of your own, by their cards, to serve. Empty: all; none: none."
     )
-    classifiers: Names = Field(
-        (),
-        description="The classifiers of texts of your own, by their cards, to serve. Empty: all; none: none.",
-    )
     default_checker: str = Field(
         "",
         description="The checker of claims where a request names none: a method, or a card. Empty: the best "
@@ -290,7 +286,6 @@ class Settings(PlacementSettings, DoorSettings):
             "spaces",
             "rerankers",
             "checkers",
-            "classifiers",
             "recognisers",
             "extensions",
             "artifacts",
