@@ -25,6 +25,11 @@ class Weightless(Strict):
     computation: ClassVar[str]
     """Names what is computed; to be counted up where the same input would get another vector."""
 
+    @property
+    def origin(self) -> str:
+        """Stands where the hash of weights would."""
+        return self.computation
+
 
 class HttpEndpoint(Weightless):
     """A model that another server runs, asked over HTTP.
@@ -33,9 +38,17 @@ class HttpEndpoint(Weightless):
     card. `certificates` is a file of authorities to trust in place of the machine's.
     """
 
+    connecting: ClassVar[frozenset[str]] = frozenset(
+        {"base_url", "token_file", "token_variable", "token_header", "certificates"}
+        | {"connect_seconds", "silent_seconds", "attempts"}
+    )
+    """Options that change nothing of what is computed: they are in no fingerprint."""
+
     base_url: Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s?#@]*)?$")]
     token_file: Annotated[str, Field(max_length=1000)] = ""
     token_variable: Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")] = ""
+    token_header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = "Authorization"  # noqa: S105 - no secret
+    """Of requests; in this one the token follows the word Bearer."""
     certificates: Annotated[str, Field(max_length=1000)] = ""
     connect_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     silent_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
@@ -150,7 +163,7 @@ class Card(Sourced):
     def revision(self) -> str:
         """Names the weights, or the computation: changes when any byte of them does."""
         if self.computation:
-            return short_hash(self.computation)
+            return short_hash(self.options.origin)
         if self.directory is not None:
             return directory_revision(self.directory)
         return super().revision
@@ -166,4 +179,5 @@ class Card(Sourced):
         return self.fingerprint
 
     def _construction(self) -> dict[str, Any]:
-        return {"runtime": self.runtime, "options": self.options.model_dump(mode="json")}
+        left_out = self.options.connecting if isinstance(self.options, HttpEndpoint) else None
+        return {"runtime": self.runtime, "options": self.options.model_dump(mode="json", exclude=left_out)}

@@ -25,6 +25,7 @@ from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, VectorKind
 
 from tieback.catalog.base_card import NAME, Card, CardMethod, MediaCard
+from tieback.catalog.endpoint_options import EncoderEndpoint
 from tieback.catalog.merge import Merge, check_merged
 from tieback.catalog.precision import LowerPrecision, MeasuredDrift, Precision
 from tieback.catalog.run_choices import WHOLE, RunChoices
@@ -133,6 +134,8 @@ class EncoderCard(Card):
             check_merged(self)
         if any(one.width > self.width for one in self.compatible):
             raise ValueError("a compatible space is at most as wide as the model's own")
+        if isinstance(self.options, EncoderEndpoint):
+            self._check_endpoint()
         self._check_sharing()
         if self.precision not in self.offered_precisions or "float32" in self.precisions:
             raise ValueError("precision is float32 or one of precisions, which are lower ones")
@@ -240,6 +243,8 @@ class EncoderCard(Card):
         """Of all that cards with one space have in common. How much a tower reads is in the folder."""
         construction = self._construction()
         construction["options"].pop("prompt", None)
+        if isinstance(self.options, EncoderEndpoint):
+            construction["options"].pop("extra")  # which names the side to some servers
         if isinstance(self.options, DualEncoder):
             del construction["max_tokens"]
         return short_hash(json.dumps(construction | {"shares": self.shares}, sort_keys=True, default=str))
@@ -254,18 +259,30 @@ class EncoderCard(Card):
             return
         if self.shares == JOINT_SPACE:
             raise ValueError(f"shares names a space of the cards' own, not the {JOINT_SPACE!r} one")
-        if self.directory is None or self.kinds != {VectorKind.DENSE}:
+        has_origin = self.directory is not None or isinstance(self.options, EncoderEndpoint)
+        if not has_origin or self.kinds != {VectorKind.DENSE}:
             raise ValueError("cards that share a space have a directory and the kind 'dense' alone")
         if self.joint not in (None, "component"):
             raise ValueError("cards that share a space have one block of the joint space (component) or none")
 
+    def _check_endpoint(self) -> None:
+        if self.modality is not Modality.TEXT or self.kinds != {VectorKind.DENSE}:
+            raise ValueError("an endpoint gives vectors of texts: modality text, and the kind 'dense' alone")
+        if self.joint is not None or self.pooling is not None:
+            raise ValueError("the model of an endpoint is not run here: leave joint and pooling out")
+
     def _construction(self) -> dict[str, Any]:
         pooling = self.pooling.model_dump(mode="json") if self.pooling else None
-        return super()._construction() | {
-            "width": self.width,
-            "max_tokens": self.max_tokens,
-            "pooling": pooling,
-        }
+        common = super()._construction()
+        if isinstance(self.options, EncoderEndpoint):
+            # The API is no part of the model: the canary says whether the same one answers by another.
+            common = {"runtime": "endpoint", "options": _of_the_model(self.options)}
+        return common | {"width": self.width, "max_tokens": self.max_tokens, "pooling": pooling}
+
+
+def _of_the_model(options: EncoderEndpoint) -> dict[str, Any]:
+    """The options of an endpoint that name what its vectors are."""
+    return options.model_dump(mode="json", include={"model", "version", "prompts", "prompt", "extra"})
 
 
 class RerankerCard(Card):

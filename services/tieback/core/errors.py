@@ -11,13 +11,15 @@
     │   └── RateExceeded      the tenant has used its tokens per second; has the time to come back
     ├── DeadlineExceeded      the work could not be done in the time given
     ├── Unavailable           a part is down and may come back
-    │   └── EndpointUnavailable    the endpoint of a language model does not answer
-    ├── EndpointMisconfigured the endpoint of a language model refuses what its card makes this server send
+    │   └── EndpointUnavailable    the endpoint of a model does not answer
+    ├── EndpointMisconfigured the endpoint of a model refuses what its card makes this server send
+    │   └── EndpointRefusal   it refuses one request, maybe for a text in it
     ├── StorageFull           the store cannot take more; nothing acknowledged is lost
     ├── QuotaExceeded         the tenant would store more than its quota
     ├── Damaged               a collection's files are damaged: it cannot be written, or not even read
     │   └── DamagedSnapshot   a snapshot's files are not what was written: it cannot be restored
     ├── StaleCollection       a collection's space is not served any more: its model changed, or is gone
+    │   └── ChangedEndpoint   another model answers at an endpoint than the one that made the stored vectors
     ├── Unsupported           a well-formed request for what this server cannot do
     └── StartupError          the server cannot start, or a command cannot run; names the way out
         └── ArtifactError     something learned cannot be used; names how to make it again
@@ -169,17 +171,25 @@ class Unavailable(TiebackError):  # noqa: N818 - see InvalidInput
 
 
 class EndpointUnavailable(Unavailable):
-    """The endpoint of a language model does not answer, and has written nothing yet."""
+    """The endpoint of a model does not answer, and has written nothing yet."""
 
     reason = "ENDPOINT_UNAVAILABLE"
     hint = "answers by quotes work: ask for the style quote"
 
 
 class EndpointMisconfigured(TiebackError):  # noqa: N818 - see InvalidInput
-    """The endpoint of a language model refuses what every request to it has, such as the model's name."""
+    """The endpoint of a model refuses what every request to it has, such as the model's name."""
 
     reason = "ENDPOINT_MISCONFIGURED"
     hint = "answers by quotes work: ask for the style quote"
+
+
+class EndpointRefusal(EndpointMisconfigured):
+    """The endpoint of a model refuses one request, by a status and in words of its own, made harmless."""
+
+    def __init__(self, message: str, *, status: int, words: str) -> None:
+        super().__init__(message)
+        self.status, self.words = status, words
 
 
 class StorageFull(TiebackError):  # noqa: N818 - see InvalidInput
@@ -214,6 +224,12 @@ class StaleCollection(TiebackError):  # noqa: N818 - see InvalidInput
     def __init__(self, message: str, *, space: str = "", hint: str = "") -> None:
         super().__init__(message)
         self.space, self.hint = space, hint
+
+
+class ChangedEndpoint(StaleCollection):
+    """Another model answers at the endpoint of a `space` than the one that made the stored vectors."""
+
+    reason = "ENDPOINT_CHANGED"
 
 
 class Unsupported(TiebackError):  # noqa: N818 - see InvalidInput

@@ -28,10 +28,18 @@ from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.together import all_or_none
 from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import EncodePlan
+from tieback.encoder.asking import ServerRequests
 from tieback.encoder.cache import Computed
 from tieback.encoder.portions import BYTES_PER_TOKEN, Portion, is_quick, portions_of
 from tieback.models.content import read_text
-from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding, WeighsContents, Weight
+from tieback.models.encoder_model import (
+    AsksServer,
+    EncoderModel,
+    Prepared,
+    RawEncoding,
+    WeighsContents,
+    Weight,
+)
 
 INLINE_WEIGHTS = 8
 """Headers of so many contents are read at once: a change of threads would take longer."""
@@ -95,7 +103,11 @@ class Worker:
         self._preparation = preparation
         choices = model.card.choices
         self._typical_tokens = 64.0  # of a content that is no text; follows what comes
-        self._batcher: Batcher[Prepared, RawEncoding] = Batcher(
+        self._batcher: Batcher[Prepared, RawEncoding] | ServerRequests
+        if isinstance(model, AsksServer):
+            self._batcher = ServerRequests(model, on_batch=on_batch)
+            return
+        self._batcher = Batcher(
             self._run,
             name=model.card.name,
             pads=model.pads,
@@ -254,6 +266,9 @@ class Worker:
 
     async def warm_up(self) -> None:
         """Runs the model on what is typical, and measures what batches of it cost."""
+        if isinstance(self._batcher, ServerRequests):
+            await self._batcher.begin()
+            return
         await asyncio.to_thread(self._model.warm_up)
         kinds = COMMON_KINDS & self._model.card.kinds or self._model.card.kinds
         samples = [self._model.sample(size) for size in self._model.sizes]

@@ -16,7 +16,8 @@ from tieback_contract.limits import Limits
 from tieback_contract.locators import Locators
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.errors import StartupError
+from tieback.core.deadline import Deadline
+from tieback.core.errors import StartupError, TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.adapters import Adapters
@@ -116,6 +117,31 @@ class ReadsText(Protocol):
 
     def starts(self, text: str) -> Array:
         """The characters at which the tokens of a text begin `[tokens]`, int64, ascending."""
+        ...
+
+
+@runtime_checkable
+class AsksServer(Protocol):
+    """What an encoder that another server runs is too: it is asked, and runs nothing here.
+
+    `cosine` is that of its canary to the one that was kept, when it was last looked at; NaN before.
+    """
+
+    card: EncoderCard
+    cosine: float
+
+    async def begin(self) -> None:
+        """Looks at what answers there, before the first request. Raises nothing: it may be away for now."""
+        ...
+
+    async def answer(
+        self, batch: Sequence[Prepared], deadline: Deadline, *, alone: bool
+    ) -> list[RawEncoding | TiebackError]:
+        """One encoding for each, or why that one is refused; each is asked for by itself if `alone`."""
+        ...
+
+    async def close(self) -> None:
+        """Closes its connections."""
         ...
 
 

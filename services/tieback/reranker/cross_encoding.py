@@ -79,9 +79,9 @@ class CrossEncoding:
         candidates that are no text or that the model fails on. InvalidInput where the query is no text;
         RateExceeded, Overloaded, DeadlineExceeded.
         """
-        begun = time.monotonic()
-        asked = self._text(query)
-        passages = made_alone(self._text, candidates, errors)
+        begun, name = time.monotonic(), self._model.card.name
+        asked = text_of(query, name, self._limits)
+        passages = made_alone(lambda one: text_of(one, name, self._limits), candidates, errors)
         estimate = sum(self._estimate(asked, passage) for passage in passages.values())
         with self.admission.admit(estimate, items=len(passages), deadline=deadline) as ticket:
             self._allowance.take(estimate)
@@ -119,21 +119,23 @@ class CrossEncoding:
     def _estimate(self, query: str, passage: str) -> int:
         return min((len(query) + len(passage)) // BYTES_PER_TOKEN + 1, self._model.card.max_tokens)
 
-    def _text(self, source: ReadSource) -> str:
-        if isinstance(source.data, MultiVector):
-            raise InvalidInput(
-                f"{self._model.card.name} reads a query and a passage together, and no vectors that were "
-                "computed before; send the text",
-                field=source.path,
-            )
-        try:
-            return read_text(source.data, self._limits)
-        except InvalidInput as error:
-            raise error.within(source.path) from None
-
     def _pair(self, query: str, asked: FieldPath, passage: str, path: FieldPath) -> PreparedPair:
         try:
             return self._model.prepare(query, passage)
         except InvalidInput as error:
             of = asked if error.field == at("first") else path
             raise error.about(of["text"]) from None
+
+
+def text_of(source: ReadSource, model: str, limits: Limits) -> str:
+    """The text of a query or a candidate. InvalidInput, with its place, where it is none."""
+    if isinstance(source.data, MultiVector):
+        raise InvalidInput(
+            f"{model} reads a query and a passage together, and no vectors that were computed before; send "
+            "the text",
+            field=source.path,
+        )
+    try:
+        return read_text(source.data, limits)
+    except InvalidInput as error:
+        raise error.within(source.path) from None

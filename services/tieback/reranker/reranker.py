@@ -30,10 +30,12 @@ from tieback.core.types.load import Load
 from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import PASSES, SUMMARY, refuse_parameters, rerankings
+from tieback.models.endpoints.reranker import EndpointReranker
 from tieback.models.text.cross_encoder import CrossEncoderModel
 from tieback.ports import EncoderPort
 from tieback.reranker.comparison import Chunk, Compared, Comparison, compared, steps_of, within_steps
 from tieback.reranker.cross_encoding import CrossEncoding
+from tieback.reranker.endpoint_scoring import EndpointScoring
 from tieback.reranker.ranking import Ranking
 from tieback.reranker.sources import resolve
 
@@ -60,7 +62,7 @@ class Reranker:
         *,
         space: str = "all-minilm-l6-v2",
         limits: Limits | None = None,
-        models: Sequence[CrossEncoderModel] = (),
+        models: Sequence[CrossEncoderModel | EndpointReranker] = (),
         batch_tokens: int = BATCH_TOKENS,
         on_batch: Callable[[str, BatchReport], None] | None = None,
     ) -> None:
@@ -79,16 +81,19 @@ class Reranker:
             learning=NOT_LEARNING,  # a comparison looks at its deadline itself
         )
         allowance = Allowance()  # of a tenant for all models together
-        self._models = {
-            model.card.name: CrossEncoding(
+
+        def scoring(model: CrossEncoderModel | EndpointReranker) -> CrossEncoding | EndpointScoring:
+            if isinstance(model, EndpointReranker):
+                return EndpointScoring(model, limits=self._limits, allowance=allowance)
+            return CrossEncoding(
                 model,
                 limits=self._limits,
                 batch_tokens=batch_tokens,
                 allowance=allowance,
                 on_batch=functools.partial(on_batch, model.card.name) if on_batch is not None else None,
             )
-            for model in models
-        }
+
+        self._models = {model.card.name: scoring(model) for model in models}
 
     @property
     def load(self) -> Load:

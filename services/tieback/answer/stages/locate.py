@@ -17,12 +17,18 @@ from tieback_contract.vectors import Vector
 from tieback.answer.plan import NO_RANKER, NO_RERANKING, WORDS_ALONE
 from tieback.answer.query_words import words_of
 from tieback.answer.spaces.collections import CollectionSpace
-from tieback.answer.spaces.encoding import cut_off, losses_of, with_unencoded_contents, without
+from tieback.answer.spaces.encoding import (
+    cut_off,
+    losses_of,
+    reason_of,
+    with_unencoded_contents,
+    without,
+)
 from tieback.answer.stages.state import STALE, Retrieving
 from tieback.answer.stages.step import Step
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.call import Call
-from tieback.core.errors import InvalidInput, StaleCollection, TiebackError
+from tieback.core.errors import EndpointUnavailable, InvalidInput, StaleCollection, TiebackError
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import FuseRequest, Role
 from tieback.core.types.moving import SecondVector
@@ -44,13 +50,19 @@ class Located:
 
 
 async def _locate(state: Retrieving) -> None:
-    """Makes the query's vectors. Where no encoder of it is served, words alone are searched for."""
+    """Makes the query's vectors. Where no encoder of it is served, words alone are searched for.
+
+    So they are where its encoder is another server's, and that is away.
+    """
     try:
         located = await _located(state)
-    except StaleCollection as stale:
+    except (StaleCollection, EndpointUnavailable) as error:
         if not words_of(state.request.query) or not state.plan.options.hybrid:
             raise
-        state.stale = stale.space
+        if isinstance(error, StaleCollection):
+            state.stale = state.collection.space.name
+        else:
+            state.lost[state.collection.space.name] = reason_of(error)
         state.plan = state.plan.but(
             ranker=NO_RANKER,
             balance_modalities=False,

@@ -36,10 +36,13 @@ LARGEST_TOKEN = 8192
 class EndpointConnection:
     """Connections that are kept, of the model `name`. For one event loop. StartupError without its token."""
 
-    def __init__(self, name: str, options: HttpEndpoint, *, accepts: str) -> None:
+    def __init__(self, name: str, options: HttpEndpoint, *, accepts: str, hint: str = "") -> None:
+        self.made = 0
+        """Connections that were made: behind a new one may be another server than before."""
         self._name = name
         self._options = options
         self._accepts = accepts
+        self._hint = hint
         self._url = options.base_url.rstrip("/")
         self._ssl = _trusted(options.certificates, name)
         self._session: aiohttp.ClientSession | None = None
@@ -59,7 +62,9 @@ class EndpointConnection:
 
     def away(self, what: str) -> Unavailable:
         """The error of an endpoint that cannot be asked."""
-        return EndpointUnavailable(f"the endpoint of {self._name} {what}")
+        error = EndpointUnavailable(f"the endpoint of {self._name} {what}")
+        error.hint = self._hint or error.hint
+        return error
 
     def token(self) -> str:
         """The token, or empty where none is needed. StartupError where there should be one."""
@@ -88,7 +93,10 @@ class EndpointConnection:
     def _session_of_loop(self) -> aiohttp.ClientSession:
         if self._session is None:
             options = self._options
+            tracing = aiohttp.TraceConfig()
+            tracing.on_connection_create_end.append(self._count)
             self._session = aiohttp.ClientSession(
+                trace_configs=[tracing],
                 timeout=aiohttp.ClientTimeout(
                     total=None, connect=options.connect_seconds, sock_read=options.silent_seconds
                 ),
@@ -98,8 +106,12 @@ class EndpointConnection:
         return self._session
 
     def _headers(self) -> dict[str, str]:
-        token = self.token()
-        return {"Accept": self._accepts} | ({"Authorization": f"Bearer {token}"} if token else {})
+        header, token = self._options.token_header, self.token()
+        sent = f"Bearer {token}" if header.lower() == "authorization" else token
+        return {"Accept": self._accepts} | ({header: sent} if token else {})
+
+    async def _count(self, *_: object) -> None:
+        self.made += 1
 
 
 def _trusted(certificates: str, name: str) -> ssl.SSLContext | bool:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from tieback.recipes.own.model import OwnModel
 
 LINE = 100
+BY_ENDPOINT = (
+    "Or have a server that runs such models serve the folder (text-embeddings-inference, vLLM, Infinity), "
+    "and use it from there: tieback models add-endpoint URL"
+)
+"""The way out where a folder cannot be served here."""
 
 
 @click.command()
@@ -71,10 +76,10 @@ def add(
         found = _inspect(directory, name or name_of(directory), given, base, catalog)
         written: list[Path] = []
         if not found.missing:
-            _check_names(found.cards, catalog)
-            _check_cards(found.cards)
+            check_names(found.cards, catalog)
+            check_cards(found.cards)
             if settings.cards is not None and not only_print:
-                written = _write(found.cards, settings.cards)
+                written = write_cards(found.cards, settings.cards)
     if as_json:
         paths = [str(path) for path in written]
         result = {"found": found.facts, "missing": found.missing, "notes": found.notes}
@@ -112,7 +117,10 @@ def _inspect(
         return OwnModel(facts, missing, cards=cards)
     if base:
         raise StartupError("--base is for a folder of PEFT, and this is none")
-    return inspect(directory.resolve(), name, FolderOptions(*given))
+    try:
+        return inspect(directory.resolve(), name, FolderOptions(*given))
+    except StartupError as error:
+        raise StartupError(f"{error.message}. {BY_ENDPOINT}") from None
 
 
 def name_of(directory: Path) -> str:
@@ -120,7 +128,8 @@ def name_of(directory: Path) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", directory.resolve().name.lower()).strip("-.") or "own"
 
 
-def _check_names(cards: Sequence[dict[str, Any]], catalog: Catalog) -> None:
+def check_names(cards: Sequence[dict[str, Any]], catalog: Catalog) -> None:
+    """AlreadyExists where a card's name is taken."""
     taken = {card.name for card in catalog} | {
         shared for card in catalog.encoders() if (shared := card.shares) is not None
     }
@@ -131,29 +140,31 @@ def _check_names(cards: Sequence[dict[str, Any]], catalog: Catalog) -> None:
                 raise AlreadyExists("model", name, said)
 
 
-def _check_cards(cards: Sequence[dict[str, Any]]) -> None:
+def check_cards(cards: Sequence[dict[str, Any]]) -> None:
     """Reads them as a server will. StartupError names the key that is wrong."""
     with tempfile.TemporaryDirectory() as folder:
         for card in cards:
             path = Path(folder, f"{re.sub('[^a-z0-9.-]', '-', card['name'])}.yaml")
-            path.write_text(_as_yaml(card), encoding="utf-8")
+            path.write_text(as_yaml(card), encoding="utf-8")
             try:
                 read_card(path)
             except StartupError as error:
                 raise StartupError(error.message.replace(f"{folder}/", "")) from None
 
 
-def _write(cards: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
+def write_cards(cards: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
+    """Writes each card into the folder of cards. AlreadyExists where there is one of its name."""
     paths = [folder / f"{card['name']}.yaml" for card in cards]
     for path in paths:
         if path.exists():
             raise AlreadyExists("card", path.name, f"{path} is there; remove it, or say another --name")
     for path, card in zip(paths, cards, strict=True):
-        path.write_text(_as_yaml(card), encoding="utf-8")
+        path.write_text(as_yaml(card), encoding="utf-8")
     return paths
 
 
-def _as_yaml(card: dict[str, Any]) -> str:
+def as_yaml(card: dict[str, Any]) -> str:
+    """A card as its file has it."""
     return yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=LINE)
 
 
@@ -166,7 +177,7 @@ def _report(found: OwnModel, written: Sequence[Path]) -> None:
     for missing in found.missing:
         say(f"missing: {missing}", err=True)
     if found.missing:
-        say("No card was written.", err=True)
+        say(f"No card was written. {BY_ENDPOINT}", err=True)
         return
     for path in written:
         say(f"wrote: {path}")
@@ -183,5 +194,5 @@ def _report(found: OwnModel, written: Sequence[Path]) -> None:
                     f"to write with it by default: TIEBACK_GENERATOR={card['name']}; the card changes nothing"
                 )
         return
-    say("---\n".join(_as_yaml(card) for card in found.cards), nl=False)
+    say("---\n".join(as_yaml(card) for card in found.cards), nl=False)
     say("Save each card as NAME.yaml in a folder, and name that folder in TIEBACK_CARDS.", err=True)

@@ -149,30 +149,33 @@ def endpoint() -> Iterator[Finding]:
     from tieback.core.errors import StartupError
     from tieback.serving.metrics.endpoint_watch import endpoint_of
     from tieback.serving.plan import Plan
+    from tieback.serving.plan.assembly import open_store
     from tieback.serving.settings import load_settings
 
     async def probed(card: Card) -> str:
-        model = endpoint_of(card)
+        model = endpoint_of(card, open_store(settings))
         try:
             return await model.probe()
         finally:
             await model.close()
 
     try:
-        cards = Plan(load_settings()).endpoints
+        settings = load_settings()
+        cards = Plan(settings).endpoints
     except StartupError:
         return  # the check of models reports it
     for card in cards:
         try:
-            yield _endpoint(card.name, asyncio.run(probed(card)))
+            yield _endpoint(card.name, asyncio.run(probed(card)), card.role)
         except StartupError as error:
             yield Finding("endpoint", State.BAD, error.message, "correct the card, or what it names")
 
 
-def _endpoint(name: str, fault: str) -> Finding:
+def _endpoint(name: str, fault: str, role: str = "") -> Finding:
     if not fault:
         return Finding("endpoint", State.GOOD, f"{name} answers")
-    advice = "start it, or correct base_url, model or token of its card; answers are quoted meanwhile"
+    meanwhile = {"encoder": "; searches go by words meanwhile", "generator": "; answers are quoted meanwhile"}
+    advice = "start it, or correct base_url, model or token of its card" + meanwhile.get(role, "")
     return Finding("endpoint", State.BAD, fault, advice)
 
 

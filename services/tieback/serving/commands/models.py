@@ -14,6 +14,7 @@ from tieback_client.cli.output import SafeConsole, say
 from tieback_client.cli.parameters import AS_JSON, argument, declared, option
 
 from tieback.artifacts import stored
+from tieback.catalog.base_card import HttpEndpoint
 from tieback.catalog.card import Card, EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.source import Sourced
@@ -23,6 +24,7 @@ from tieback.models.joint.bridges import ClassNameBridge
 from tieback.models.store import DefaultBinding, Store
 from tieback.recipes.default_binding import bind_default, library
 from tieback.recipes.pull import pull as pull_cards
+from tieback.serving.commands.add_endpoint import add_endpoint, canary
 from tieback.serving.commands.add_model import add
 from tieback.serving.commands.explained import explained
 from tieback.serving.commands.merge_models import merge
@@ -30,6 +32,9 @@ from tieback.serving.commands.old_models import OldModel, old_models, remove_old
 from tieback.serving.commands.pull_progress import PullProgress, in_units
 from tieback.serving.settings import Settings, load_settings
 from tieback.serving.settings.precisions import at_chosen_precisions
+
+THERE = ("ready", "endpoint")
+"""States of models of which nothing is to be downloaded."""
 
 NAMES: Any = argument(metavar="[NAME]...")
 
@@ -40,6 +45,8 @@ def models() -> None:
 
 
 models.add_command(add)
+models.add_command(add_endpoint)
+models.add_command(canary)
 models.add_command(merge)
 
 
@@ -61,11 +68,11 @@ def list_models(as_json: bool = AS_JSON) -> None:
     table = Table("name", "kind", "state", "size", "licence", title=f"Models in {shelf.store.root}")
     table.columns[0].no_wrap = True
     for row in rows:
-        there = row["bytes"] or row["state"] == "ready"
+        there = row["bytes"] or row["state"] in THERE
         size = in_units(row["bytes"]) if there else f"({in_units(row['download_bytes'])})"
         table.add_row(row["name"], row["kind"], row["state"], size, row["license"])
     SafeConsole().print(table)
-    if not all(row["bytes"] or row["state"] == "ready" for row in rows):
+    if not all(row["bytes"] or row["state"] in THERE for row in rows):
         say("Sizes in brackets are yet to be downloaded: tieback models pull [NAME]...")
 
 
@@ -199,7 +206,9 @@ class _Shelf:
     def describe(self, card: Sourced) -> dict[str, Any]:
         manifest = self.store.manifest(card)
         state = "not pulled"
-        if self.store.is_ready(card):
+        if isinstance(card, Card) and isinstance(card.options, HttpEndpoint):
+            state = "endpoint"
+        elif self.store.is_ready(card):
             state = "ready"
         elif manifest is not None:
             state = "not exported" if not manifest.served else "card changed"

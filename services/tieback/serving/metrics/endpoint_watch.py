@@ -1,4 +1,4 @@
-"""State of the endpoints of models that write answers or check claims, as health and the catalog report it.
+"""State of the endpoints of models that other servers run, as health and the catalog report it.
 
 The server goes on without them, so an endpoint that is away does not make the server as a whole not ready: it
 is a service of its own, "endpoint:NAME".
@@ -13,9 +13,10 @@ from typing import Protocol
 
 from tieback_contract.server import ServiceState
 
-from tieback.catalog.card import Card, GeneratorCard
+from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
 from tieback.core.errors import StartupError
+from tieback.models.store import Store
 from tieback.serving.metrics import logs
 from tieback.serving.processes.server import GrpcServer
 
@@ -38,8 +39,16 @@ class WatchedEndpoint(Protocol):
         ...
 
 
-def endpoint_of(card: Card) -> WatchedEndpoint:
+def endpoint_of(card: Card, store: Store) -> WatchedEndpoint:
     """The endpoint of a card. StartupError where its token is not there."""
+    if isinstance(card, EncoderCard):
+        from tieback.models.endpoints.encoder import EndpointEncoder
+
+        return EndpointEncoder(card, store.open(card))
+    if isinstance(card, RerankerCard):
+        from tieback.models.endpoints.reranker import EndpointReranker
+
+        return EndpointReranker(card)
     if isinstance(card, CheckerCard):
         from tieback.models.language.claim_endpoint import ClaimEndpointModel
 
@@ -54,8 +63,8 @@ def endpoint_of(card: Card) -> WatchedEndpoint:
 class EndpointWatch:
     """Asks endpoints again and again, from `start` to `stop`."""
 
-    def __init__(self, cards: Sequence[Card], server: GrpcServer) -> None:
-        self._cards = cards
+    def __init__(self, cards: Sequence[Card], store: Store, server: GrpcServer) -> None:
+        self._cards, self._store = cards, store
         self._server = server
         self._faults = {card.name: "it was not asked yet" for card in cards}
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,7 +90,7 @@ class EndpointWatch:
     async def _follow(self, card: Card) -> None:
         name = f"{PREFIX}{card.name}"
         try:
-            model = endpoint_of(card)
+            model = endpoint_of(card, self._store)
         except StartupError as error:
             self._faults[card.name] = error.message
             await self._server.set_endpoint(name, False)

@@ -180,7 +180,8 @@ class Plan:
     @property
     def endpoints(self) -> tuple[Card, ...]:
         """The served cards of models that other servers run."""
-        cards = (*self.checkers, *([self.generator] if self.generator is not None else ()))
+        writers = () if self.generator is None else (self.generator,)
+        cards = (*self.encoders, *self.rerankers, *self.checkers, *writers)
         return tuple(card for card in cards if isinstance(card.options, HttpEndpoint))
 
     @property

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tieback.catalog.card import EncoderCard, RecogniserCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.classifier_card import ClassifierCard
+from tieback.catalog.endpoint_options import RerankerEndpoint
 from tieback.core.family import Family
 from tieback.ports import (
     AnswerPort,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tieback.generator.evidence.answerability import Judges
     from tieback.grounding import Checkers
     from tieback.models.encoder_model import EncoderModel
+    from tieback.models.endpoints.reranker import EndpointReranker
     from tieback.models.language.model import LanguageModel
     from tieback.models.recognition_search import RecogniserModel
     from tieback.models.store import Store
@@ -135,14 +137,22 @@ def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[Encode
     return [load_encoder(card, store, hardware) for card in cards]
 
 
-def load_rerankers(settings: Settings, cards: Sequence[RerankerCard]) -> list[CrossEncoderModel]:
-    """The cards' cross-encoders, weights loaded. StartupError names what is missing."""
+def load_rerankers(
+    settings: Settings, cards: Sequence[RerankerCard]
+) -> list[CrossEncoderModel | EndpointReranker]:
+    """The cards' models, weights loaded. StartupError names what is missing."""
+    from tieback.models.endpoints.reranker import EndpointReranker
     from tieback.models.session import Hardware
     from tieback.models.text.cross_encoder import load_cross_encoder
 
     store = open_store(settings)
     hardware = Hardware(settings.provider)
-    return [load_cross_encoder(card, store, hardware) for card in cards]
+    return [
+        EndpointReranker(card)
+        if isinstance(card.options, RerankerEndpoint)
+        else load_cross_encoder(card, store, hardware)
+        for card in cards
+    ]
 
 
 def load_claim_classifier(settings: Settings, card: CheckerCard) -> ClaimClassifierModel:

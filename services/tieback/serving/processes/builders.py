@@ -25,6 +25,7 @@ from tieback.serving.servicers.of_port import servicer
 if TYPE_CHECKING:
     from tieback.index import Index
     from tieback.milvus import MilvusIndex
+    from tieback.models.encoder_model import AsksServer
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ async def encoder(context: ServiceContext) -> object:
     from tieback.encoder import CacheOptions, Encoder
     from tieback.encoder.cache.encodings import DISK_BYTES
     from tieback.encoder.conditional import ConditionalVectors
+    from tieback.models.encoder_model import AsksServer
     from tieback.serving.servicers.encoder import encoder_servicer
 
     settings, telemetry = context.settings, context.telemetry
@@ -55,6 +57,9 @@ async def encoder(context: ServiceContext) -> object:
     if context.in_one_process:
         context.load_retired_by(encoder)
     await encoder.warm_up()
+    for model in models:
+        if isinstance(model, AsksServer):
+            telemetry.canaries.watch(model.card.name, functools.partial(_cosine, model))
     for card in context.encoders:
         context.load = functools.partial(encoder.load, card.name)
         telemetry.loads.watch("encoder", card.name, context.load)
@@ -65,6 +70,10 @@ async def encoder(context: ServiceContext) -> object:
     context.server.add(encoder_servicer(context.ports.encoder))
     context.server.screen(encoder)
     return encoder
+
+
+def _cosine(model: AsksServer) -> float:
+    return model.cosine
 
 
 async def router(context: ServiceContext) -> object:

@@ -131,10 +131,13 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
         return decorate(kind).bind(settings, target, others, inner_host)
 
     handles: dict[str, Any] = {}
+    elsewhere = {card.name for card in plan.endpoints}
     for service in SERVICES:
         for target in service.own_deployments(plan):
             called = {name: one for name, one in handles.items() if directory.kind(name) in service.calls}
             place: str = service.place(plan)
+            if target.partition(":")[2] in elsewhere:  # asked over the network
+                place = "any"
             kind: type[Replica] = Replica
             number: dict[str, Any] = {"num_replicas": 1 if place == "store" else settings.replicas}
             if service.each is not None:

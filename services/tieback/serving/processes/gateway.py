@@ -54,7 +54,7 @@ class GatewayProcess:
         self._http: OpenedHttpDoor | None = None
         if settings.http_port is not None:
             self._http = OpenedHttpDoor(settings, self._server, self._telemetry)
-        self._watch = EndpointWatch(plan.endpoints, self._server)
+        self._watch = EndpointWatch(plan.endpoints, assembly.open_store(settings), self._server)
         self._host = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()

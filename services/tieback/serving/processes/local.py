@@ -65,7 +65,7 @@ class LocalServer:
         async def all_ready() -> list[ServiceState]:
             return [*(ServiceState(name, True) for name in names), *watch.states()]
 
-        watch = EndpointWatch(plan.endpoints, server)
+        watch = EndpointWatch(plan.endpoints, assembly.open_store(settings), server)
         self._closing.push_async_callback(watch.stop)
 
         try:

@@ -113,7 +113,8 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
             status.message, retry_after=delay
         )
     elif code is grpc.StatusCode.FAILED_PRECONDITION:
-        others = (errors.StaleCollection, errors.DamagedSnapshot, errors.EndpointMisconfigured)
+        stale = (errors.StaleCollection, errors.ChangedEndpoint)
+        others = (*stale, errors.DamagedSnapshot, errors.EndpointMisconfigured)
         kinds: dict[str, type[errors.TiebackError]] = {kind.reason: kind for kind in others}
         error = kinds.get(reason, errors.Damaged)(status.message)
     elif code in _PLAIN:

@@ -1,0 +1,1 @@
+"""Encoders and rerankers that other servers run, asked over HTTP."""
