@@ -106,7 +106,7 @@ async def test_no_metric_is_left_off_the_dashboard() -> None:
     }
 
     # How fast a worker was, how many texts were long, what originals and vectors take is for planning;
-    # that a disk failed, a certificate ends or the tokens cannot be read is an alert.
+    # that a disk failed, a certificate ends, the tokens cannot be read or an endpoint changed is an alert.
     assert hidden == {
         "tieback_index_original_bytes",
         "tieback_index_token_vector_bytes",
@@ -117,6 +117,7 @@ async def test_no_metric_is_left_off_the_dashboard() -> None:
         "tieback_cache_disk_on",
         "tieback_tokens_file_current",
         "tieback_certificate_seconds_left",
+        "tieback_endpoint_cosine",
     }
 
 

@@ -256,6 +256,9 @@ class EndpointEncoder:
         if self._stretch != self._endpoint.stretch or before != self._endpoint.stretch:
             # Another server may have answered: a restarted one is connected with anew.
             await self._look(deadline, again=True)
+        if len(rows[0]) != self.card.width:
+            await self._look(deadline, again=True)
+            raise self._endpoint.away("sent what is no answer")
         return rows
 
     async def _look(self, deadline: Deadline, *, keeps: bool = True, again: bool = False) -> None:

@@ -191,7 +191,7 @@ def _said(said: Any, model: str) -> dict[str, Any]:
     for row in rows if isinstance(rows, list) else []:
         if not isinstance(row, dict) or (model and row.get("id", model) != model):
             continue
-        own = row.get("tieback") if isinstance(row.get("tieback"), dict) else {}
+        own = row["tieback"] if isinstance(row.get("tieback"), dict) else {}
         most = row.get("max_input_length") or row.get("max_model_len") or own.get("max_tokens")
         if isinstance(most, int) and most > 0:
             found["max_tokens"] = most

@@ -152,18 +152,20 @@ def endpoint() -> Iterator[Finding]:
     from tieback.serving.plan.assembly import open_store
     from tieback.serving.settings import load_settings
 
-    async def probed(card: Card) -> str:
-        model = endpoint_of(card, open_store(settings))
-        try:
-            return await model.probe()
-        finally:
-            await model.close()
-
     try:
         settings = load_settings()
         cards = Plan(settings).endpoints
     except StartupError:
         return  # the check of models reports it
+    store = open_store(settings)
+
+    async def probed(card: Card) -> str:
+        model = endpoint_of(card, store)
+        try:
+            return await model.probe()
+        finally:
+            await model.close()
+
     for card in cards:
         try:
             yield _endpoint(card.name, asyncio.run(probed(card)), card.role)
