@@ -73,7 +73,7 @@ class EncoderEndpoint(TextEndpoint):
 
     @property
     def prefix(self) -> str:
-        """What is put before every text."""
+        """The text that is put before every other."""
         return self.prompts[self.prompt] if self.prompt else ""
 
     def request(self, texts: Sequence[str], *, cuts: bool) -> Request:

@@ -122,7 +122,7 @@ class ReadsText(Protocol):
 
 @runtime_checkable
 class AsksServer(Protocol):
-    """What an encoder that another server runs is too: it is asked, and runs nothing here.
+    """Part of an encoder that another server runs: it is asked, and runs nothing here.
 
     `cosine` is that of its canary to the one that was kept, when it was last looked at; NaN before.
     """

@@ -181,7 +181,7 @@ class EndpointEncoder:
         return [results[place] for place in range(len(batch))]
 
     async def probe(self) -> str:
-        """Why it cannot be asked now, in one sentence; empty where it can. Keeps no canary."""
+        """The reason that it cannot be asked now, in one sentence; or empty. Keeps no canary."""
         try:
             await self._look(Deadline.after(BEGIN_SECONDS), keeps=False)
         except TiebackError as error:

@@ -48,7 +48,7 @@ class JsonEndpoint:
         return self._troubles, self._connection.made
 
     async def ask(self, path: str, body: Any, deadline: Deadline, read: Callable[[Any], T]) -> T:
-        """What `read` makes of the answer, whose errors of Python's say that it is no answer.
+        """The answer as `read` makes it, whose errors of Python's say that it is no answer.
 
         EndpointRefusal where it refuses what it is sent; EndpointUnavailable, Overloaded, DeadlineExceeded.
         """
@@ -67,7 +67,7 @@ class JsonEndpoint:
             raise self.away("sent what is no answer") from None
 
     async def probe(self, path: str) -> str:
-        """Why it cannot be asked now, in one sentence; empty where it can."""
+        """The reason that it cannot be asked now, in one sentence; or empty."""
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 response = await self._connection.get(path)
@@ -83,7 +83,7 @@ class JsonEndpoint:
         return ""
 
     async def described(self, path: str) -> Any:
-        """What the server says there of itself; None where it says nothing that can be read."""
+        """The JSON that the server answers there; None where it says nothing that can be read."""
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 response = await self._connection.get(path)

@@ -61,7 +61,7 @@ class EndpointReranker:
         return [found[place] for place in range(len(passages))]
 
     async def probe(self) -> str:
-        """Why it cannot be asked now, in one sentence; empty where it can."""
+        """The reason that it cannot be asked now, in one sentence; or empty."""
         return await self._endpoint.probe(self._options.alive)
 
     async def close(self) -> None:

@@ -30,7 +30,7 @@ class TextLengths:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the model's own tokenizer counts."""
+        """True if the model's own tokenizer counts."""
         return self._tokenizer is not None
 
     def starts(self, text: str) -> Array:

@@ -32,7 +32,7 @@ ENCODERS = ("openai_embeddings", "tei_embed", "kserve_encoder")
 RERANKERS = ("cohere_rerank", "tei_rerank", "vllm_score", "kserve_reranker")
 SECONDS = 30.0
 ASSUMED_TOKENS = 512
-"""What a model reads where its server does not say: as most do, or more."""
+"""Tokens that a model reads where its server does not say: as most do, or more."""
 
 T = TypeVar("T")
 
@@ -167,7 +167,7 @@ async def _asked(options: TextEndpoint, ask: Callable[[JsonEndpoint], Awaitable[
 
 
 async def _found(endpoint: JsonEndpoint, options: TextEndpoint) -> dict[str, Any]:
-    """What the server says of the model, and what its answers show."""
+    """Facts of the model: those that the server states, and those that its answers show."""
     from tieback.models.endpoints.canary import TEXTS
 
     found: dict[str, Any] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -56,30 +55,6 @@ class Loads(Collector):
         yield GaugeMetricFamily(
             "tieback_waiting_items", "Items that wait for a worker, of all services of the process.", waiting
         )
-
-
-class Canaries(Collector):
-    """The canaries of encoders that other servers run, as each was when it was last looked at."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._cosines: list[tuple[str, Callable[[], float]]] = []
-        registry.register(self)
-
-    def watch(self, space: str, cosine: Callable[[], float]) -> None:
-        """Reads the cosine of this space's canary from now on."""
-        self._cosines.append((space, cosine))
-
-    def collect(self) -> Iterable[Metric]:
-        """See `Collector`. Of a canary that was never looked at there is no series."""
-        family = GaugeMetricFamily(
-            "tieback_endpoint_cosine",
-            "Smallest cosine of an endpoint's canary to the kept one; below 0.999 its model changed.",
-            labels=("space",),
-        )
-        for space, cosine in self._cosines:
-            if not math.isnan(now := cosine()):
-                family.add_metric((space,), now)
-        yield family
 
 
 class Caches(Collector):

@@ -35,7 +35,7 @@ from tieback.core.types.encoding import EncodeReply
 from tieback.core.types.load import Load
 from tieback.doors.metrics import DoorMetrics
 from tieback.serving.metrics.ranges import Ranges
-from tieback.serving.metrics.scraped import AdapterGauges, Caches, Canaries, IndexGauges, Loads
+from tieback.serving.metrics.scraped import AdapterGauges, Caches, IndexGauges, Loads
 from tieback.serving.metrics.tracing import Tracing
 from tieback.serving.metrics.work import (
     LongTextMetrics,
@@ -67,7 +67,13 @@ class Telemetry:
         self.registry = registry = CollectorRegistry()
         self.tracing = Tracing(settings, process)
         self.loads, self.caches, self.index = Loads(registry), Caches(registry), IndexGauges(registry)
-        self.adapters, self.canaries = AdapterGauges(registry), Canaries(registry)
+        self.adapters = AdapterGauges(registry)
+        self.endpoint_cosine = Gauge(
+            "tieback_endpoint_cosine",
+            "Smallest cosine of an endpoint's canary to the kept one; below 0.999 its model changed.",
+            ("space",),
+            registry=registry,
+        )
         # Looked up once: a lookup costs as much as an observation.
         self._labelled: dict[tuple[Histogram, str, str], Histogram] = {}
 

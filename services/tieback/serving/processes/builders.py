@@ -59,7 +59,8 @@ async def encoder(context: ServiceContext) -> object:
     await encoder.warm_up()
     for model in models:
         if isinstance(model, AsksServer):
-            telemetry.canaries.watch(model.card.name, functools.partial(_cosine, model))
+            gauge = telemetry.endpoint_cosine.labels(model.card.name)
+            gauge.set_function(functools.partial(_cosine, model))
     for card in context.encoders:
         context.load = functools.partial(encoder.load, card.name)
         telemetry.loads.watch("encoder", card.name, context.load)
