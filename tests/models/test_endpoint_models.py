@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.certificates import Authority
 from support.far_platform import WIDTH, table, write_endpoint
 from support.model_server import ModelServer, model_server
 from support.own_encoder import Silent, write_tokenizer
@@ -241,6 +242,22 @@ async def test_an_endpoint_that_is_away_or_busy_is_asked_again_while_there_is_ti
 
     assert {headers.get("api-key") for headers in server.headers} == {"secret-token"}
     assert error.value.hint == "try again; a search by words works meanwhile"
+
+
+async def test_a_server_is_trusted_by_the_certificates_of_its_card_alone(
+    words: list[EncoderModel], tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    far = ModelServer(lambda texts: vectors_of(words[0], texts))
+    async with model_server(far, authority.issue("far")) as server:
+        trusting = {"certificates": str(authority.certificate)}
+        async with Asking(tmp_path, server, options=trusting) as asking:
+            found = await asking.vectors(["owl"])
+        async with Asking(tmp_path, server, options={"attempts": 1}) as asking:
+            with pytest.raises(EndpointUnavailable, match="does not answer"):
+                await asking.vectors(["owl"])
+
+    assert found.shape == (1, WIDTH)
 
 
 async def test_what_is_no_answer_is_an_endpoint_that_is_away(server: ModelServer, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 from aiohttp import web
 from tieback_contract.arrays import Array
+
+from support.certificates import Pair
 
 Encode = Callable[[Sequence[str]], Array]
 Score = Callable[[str, Sequence[str]], Sequence[float]]
@@ -130,8 +133,12 @@ def _texts(path: str, body: dict[str, Any]) -> list[str]:
 
 
 @asynccontextmanager
-async def model_server(server: ModelServer) -> AsyncIterator[ModelServer]:
-    """Listens while the context is open."""
+async def model_server(server: ModelServer, certificate: Pair | None = None) -> AsyncIterator[ModelServer]:
+    """Listens while the context is open, by TLS with a `certificate`."""
+    context = None
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate.certificate, certificate.key)
     app = web.Application()
     for path in (
         *("/v1/embeddings", "/v1/rerank", "/embed", "/rerank", "/score"),
@@ -143,9 +150,9 @@ async def model_server(server: ModelServer) -> AsyncIterator[ModelServer]:
     app.router.add_get("/health", server.health)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     [address] = runner.addresses
-    server.base_url = f"http://127.0.0.1:{address[1]}"
+    server.base_url = f"http{'' if context is None else 's'}://127.0.0.1:{address[1]}"
     try:
         yield server
     finally:
