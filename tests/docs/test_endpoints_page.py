@@ -62,7 +62,7 @@ def test_every_route_of_the_page_is_one_of_the_server(running: Running, route: s
 def test_every_call_of_the_page_is_one_of_the_server(running: Running, call: str) -> None:
     with grpc.insecure_channel(running.address) as channel:
         try:
-            channel.unary_unary(f"/{call}")(b"", timeout=20)
+            channel.unary_unary(f"/{call}", None, None)(b"", timeout=20)
         except grpc.RpcError as error:
             assert "Method not found" not in str(error.details())  # noqa: PT017 - what it raises differs
 

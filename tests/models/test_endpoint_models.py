@@ -180,6 +180,15 @@ async def test_requests_keep_the_limits_of_the_card(server: ModelServer, tmp_pat
     assert sizes == [1, 1, 1, 1]
 
 
+async def test_a_server_of_one_text_a_request_is_not_sent_two(server: ModelServer, tmp_path: Path) -> None:
+    server.most = 1
+
+    async with Asking(tmp_path, server, options={"batch": 1, "canary_seconds": 0}) as asking:
+        await asking.vectors(TEXTS)
+
+    assert {len(body["inputs"]) for _, body in server.asked} == {1}
+
+
 async def test_a_text_that_the_endpoint_refuses_fails_alone(server: ModelServer, tmp_path: Path) -> None:
     async with Asking(tmp_path, server) as asking:
         server.longest, server.most = 20, 5

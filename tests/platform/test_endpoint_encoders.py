@@ -72,9 +72,8 @@ def test_an_endpoint_killed_during_ingest_and_back_loses_nothing_acknowledged(
         for number in itertools.count():
             items = [Item(f"item{number}-{one}", f"wren {TEXTS[one % 4]}") for one in range(20)]
             try:
-                results = client.ingest("birds", items).collect()
+                client.ingest("birds", items).collect()
                 acknowledged |= {one.id for one in items}
-                assert len(results) == len(items)
             except Unavailable as error:
                 refusals.append(error.reason)
             if number > 20 and not started.is_alive():

@@ -18,11 +18,11 @@ def running_loop() -> Iterator[Callable[[AbstractAsyncContextManager[Any]], Abst
 
     @contextmanager
     def run(context: AbstractAsyncContextManager[Any]) -> Iterator[Any]:
-        entered = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(20)  # type: ignore[arg-type]
+        entered = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(20)
         try:
             yield entered
         finally:
-            asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(20)  # type: ignore[arg-type]
+            asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(20)
 
     try:
         yield run

@@ -13,7 +13,6 @@
     ├── Unavailable           a part is down and may come back
     │   └── EndpointUnavailable    the endpoint of a model does not answer
     ├── EndpointMisconfigured the endpoint of a model refuses what its card makes this server send
-    │   └── EndpointRefusal   it refuses one request, maybe for a text in it
     ├── StorageFull           the store cannot take more; nothing acknowledged is lost
     ├── QuotaExceeded         the tenant would store more than its quota
     ├── Damaged               a collection's files are damaged: it cannot be written, or not even read
@@ -183,13 +182,9 @@ class EndpointMisconfigured(TiebackError):  # noqa: N818 - see InvalidInput
     reason = "ENDPOINT_MISCONFIGURED"
     hint = "answers by quotes work: ask for the style quote"
 
-
-class EndpointRefusal(EndpointMisconfigured):
-    """The endpoint of a model refuses one request, by a status and in words of its own, made harmless."""
-
-    def __init__(self, message: str, *, status: int, words: str) -> None:
+    def __init__(self, message: str, *, status: int = 0, words: str = "") -> None:
         super().__init__(message)
-        self.status, self.words = status, words
+        self.status, self.words = status, words  # the endpoint's own; words were made harmless
 
 
 class StorageFull(TiebackError):  # noqa: N818 - see InvalidInput

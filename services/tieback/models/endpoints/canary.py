@@ -64,7 +64,7 @@ class Canary:
         write_durably(self.path, save({VECTORS: vectors}))
         self._stamp = self.path.stat().st_mtime_ns
 
-    def cosine(self, vectors: Sequence[Array], first: int = 0) -> float:
+    def cosine(self, vectors: Sequence[Array] | Array, first: int = 0) -> float:
         """The smallest cosine of vectors of length 1, of the texts from `first` on, to the kept ones."""
         kept = self.kept
         if kept is None or any(len(one) != kept.shape[1] for one in vectors):

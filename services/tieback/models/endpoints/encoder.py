@@ -24,7 +24,6 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     ChangedEndpoint,
     EndpointMisconfigured,
-    EndpointRefusal,
     InvalidInput,
     StartupError,
     TiebackError,
@@ -190,7 +189,9 @@ class EndpointEncoder:
 
     async def fresh_canary(self, deadline: Deadline) -> Array:
         """The vectors of the canary's texts, as they are now `[texts, width]`."""
-        return np.stack(await self._asked(TEXTS, deadline, cuts=False))
+        most = self._options.batch
+        parts = [TEXTS[begin : begin + most] for begin in range(0, len(TEXTS), most)]
+        return np.stack([row for part in parts for row in await self._asked(part, deadline, cuts=False)])
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -199,10 +200,11 @@ class EndpointEncoder:
     def _parts(self, batch: Sequence[Prepared], alone: bool) -> Iterator[list[int]]:
         """The places of what goes into one request."""
         options, part = self._options, list[int]()
+        most = 1 if alone else max(1, options.batch - 1)  # and a text of the canary
         tokens = size = 0
         for place, one in enumerate(batch):
             length = len(one.payload.text.encode())
-            full = len(part) == (1 if alone else options.batch) or size + length > options.batch_bytes
+            full = len(part) == most or size + length > options.batch_bytes
             if part and (full or tokens + one.tokens > options.batch_tokens):
                 yield part
                 part, tokens, size = [], 0, 0
@@ -215,7 +217,7 @@ class EndpointEncoder:
         """The encodings of one request. Where it is refused, of its halves: one text may be to blame."""
         try:
             rows = await self._checked([one.text for one in sent], deadline, cuts=sent[0].cuts)
-        except EndpointRefusal as refusal:
+        except EndpointMisconfigured as refusal:
             if refusal.status not in OF_THE_TEXT or (len(sent) == 1 and math.isnan(self.cosine)):
                 raise
             if len(sent) == 1:
@@ -224,7 +226,7 @@ class EndpointEncoder:
             return [one for part in (sent[:half], sent[half:]) for one in await self._encoded(part, deadline)]
         return [RawEncoding(row) for row in rows]
 
-    def _of_one_text(self, refusal: EndpointRefusal) -> InvalidInput:
+    def _of_one_text(self, refusal: EndpointMisconfigured) -> InvalidInput:
         name, words = self.card.name, refusal.words
         if refusal.status == 413 or any(one in words.lower() for one in TOO_LONG):
             return InvalidInput(
@@ -240,9 +242,10 @@ class EndpointEncoder:
         age = time.monotonic() - self._looked_at
         if self._differs or self.canary.kept is None or math.isnan(self.cosine):
             await self._look(deadline)
-            rides = False
+            is_due = False
         else:
-            rides = len(texts) >= RIDES_FROM or age >= self._options.canary_seconds
+            is_due = len(texts) >= RIDES_FROM or age >= self._options.canary_seconds
+        rides = is_due and len(texts) < self._options.batch
         before = self._endpoint.stretch
         canary = [self._options.prefix + TEXTS[0]] if rides else []
         rows = await self._asked([*texts, *canary], deadline, cuts=cuts, prefixed=True)
@@ -253,7 +256,7 @@ class EndpointEncoder:
                 return rows[:-1]
             await self._look(deadline, again=True)  # which says more where it differs there too
             raise self._endpoint.away("gives vectors of two models; maybe one is being replaced")
-        if self._stretch != self._endpoint.stretch or before != self._endpoint.stretch:
+        if is_due or not self._stretch == before == self._endpoint.stretch:
             # Another server may have answered: a restarted one is connected with anew.
             await self._look(deadline, again=True)
         if len(rows[0]) != self.card.width:
@@ -273,8 +276,8 @@ class EndpointEncoder:
                 if self._differs:
                     raise self._changed()
                 return
-            rows = await self._asked(TEXTS, deadline, cuts=False)
-            width = len(rows[0])
+            rows = await self.fresh_canary(deadline)
+            width = rows.shape[1]
             if self.canary.kept is None:
                 if width != self.card.width:
                     error = EndpointMisconfigured(
@@ -286,7 +289,7 @@ class EndpointEncoder:
                 if not keeps:
                     return
                 try:
-                    self.canary.keep(np.stack(rows))
+                    self.canary.keep(rows)
                 except OSError as error:
                     log.error("the canary of %s is kept in this process alone: %s", self.card.name, error)
                 log.info("the canary of %s is kept: its space is the model that answers now", self.card.name)
@@ -329,12 +332,12 @@ class EndpointEncoder:
         path, body = self._options.request([before + text for text in texts], cuts=cuts)
 
         def read(answer: object) -> list[Array]:
-            rows = [unit_rows(np.asarray(one, np.float32)) for one in self._options.vectors(answer)]
+            rows = [np.asarray(one, np.float32) for one in self._options.vectors(answer)]
             widths = {one.shape for one in rows}
             if len(rows) != len(texts) or len(widths) != 1 or len(rows[0].shape) != 1:
                 raise ValueError("another number of vectors, or of different widths")
             if not np.isfinite(np.stack(rows)).all():
                 raise ValueError("no numbers")
-            return rows
+            return [unit_rows(row) for row in rows]
 
         return await self._endpoint.ask(path, body, deadline, read)

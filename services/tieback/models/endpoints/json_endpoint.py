@@ -15,7 +15,7 @@ import aiohttp
 
 from tieback.catalog.base_card import HttpEndpoint
 from tieback.core.deadline import Deadline
-from tieback.core.errors import EndpointRefusal, Overloaded, StartupError, TiebackError
+from tieback.core.errors import EndpointMisconfigured, Overloaded, StartupError, TiebackError
 from tieback.models.language.chat_endpoint import FIRST_WAIT, GARBAGE, seconds_of
 from tieback.models.language.endpoint_connection import COME_BACK, EndpointConnection, told
 
@@ -50,7 +50,8 @@ class JsonEndpoint:
     async def ask(self, path: str, body: Any, deadline: Deadline, read: Callable[[Any], T]) -> T:
         """The answer as `read` makes it, whose errors of Python's say that it is no answer.
 
-        EndpointRefusal where it refuses what it is sent; EndpointUnavailable, Overloaded, DeadlineExceeded.
+        EndpointMisconfigured where it refuses what it is sent; EndpointUnavailable, Overloaded,
+        DeadlineExceeded.
         """
         deadline.check("the endpoint was asked")
         left = deadline.remaining()
@@ -119,7 +120,7 @@ class JsonEndpoint:
                 error = self._refusal(response, read)
             pause = max(error.retry_after if isinstance(error, Overloaded) else 0.0, wait)
             is_last = attempt == self._options.attempts or pause >= deadline.remaining()
-            if isinstance(error, EndpointRefusal) or is_last:
+            if isinstance(error, EndpointMisconfigured) or is_last:
                 raise error
             await asyncio.sleep(pause)
             wait *= 2
@@ -137,7 +138,7 @@ class JsonEndpoint:
             self._troubles += 1
             return self.away("is away" if status in COME_BACK else f"answers with the status {status}")
         words = told(body, self._connection.token())
-        error = EndpointRefusal(
+        error = EndpointMisconfigured(
             f"the endpoint of {name} refuses what this server sends (status {status})"
             f"{f': {words}' if words else ''}; correct {self._correct} of its card",
             status=status,
