@@ -139,7 +139,7 @@ def test_a_card_without_new_options_keeps_the_fingerprint_that_it_had(tmp_path: 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"pooling": None}, r"names no pooling.*cls, max, mean"),
+        ({"pooling": None}, r"names no pooling.*cls, last, max, mean, weighted_mean"),
         ({"width": 17}, "write width: 16"),
         ({"max_tokens": 25}, "write max_tokens: 24 or less"),
         ({"max_tokens": None}, "write max_tokens: 24 or less"),
@@ -181,7 +181,7 @@ def leave_a_pickle_alone(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        (config_says(model_type="gpt2"), "architecture 'gpt2', which is not exported here; .*bert"),
+        (config_says(model_type="vit"), "architecture 'vit', which is not exported here as an encoder"),
         (config_says(model_type=None), "architecture None"),
         (config_says(auto_map={"AutoModel": "evil.Model"}), "code that comes with the weights.*never run"),
         (config_says(quantization_config={"bits": 4}), "quantised weights"),

@@ -216,7 +216,7 @@ def test_a_folder_that_does_not_say_how_it_is_pooled_is_asked_about(own_cards: P
 
     assert asked.exit_code == 1
     assert "missing: pooling: " in asked.stderr
-    assert "--pooling NAME, which is one of: cls, max, mean" in asked.stderr
+    assert "--pooling NAME, which is one of: cls, last, max, mean" in asked.stderr
     assert "No card was written." in asked.stderr
     assert answered.exit_code == 0, answered.output
     card = read_card(own_cards / "plain.yaml")

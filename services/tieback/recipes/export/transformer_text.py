@@ -27,14 +27,27 @@ from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import Session
 from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER, TOKENS
-from tieback.recipes.graphs.architectures import BACKBONES, positions
-from tieback.recipes.graphs.backbone import LayeredBackbone, load_model, load_tensors, read_config
+from tieback.recipes.graphs.architectures import TRACED, positions
+from tieback.recipes.graphs.backbone import (
+    LayeredBackbone,
+    load_model,
+    load_tensors,
+    read_text_config,
+)
 from tieback.recipes.graphs.extend import extend_graph
 from tieback.recipes.graphs.lower_precisions import add_lower_precisions
-from tieback.recipes.graphs.sentence_modules import Dense, SentenceModules, Step, read_modules
-from tieback.recipes.graphs.torch_export import check, export_module
+from tieback.recipes.graphs.sentence_modules import (
+    Dense,
+    Normalize,
+    SentenceModules,
+    Step,
+    Truncate,
+    read_modules,
+)
+from tieback.recipes.graphs.torch_export import checked, export_module, export_network
 
 SAMPLE_TOKENS = 19  # an odd length, so that nothing lines up by luck
+LONG_TOKENS = 601  # beyond the windows that encoders attend within, but for the longest
 BY_TEXT, BY_TOKEN = {0: "batch"}, {0: "batch", 1: "tokens"}
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda vectors: vectors,
@@ -81,7 +94,7 @@ def export_float32(
                 f"which would say; the choices are: {', '.join(poolings.names())} (pooling: {{name: mean}})"
             )
         module = _module(card, weights, modules, pooling)
-        sample = sample_of(card, vocabulary)
+        sample = sample_of(card, vocabulary, LONG_TOKENS)
         metrics = (write or write_graph)(*module, sample, out / GRAPH, report)
     check_width(card, out / GRAPH, example(1, sample_of(card, vocabulary)))
     return metrics
@@ -91,7 +104,7 @@ def _module(
     card: EncoderCard, weights: Path, modules: SentenceModules | None, pooling: Pooling
 ) -> tuple[LayeredBackbone, TextHead]:
     options = card.options_for(TransformerText)
-    config = read_config(weights, options.config, BACKBONES)
+    config = read_text_config(weights, options.config)
     check_fit(card, config, vocabulary_of(own_file(weights, options.tokenizer)))
     backbone = LayeredBackbone(load_model(weights, options.weights, config, options.config))
     steps = modules.steps if modules is not None else ()
@@ -103,18 +116,15 @@ def write_graph(
 ) -> dict[str, Any]:
     """Writes the graph of both, and returns its parity with torch on the sample's token numbers."""
     model = PooledTransformer(backbone, head)
-    report("exporting from torch")
-    export_module(
-        model,
-        example(2, sample[:5]),
-        path,
-        inputs=[IDS, MASK],
-        outputs=[DENSE, TOKENS],
-        dynamic=dict.fromkeys([IDS, MASK, TOKENS], BY_TOKEN) | {DENSE: BY_TEXT},
-    )
-    report("checking parity")
-    ids, mask = example(3, sample)
-    return check(model, path, {IDS: ids, MASK: mask}, [DENSE, TOKENS])
+    report("exporting from torch, and checking parity")
+    outputs, axes = [DENSE, TOKENS], dict.fromkeys([IDS, MASK], BY_TOKEN)
+    examples = text_examples(sample)
+    if backbone.architecture not in TRACED:
+        return export_network(model, examples, path, outputs=outputs, dynamic=axes)
+    given = tuple(examples[0].values())
+    dynamic = axes | {TOKENS: BY_TOKEN, DENSE: BY_TEXT}
+    export_module(model, given, path, inputs=[IDS, MASK], outputs=outputs, dynamic=dynamic)
+    return checked(model, path, examples[1:], outputs)
 
 
 class PooledTransformer(torch.nn.Module):
@@ -165,12 +175,31 @@ class UnitLength(torch.nn.Module):
         return normalize(vectors, dim=-1)
 
 
+class Leading(torch.nn.Module):
+    """The first dimensions of vectors."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """`[batch, width]` to `[batch, its own]`."""
+        return vectors[:, : self.width]
+
+
 def vocabulary_of(tokenizer: Path) -> int:
     """How many tokens there are. StartupError where the file is no tokenizer's."""
     try:
         return int(Tokenizer.from_file(str(tokenizer)).get_vocab_size())
     except Exception as error:  # the parser raises the bare class
         raise StartupError(f"{tokenizer.name} is not a tokenizer.json that can be read: {error}") from error
+
+
+def text_examples(sample: Tensor) -> list[dict[str, Tensor]]:
+    """Two texts to trace, then a short one, some of different lengths, and a long one, as inputs by name."""
+    some = sample[:SAMPLE_TOKENS]
+    each = [example(2, some[:5]), example(1, some[:2]), example(3, some), example(1, sample)]
+    return [{IDS: ids, MASK: mask} for ids, mask in each]
 
 
 def example(batch: int, sample: Tensor) -> tuple[Tensor, Tensor]:
@@ -197,8 +226,10 @@ def _pooling(card: EncoderCard, modules: SentenceModules | None) -> Pooling | No
 
 
 def _layer(weights: Path, step: Step) -> torch.nn.Module:
-    if not isinstance(step, Dense):
+    if isinstance(step, Normalize):
         return UnitLength()
+    if isinstance(step, Truncate):
+        return Leading(step.outputs)
     shapes: dict[str, tuple[int, ...]] = {"linear.weight": (step.outputs, step.inputs)}
     if step.bias:
         shapes["linear.bias"] = (step.outputs,)
@@ -224,6 +255,10 @@ def check_fit(
         )
 
 
-def sample_of(card: EncoderCard | RerankerCard | CheckerCard | ClassifierCard, vocabulary: int) -> Tensor:
+def sample_of(
+    card: EncoderCard | RerankerCard | CheckerCard | ClassifierCard,
+    vocabulary: int,
+    most: int = SAMPLE_TOKENS,
+) -> Tensor:
     """Token numbers of the model's own vocabulary, no more than it reads: `[n]`."""
-    return torch.arange(min(SAMPLE_TOKENS, card.max_tokens or SAMPLE_TOKENS)) % vocabulary
+    return torch.arange(min(most, card.max_tokens or most)) % vocabulary

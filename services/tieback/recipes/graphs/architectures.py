@@ -7,7 +7,10 @@ from typing import Any
 BACKBONES = (
     "bert", "distilbert", "roberta", "xlm-roberta", "camembert", "mpnet", "electra", "albert",
 )  # fmt: skip
-"""Text encoders whose export was seen to agree with torch; a test goes through them."""
+"""Text encoders whose layers can be taken apart, and whose rerankers were seen to agree with torch."""
+
+TRACED = BACKBONES
+"""Exported by torch's older tracer, in whose graphs merged models and stages know the layers by name."""
 
 CLASSIFIERS = (*BACKBONES, "deberta-v2", "modernbert", "t5")
 """Classifiers of evidence and claims whose export was seen to agree with torch; a test goes through them."""

@@ -1,17 +1,20 @@
 """A transformers folder to a torch module, when the folder is not to be trusted.
 
-The architecture is one of a list, code of the folder's own is never run, and the weights' names and shapes
-are held against the configuration before anything of their size is allocated: the header of a safetensors
-file says both.
+The class is the one that transformers itself has for the folder's `config.json`; code of the folder's own is
+never run. The weights' names and shapes are held against the configuration before anything of their size is
+allocated: the header of a safetensors file says both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import inspect
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
+import transformers
 from safetensors import safe_open
 from torch import Tensor
 from transformers import (
@@ -20,12 +23,15 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
+    AutoModelForTextEncoding,
     AutoModelForTokenClassification,
 )
 
 from tieback.catalog.own_directory import read_object
 from tieback.core.errors import StartupError
+from tieback.models.reference import IDS, MASK
 from tieback.recipes.graphs.checkpoint import Checkpoint, read_shapes
+from tieback.recipes.graphs.patches import find_patch, own_code
 
 MOST_LAYERS = 256
 # In a checkpoint but without a part in the token states, or made anew by the model.
@@ -46,31 +52,52 @@ HEADS: Mapping[Head, Any] = {
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def read_config(folder: Path, name: str, architectures: Collection[str]) -> Any:
-    """The configuration, of one of the `architectures`.
+def read_config(folder: Path, name: str, architectures: Collection[str] = ()) -> Any:
+    """The configuration, as transformers' class of it has it; of one of the `architectures`, if given.
 
-    StartupError where it is of another, asks for code of its own or a quantisation, or contradicts itself.
+    StartupError where transformers has no class that computes it, where it asks for a quantisation, or
+    contradicts itself.
     """
     fields = read_object(folder, name)
     architecture = fields.get("model_type")
-    if "auto_map" in fields:
+    custom = own_code(fields)
+    patch = find_patch(custom or str(architecture))
+    if custom and patch is None:
         raise StartupError(
-            f"{name} asks for code that comes with the weights (auto_map), which is never run here; "
-            "export the model to ONNX where you trust it, and name the ONNX file as the card's weights"
+            f"{name} asks for code that comes with the weights (auto_map: {custom}), which is never run "
+            "here, and transformers has no class that is known to compute the same; export the model to ONNX "
+            "where you trust it, and name the ONNX file as the card's weights"
         )
-    if architecture not in architectures:
+    if patch is not None:
+        architecture = getattr(patch, "ARCHITECTURE", custom or architecture)
+        fields = patch.config(fields) if hasattr(patch, "config") else fields
+    if architecture not in (architectures or CONFIG_MAPPING):
+        known = f"; those that are: {', '.join(architectures)}" if architectures else ""
         raise StartupError(
-            f"{name} is of the architecture {architecture!r}, which is not exported here; "
-            f"those that are: {', '.join(architectures)}. Others come as an ONNX file"
+            f"{name} is of the architecture {architecture!r}, which is not exported here{known}. "
+            "Others come as an ONNX file"
         )
     if fields.get("quantization_config"):
         raise StartupError(f"{name} is of quantised weights; take the float32 or float16 ones")
     for part in (fields, *(value for value in fields.values() if isinstance(value, dict))):
         _check_part(name, part)
+    kept = {key: value for key, value in fields.items() if key not in ("model_type", "auto_map")}
     try:
-        return CONFIG_MAPPING[str(architecture)].from_dict(fields)
+        return CONFIG_MAPPING[str(architecture)].from_dict(kept)
     except Exception as error:  # the checks of a configuration have classes of their own
         raise StartupError(f"{name} is no configuration of {architecture}: {_short(error)}") from error
+
+
+def read_text_config(folder: Path, name: str) -> Any:
+    """`read_config`, of any model that reads a text. StartupError where it reads something else."""
+    config = read_config(folder, name)
+    reads = inspect.signature(_class_of(config, name, "").forward).parameters
+    if not {IDS, MASK} <= set(reads) or not hasattr(config, "hidden_size"):
+        raise StartupError(
+            f"{name} is of the architecture {config.model_type!r}, which is not exported here as an encoder "
+            "of texts. Others come as an ONNX file"
+        )
+    return config
 
 
 def load_model(
@@ -82,19 +109,22 @@ def load_model(
     many, of other shapes, or hold NaN.
     """
     checkpoint = Checkpoint.open(folder, weights)
-    with torch.device("meta"):  # names and shapes, without a byte for the values
-        skeleton = _build(config, config_name, head)
-    wanted = {name: tuple(value.shape) for name, value in skeleton.state_dict().items()}
-    prefix = f"{getattr(skeleton, 'base_model_prefix', '')}."
-    names = _names(checkpoint.shapes, wanted, prefix)
-    _check_shapes(checkpoint.name, config_name, names, wanted, _tied(skeleton), head)
-    model = _build(config, config_name, head)
-    state = {names[theirs][0]: tensor for theirs, tensor in checkpoint.read(names)}
+    of = _class_of(config, config_name, head)
+    outline = {name: torch.zeros(()).expand(shape) for name, shape in checkpoint.shapes.items()}
+    try:
+        _, found = _loaded(of, config, outline, device_map="meta")  # without a byte for the values
+    except Exception as error:  # the layers' error for sizes that do not go together
+        raise StartupError(f"{config_name} cannot be built: {_short(error)}") from error
+    _check_fit(checkpoint, config_name, found, f"{of.base_model_prefix}.", head)
+    state = dict(checkpoint.read(checkpoint.shapes))
     for name, tensor in state.items():
         if not bool(torch.isfinite(tensor).all()):
             raise StartupError(f"{checkpoint.name}: the tensor {name} holds NaN or infinity")
-    model.load_state_dict({name: value for name, value in state.items() if name in wanted}, strict=False)
-    return model.eval()
+    model, _ = _loaded(of, config, state)
+    patch = find_patch(config.model_type)
+    if patch is not None and hasattr(patch, "prepare"):
+        patch.prepare(model)
+    return cast(torch.nn.Module, model.eval())
 
 
 def load_tensors(path: Path, shapes: Shapes) -> dict[str, Tensor]:
@@ -108,69 +138,71 @@ def load_tensors(path: Path, shapes: Shapes) -> dict[str, Tensor]:
         return {name: file.get_tensor(name).float() for name in shapes}
 
 
-def _build(config: Any, config_name: str, head: Head) -> torch.nn.Module:
+def _class_of(config: Any, config_name: str, head: Head) -> Any:
+    """The class of transformers; of a model that reads and writes, such as T5, the part that reads."""
+    reads = AutoModelForTextEncoding._model_mapping
+    known = HEADS[head]._model_mapping if head or type(config) not in reads else reads
     try:
-        model = HEADS[head].from_config(config, attn_implementation="eager", dtype=torch.float32)
-    except Exception as error:  # the layers' error for sizes that do not go together
-        raise StartupError(f"{config_name} cannot be built: {_short(error)}") from error
-    return cast(torch.nn.Module, model)
+        found = known[type(config)]
+    except KeyError:
+        raise StartupError(f"transformers has no such model of {config.model_type} ({config_name})") from None
+    return found[0] if isinstance(found, tuple) else found
 
 
-def _names(there: Shapes, wanted: Shapes, prefix: str) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """The checkpoint's tensors by its names, each with ours and its shape.
-
-    A model with a head has the backbone under a prefix, and nothing else there is looked at. Checkpoints of
-    long ago call a norm's parameters gamma and beta.
-    """
-    headed = not any(name.startswith(prefix) for name in wanted) and any(
-        name.startswith(prefix) for name in there
-    )
-    names = {}
-    for name, shape in there.items():
-        if headed and not name.startswith(prefix):
-            continue
-        ours = name.removeprefix(prefix) if headed else name
-        for old, new in ((".gamma", ".weight"), (".beta", ".bias")):
-            if ours not in wanted and ours.endswith(old):
-                ours = ours.removesuffix(old) + new
-        names[name] = (ours, shape)
-    return names
+def _loaded(of: Any, config: Any, state: Mapping[str, Tensor], **options: Any) -> tuple[Any, dict[str, Any]]:
+    """The model, and what of it and of the state goes not together, by transformers' own rules for names."""
+    with _quiet():
+        found = of.from_pretrained(
+            None,
+            config=config,
+            state_dict=dict(state),
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            **options,
+        )
+    return cast(tuple[Any, dict[str, Any]], found)
 
 
-def _tied(model: torch.nn.Module) -> dict[str, str]:
-    """Tensors that are another one, of which a checkpoint holds either: both ways."""
-    names: Mapping[str, str] = getattr(model, "all_tied_weights_keys", None) or {}
-    return {**names, **{other: name for name, other in names.items()}}
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps transformers from reporting what is reported here."""
+    logs: Any = transformers.logging
+    shown, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
+    logs.set_verbosity_error()
+    logs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logs.set_verbosity(shown)
+        if bars:
+            logs.enable_progress_bar()
 
 
-def _check_shapes(
-    weights: str,
-    config_name: str,
-    names: Mapping[str, tuple[str, tuple[int, ...]]],
-    wanted: Shapes,
-    tied: Mapping[str, str],
-    head: Head,
+def _check_fit(
+    checkpoint: Checkpoint, config_name: str, found: Mapping[str, Any], prefix: str, head: Head
 ) -> None:
-    there = dict(names.values())
-    missing = [
+    """StartupError where the weights do not fit the model; beside a backbone under a prefix all may lie."""
+    headed = any(name.startswith(prefix) for name in checkpoint.shapes)
+    missing = sorted(
+        name for name in found["missing_keys"] if not _is_spare(name) or (head and name.startswith(POOLER))
+    )
+    unknown = sorted(
         name
-        for name in wanted
-        if name not in there
-        and tied.get(name) not in there
-        and not (_is_spare(name) and not (head and name.startswith(POOLER)))
-    ]
-    unknown = [name for name in there if name not in wanted and not _is_spare(name)]
+        for name in found["unexpected_keys"]
+        if not _is_spare(name.removeprefix(prefix)) and (name.startswith(prefix) or not headed)
+    )
     if missing or unknown:
         raise StartupError(
-            f"{weights} does not fit {config_name}: "
+            f"{checkpoint.name} does not fit {config_name}: "
             f"it lacks {missing[:SHOWN] or 'nothing'} and has {unknown[:SHOWN] or 'nothing'} more"
         )
-    for name, shape in there.items():
-        if name in wanted and shape != wanted[name]:
-            raise StartupError(
-                f"{weights} does not fit {config_name}: {name} is {list(shape)}, and {list(wanted[name])} "
-                "by the configuration"
-            )
+    for name, shape, wanted in sorted(found["mismatched_keys"]):
+        raise StartupError(
+            f"{checkpoint.name} does not fit {config_name}: {name} is {list(shape)}, and {list(wanted)} "
+            "by the configuration"
+        )
 
 
 def _is_spare(name: str) -> bool:
@@ -198,6 +230,11 @@ class LayeredBackbone(torch.nn.Module):
     def __init__(self, model: torch.nn.Module) -> None:
         super().__init__()
         self.model: Any = model
+
+    @property
+    def architecture(self) -> str:
+        """The name that transformers gives it."""
+        return str(self.model.config.model_type)
 
     @property
     def layers(self) -> int:

@@ -84,13 +84,16 @@ def run_to(source: Path, tensors: Sequence[str], inputs: Mapping[str, Array]) ->
         return Session(path).run(tensors, inputs)
 
 
-LARGEST_DIFFERENCE = 1e-3  # of values whose size is around 1; rounding in another order gives some 1e-6
+LARGEST_DIFFERENCE = 1e-3  # of the largest value, or of 1; rounding in another order gives some 1e-6
 
 
 def compare(expected: Sequence[Array], found: Sequence[Array], names: Sequence[str]) -> dict[str, Any]:
-    """The largest absolute difference per output, for the manifest. StartupError where it is too large."""
+    """The largest difference per output, of values above 1 in relation to the largest, for the manifest.
+
+    StartupError where it is too large.
+    """
     differences = {
-        name: float(np.abs(wanted - got).max())
+        name: float(np.abs(wanted - got).max() / max(1, np.abs(wanted).max()))
         for name, wanted, got in zip(names, expected, found, strict=True)
     }
     for name, difference in differences.items():

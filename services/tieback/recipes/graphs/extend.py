@@ -28,7 +28,7 @@ from tieback.models.session import Session
 from tieback.models.text.transformer_text import TOKENS
 from tieback.recipes.graphs.edits import compare, load_graph, replace_outputs, run_to
 from tieback.recipes.graphs.external_data import save_graph
-from tieback.recipes.graphs.sentence_modules import Dense, SentenceModules
+from tieback.recipes.graphs.sentence_modules import Normalize, SentenceModules
 from tieback.recipes.graphs.tensors import TYPES, TextGraphTensors, find_tensors
 from tieback.recipes.graphs.torch_export import export_module
 
@@ -110,10 +110,10 @@ def _choose(
             f"{options.weights} is read at token states, and the card {card.name} names no pooling; its "
             f"choices are: {', '.join(poolings.names())} (pooling: {{name: mean}})"
         )
-    if any(isinstance(step, Dense) for step in modules.steps):
+    if any(not isinstance(step, Normalize) for step in modules.steps):
         raise StartupError(
-            f"the folder of {card.name} has dense layers behind the pooling, which {options.weights} lacks; "
-            "take the safetensors file as the card's weights"
+            f"the folder of {card.name} has dense layers or a cut behind the pooling, which "
+            f"{options.weights} lacks; take the safetensors file as the card's weights"
         )
     return found, poolings.configure(modules.pooling)
 

@@ -22,6 +22,8 @@ POOLINGS: Mapping[str, str] = {
     "pooling_mode_mean_tokens": "mean",
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
+    "pooling_mode_weightedmean_tokens": "weighted_mean",
+    "pooling_mode_lasttoken": "last",
 }
 ACTIVATIONS: Mapping[str, str] = {
     "torch.nn.modules.linear.Identity": "identity",
@@ -49,7 +51,14 @@ class Normalize:
     """Length 1."""
 
 
-Step = Dense | Normalize
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """The leading dimensions alone, as Matryoshka models are cut."""
+
+    outputs: int
+
+
+Step = Dense | Normalize | Truncate
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class SentenceModules:
     """Where the backbone lies, how its states are pooled, what happens to the pooled vector.
 
     `max_tokens` is what texts are cut to; `prompts` are put before them, `default_prompt` where none is
-    asked for.
+    asked for. `similarity` is what the vectors were trained to be compared by, empty where nothing says.
     """
 
     transformer: str
@@ -67,11 +76,12 @@ class SentenceModules:
     prompts: Mapping[str, str]
     default_prompt: str
     pools_prompt: bool
+    similarity: str = ""
 
     @property
     def width(self) -> int | None:
-        """What the last dense layer gives; None where the width is the backbone's."""
-        widths = [step.outputs for step in self.steps if isinstance(step, Dense)]
+        """What the last dense layer or cut gives; None where the width is the backbone's."""
+        widths = [step.outputs for step in self.steps if not isinstance(step, Normalize)]
         return widths[-1] if widths else None
 
     def within(self, name: str) -> str:
@@ -98,7 +108,10 @@ def read_modules(folder: Path) -> SentenceModules | None:
     pooling = read_object(folder, f"{kinds[1][1]}/config.json")
     steps = [_step(folder, kind, path) for kind, path in kinds[2:] if kind != "Dropout"]
     transformer = kinds[0][1]
-    prompts, default_prompt = _prompts(folder)
+    config = read_object(folder, CONFIG) if (folder / CONFIG).is_file() else {}
+    prompts, default_prompt = _prompts(config)
+    if config.get("truncate_dim") is not None:
+        steps.append(Truncate(_width(config, "truncate_dim", CONFIG)))
     return SentenceModules(
         transformer,
         _pooling(pooling, f"{kinds[1][1]}/config.json"),
@@ -107,6 +120,7 @@ def read_modules(folder: Path) -> SentenceModules | None:
         prompts,
         default_prompt,
         pooling.get("include_prompt", True) is not False,
+        str(config.get("similarity_fn_name") or ""),
     )
 
 
@@ -130,7 +144,8 @@ def _pooling(config: Mapping[str, Any], name: str) -> str:
     modes = [key for key, value in config.items() if key.startswith("pooling_mode_") and value is True]
     mode = config.get("pooling_mode")
     if isinstance(mode, str):  # as newer versions write it
-        modes = [next((key for key, ours in POOLINGS.items() if ours == mode), mode)]
+        keys = [f"pooling_mode_{mode}{end}" for end in ("", "_token", "_tokens")]
+        modes = [next((key for key in keys if key in POOLINGS), mode)]
     if len(modes) != 1 or modes[0] not in POOLINGS:
         raise StartupError(
             f"{name} pools by {', '.join(modes) or 'nothing'}; what is done here is one of: "
@@ -182,10 +197,7 @@ def _max_tokens(folder: Path, transformer: str) -> int | None:
     return most if isinstance(most, int) and most > 0 else None
 
 
-def _prompts(folder: Path) -> tuple[dict[str, str], str]:
-    if not (folder / CONFIG).is_file():
-        return {}, ""
-    config = read_object(folder, CONFIG)
+def _prompts(config: Mapping[str, Any]) -> tuple[dict[str, str], str]:
     given = config.get("prompts")
     prompts = given if isinstance(given, dict) else {}
     kept = {str(name): text for name, text in prompts.items() if isinstance(text, str) and text}

@@ -32,8 +32,8 @@ from tieback.models.pictures.fitting import PictureFitting
 from tieback.models.reference import IDS, MASK
 from tieback.recipes.export.cross_encoder import check_pairs, signs_of
 from tieback.recipes.export.transformer_text import vocabulary_of
-from tieback.recipes.graphs.architectures import BACKBONES, CLIP, DUAL_ENCODERS, LABELLERS, positions
-from tieback.recipes.graphs.backbone import read_config
+from tieback.recipes.graphs.architectures import CLIP, DUAL_ENCODERS, LABELLERS, positions
+from tieback.recipes.graphs.backbone import read_config, read_text_config
 from tieback.recipes.graphs.checkpoint import INDEX, Checkpoint
 from tieback.recipes.graphs.edits import load_graph
 from tieback.recipes.graphs.extend import read_tensor
@@ -56,6 +56,8 @@ TYPICAL_TOKENS = 512
 SHOWN = 10
 ENDLESS = 1_000_000  # transformers writes a number of thirty digits where a tokenizer has no limit
 OTHERS = (*PICKLES, ".h5", ".msgpack", ".ot", ".md", ".txt", ".gitattributes")
+MATRYOSHKA = re.compile(r"matryoshka_dims\W{1,4}\[([\d,\s]{1,200})\]")
+"""In the README that sentence-transformers writes of its training."""
 NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,3}")
 
 
@@ -105,7 +107,7 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
         cards = _dual(directory, name, files, found)
     elif weights is not None and says:
         cards = [yes_no_card(directory, config, weights, (found.facts, found.missing, found.notes))]
-    elif weights is not None and writes(config) and not given.pooling:
+    elif weights is not None and writes(config) and not (modules or given.pooling):
         cards = [generator_card(directory, config, weights, found.facts, found.missing, given.bits)]
     elif weights is not None and given.classifier and _is_classifier(directory, modules, given):
         cards = [classifier_card(directory, weights, (found.facts, found.notes))]
@@ -155,7 +157,7 @@ def _text(
 ) -> dict[str, Any]:
     config_name = modules.within(CONFIG) if modules else CONFIG
     tokenizer = _tokenizer(directory, modules)
-    config = read_config(directory, config_name, BACKBONES)
+    config = read_text_config(directory, config_name)
     own_width = int(config.hidden_size)
     width = (modules.width if modules else None) or own_width
     places = getattr(config, "max_position_embeddings", None)
@@ -178,8 +180,20 @@ def _text(
         "kinds": ["dense", "multi_vector"] if width == own_width else ["dense"],
         "max_tokens": tokens,
         **pooling,
+        **_widths(directory, width, found),
         "options": options | _prompts(modules, given, found),
     }
+
+
+def _widths(directory: Path, width: int, found: OwnModel) -> dict[str, Any]:
+    """The card's entry for the prefixes that a vector may be cut to, as the folder's README has them."""
+    said = MATRYOSHKA.search(_readme(directory))
+    named = {int(one) for one in re.findall(r"\d+", said[1])} if said else set()
+    widths = sorted(one for one in named if 0 < one < width)
+    if not widths:
+        return {}
+    found.facts["widths"] = ", ".join(map(str, (*widths, width)))
+    return {"widths": [*widths, width]}
 
 
 def _is_classifier(directory: Path, modules: SentenceModules | None, given: FolderOptions) -> bool:
@@ -312,7 +326,11 @@ def _pooling(modules: SentenceModules | None, given: FolderOptions, found: OwnMo
     steps = [type(step).__name__.lower() for step in modules.steps]
     found.facts["pooling"] = ", then ".join([modules.pooling, *steps]) + " (modules.json)"
     if "normalize" not in steps:
-        found.notes.append("The folder does not normalise; vectors are served at length 1 all the same.")
+        compared = modules.similarity not in ("", "cosine")
+        found.notes.append(
+            "The folder does not normalise; vectors are served at length 1 all the same."
+            + (f" It compares by {modules.similarity}, which may rank otherwise." if compared else "")
+        )
     return {}
 
 
@@ -362,17 +380,20 @@ def _limit(directory: Path, modules: SentenceModules | None) -> int:
 def _licence(directory: Path, files: Mapping[str, Path], given: FolderOptions, found: OwnModel) -> str:
     """The user's choice, else the head of the README, as model hubs write it."""
     file = next((name for name in LICENCES if name in files), None)
-    text = ""
-    if "README.md" in files:
-        with own_file(directory, "README.md").open(encoding="utf-8", errors="replace") as readme:
-            text = readme.read(LARGEST_JSON)
-    head = re.match(r"---\n(.*?)\n---", text, re.S)
+    head = re.match(r"---\n(.*?)\n---", _readme(directory), re.S)
     named = re.search(r"^license:\s*([\w.+-]+)\s*$", head[1], re.M) if head else None
     licence = given.licence or (named[1] if named else UNSTATED)
     found.facts["licence"] = licence + (f", and the file {file}" if file else "")
     if licence == UNSTATED:
         found.notes.append("The folder names no licence; say --license SPDX once you know it.")
     return licence
+
+
+def _readme(directory: Path) -> str:
+    if "README.md" not in own_files(directory):
+        return ""
+    with own_file(directory, "README.md").open(encoding="utf-8", errors="replace") as readme:
+        return readme.read(LARGEST_JSON)
 
 
 def _hashes(directory: Path) -> dict[str, str]:

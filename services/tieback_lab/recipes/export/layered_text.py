@@ -14,7 +14,14 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.text.transformer_text import GRAPHS, TOKENIZER, TOKENS
-from tieback.recipes.export.transformer_text import BY_TEXT, BY_TOKEN, TextHead, example, export_float32
+from tieback.recipes.export.transformer_text import (
+    BY_TEXT,
+    BY_TOKEN,
+    SAMPLE_TOKENS,
+    TextHead,
+    example,
+    export_float32,
+)
 from tieback.recipes.graphs.backbone import LayeredBackbone
 from tieback.recipes.graphs.edits import keep_needed, load_graph
 from tieback.recipes.graphs.external_data import save_graph
@@ -61,7 +68,7 @@ def _write(
     vectors = [at_layer(DENSE, end) for end in ends]
     # The embeddings' states tell a part of the graph that begins behind them how many texts there are.
     states = [at_layer(TOKENS, end) for end in (*([0] if model.exits else []), *ends)]
-    traced, checked = example(2, numbers[:5]), example(3, numbers)
+    traced, checked = example(2, numbers[:5]), example(3, numbers[:SAMPLE_TOKENS])
     export_module(
         model,
         traced,
