@@ -260,7 +260,8 @@ class EncoderCard(Card):
         if self.shares == JOINT_SPACE:
             raise ValueError(f"shares names a space of the cards' own, not the {JOINT_SPACE!r} one")
         has_origin = self.directory is not None or isinstance(self.options, EncoderEndpoint)
-        if not has_origin or self.kinds != {VectorKind.DENSE}:
+        rows_compare = getattr(self.options, "rows_compare", False)
+        if not has_origin or not (rows_compare or self.kinds == {VectorKind.DENSE}):
             raise ValueError("cards that share a space have a directory and the kind 'dense' alone")
         if self.joint not in (None, "component"):
             raise ValueError("cards that share a space have one block of the joint space (component) or none")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from tieback_contract.field_path import at
@@ -26,6 +26,7 @@ from tieback.core.alone import made_alone, result_of
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, TiebackError
+from tieback.core.types.fusion import Role
 from tieback.core.types.load import Load
 from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.methods.rank_fusion import rank_fusions
@@ -52,7 +53,8 @@ TYPICAL_RATE = 400_000_000
 class Reranker:
     """A `RerankerPort` that takes multi-vectors from an encoder's space; `space` is the default one.
 
-    Requests may name one of the `models` in place of a method. `batch_tokens` bounds the tokens of a batch of
+    Of a space with one encoder for queries and one for documents, `by_side` has both, by each name that
+    requests may give. Requests may name one of the `models` in place of a method. `batch_tokens` bounds the tokens of a batch of
     theirs, padding included; `on_batch` is called with each and the model's name, on its worker's thread.
     """
 
@@ -61,13 +63,14 @@ class Reranker:
         encoder: EncoderPort,
         *,
         space: str = "all-minilm-l6-v2",
+        by_side: Mapping[str, Mapping[Role, str]] | None = None,
         limits: Limits | None = None,
         models: Sequence[CrossEncoderModel | EndpointReranker] = (),
         batch_tokens: int = BATCH_TOKENS,
         on_batch: Callable[[str, BatchReport], None] | None = None,
     ) -> None:
         self._encoder = encoder
-        self._space = space
+        self._space, self._by_side = space, by_side or {}
         self._limits = limits or Limits()
         self._admission = Admission(self._limits.rerank_steps, unit="steps of comparing")
         self._admission.measure(TYPICAL_RATE, 1.0)
@@ -153,6 +156,7 @@ class Reranker:
                 errors,
                 space=request.space,
                 default=self._space,
+                by_side=self._by_side,
                 limits=self._limits,
                 deadline=deadline,
             )

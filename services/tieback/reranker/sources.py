@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, SpaceMis
 from tieback.core.multi_vectors import check_rows
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
+from tieback.core.types.fusion import Role
 from tieback.core.types.rerank import RerankSource
 from tieback.ports import EncoderPort
 
@@ -107,13 +109,15 @@ async def resolve(
     *,
     space: str,
     default: str,
+    by_side: Mapping[str, Mapping[Role, str]],
     limits: Limits,
     deadline: Deadline,
 ) -> Resolved:
     """The multi-vectors of all sources, every row of length 1; `errors` gets those of candidates without.
 
     Contents are encoded in `space`; where it is empty, in that of the first vectors that are given, or where
-    there are none, in the `default`. Contents with more rows than the space reads, or than the limit, are
+    there are none, in the `default`; of a space that `by_side` has, by the encoder of queries and that of
+    documents. Contents with more rows than the space reads, or than the limit, are
     cut, since this is only a closer look. InvalidInput names the field of what is malformed; SpaceMismatch
     where a candidate is of another space than the query, or the space of the vectors does not read a content.
     """
@@ -128,7 +132,9 @@ async def resolve(
     sources = [query, *candidates.values()]
     given = ((one.path, one.data.space) for one in sources if isinstance(one.data, MultiVector))
     followed = None if space else next(given, None)
-    encoded = await _encoded(encoder, sources, space, followed, default, limits.batch_items, deadline)
+    name = space or (followed[1].name if followed is not None else default)
+    sides = by_side.get(name, dict.fromkeys(Role, name))
+    encoded = await _encoded(encoder, sources, sides, followed, default, limits.batch_items, deadline)
     asked = encoded.vectors(query, limits.rerank_tokens)
 
     def comparable(source: ReadSource) -> MultiVector:
@@ -143,18 +149,23 @@ async def resolve(
 async def _encoded(
     encoder: EncoderPort,
     sources: Sequence[ReadSource],
-    space: str,
+    sides: Mapping[Role, str],
     followed: _Followed | None,
     default: str,
     most: int,
     deadline: Deadline,
 ) -> _Encoded:
-    """The contents in batches of `most`, in the space that is named or `followed`, or in the `default`."""
-    name = space or (followed[1].name if followed is not None else default)
-    contents = [(one.path, one.data) for one in sources if isinstance(one.data, Content)]
+    """The contents in batches of `most`, the first, which is the query, and the others each by their encoder.
+
+    They are in a space that was named, `followed`, or the `default`.
+    """
+    contents = [
+        (sides[Role.DOCUMENT if place else Role.QUERY], one.path, one.data)
+        for place, one in enumerate(sources)
+        if isinstance(one.data, Content)
+    ]
     encoded = _Encoded()
-    step = most or len(contents) or 1
-    for batch in (contents[begin : begin + step] for begin in range(0, len(contents), step)):
+    for name, batch in _batches(contents, most or len(contents) or 1):
         try:
             reply = await encoder.encode(
                 EncodeRequest(name, [one for _, one in batch], MULTI_VECTOR), Call(deadline)
@@ -179,6 +190,16 @@ async def _encoded(
                 encoded.results[path] = result.moved(at("contents", place), path)
         _add(encoded, reply.timing, reply.cost)
     return encoded
+
+
+def _batches(
+    contents: Sequence[tuple[str, FieldPath, Content]], most: int
+) -> Iterator[tuple[str, list[tuple[FieldPath, Content]]]]:
+    """Contents in their order, `most` at once, of one encoder."""
+    for name, group in itertools.groupby(contents, lambda one: one[0]):
+        own = [(path, content) for _, path, content in group]
+        for begin in range(0, len(own), most):
+            yield name, own[begin : begin + most]
 
 
 def _checked(source: ReadSource) -> ReadSource:

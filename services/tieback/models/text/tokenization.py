@@ -197,6 +197,11 @@ class TextTokenizer:
         self.vocabulary = int(self._tokenizer.get_vocab_size())
         """How many tokens there are, special ones included."""
 
+    def number(self, token: str) -> int | None:
+        """The number of the token of that name; None where there is none."""
+        found: int | None = self._tokenizer.token_to_id(token)
+        return found
+
     def names(self, count: int) -> list[str]:
         """The first `count` tokens by their numbers; a number without a token has the name ""."""
         return [self._tokenizer.id_to_token(number) or "" for number in range(count)]

@@ -41,6 +41,7 @@ from tieback.recipes.graphs.sentence_modules import SentenceModules, read_module
 from tieback.recipes.graphs.tensors import TYPES, described, find_tensors
 from tieback.recipes.own.checker import checker_card, is_checker
 from tieback.recipes.own.classifier import classifier_card
+from tieback.recipes.own.late_interaction import is_late_interaction, late_interaction_cards
 from tieback.recipes.own.generator import DEFAULT_BITS, GGUF, generator_card, gguf_card, writes
 from tieback.recipes.own.yes_no import answers_yes_no, scores_pairs, yes_no_card
 
@@ -99,12 +100,16 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
     licence = _licence(directory, files, given, found)
     config = read_object(directory, CONFIG) if CONFIG in files else {}
     says = not given.pooling and answers_yes_no(directory, config, given.reranker)
-    modules = None if says or scores_pairs(directory) else read_modules(directory)
+    is_late = is_late_interaction(directory, config)
+    others = says or is_late or scores_pairs(directory)  # of which modules.json has modules of their own
+    modules = None if others else read_modules(directory)
     weights = _weights(modules.within(WEIGHTS) if modules else WEIGHTS, files)
     graph = next((one for one in (*GRAPHS, *_only_graph(files)) if one in files), None)
     architecture = config.get("model_type")
     if architecture in DUAL_ENCODERS:
         cards = _dual(directory, name, files, found)
+    elif weights is not None and is_late:
+        cards = _late_interaction(directory, name, weights, found)
     elif weights is not None and says:
         cards = [yes_no_card(directory, config, weights, (found.facts, found.missing, found.notes))]
     elif weights is not None and writes(config) and not (modules or given.pooling):
@@ -194,6 +199,16 @@ def _widths(directory: Path, width: int, found: OwnModel) -> dict[str, Any]:
         return {}
     found.facts["widths"] = ", ".join(map(str, (*widths, width)))
     return {"widths": [*widths, width]}
+
+
+def _late_interaction(directory: Path, name: str, weights: str, found: OwnModel) -> list[dict[str, Any]]:
+    config = read_text_config(directory, CONFIG)
+    places = getattr(config, "max_position_embeddings", None)
+    most = positions(config.model_type, places, config.pad_token_id)
+    found.facts |= {"architecture": _sizes(config), "weights": _sized(directory, weights)}
+    cards = late_interaction_cards(directory, name, config, weights, most, found.facts)
+    _report_tokenizer(directory, TOKENIZER, cards[0]["max_tokens"], found)
+    return cards
 
 
 def _is_classifier(directory: Path, modules: SentenceModules | None, given: FolderOptions) -> bool:

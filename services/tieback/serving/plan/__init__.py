@@ -204,13 +204,33 @@ class Plan:
     @property
     def token_spaces(self) -> TokenSpaces:
         """The text spaces whose token vectors collections may keep, the one that reranks first."""
-        cards = [
-            card
-            for card in self.encoders
-            if card.modality is Modality.TEXT and VectorKind.MULTI_VECTOR in card.kinds
-        ]
-        cards.sort(key=lambda card: card.name != self.reranking_space)
-        return TokenSpaces([TokenSpace(card.name, card.space, card.width) for card in cards])
+        first = self.reranking_space
+        cards = {card.name: card for card in self.encoders}
+        found = [cards[sides[Role.DOCUMENT]] for sides in self._token_sides.values()]
+        found.sort(key=lambda card: card.name != first)
+        return TokenSpaces([TokenSpace(card.name, card.space, card.width) for card in found])
+
+    @property
+    def encoders_by_side(self) -> dict[str, dict[Role, str]]:
+        """The encoders of queries and of documents, by the names of a space with two and of both."""
+        return {
+            name: sides
+            for ref, sides in self._token_sides.items()
+            if len({*sides.values()}) > 1
+            for name in (ref.name, *sides.values())
+        }
+
+    @property
+    def _token_sides(self) -> dict[SpaceRef, dict[Role, str]]:
+        """By each space with vectors of the tokens of texts, its encoder in each role."""
+        found: dict[SpaceRef, dict[str, EncoderCard]] = {}
+        for card in self.encoders:
+            if card.modality is Modality.TEXT and VectorKind.MULTI_VECTOR in card.kinds:
+                found.setdefault(card.space, {})[card.name] = card
+        return {
+            ref: {role: _encoders_in(role, cards)[Modality.TEXT][0] for role in Role}
+            for ref, cards in found.items()
+        }
 
     @property
     def single_spaces(self) -> tuple[SingleSpace, ...]:

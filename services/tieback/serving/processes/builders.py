@@ -149,6 +149,7 @@ async def reranker(context: ServiceContext) -> object:
     reranker = Reranker(
         context.ports.encoder,
         space=plan.reranking_space,
+        by_side=plan.encoders_by_side,
         limits=settings.limits,
         models=await asyncio.to_thread(assembly.load_rerankers, settings, plan.rerankers),
         batch_tokens=settings.batch_budget,
