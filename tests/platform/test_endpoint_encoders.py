@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,7 +77,8 @@ def test_an_endpoint_killed_during_ingest_and_back_loses_nothing_acknowledged(
                 acknowledged |= {one.id for one in items}
             except Unavailable as error:
                 refusals.append(error.reason)
-            if number > 20 and not started.is_alive():
+                time.sleep(error.retry_delay or 0.2)
+            if len(acknowledged) >= 400 and not started.is_alive():
                 break
         started.join()
         kept = {one.id for one in client.items("birds")}

@@ -70,4 +70,4 @@ class Canary:
         if kept is None or any(len(one) != kept.shape[1] for one in vectors):
             return -1.0
         rows = kept[first : first + len(vectors)]
-        return float(min((rows * np.stack(vectors)).sum(axis=1)))
+        return float(min((rows * np.stack(list(vectors))).sum(axis=1)))
