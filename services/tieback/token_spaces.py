@@ -22,7 +22,7 @@ DEFAULT_CODEC = MethodChoice("int8")
 
 @dataclass(frozen=True, slots=True)
 class TokenSpace:
-    """A served space with token vectors of texts, and the name of the encoder that makes those of stored ones."""
+    """A served space with token vectors of texts, and the name of the encoder of stored ones."""
 
     encoder: str
     ref: SpaceRef

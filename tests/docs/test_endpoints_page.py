@@ -1,4 +1,4 @@
-"""The page of endpoints: what it names side by side with other servers is there, and answers."""
+"""The pages on endpoints: what they name side by side with other servers is there, and answers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from tieback.catalog.catalog import read_card
 from tieback.catalog.runtimes import find_runtime
 from tieback.serving.settings import Settings
 
-PAGE = (Path(__file__).parents[2] / "docs/endpoints.md").read_text(encoding="utf-8")
-COMING_FROM = PAGE.partition("## Coming from")[2]
+MODELS = (Path(__file__).parents[2] / "docs/own-models.md").read_text(encoding="utf-8")
+PAGE = MODELS.partition("\n## Encoders and rerankers by endpoint\n")[2].partition("\n## ")[0]
+COMING_FROM = PAGE.partition("### Coming from")[2]
 ROUTES = [row for row in COMING_FROM.splitlines() if row.startswith("|") and re.search(r"GET|POST|gRPC", row)]
 HTTP = sorted({one for row in ROUTES[1:] for one in re.findall(r"`((?:GET|POST) /\S+)`", row.split("|")[2])})
 GRPC = sorted({one for row in ROUTES for one in re.findall(r"`([\w.]+/\w+)`", row.split("|")[2])})

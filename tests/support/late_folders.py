@@ -1,4 +1,4 @@
-"""Folders for late interaction, made small: as PyLate and ColBERT save them, and what they mean by transformers."""
+"""Folders for late interaction, made small, as PyLate and ColBERT save them, and what they give."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class LateModel:
         with torch.no_grad():
             states = self.bert(input_ids=torch.tensor([ids]), attention_mask=mask.long()).last_hidden_state[0]
         rows = torch.nn.functional.normalize(states @ self.weight.T, dim=-1).numpy()
-        skipped = {WORDS.index(word) for word in self.settings["skiplist_words"]} if side == "document" else ()
+        skipped = (
+            {WORDS.index(word) for word in self.settings["skiplist_words"]} if side == "document" else ()
+        )
         kept: np.ndarray[Any, Any] = rows[[number not in skipped for number in ids]]
         return kept
 

@@ -38,7 +38,7 @@ from tieback.reranker.comparison import Chunk, Compared, Comparison, compared, s
 from tieback.reranker.cross_encoding import CrossEncoding
 from tieback.reranker.endpoint_scoring import EndpointScoring
 from tieback.reranker.ranking import Ranking
-from tieback.reranker.sources import resolve
+from tieback.reranker.sources import RowEncoders, resolve
 
 TYPICAL_WIDTH = 384
 """For the estimate that admission takes before contents are encoded."""
@@ -54,8 +54,9 @@ class Reranker:
     """A `RerankerPort` that takes multi-vectors from an encoder's space; `space` is the default one.
 
     Of a space with one encoder for queries and one for documents, `by_side` has both, by each name that
-    requests may give. Requests may name one of the `models` in place of a method. `batch_tokens` bounds the tokens of a batch of
-    theirs, padding included; `on_batch` is called with each and the model's name, on its worker's thread.
+    requests may give. Requests may name one of the `models` in place of a method. `batch_tokens` bounds the
+    tokens of a batch of theirs, padding included; `on_batch` is called with each and the model's name, on its
+    worker's thread.
     """
 
     def __init__(
@@ -69,8 +70,7 @@ class Reranker:
         batch_tokens: int = BATCH_TOKENS,
         on_batch: Callable[[str, BatchReport], None] | None = None,
     ) -> None:
-        self._encoder = encoder
-        self._space, self._by_side = space, by_side or {}
+        self._encoders = RowEncoders(encoder, space, by_side or {})
         self._limits = limits or Limits()
         self._admission = Admission(self._limits.rerank_steps, unit="steps of comparing")
         self._admission.measure(TYPICAL_RATE, 1.0)
@@ -150,13 +150,11 @@ class Reranker:
         estimate = self._estimate(ranking, passes(TYPICAL_WIDTH))
         with self._admission.admit(estimate, items=len(ranking.sources), deadline=deadline) as ticket:
             resolved = await resolve(
-                self._encoder,
+                self._encoders,
                 ranking.query,
                 ranking.sources,
                 errors,
                 space=request.space,
-                default=self._space,
-                by_side=self._by_side,
                 limits=self._limits,
                 deadline=deadline,
             )

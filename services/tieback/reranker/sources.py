@@ -39,6 +39,23 @@ MULTI_VECTOR = EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}), truncation
 
 
 @dataclass(frozen=True, slots=True)
+class RowEncoders:
+    """The encoders that multi-vectors are of: `default` names the space where nothing else does.
+
+    Of a space with one encoder for queries and one for documents, `by_side` has both, by each name that
+    requests may give.
+    """
+
+    port: EncoderPort
+    default: str
+    by_side: Mapping[str, Mapping[Role, str]] = field(default_factory=dict)
+
+    def sides(self, name: str) -> Mapping[Role, str]:
+        """The encoder of queries and that of documents, of a space or an encoder of that name."""
+        return self.by_side.get(name, dict.fromkeys(Role, name))
+
+
+@dataclass(frozen=True, slots=True)
 class ReadSource:
     """Data that is compared: a content to encode or the vectors of one. `path` is its field's.
 
@@ -102,24 +119,22 @@ class _Encoded:
 
 
 async def resolve(
-    encoder: EncoderPort,
+    encoders: RowEncoders,
     query: ReadSource,
     candidates: Mapping[int, ReadSource],
     errors: dict[int, TiebackError],
     *,
     space: str,
-    default: str,
-    by_side: Mapping[str, Mapping[Role, str]],
     limits: Limits,
     deadline: Deadline,
 ) -> Resolved:
     """The multi-vectors of all sources, every row of length 1; `errors` gets those of candidates without.
 
     Contents are encoded in `space`; where it is empty, in that of the first vectors that are given, or where
-    there are none, in the `default`; of a space that `by_side` has, by the encoder of queries and that of
-    documents. Contents with more rows than the space reads, or than the limit, are
-    cut, since this is only a closer look. InvalidInput names the field of what is malformed; SpaceMismatch
-    where a candidate is of another space than the query, or the space of the vectors does not read a content.
+    there are none, in the default one, by the encoder of their side. Contents with more rows than the space
+    reads, or than the limit, are cut, since this is only a closer look. InvalidInput names the field of what
+    is malformed; SpaceMismatch where a candidate is of another space than the query, or the space of the
+    vectors does not read a content.
     """
     sizes = [
         one.data.values.size for one in (query, *candidates.values()) if isinstance(one.data, MultiVector)
@@ -132,9 +147,8 @@ async def resolve(
     sources = [query, *candidates.values()]
     given = ((one.path, one.data.space) for one in sources if isinstance(one.data, MultiVector))
     followed = None if space else next(given, None)
-    name = space or (followed[1].name if followed is not None else default)
-    sides = by_side.get(name, dict.fromkeys(Role, name))
-    encoded = await _encoded(encoder, sources, sides, followed, default, limits.batch_items, deadline)
+    name = space or (followed[1].name if followed is not None else encoders.default)
+    encoded = await _encoded(encoders, sources, name, followed, limits.batch_items, deadline)
     asked = encoded.vectors(query, limits.rerank_tokens)
 
     def comparable(source: ReadSource) -> MultiVector:
@@ -147,18 +161,18 @@ async def resolve(
 
 
 async def _encoded(
-    encoder: EncoderPort,
+    encoders: RowEncoders,
     sources: Sequence[ReadSource],
-    sides: Mapping[Role, str],
+    space: str,
     followed: _Followed | None,
-    default: str,
     most: int,
     deadline: Deadline,
 ) -> _Encoded:
     """The contents in batches of `most`, the first, which is the query, and the others each by their encoder.
 
-    They are in a space that was named, `followed`, or the `default`.
+    The space was named, `followed`, or is the default one.
     """
+    sides, default = encoders.sides(space), encoders.default
     contents = [
         (sides[Role.DOCUMENT if place else Role.QUERY], one.path, one.data)
         for place, one in enumerate(sources)
@@ -167,7 +181,7 @@ async def _encoded(
     encoded = _Encoded()
     for name, batch in _batches(contents, most or len(contents) or 1):
         try:
-            reply = await encoder.encode(
+            reply = await encoders.port.encode(
                 EncodeRequest(name, [one for _, one in batch], MULTI_VECTOR), Call(deadline)
             )
         except NotFound:

@@ -22,7 +22,15 @@ from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import PROCESSOR, Hardware, Session
 from tieback.models.store import ServedModel
 from tieback.models.text.tokenization import TextTokenizer
-from tieback.models.text.transformer_text import GRAPH, SHORTEST, TOKENIZER, TOKENS, UNBOUNDED_TOKENS, in_steps, padded
+from tieback.models.text.transformer_text import (
+    GRAPH,
+    SHORTEST,
+    TOKENIZER,
+    TOKENS,
+    UNBOUNDED_TOKENS,
+    in_steps,
+    padded,
+)
 
 MASKS = ("[MASK]", "<mask>")
 ENDS = ("</s>", "<|endoftext|>", "<|im_end|>", "<eos>")
@@ -90,7 +98,8 @@ class LateInteractionModel:
         """Tokenises a text, puts the marker behind its first token, and fills up a query."""
         if isinstance(content.data, TokenNumbers):
             raise InvalidInput(
-                "texts of this space get a marker and are sent as text, not as token numbers", field="token_ids"
+                "texts of this space get a marker and are sent as text, not as token numbers",
+                field="token_ids",
             )
         text, cut = self._tokenizer(read_text(content, limits), plan.truncation)
         ids = np.insert(text.ids, 1, self._marker)

@@ -100,4 +100,3 @@ def _told(directory: Path) -> Mapping[str, Any]:
     if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
         raise StartupError(f"{CONFIG}: skiplist_words is a list of texts")
     return found
-

@@ -41,8 +41,8 @@ from tieback.recipes.graphs.sentence_modules import SentenceModules, read_module
 from tieback.recipes.graphs.tensors import TYPES, described, find_tensors
 from tieback.recipes.own.checker import checker_card, is_checker
 from tieback.recipes.own.classifier import classifier_card
-from tieback.recipes.own.late_interaction import is_late_interaction, late_interaction_cards
 from tieback.recipes.own.generator import DEFAULT_BITS, GGUF, generator_card, gguf_card, writes
+from tieback.recipes.own.late_interaction import is_late_interaction, late_interaction_cards
 from tieback.recipes.own.yes_no import answers_yes_no, scores_pairs, yes_no_card
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
