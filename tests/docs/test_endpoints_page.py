@@ -12,10 +12,10 @@ from pathlib import Path
 import grpc
 import pytest
 import yaml
+from support.doors import running
 from support.each import each
-from support.local_platform import Running, served_locally
 from support.pages import blocks
-from support.words_server import words_server
+from support.running_platform import Platform
 from tieback.catalog.catalog import read_card
 from tieback.catalog.runtimes import find_runtime
 from tieback.serving.settings import Settings
@@ -29,10 +29,10 @@ GRPC = sorted({one for row in ROUTES for one in re.findall(r"`([\w.]+/\w+)`", ro
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    settings = words_server(tmp_path_factory.mktemp("words"))
-    with served_locally(settings.model_copy(update={"http_port": 0, "doors": ("kserve", "tei")})) as made:
-        yield made
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform apart from this process, in which other tests may have loaded Triton's own messages."""
+    with running(tmp_path_factory.mktemp("page"), DOORS="kserve,tei", HTTP_PORT="0") as platform:
+        yield platform
 
 
 def test_every_setting_that_the_page_names_exists() -> None:
@@ -43,11 +43,11 @@ def test_every_setting_that_the_page_names_exists() -> None:
 
 
 @each("route", HTTP)
-def test_every_route_of_the_page_is_one_of_the_server(running: Running, route: str) -> None:
+def test_every_route_of_the_page_is_one_of_the_server(served: Platform, route: str) -> None:
     method, path = route.split()
     body = json.dumps({}).encode() if method == "POST" else None
     request = urllib.request.Request(
-        f"{running.http}{path}", body, {"content-type": "application/json"}, method=method
+        f"{served.http}{path}", body, {"content-type": "application/json"}, method=method
     )
 
     try:
@@ -60,8 +60,8 @@ def test_every_route_of_the_page_is_one_of_the_server(running: Running, route: s
 
 
 @each("call", GRPC)
-def test_every_call_of_the_page_is_one_of_the_server(running: Running, call: str) -> None:
-    with grpc.insecure_channel(running.address) as channel:
+def test_every_call_of_the_page_is_one_of_the_server(served: Platform, call: str) -> None:
+    with grpc.insecure_channel(served.address) as channel:
         try:
             channel.unary_unary(f"/{call}", None, None)(b"", timeout=20)
         except grpc.RpcError as error:

@@ -154,7 +154,10 @@ def test_a_merge_below_its_probe_leaves_no_card(world: SmallTraining, shelf: Pat
         (("--method", "ties", "--set", "density=2"), "density"),
         (("--method", "ties", "--set", "depth=2"), "has no parameter 'depth'"),
         (("--method", "ties", "--expert", "nobody"), "nobody"),
-        (("--method", "ties", "--adapters", "rank=3"), "those that keep them are: tall_masks, twin"),
+        (
+            ("--method", "ties", "--adapters", "rank=3"),
+            "those that keep them are: low_rank, tall_masks, twin",
+        ),
         (("--method", "twin", "--adapters", "depth=2"), "has no parameter 'depth'"),
         (("--method", "twin", "--adapters", "rank"), "--adapters takes KEY=VALUE"),
         (("--method", "twin", "--router", "own-owls=no.jsonl"), "--router own-owls: there is no file"),

@@ -82,6 +82,10 @@ class Platform:
         return str(self._said("address"))
 
     @property
+    def http(self) -> str:
+        return str(self._said("http"))
+
+    @property
     def metrics(self) -> str:
         with urllib.request.urlopen(str(self._said("metrics")), timeout=15) as page:
             return str(page.read().decode())

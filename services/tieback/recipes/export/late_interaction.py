@@ -57,7 +57,7 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
             f"{list(options.projections)}; write the card anew: tieback models add {weights}"
         )
     backbone = LayeredBackbone(load_model(weights, options.weights, config, options.config))
-    model = TokenVectors(backbone, ProjectedTokens(weights, options.weights, layers))
+    model = TokenNetwork(backbone, ProjectedTokens(weights, options.weights, layers))
     report("exporting from torch, and checking parity")
     examples = text_examples(sample_of(card, vocabulary, LONG_TOKENS))
     outputs, axes = [DENSE, TOKENS], dict.fromkeys([IDS, MASK], BY_TOKEN)
@@ -72,7 +72,7 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
     return metrics
 
 
-class TokenVectors(nn.Module):
+class TokenNetwork(nn.Module):
     """Token numbers and mask to the mean of the tokens' vectors, at length 1, and to these."""
 
     def __init__(self, backbone: LayeredBackbone, projected: ProjectedTokens) -> None:

@@ -126,8 +126,8 @@ class ServiceProcess:
         keep_what_is_there()
         addresses = {}
         if public_host:
-            port = self._server.open(self._public.host, 0, server_credentials(self._public))
-            addresses["direct_address"] = join_address(public_host, port)
+            direct = self._server.open(self._public.host, 0, server_credentials(self._public))
+            addresses["direct_address"] = join_address(public_host, direct)
         addresses["address"] = join_address(host, await self._server.start(host, port))
         await self._server.set_all_ready(True)
         if context.operations is not None:
