@@ -24,7 +24,8 @@ from tieback.models.store import Store
 from tieback.models.text.card_inputs import CardInputs
 from tieback.models.text.claim_classifier import ReadClaim
 from tieback.recipes.graphs.architectures import CLASSIFIERS
-from tieback.recipes.own.model import FolderOptions, inspect
+from tieback.recipes.own.folder import FolderOptions
+from tieback.recipes.own.model import inspect
 
 TWO = {"no": "unsupported", "yes": "supported"}
 SHORT = "the wren"

@@ -21,7 +21,8 @@ from support.own_reranker import (
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.store import Store
 from tieback.recipes.graphs.architectures import BACKBONES
-from tieback.recipes.own.model import FolderOptions, inspect
+from tieback.recipes.own.folder import FolderOptions
+from tieback.recipes.own.model import inspect
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from tieback.models.language.model import LanguageModel, load_language_model
 from tieback.models.store import Store
 from tieback.recipes.export.causal_language_model import export
 from tieback.recipes.networks.gguf_tokenizer import tokenizer_of
-from tieback.recipes.own.model import FolderOptions, inspect
+from tieback.recipes.own.folder import FolderOptions
+from tieback.recipes.own.model import inspect
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 

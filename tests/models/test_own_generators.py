@@ -25,7 +25,8 @@ from tieback.recipes.networks import llama_graph
 from tieback.recipes.networks.llama_files import ARCHITECTURES, read_transformers
 from tieback.recipes.networks.llama_graph import write_graph
 from tieback.recipes.networks.llama_weights import Bits, LlamaWeights, Plain, recode, recoded, to_state
-from tieback.recipes.own.model import FolderOptions, inspect
+from tieback.recipes.own.folder import FolderOptions
+from tieback.recipes.own.model import inspect
 from tieback.serving.commands.models import models
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings

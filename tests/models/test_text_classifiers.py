@@ -23,7 +23,8 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
 from tieback.models.store import Store
 from tieback.recipes.graphs.architectures import LABELLERS
-from tieback.recipes.own.model import FolderOptions, inspect
+from tieback.recipes.own.folder import FolderOptions
+from tieback.recipes.own.model import inspect
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 

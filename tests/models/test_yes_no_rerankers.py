@@ -21,7 +21,8 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.store import Store
 from tieback.models.text.transformer_text import GRAPH
 from tieback.recipes.graphs.architectures import WRITERS
-from tieback.recipes.own.model import FolderOptions, OwnModel, inspect
+from tieback.recipes.own.folder import FolderOptions, OwnModel
+from tieback.recipes.own.model import inspect
 from tieback.recipes.own.yes_no import GEMMA, QWEN
 from tokenizers import Tokenizer
 

@@ -8,78 +8,83 @@ from pathlib import Path
 from typing import Any
 
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file, own_files, read_object
+from tieback.core.errors import StartupError
 from tieback.models.language.model import CHAT_TEMPLATE, TOKENIZER
 from tieback.recipes.networks.gguf_tokenizer import CONTROL, tokenizer_of
 from tieback.recipes.networks.llama_files import Metadata, read_gguf_shape, read_shape
 from tieback.recipes.networks.llama_weights import LlamaShape
+from tieback.recipes.own.folder import DEFAULT_BITS, GGUF, SHOWN, OwnFolder
+from tieback.recipes.own.graph import is_graph
 
 WRITES = "ForCausalLM"
 GENERATION, SETTINGS = "generation_config.json", "tokenizer_config.json"
 LONGEST_CONTEXT = 4096
 """Tokens that a card names where the model has places for more: keys and values of each take memory."""
 
-GGUF = ".gguf"
-
-DEFAULT_BITS = 8
-"""Of a weight, where a card names none."""
-
 TURN_ENDS = ("<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>", "</s>", "<|endoftext|>")
 """Control tokens that end a message in the templates of chat models."""
 
 
-def writes(config: Mapping[str, Any]) -> bool:
-    """Whether a `config.json` is that of a language model."""
-    named = config.get("architectures")
-    return isinstance(named, list) and any(str(one).endswith(WRITES) for one in named)
+def writes(folder: OwnFolder) -> bool:
+    """Tell whether the folder's class is a language model."""
+    return folder.is_class(WRITES)
 
 
-def generator_card(
-    directory: Path,
-    config: Mapping[str, Any],
-    weights: str,
-    facts: dict[str, str],
-    missing: list[str],
-    bits: int,
-) -> dict[str, Any]:
-    """The card's fields beside its name; adds to the facts and to what is missing.
+def is_generator(folder: OwnFolder) -> bool:
+    """Tell whether it is a language model, and neither its files nor the user make an encoder of it."""
+    if not writes(folder) or folder.given.pooling or folder.find_weights() is None:
+        return False
+    return folder.modules is None
 
-    StartupError, with the reason, for an architecture that cannot be exported.
-    """
-    shape = read_shape(config)
-    files = own_files(directory)
+
+def generator_cards(folder: OwnFolder) -> list[dict[str, Any]]:
+    """One card."""
+    shape, files, directory = read_shape(folder.config), folder.files, folder.directory
     settings = read_object(directory, SETTINGS) if SETTINGS in files else {}
     if CHAT_TEMPLATE not in files and not isinstance(settings.get("chat_template"), str):
-        missing.append(f"{CHAT_TEMPLATE}: a model that was not trained for conversations has none; write one")
+        folder.found.missing.append(
+            f"{CHAT_TEMPLATE}: a model that was not trained for conversations has none; write one"
+        )
     ends = list(_ends(directory, settings)) if TOKENIZER in files else []
-    facts["kind"] = "language model's folder"
-    return _card(shape, weights, ends, facts, missing, bits)
+    folder.found.facts["kind"] = "language model's folder"
+    return [_card(shape, folder.weights(), ends, folder)]
 
 
-def gguf_card(
-    directory: Path, name: str, facts: dict[str, str], missing: list[str], bits: int
-) -> dict[str, Any]:
-    """The same for a GGUF file of the folder, which has its tokenizer and its chat template."""
-    shape, metadata = read_gguf_shape(own_file(directory, name))
+def is_gguf(folder: OwnFolder) -> bool:
+    """Tell whether there is a GGUF file, and no graph. StartupError where there are several."""
+    found = [name for name in folder.files if name.endswith(GGUF)]
+    if len(found) > 1:
+        raise StartupError(f"the folder has several GGUF files; leave one in it: {', '.join(found[:SHOWN])}")
+    return bool(found) and not is_graph(folder)
+
+
+def gguf_cards(folder: OwnFolder) -> list[dict[str, Any]]:
+    """One card for the GGUF file, which has its tokenizer and its chat template."""
+    name = next(name for name in folder.files if name.endswith(GGUF))
+    shape, metadata = read_gguf_shape(own_file(folder.directory, name))
     tokenizer_of(metadata)  # refuses a kind that cannot be converted
     if not metadata.get("tokenizer.chat_template"):
-        missing.append(f"a chat template: {name} has none, and only models for conversations are served")
-    facts["kind"] = "language model's GGUF file"
-    return _card(shape, name, list(_gguf_ends(metadata)), facts, missing, bits)
+        folder.found.missing.append(
+            f"a chat template: {name} has none, and only models for conversations are served"
+        )
+    folder.found.facts["kind"] = "language model's GGUF file"
+    return [_card(shape, name, list(_gguf_ends(metadata)), folder)]
 
 
-def _card(
-    shape: LlamaShape, weights: str, ends: list[str], facts: dict[str, str], missing: list[str], bits: int
-) -> dict[str, Any]:
+def _card(shape: LlamaShape, weights: str, ends: list[str], folder: OwnFolder) -> dict[str, Any]:
+    bits = folder.given.bits
     context, ends = min(shape.context, LONGEST_CONTEXT), list(dict.fromkeys(ends))
-    facts |= {
+    folder.found.facts |= {
         "architecture": f"{shape.architecture}, {shape.layers} layers of width {shape.width}",
         "context": f"{context} tokens" + (f" of {shape.context}" if shape.context > context else ""),
         "keys and values": f"{8 * shape.layers * shape.key_value_heads * shape.head_width:,} bytes a token",
     }
     if ends:
-        facts["answers end at"] = ", ".join(ends)
+        folder.found.facts["answers end at"] = ", ".join(ends)
     else:
-        missing.append("end_tokens: no control token that ends an answer was found; name them in the card")
+        folder.found.missing.append(
+            "end_tokens: no control token that ends an answer was found; name them in the card"
+        )
     return {
         "role": "generator",
         "runtime": "causal_language_model",

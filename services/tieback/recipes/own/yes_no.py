@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
@@ -15,19 +12,26 @@ from tieback.catalog.own_directory import (
     LARGEST_JSON,
     LARGEST_TOKENIZER,
     own_file,
-    own_files,
     read_json,
     read_object,
 )
 from tieback.catalog.runtimes.yes_no_reranker import DOCUMENT, INSTRUCTION, QUERY
 from tieback.core.errors import StartupError
-from tieback.recipes.graphs.architectures import WRITERS, positions
+from tieback.recipes.graphs.architectures import WRITERS
 from tieback.recipes.graphs.backbone import read_config
 from tieback.recipes.graphs.sentence_modules import MODULES
+from tieback.recipes.own.folder import (
+    CONFIG,
+    SENTENCE_CONFIG,
+    TOKENIZER,
+    OwnFolder,
+    places,
+    sizes,
+    tokens_read,
+)
 from tieback.recipes.own.generator import writes
 
-CONFIG, WEIGHTS, TOKENIZER, README = "config.json", "model.safetensors", "tokenizer.json", "README.md"
-SENTENCE_CONFIG, TEMPLATE = "config_sentence_transformers.json", "chat_template.jinja"
+TEMPLATE = "chat_template.jinja"
 SCORE = "LogitScore"
 YES_NO = "yes_no"
 """The option that says that a language model's yes and no are the score."""
@@ -53,81 +57,63 @@ KNOWN = {"qwen3": QWEN, "gemma": GEMMA}
 """Templates that published rerankers were trained with (Qwen3-Reranker, bge-reranker-v2-gemma)."""
 
 
-def answers_yes_no(directory: Path, config: Mapping[str, Any], asked: str) -> bool:
+def answers_yes_no(folder: OwnFolder) -> bool:
     """Tell whether a folder's language model scores by yes and no: as asked for, or as its files say.
 
     Those are a module of sentence-transformers for it, or the README's task.
     """
-    if not writes(config):
+    if not writes(folder) or folder.find_weights() is None:
         return False
-    if asked == YES_NO or _score_module(directory):
-        return True
-    if README not in own_files(directory):
-        return False
-    with own_file(directory, README).open(encoding="utf-8", errors="replace") as file:
-        head = re.match(r"---\n(.*?)\n---", file.read(LARGEST_JSON), re.S)
-    return bool(head and re.search(r"^pipeline_tag:\s*text-ranking\s*$", head[1], re.M))
+    asked = folder.given.reranker == YES_NO
+    return asked or bool(_score_module(folder)) or folder.of_readme("pipeline_tag") == "text-ranking"
 
 
-def scores_pairs(directory: Path) -> bool:
-    """Tell whether a folder of sentence-transformers is that of a cross-encoder."""
-    there = SENTENCE_CONFIG in own_files(directory)
-    return there and read_object(directory, SENTENCE_CONFIG).get("model_type") == "CrossEncoder"
-
-
-def yes_no_card(
-    directory: Path,
-    fields: Mapping[str, Any],
-    weights: str,
-    found: tuple[dict[str, str], list[str], list[str]],
-) -> dict[str, Any]:
-    """The fields of the card. `found` takes facts, what is missing, and notes."""
-    facts, missing, notes = found
-    config = read_config(directory, CONFIG, WRITERS)
-    known = dict(KNOWN.get(str(fields.get("model_type")), {}))
-    options: dict[str, str] = (
-        known | _from_modules(directory) | ({"weights": weights} if weights != WEIGHTS else {})
-    )
-    most = positions(config.model_type, config.max_position_embeddings, config.pad_token_id)
-    tokens = min(limit for limit in (most, TYPICAL_TOKENS) if limit)
+def yes_no_cards(folder: OwnFolder) -> list[dict[str, Any]]:
+    """One card."""
+    found = folder.found
+    config = read_config(folder.directory, CONFIG, WRITERS)
+    known = dict(KNOWN.get(str(folder.config.get("model_type")), {}))
+    options: dict[str, str] = known | _from_modules(folder) | folder.weights_option
+    tokens = tokens_read(config, TYPICAL_TOKENS)
     answers = options.get("yes", "yes"), options.get("no", "no")
-    facts |= {
+    found.facts |= {
         "kind": "folder of a language model that reranks by yes and no",
-        "architecture": f"{config.model_type}, {config.num_hidden_layers} layers of width "
-        f"{config.hidden_size}",
+        "architecture": sizes(config),
         "gives": "one score for a query and a passage: the logit of "
         + repr(answers[0])
         + (f", less that of {answers[1]!r}" if answers[1] else ""),
-        "reads": f"{tokens} tokens in all, of {most or 'any number'}",
-        "weights": weights,
+        "reads": f"{tokens} tokens in all, of {places(config) or 'any number'}",
+        "weights": folder.sized(folder.weights()),
     }
     if "template" in options:
-        facts["template"] = repr(options["template"])
+        found.facts["template"] = repr(options["template"])
         if options.get("instruction"):
-            facts["instruction"] = repr(options["instruction"])
-        notes.append("Change template and instruction in the card where the model was trained with others.")
+            found.facts["instruction"] = repr(options["instruction"])
+        found.notes.append(
+            "Change template and instruction in the card where the model was trained with others."
+        )
     else:
-        missing.append(
+        found.missing.append(
             f"template: the folder does not say what the model reads, and it is known of {', '.join(KNOWN)} "
             f"alone; write a card with options: {{template: …}}, in which {QUERY} and {DOCUMENT} stand "
             "(docs/own-models.md)"
         )
-    return {"role": "reranker", "runtime": "yes_no_reranker", "max_tokens": tokens, "options": options}
+    return [{"role": "reranker", "runtime": "yes_no_reranker", "max_tokens": tokens, "options": options}]
 
 
-def _score_module(directory: Path) -> str:
+def _score_module(folder: OwnFolder) -> str:
     """The folder of the module that reads the logits; empty where there is none."""
-    if MODULES not in own_files(directory):
+    if MODULES not in folder.files:
         return ""
-    entries = read_json(directory, MODULES)
+    entries = read_json(folder.directory, MODULES)
     found = [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
     paths = [str(one.get("path", "")) for one in found if str(one.get("type", "")).endswith(f".{SCORE}")]
     return paths[0] if paths else ""
 
 
-def _from_modules(directory: Path) -> dict[str, str]:
+def _from_modules(folder: OwnFolder) -> dict[str, str]:
     """The answers, the template and the instruction of a folder of sentence-transformers."""
-    module, files = _score_module(directory), own_files(directory)
+    module, files, directory = _score_module(folder), folder.files, folder.directory
     if not module:
         return {}
     numbers = read_object(directory, f"{module}/config.json")

@@ -21,7 +21,7 @@ from tieback.serving.commands.explained import explained
 from tieback.serving.settings import load_settings
 
 if TYPE_CHECKING:
-    from tieback.recipes.own.model import OwnModel
+    from tieback.recipes.own.folder import OwnModel
 
 LINE = 100
 BY_ENDPOINT = (
@@ -105,8 +105,9 @@ def _inspect(
     catalog: Catalog,
 ) -> OwnModel:
     try:
+        from tieback.recipes.own.folder import FolderOptions, OwnModel
         from tieback.recipes.own.lora import adapter_card, is_adapter
-        from tieback.recipes.own.model import FolderOptions, OwnModel, inspect
+        from tieback.recipes.own.model import inspect
     except ModuleNotFoundError as error:
         raise StartupError(
             f"looking into a model needs the package {error.name}: {how_to_install('train')}"
