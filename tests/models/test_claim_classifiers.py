@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from support.architectures import CLASSIFIERS
 from support.own_checker import (
     CLAIM,
     EVIDENCE,
@@ -23,7 +24,6 @@ from tieback.core.errors import StartupError
 from tieback.models.store import Store
 from tieback.models.text.card_inputs import CardInputs
 from tieback.models.text.claim_classifier import ReadClaim
-from tieback.recipes.graphs.architectures import CLASSIFIERS
 from tieback.recipes.own.folder import FolderOptions
 from tieback.recipes.own.model import inspect
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.architectures import LABELLERS
 from support.own_classifier import (
     LABELS,
     TEXTS,
@@ -22,7 +23,6 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
 from tieback.models.store import Store
-from tieback.recipes.graphs.architectures import LABELLERS
 from tieback.recipes.own.folder import FolderOptions
 from tieback.recipes.own.model import inspect
 from tieback_contract.limits import Limits

@@ -11,6 +11,7 @@ import onnx
 import pytest
 import torch
 import yaml
+from support.architectures import WRITERS
 from support.own_folders import write_json
 from support.own_reranker import PASSAGES as TEXTS
 from support.own_reranker import QUERY as ASKED
@@ -20,7 +21,6 @@ from tieback.catalog.catalog import read_card
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.store import Store
 from tieback.models.text.transformer_text import GRAPH
-from tieback.recipes.graphs.architectures import WRITERS
 from tieback.recipes.own.folder import FolderOptions, OwnModel
 from tieback.recipes.own.model import inspect
 from tieback.recipes.own.yes_no import GEMMA, QWEN

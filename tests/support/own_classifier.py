@@ -13,13 +13,13 @@ from tieback.catalog.catalog import read_card
 from tieback.catalog.classifier_card import ClassifierCard
 from tieback.models.store import Store
 from tieback.models.text.text_classifier import TextClassifierModel, load_text_classifier
-from tieback.recipes.graphs.architectures import WRITERS
 from tieback.recipes.own.folder import FolderOptions
 from tieback.recipes.own.model import inspect
 from tieback.recipes.pull import pull
 from tokenizers import Tokenizer
 from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification, PreTrainedModel
 
+from support.architectures import WRITERS
 from support.own_checker import SHAPES
 from support.own_encoder import Silent, write_tokenizer
 from support.own_folders import DIFFERENT, SIZES

@@ -19,6 +19,7 @@ class TextClassifier(Strict):
     weights: FileName = "model.safetensors"
     tokenizer: FileName = "tokenizer.json"
     config: FileName = "config.json"
+    precision: Literal["float32", "int8"] = "float32"
 
 
 RUNTIME = Runtime("classifier", TextClassifier)

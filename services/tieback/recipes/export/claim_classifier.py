@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,22 +12,12 @@ from torch import Tensor
 
 from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.claim_labels import OUTCOMES, Outcome
-from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
 from tieback.catalog.runtimes.claim_classifier import ClaimClassifier
 from tieback.core.errors import StartupError
-from tieback.models.reference import IDS, MASK
-from tieback.models.session import Session
-from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.claim_classifier import PROBABILITIES
-from tieback.models.text.sequence_graph import TYPES
-from tieback.models.text.transformer_text import GRAPH, TOKENIZER
-from tieback.recipes.export.cross_encoder import check_pairs
-from tieback.recipes.export.cross_encoder import examples as pair_examples
-from tieback.recipes.export.transformer_text import check_fit, sample_of, vocabulary_of
-from tieback.recipes.graphs.architectures import CLASSIFIERS
-from tieback.recipes.graphs.backbone import Head, load_model, read_config
-from tieback.recipes.graphs.quantise import quantise
-from tieback.recipes.graphs.torch_export import check, export_module
+from tieback.models.text.transformer_text import TOKENIZER
+from tieback.recipes.export.cross_encoder import Logits, check_pairs, open_folder, write_scores
+from tieback.recipes.graphs.backbone import Head, load_model
 
 HEADS: Mapping[str, Head] = {
     "sequence": "sequence",
@@ -42,42 +31,23 @@ SHOWN = 12
 
 def export(card: CheckerCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """Writes the graph and the vocabulary; returns how near the graph is to the model."""
-    torch.set_num_threads(1)
     options = card.options_for(ClaimClassifier)
-    link_or_copy(own_file(weights, options.tokenizer, largest=LARGEST_TOKENIZER), out / TOKENIZER)
-    vocabulary = vocabulary_of(out / TOKENIZER)
+    config = open_folder(card, options, weights, out, HEADS[options.head])
     if len(card.inputs) == 2:
         check_pairs(out / TOKENIZER)
-    config = read_config(weights, options.config, CLASSIFIERS)
     if options.head == "next_token" and config.model_type != T5:
         raise StartupError(f"head: next_token is for {T5}, and {options.config} is of {config.model_type}")
-    check_fit(card, config, vocabulary)
     words = _words(out / TOKENIZER, options) if options.head == "next_token" else None
     outcomes = outcomes_of(
         list(options.labels) if words else labels_of(config), options.labels, options.config
     )
     loaded = load_model(weights, options.weights, config, options.config, head=HEADS[options.head])
     model = Classified(loaded, config, outcomes, options.head, words)
-    names = [IDS, MASK, *([TYPES] if model.reads_types else [])]
-    sample = sample_of(card, vocabulary)
-    report("exporting from torch")
-    by_token = {0: "batch", 1: "tokens"}
-    export_module(
-        model,
-        pair_examples(2, sample[:5], len(names)),
-        out / GRAPH,
-        inputs=names,
-        outputs=[PROBABILITIES],
-        dynamic=dict.fromkeys(names, by_token)
-        | {PROBABILITIES: by_token if options.head == "tokens" else {0: "batch"}},
-    )
-    report("checking parity")
-    examples = dict(zip(names, pair_examples(3, sample, len(names)), strict=True))
-    parity = check(model, out / GRAPH, examples, [PROBABILITIES])
-    return parity if options.precision == "float32" else parity | _quantised(out / GRAPH, examples, report)
+    tokens, precision = options.head == "tokens", options.precision
+    return write_scores(card, model, out, report, PROBABILITIES, per_token=tokens, precision=precision)
 
 
-class Classified(torch.nn.Module):
+class Classified(Logits):
     """Token numbers, mask and, where the model has some, types, to probabilities of the outcomes.
 
     `outcomes` `[labels, outcomes]` says what each label means. Of one logit the sigmoid is that of the label.
@@ -86,22 +56,17 @@ class Classified(torch.nn.Module):
     def __init__(
         self, model: torch.nn.Module, config: Any, outcomes: Tensor, head: str, words: list[int] | None
     ) -> None:
-        super().__init__()
-        self.model, self._head, self._words = model, head, words
-        self._outcomes = outcomes
+        super().__init__(model)
+        self._head, self._words, self._outcomes = head, words, outcomes
         self._begin = int(getattr(config, "decoder_start_token_id", None) or 0)
-        self.reads_types = (
-            TYPES in inspect.signature(model.forward).parameters and getattr(config, "type_vocab_size", 0) > 1
-        )
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor]:
         """`[batch, tokens]` each."""
-        named = dict(zip((IDS, MASK, TYPES), inputs, strict=False))
         if self._words is not None:
             begin = torch.full_like(inputs[0][:, :1], self._begin)
-            logits = self.model(**named, decoder_input_ids=begin).logits[:, 0][:, self._words]
+            logits = self.logits(*inputs, decoder_input_ids=begin)[:, 0][:, self._words]
         else:
-            logits = self.model(**named).logits
+            logits = self.logits(*inputs)
         if self._head == "first_token":
             logits = logits[:, 0]
         if logits.shape[-1] == 1:
@@ -145,13 +110,3 @@ def _words(tokenizer: Path, options: ClaimClassifier) -> list[int]:
     if len(numbers) < 2:
         raise StartupError("head: next_token compares words: the card's labels have two at least")
     return numbers
-
-
-def _quantised(graph: Path, examples: Mapping[str, Tensor], report: Callable[[str], None]) -> dict[str, Any]:
-    """Puts the int8 graph in the place of the other; returns how far its probabilities are from those."""
-    report("quantising to int8")
-    feed = {name: value.numpy() for name, value in examples.items()}
-    before = Session(graph).run([PROBABILITIES], feed)
-    quantise(graph, graph, feed)
-    after = Session(graph).run([PROBABILITIES], feed)
-    return {"int8_difference": float(abs(before[0] - after[0]).max())}

@@ -6,7 +6,7 @@ Other models that score a query and a passage are written by the same function, 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +15,63 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tieback.catalog.card import RerankerCard
+from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.classifier_card import ClassifierCard
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
 from tieback.catalog.runtimes.cross_encoder import CrossEncoder
 from tieback.core.errors import StartupError
 from tieback.models.reference import IDS, MASK
+from tieback.models.session import Session
 from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.cross_encoder import SCORE
 from tieback.models.text.sequence_graph import TYPES
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER
 from tieback.recipes.export.transformer_text import check_fit, example, sample_of, vocabulary_of
-from tieback.recipes.graphs.architectures import LABELLERS, WRITERS
-from tieback.recipes.graphs.backbone import load_model, read_config
+from tieback.recipes.graphs.backbone import Head, load_model, read_config
+from tieback.recipes.graphs.quantise import quantise
 from tieback.recipes.graphs.torch_export import check, export_module
 
+Scoring = RerankerCard | ClassifierCard | CheckerCard
 SEPARATED = 2
 """Special tokens that a pair has at least: one between the texts and one behind them."""
 
 
 def export(card: RerankerCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """Writes the graph and the vocabulary; returns how near the graph is to the model."""
-    torch.set_num_threads(1)
     options = card.options_for(CrossEncoder)
-    link_or_copy(own_file(weights, options.tokenizer, largest=LARGEST_TOKENIZER), out / TOKENIZER)
-    vocabulary = vocabulary_of(out / TOKENIZER)
+    config = open_folder(card, options, weights, out, "sequence")
     check_pairs(out / TOKENIZER)
-    config = read_config(weights, options.config, LABELLERS)
     signs = signs_of(config, options.config, options.positive)
-    check_fit(card, config, vocabulary)
     backbone = load_model(weights, options.weights, config, options.config, head="sequence")
     return write_scores(card, Scored(backbone, signs), out, report)
 
 
+def open_folder(card: Scoring, options: Any, weights: Path, out: Path, head: Head) -> Any:
+    """Puts the tokenizer of a folder into its place, and returns the configuration of its model.
+
+    `options` are the card's. StartupError where they, the tokenizer and the model do not go together.
+    """
+    torch.set_num_threads(1)
+    link_or_copy(own_file(weights, options.tokenizer, largest=LARGEST_TOKENIZER), out / TOKENIZER)
+    config = read_config(weights, options.config, head=head)
+    check_fit(card, config, vocabulary_of(out / TOKENIZER))
+    return config
+
+
 def write_scores(
-    card: RerankerCard | ClassifierCard,
+    card: Scoring,
     model: Logits | Any,
     out: Path,
     report: Callable[[str], None],
     output: str = SCORE,
+    *,
+    per_token: bool = False,
+    precision: str = "float32",
 ) -> dict[str, Any]:
-    """Writes the graph of a model that scores; returns how near it is to the model."""
+    """Writes the graph of a model that scores; returns how near it is to the model.
+
+    `per_token` says that the output has a second axis, of the tokens.
+    """
     names = [IDS, MASK, *([TYPES] if model.reads_types else [])]
     sample = sample_of(card, vocabulary_of(out / TOKENIZER))
     report("exporting from torch")
@@ -65,11 +82,24 @@ def write_scores(
         out / GRAPH,
         inputs=names,
         outputs=[output],
-        dynamic=dict.fromkeys(names, by_token) | {output: {0: "batch"}},
+        dynamic=dict.fromkeys(names, by_token) | {output: by_token if per_token else {0: "batch"}},
     )
     report("checking parity")
     fed = dict(zip(names, examples(3, sample, len(names)), strict=True))
-    return check(model, out / GRAPH, fed, [output])
+    parity = check(model, out / GRAPH, fed, [output])
+    return parity if precision == "float32" else parity | _quantised(out / GRAPH, fed, output, report)
+
+
+def _quantised(
+    graph: Path, examples: Mapping[str, Tensor], output: str, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """Puts the int8 graph in the place of the other; returns how far its scores are from those."""
+    report("quantising to int8")
+    feed = {name: value.numpy() for name, value in examples.items()}
+    before = Session(graph).run([output], feed)
+    quantise(graph, graph, feed)
+    after = Session(graph).run([output], feed)
+    return {"int8_difference": float(abs(before[0] - after[0]).max())}
 
 
 class Logits(torch.nn.Module):
@@ -82,15 +112,19 @@ class Logits(torch.nn.Module):
             TYPES in inspect.signature(model.forward).parameters and getattr(config, "type_vocab_size", 0) > 1
         )
         self._padding: int | None = None
-        if config.model_type in WRITERS:  # they find the last token of a text by the number of the padding
+        if hasattr(model, "score"):  # language models find the last token by the number of the padding
             config.pad_token_id = self._padding = config.pad_token_id or 0
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor]:
         """`[batch, tokens]` each."""
+        return (self.logits(*inputs),)
+
+    def logits(self, *inputs: Tensor, **others: Tensor) -> Tensor:
+        """`others` have the names that the model gives them."""
         named = dict(zip((IDS, MASK, TYPES), inputs, strict=False))
         if self._padding is not None:
             named[IDS] = torch.where(named[MASK] > 0, named[IDS], self._padding)
-        return (self.model(**named).logits,)
+        return torch.as_tensor(self.model(**named, **others).logits)
 
 
 class Scored(Logits):
@@ -102,7 +136,7 @@ class Scored(Logits):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor]:
         """See `Logits`."""
-        return (super().forward(*inputs)[0] @ self._signs,)
+        return (self.logits(*inputs) @ self._signs,)
 
 
 def signs_of(config: Any, name: str, positive: str) -> Tensor:

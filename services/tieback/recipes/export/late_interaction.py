@@ -14,22 +14,18 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
 from tieback.catalog.runtimes.late_interaction import LateInteraction
 from tieback.core.errors import StartupError
-from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.store.manifest import link_or_copy
-from tieback.models.text.transformer_text import GRAPH, TOKENIZER, TOKENS
+from tieback.models.text.transformer_text import GRAPH, TOKENIZER
 from tieback.recipes.export.transformer_text import (
     ACTIVATIONS,
-    BY_TEXT,
-    BY_TOKEN,
     LONG_TOKENS,
     check_fit,
     check_width,
     example,
     sample_of,
-    text_examples,
     vocabulary_of,
+    write_vectors,
 )
-from tieback.recipes.graphs.architectures import TRACED
 from tieback.recipes.graphs.backbone import LayeredBackbone, load_model, load_tensors, read_text_config
 from tieback.recipes.graphs.checkpoint import read_shapes
 from tieback.recipes.graphs.token_projections import (
@@ -39,7 +35,6 @@ from tieback.recipes.graphs.token_projections import (
     TokenProjection,
     projections_of,
 )
-from tieback.recipes.graphs.torch_export import checked, export_module, export_network
 
 
 def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
@@ -58,16 +53,8 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
         )
     backbone = LayeredBackbone(load_model(weights, options.weights, config, options.config))
     model = TokenNetwork(backbone, ProjectedTokens(weights, options.weights, layers))
-    report("exporting from torch, and checking parity")
-    examples = text_examples(sample_of(card, vocabulary, LONG_TOKENS))
-    outputs, axes = [DENSE, TOKENS], dict.fromkeys([IDS, MASK], BY_TOKEN)
-    if backbone.architecture not in TRACED:
-        metrics = export_network(model, examples, out / GRAPH, outputs=outputs, dynamic=axes)
-    else:
-        dynamic = axes | {TOKENS: BY_TOKEN, DENSE: BY_TEXT}
-        given = tuple(examples[0].values())
-        export_module(model, given, out / GRAPH, inputs=[IDS, MASK], outputs=outputs, dynamic=dynamic)
-        metrics = checked(model, out / GRAPH, examples[1:], outputs)
+    sample = sample_of(card, vocabulary, LONG_TOKENS)
+    metrics = write_vectors(model, backbone.architecture, sample, out / GRAPH, report)
     check_width(card, out / GRAPH, example(1, sample_of(card, vocabulary)))
     return metrics
 

@@ -115,11 +115,17 @@ def write_graph(
     backbone: LayeredBackbone, head: TextHead, sample: Tensor, path: Path, report: Callable[[str], None]
 ) -> dict[str, Any]:
     """Writes the graph of both, and returns its parity with torch on the sample's token numbers."""
-    model = PooledTransformer(backbone, head)
+    return write_vectors(PooledTransformer(backbone, head), backbone.architecture, sample, path, report)
+
+
+def write_vectors(
+    model: torch.nn.Module, architecture: str, sample: Tensor, path: Path, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """Writes the graph of a module that gives a text's vector and those of its tokens; returns its parity."""
     report("exporting from torch, and checking parity")
     outputs, axes = [DENSE, TOKENS], dict.fromkeys([IDS, MASK], BY_TOKEN)
     examples = text_examples(sample)
-    if backbone.architecture not in TRACED:
+    if architecture not in TRACED:
         return export_network(model, examples, path, outputs=outputs, dynamic=axes)
     given = tuple(examples[0].values())
     dynamic = axes | {TOKENS: BY_TOKEN, DENSE: BY_TEXT}

@@ -14,24 +14,17 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tieback.catalog.card import RerankerCard
-from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
 from tieback.catalog.runtimes.yes_no_reranker import YesNoReranker
 from tieback.core.errors import StartupError
-from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.transformer_text import TOKENIZER
-from tieback.recipes.export.cross_encoder import write_scores
-from tieback.recipes.export.transformer_text import check_fit, vocabulary_of
-from tieback.recipes.graphs.architectures import WRITERS
-from tieback.recipes.graphs.backbone import load_model, read_config
+from tieback.recipes.export.cross_encoder import open_folder, write_scores
+from tieback.recipes.graphs.backbone import load_model
 
 
 def export(card: RerankerCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """Writes the graph and the vocabulary; returns how near the graph is to the model."""
-    torch.set_num_threads(1)
     options = card.options_for(YesNoReranker)
-    link_or_copy(own_file(weights, options.tokenizer, largest=LARGEST_TOKENIZER), out / TOKENIZER)
-    config = read_config(weights, options.config, WRITERS)
-    check_fit(card, config, vocabulary_of(out / TOKENIZER))
+    config = open_folder(card, options, weights, out, "next")
     answers = [_number(out / TOKENIZER, word) for word in (options.yes, options.no) if word]
     loaded = load_model(weights, options.weights, config, options.config, head="next")
     return write_scores(card, Answered(loaded, answers), out, report)

@@ -12,15 +12,6 @@ BACKBONES = (
 TRACED = BACKBONES
 """Exported by torch's older tracer, in whose graphs merged models and stages know the layers by name."""
 
-CLASSIFIERS = (*BACKBONES, "deberta-v2", "modernbert", "t5")
-"""Classifiers of evidence and claims whose export was seen to agree with torch; a test goes through them."""
-
-WRITERS = ("qwen2", "qwen3", "llama", "mistral", "gemma", "gemma2", "gemma3_text")
-"""Language models whose yes and no were seen to agree with torch; a test goes through them."""
-
-LABELLERS = (*BACKBONES, "deberta-v2", "modernbert", *WRITERS)
-"""Models of sequence classification whose scores were seen to agree with torch; a test goes through them."""
-
 CLIP, SIGLIP = "clip", "siglip"
 DUAL_ENCODERS = (CLIP, SIGLIP)
 """Of a text tower and an image tower."""

@@ -41,22 +41,22 @@ MADE_ANEW = ("position_ids", "token_type_ids")
 LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 SHOWN = 3
 Head = Literal["", "sequence", "tokens", "language", "next"]
-HEADS: Mapping[Head, Any] = {
-    "": AutoModel,
-    "sequence": AutoModelForSequenceClassification,
-    "tokens": AutoModelForTokenClassification,
-    "language": AutoModelForSeq2SeqLM,
-    "next": AutoModelForCausalLM,
+HEADS: Mapping[Head, tuple[str, Any]] = {
+    "": ("encoder", AutoModel),
+    "sequence": ("classifier of texts", AutoModelForSequenceClassification),
+    "tokens": ("classifier of tokens", AutoModelForTokenClassification),
+    "language": ("encoder with a decoder", AutoModelForSeq2SeqLM),
+    "next": ("language model", AutoModelForCausalLM),
 }
-"""Classes of transformers, by what a model has above its backbone."""
+"""What a model has above its backbone: how messages call it, and the class of transformers."""
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def read_config(folder: Path, name: str, architectures: Collection[str] = ()) -> Any:
+def read_config(folder: Path, name: str, architectures: Collection[str] = (), *, head: Head = "") -> Any:
     """The configuration, as transformers' class of it has it; of one of the `architectures`, if given.
 
-    StartupError where transformers has no class that computes it, where it asks for a quantisation, or
-    contradicts itself.
+    StartupError where transformers has no class that computes it with the head, where it asks for a
+    quantisation, or contradicts itself.
     """
     fields = read_object(folder, name)
     architecture = fields.get("model_type")
@@ -83,9 +83,12 @@ def read_config(folder: Path, name: str, architectures: Collection[str] = ()) ->
         _check_part(name, part)
     kept = {key: value for key, value in fields.items() if key not in ("model_type", "auto_map")}
     try:
-        return CONFIG_MAPPING[str(architecture)].from_dict(kept)
+        config = CONFIG_MAPPING[str(architecture)].from_dict(kept)
     except Exception as error:  # the checks of a configuration have classes of their own
         raise StartupError(f"{name} is no configuration of {architecture}: {_short(error)}") from error
+    if head:
+        _class_of(config, name, head)
+    return config
 
 
 def read_text_config(folder: Path, name: str) -> Any:
@@ -141,11 +144,12 @@ def load_tensors(path: Path, shapes: Shapes) -> dict[str, Tensor]:
 def _class_of(config: Any, config_name: str, head: Head) -> Any:
     """The class of transformers; of a model that reads and writes, such as T5, the part that reads."""
     reads = AutoModelForTextEncoding._model_mapping
-    known = HEADS[head]._model_mapping if head or type(config) not in reads else reads
+    kind, of = HEADS[head]
+    known = of._model_mapping if head or type(config) not in reads else reads
     try:
         found = known[type(config)]
     except KeyError:
-        raise StartupError(f"transformers has no such model of {config.model_type} ({config_name})") from None
+        raise StartupError(f"transformers has no {kind} of {config.model_type} ({config_name})") from None
     return found[0] if isinstance(found, tuple) else found
 
 

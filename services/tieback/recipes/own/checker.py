@@ -6,8 +6,8 @@ from typing import Any
 
 from tieback.catalog.claim_labels import OUTCOMES
 from tieback.core.errors import StartupError
+from tieback.recipes.export.claim_classifier import HEADS as KIND
 from tieback.recipes.export.claim_classifier import labels_of
-from tieback.recipes.graphs.architectures import CLASSIFIERS
 from tieback.recipes.graphs.backbone import read_config
 from tieback.recipes.own.classifier import CLASSIFIER
 from tieback.recipes.own.folder import CONFIG, OwnFolder, sizes, tokens_read
@@ -29,7 +29,7 @@ def is_checker(folder: OwnFolder) -> bool:
     Those of classes say so themselves where one of them means support, or all have a meaning.
     """
     given, config, head = folder.given, folder.config, _head(folder)
-    if not head or given.pooling or given.classifier or folder.find_weights() is None or folder.modules:
+    if not head or given.classifier or not folder.keeps_head:
         return False
     if head == "next_token":
         return bool(given.labels) and config.get("model_type") == "t5"
@@ -43,7 +43,7 @@ def is_checker(folder: OwnFolder) -> bool:
 def checker_cards(folder: OwnFolder) -> list[dict[str, Any]]:
     """One card."""
     found, labels, head = folder.found, folder.given.labels, _head(folder)
-    config = read_config(folder.directory, CONFIG, CLASSIFIERS)
+    config = read_config(folder.directory, CONFIG, head=KIND[head])
     names = list(labels) if head == "next_token" else labels_of(config)
     meant = {name: labels.get(name) or _meaning(name) for name in names}
     if unknown := [name for name in labels if name not in names]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from tieback.recipes.export.claim_classifier import SHOWN, labels_of
 from tieback.recipes.export.text_classifier import problem_of
-from tieback.recipes.graphs.architectures import LABELLERS
 from tieback.recipes.graphs.backbone import read_config
 from tieback.recipes.own.folder import CONFIG, OwnFolder, sizes, tokens_read
 
@@ -20,14 +19,12 @@ SCORES = {
 
 def is_classifier(folder: OwnFolder) -> bool:
     """Tell whether it is a sequence classification, and the user does not ask for its backbone."""
-    if not folder.is_class(CLASSIFIER) or folder.given.pooling or folder.find_weights() is None:
-        return False
-    return folder.modules is None
+    return folder.is_class(CLASSIFIER) and folder.keeps_head
 
 
 def classifier_cards(folder: OwnFolder) -> list[dict[str, Any]]:
     """One card."""
-    config = read_config(folder.directory, CONFIG, LABELLERS)
+    config = read_config(folder.directory, CONFIG, head="sequence")
     labels, problem, tokens = labels_of(config), problem_of(config), tokens_read(config)
     folder.found.facts |= {
         "kind": "folder of a classifier of texts",

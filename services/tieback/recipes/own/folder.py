@@ -123,6 +123,11 @@ class OwnFolder:
         named = self.config.get("architectures")
         return isinstance(named, list) and any(str(one).endswith(endings) for one in named)
 
+    @property
+    def keeps_head(self) -> bool:
+        """Tell whether there are weights of which neither the files nor the user make an encoder."""
+        return not self.given.pooling and self.find_weights() is not None and self.modules is None
+
     def find_weights(self, name: str = WEIGHTS) -> str | None:
         """The file of that name, or the index of its parts; None where neither is there."""
         index = f"{name.removesuffix('.safetensors')}{INDEX}"

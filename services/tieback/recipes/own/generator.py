@@ -25,16 +25,9 @@ TURN_ENDS = ("<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>", "</s>", "<|
 """Control tokens that end a message in the templates of chat models."""
 
 
-def writes(folder: OwnFolder) -> bool:
-    """Tell whether the folder's class is a language model."""
-    return folder.is_class(WRITES)
-
-
 def is_generator(folder: OwnFolder) -> bool:
     """Tell whether it is a language model, and neither its files nor the user make an encoder of it."""
-    if not writes(folder) or folder.given.pooling or folder.find_weights() is None:
-        return False
-    return folder.modules is None
+    return folder.is_class(WRITES) and folder.keeps_head
 
 
 def generator_cards(folder: OwnFolder) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
 from tieback.recipes.export.cross_encoder import check_pairs, signs_of
-from tieback.recipes.graphs.architectures import LABELLERS
 from tieback.recipes.graphs.backbone import read_config
 from tieback.recipes.own.classifier import is_classifier
 from tieback.recipes.own.folder import CONFIG, TOKENIZER, OwnFolder, sizes, tokens_read
@@ -26,7 +25,7 @@ def is_reranker(folder: OwnFolder) -> bool:
 
 def reranker_cards(folder: OwnFolder) -> list[dict[str, Any]]:
     """One card."""
-    config = read_config(folder.directory, CONFIG, LABELLERS)
+    config = read_config(folder.directory, CONFIG, head="sequence")
     positive = folder.given.reranker or _relevance(list(config.id2label.values()))
     signs_of(config, CONFIG, positive)
     tokens = tokens_read(config)

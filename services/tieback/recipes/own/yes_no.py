@@ -17,7 +17,6 @@ from tieback.catalog.own_directory import (
 )
 from tieback.catalog.runtimes.yes_no_reranker import DOCUMENT, INSTRUCTION, QUERY
 from tieback.core.errors import StartupError
-from tieback.recipes.graphs.architectures import WRITERS
 from tieback.recipes.graphs.backbone import read_config
 from tieback.recipes.graphs.sentence_modules import MODULES
 from tieback.recipes.own.folder import (
@@ -29,7 +28,7 @@ from tieback.recipes.own.folder import (
     sizes,
     tokens_read,
 )
-from tieback.recipes.own.generator import writes
+from tieback.recipes.own.generator import WRITES
 
 TEMPLATE = "chat_template.jinja"
 SCORE = "LogitScore"
@@ -62,7 +61,7 @@ def answers_yes_no(folder: OwnFolder) -> bool:
 
     Those are a module of sentence-transformers for it, or the README's task.
     """
-    if not writes(folder) or folder.find_weights() is None:
+    if not folder.is_class(WRITES) or folder.find_weights() is None:
         return False
     asked = folder.given.reranker == YES_NO
     return asked or bool(_score_module(folder)) or folder.of_readme("pipeline_tag") == "text-ranking"
@@ -71,7 +70,7 @@ def answers_yes_no(folder: OwnFolder) -> bool:
 def yes_no_cards(folder: OwnFolder) -> list[dict[str, Any]]:
     """One card."""
     found = folder.found
-    config = read_config(folder.directory, CONFIG, WRITERS)
+    config = read_config(folder.directory, CONFIG, head="next")
     known = dict(KNOWN.get(str(folder.config.get("model_type")), {}))
     options: dict[str, str] = known | _from_modules(folder) | folder.weights_option
     tokens = tokens_read(config, TYPICAL_TOKENS)
