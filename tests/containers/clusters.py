@@ -87,7 +87,7 @@ def _three(
         cluster.secrets = secrets
         _start(cluster, models, step, findings)
         yield cluster
-        findings.fact(step, "containers that ended by themselves", cluster.restarts)
+        _end(cluster, step, findings)
 
 
 def replicated(engine: Engine, models: Path | None, rate: float, findings: Findings) -> None:
@@ -209,7 +209,7 @@ def _replicated(
         engine.run("milvus", PLATFORM, options, milvus)
         _start(cluster, models, step, findings)
         yield cluster
-        findings.fact(step, "containers that ended by themselves", cluster.restarts)
+        _end(cluster, step, findings)
 
 
 def _start(cluster: RayService, models: Path | None, step: str, findings: Findings) -> None:
@@ -217,6 +217,12 @@ def _start(cluster: RayService, models: Path | None, step: str, findings: Findin
     findings.fact(step, "all pods ready after, s", round(cluster.up(), 1))
     for one in cluster.places():
         findings.fact(step, f"pods with {one['deployment']}", one["pods"])
+
+
+def _end(cluster: RayService, step: str, findings: Findings) -> None:
+    findings.fact(step, "containers that ended by themselves", cluster.restarts)
+    for line in cluster.errors():
+        findings.fact(step, "an error in a log", line[:2000])
 
 
 @contextmanager

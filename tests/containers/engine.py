@@ -154,15 +154,23 @@ class Engine:
 
     def logs(self, name: str, lines: int = 5) -> str:
         """Last words of a container, of both its outputs."""
+        return self._said(name, f"--tail={lines}")[-4000:]
+
+    def errors(self, name: str) -> list[str]:
+        """The lines of a container's log that are errors."""
+        return [line for line in self._said(name).splitlines() if '"level": "error"' in line]
+
+    def _said(self, name: str, *options: str) -> str:
         done = subprocess.run(
-            ["podman", "logs", f"--tail={lines}", name],
+            ["podman", "logs", *options, name],
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
             check=False,
         )
-        return done.stdout[-4000:]
+        return done.stdout
 
     def network(self, name: str, subnet: str, *options: str) -> None:
         """Makes a network, with a name server that knows the containers on it."""

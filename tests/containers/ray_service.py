@@ -46,6 +46,7 @@ class RayService:
         """Is called with each pod whose container was started, and its address."""
         self.restarts: list[str] = []
         """Containers that ended by themselves, with their last words."""
+        self._errors: list[str] = []
         self._wanted: dict[str, int] = {}
         self._next = 100
 
@@ -86,7 +87,12 @@ class RayService:
             self.engine.podman("exec", pod.name, *pod.pre_stop)
         left = max(1, round(pod.grace - (time.monotonic() - begun)))
         self.engine.podman("stop", f"--time={left}", pod.name)
+        self._errors += self.engine.errors(pod.name)
         self.engine.podman("rm", "--force", pod.name)
+
+    def errors(self) -> list[str]:
+        """The errors that the pods wrote, those that were deleted too."""
+        return self._errors + [line for name in self.pods for line in self.engine.errors(name)]
 
     def lose(self, pod: Pod) -> None:
         """Ends a pod's container at once; the kubelet starts it again."""
