@@ -173,6 +173,8 @@ class Options:
             # A server that restarts is back in seconds, and gRPC's own pause grows to two minutes.
             "grpc.initial_reconnect_backoff_ms": 100,
             "grpc.max_reconnect_backoff_ms": 1000,
+            # And may be back at another address; gRPC asks for it once in thirty seconds.
+            "grpc.dns_min_time_between_resolutions_ms": 1000,
             # Channels with equal arguments would share one connection.
             "grpc.use_local_subchannel_pool": int(self.channels > 1),
         }
