@@ -38,7 +38,7 @@ def test_it_is_found_within_seconds(options: list[tuple[str, object]]) -> None:
     port = free_port()
     with NameServer("127.0.0.2") as names:
         channel = grpc.insecure_channel(f"dns://127.0.0.1:{names.port}/tieback.test:{port}", options)
-        ask = channel.unary_unary(PATH)
+        ask = channel.unary_unary(PATH, None, None)
         with served("127.0.0.2", port):
             assert ask(b"", wait_for_ready=True, timeout=10) == b"127.0.0.2"
         with pytest.raises(grpc.RpcError):
