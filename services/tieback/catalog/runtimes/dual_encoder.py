@@ -1,4 +1,4 @@
-"""Two towers that were trained to meet in one space: texts and pictures (CLIP, SigLIP)."""
+"""Two towers that were trained to meet in one space: texts and pictures (CLIP, SigLIP, AltCLIP)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tieback.catalog.source import FilePath, Strict
 
 
 class DualEncoder(Strict):
-    """Two towers that were trained to meet in one space: texts and pictures (CLIP, SigLIP).
+    """Two towers that were trained to meet in one space: texts and pictures (CLIP, SigLIP, AltCLIP).
 
     The card's modality is that of its tower; both cards point at one folder, with the same options.
     `weights` is a safetensors file, or the index of several, with its `config`; `preprocessor` is how

@@ -2,76 +2,23 @@
 arXiv:2103.00020; SigLIP: Zhai et al., 2023, arXiv:2303.15343).
 
 Each is an encoder of its own, by a card of its own; the cards' `shares` names the common space. The text
-tower is served as any text encoder is: its graph pools at the end of the text, projects and normalises.
+tower is served as any text encoder is: its graph pools, projects and normalises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan
-from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding, Weight
-from tieback.models.pictures.decoding import SHARPNESS, decoded_bytes, made_of_picture
-from tieback.models.pictures.fitting import PictureFitting
-from tieback.models.reference import DENSE
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.encoder_model import EncoderModel
+from tieback.models.pictures.image_encoder import ImageEncoderModel
+from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel
 from tieback.models.text.transformer_text import TransformerTextModel
-
-GRAPH, PREPROCESSOR = "model.onnx", "preprocessor_config.json"
-PIXELS = "pixels"
-CELL = 32  # pixels a side, the unit of cost
 
 
 def load_tower(card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> EncoderModel:
     """The tower that the card's modality names."""
     if card.modality is Modality.TEXT:
         return TransformerTextModel(card, served, hardware)
-    return ImageTowerModel(card, served, hardware)
-
-
-class ImageTowerModel:
-    """Runs `GRAPH`: `PIXELS` `[batch, 3, height, width]` to `DENSE` `[batch, width]`, of length 1."""
-
-    pads = False
-
-    def __init__(self, card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
-        self.card = card
-        self._fitting = PictureFitting.read(served.path(PREPROCESSOR))
-        self._session = Session(served.path(GRAPH), hardware)
-        self._finest = SHARPNESS * (self._fitting.edge or max(self._fitting.height, self._fitting.width))
-        self._cells = max(1, self._fitting.height * self._fitting.width // CELL**2)
-
-    @property
-    def sizes(self) -> Sequence[int]:
-        """One: every picture is made the same size."""
-        return [self._cells]
-
-    def sample(self, tokens: int) -> Prepared:
-        """A black picture."""
-        return Prepared(tokens, np.zeros((self._fitting.height, self._fitting.width, 3), np.uint8))
-
-    def weigh(self, content: Content, plan: EncodePlan, limits: Limits) -> Weight:  # noqa: ARG002 - there is one kind
-        """By the picture's header."""
-        return Weight(self._cells, decoded_bytes(content, limits, finest=self._finest))
-
-    def prepare(self, content: Content, plan: EncodePlan, limits: Limits) -> Prepared:  # noqa: ARG002 - a picture has no end to cut off
-        """Decodes a picture and makes it fit; its pixels wait as uint8, a quarter of what runs."""
-        pixels = made_of_picture(content, limits, self._fitting.pixels, finest=self._finest)
-        return Prepared(self._cells, pixels, size=pixels.nbytes)
-
-    def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:  # noqa: ARG002 - there is one kind
-        """Encodes a batch."""
-        pixels = self._fitting.scaled(np.stack([prepared.payload for prepared in batch]))
-        (dense,) = self._session.run([DENSE], {PIXELS: pixels})
-        return [RawEncoding(row, None) for row in dense]
-
-    def warm_up(self) -> None:
-        """Encodes a black picture."""
-        self.run([self.sample(self._cells)], EncodePlan(kinds=self.card.kinds))
+    return ImageEncoderModel(card, served, hardware)

@@ -1,4 +1,7 @@
-"""One tower of a dual encoder, projected and normalised, in one graph: the one of the card's modality."""
+"""One tower of a dual encoder, projected and normalised, in one graph: the one of the card's modality.
+
+Both are what transformers' own `get_text_features` and `get_image_features` give, whatever they pool by.
+"""
 
 from __future__ import annotations
 
@@ -13,76 +16,129 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.own_directory import LARGEST_JSON, LARGEST_TOKENIZER, own_file
+from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file, own_files, read_object
 from tieback.catalog.runtimes.dual_encoder import DualEncoder
 from tieback.core.errors import StartupError
-from tieback.models.pictures.dual_encoder import GRAPH, PIXELS, PREPROCESSOR
-from tieback.models.pictures.fitting import PictureFitting
+from tieback.models.pictures.image_encoder import GRAPH
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.transformer_text import TOKENIZER
-from tieback.recipes.export.transformer_text import example, vocabulary_of
-from tieback.recipes.graphs.architectures import CLIP, DUAL_ENCODERS, SIGLIP
-from tieback.recipes.graphs.backbone import load_model, read_config
-from tieback.recipes.graphs.torch_export import check, export_module
+from tieback.recipes.export.image_encoder import check_width, keep_fitting, write_pictures
+from tieback.recipes.export.transformer_text import BY_TOKEN, example, vocabulary_of
+from tieback.recipes.graphs.architectures import positions
+from tieback.recipes.graphs.backbone import find_class, load_model, read_config
+from tieback.recipes.graphs.torch_export import export_network
 
+CLIP, SIGLIP = "clip", "siglip"
+PATCHES = "siglip2"
 LEGACY_END = 2  # in a CLIP configuration: the text ends at its largest token number
 SAMPLE_TOKENS = 11
-DYNAMIC = {name: {0: "batch", 1: "tokens"} for name in (IDS, MASK)} | {DENSE: {0: "batch"}}
+TOKENIZER_CONFIG = "tokenizer_config.json"
 
 
 def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """Writes the tower's graph and what prepares its inputs; returns the parity with torch."""
     torch.set_num_threads(1)  # two threads on two shared cores were 28 times slower
     options = card.options_for(DualEncoder)
-    config = read_config(weights, options.config, DUAL_ENCODERS)
-    text = card.modality is Modality.TEXT
-    (_prepare_text if text else _prepare_pictures)(card, config, weights, out)
+    config = read_pair(weights, options.config)
+    if card.modality is not Modality.TEXT:
+        fitting, side = keep_fitting(weights, options.preprocessor, out), config.vision_config.image_size
+        if (fitting.height, fitting.width) != (side, side):
+            raise StartupError(
+                f"{options.preprocessor} makes pictures {fitting.height} × {fitting.width}, and the image "
+                f"tower takes {side} × {side}; they are not of one model"
+            )
+        model = load_model(weights, options.weights, config, options.config)
+        return write_pictures(card, PictureTower(model), fitting, out, report)
+    _prepare_text(card, config, weights, out)
     model = load_model(weights, options.weights, config, options.config)
-    report(f"exporting the {card.modality} tower from torch")
-    return (_export_text if text else _export_pictures)(card, config, model, out, report)
+    _check_end(out / TOKENIZER, config, model)
+    tower: torch.nn.Module = TextTower(model)
+    if config.model_type == SIGLIP:
+        padding = padding_of(weights, out / TOKENIZER, config.text_config)
+        tower = PaddedTextTower(model, tokens_of(config.text_config), padding)
+    return _export_text(card, config, tower, out, report)
 
 
-class ClipText(torch.nn.Module):
-    """Token numbers and mask to vectors: the state at the end of the text, projected."""
+def is_pair(architecture: Any) -> bool:
+    """Tell whether transformers' class of an architecture gives vectors of texts and of pictures."""
+    of = find_class(architecture)
+    return hasattr(of, "get_text_features") and hasattr(of, "get_image_features")
+
+
+def read_pair(folder: Path, name: str) -> Any:
+    """The configuration of two towers. StartupError where they are not served as such."""
+    config = read_config(folder, name)
+    if not is_pair(config.model_type) or not all(hasattr(config, f"{one}_config") for one in ("text", "vision")):
+        raise StartupError(f"{name} is of the architecture {config.model_type!r}, which has not two towers")
+    if config.model_type == PATCHES:
+        raise StartupError(
+            f"{name} is of SigLIP 2 with patches of any shape (NaFlex), which one graph of square pictures does "
+            "not take; take the same model of a fixed resolution (such as siglip2-base-patch16-224), whose "
+            "config.json says siglip"
+        )
+    return config
+
+
+def padding_of(folder: Path, tokenizer: Path, text: Any) -> int:
+    """The number of the token that fills up texts: the tokenizer's own, else that of the configuration."""
+    vocabulary = Tokenizer.from_file(str(tokenizer))
+    if TOKENIZER_CONFIG in own_files(folder):
+        named = read_object(folder, TOKENIZER_CONFIG).get("pad_token")
+        token = vocabulary.token_to_id(str(named.get("content") if isinstance(named, dict) else named))
+        if token is not None:
+            return int(token)
+    filled = vocabulary.padding
+    return int(filled["pad_id"] if filled else text.pad_token_id or 0)
+
+
+def tokens_of(text: Any) -> int:
+    """The longest text that a text tower has places for."""
+    most = positions(text.model_type, text.max_position_embeddings, text.pad_token_id)
+    if most is None:
+        raise StartupError(f"the text tower, {text.model_type}, does not say how long a text is")
+    return most
+
+
+class TextTower(torch.nn.Module):
+    """Token numbers and mask to vectors."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.tower, self.projection = model.text_model, model.text_projection
+        self.model = model
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor]:
         """`[batch, tokens]` twice to `[batch, width]`."""
-        state = self.tower(input_ids=input_ids, attention_mask=attention_mask).pooler_output
-        return (normalize(self.projection(state), dim=-1),)
+        found = self.model.get_text_features(input_ids=input_ids, attention_mask=attention_mask)
+        return (normalize(found.pooler_output, dim=-1),)
 
 
-class SiglipText(torch.nn.Module):
+class PaddedTextTower(torch.nn.Module):
     """Token numbers and mask to vectors: the state at the last place, of texts padded as in training."""
 
     def __init__(self, model: Any, length: int, padding: int) -> None:
         super().__init__()
-        self.tower, self.length = model.text_model, length
+        self.model, self.length = model, length
         self.register_buffer("padding", torch.full((1, length), padding, dtype=torch.long))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor]:
         """`[batch, tokens]` twice to `[batch, width]`. It never saw a mask: padding is read like a word."""
         padding = self.padding.expand(input_ids.shape[0], -1)  # type: ignore[operator]  # a buffer is a tensor
         there = input_ids * attention_mask + self.padding[:, :1] * (1 - attention_mask)  # type: ignore[index]  # as above
-        whole = torch.cat([there, padding], dim=1)[:, : self.length]
-        return (normalize(self.tower(input_ids=whole).pooler_output, dim=-1),)
+        whole = torch.cat([there, padding], dim=1).narrow(1, 0, self.length)
+        return (normalize(self.model.get_text_features(input_ids=whole).pooler_output, dim=-1),)
 
 
-class Pictures(torch.nn.Module):
+class PictureTower(torch.nn.Module):
     """Pixels to vectors."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.tower = model.vision_model
-        self.projection = getattr(model, "visual_projection", torch.nn.Identity())
+        self.model = model
 
     def forward(self, pixels: Tensor) -> tuple[Tensor]:
         """`[batch, 3, height, width]` to `[batch, width]`."""
-        return (normalize(self.projection(self.tower(pixel_values=pixels).pooler_output), dim=-1),)
+        return (normalize(self.model.get_image_features(pixel_values=pixels).pooler_output, dim=-1),)
 
 
 def _prepare_text(card: EncoderCard, config: Any, weights: Path, out: Path) -> None:
@@ -94,77 +150,38 @@ def _prepare_text(card: EncoderCard, config: Any, weights: Path, out: Path) -> N
             f"the tokenizer has {vocabulary} tokens and the text tower {text.vocab_size}; "
             "they are not of one model"
         )
-    if card.max_tokens != text.max_position_embeddings:
+    if card.max_tokens != (tokens := tokens_of(text)):
         raise StartupError(
-            f"the text tower reads {text.max_position_embeddings} tokens, and the card {card.name} says "
-            f"{card.max_tokens or 'nothing'}; write max_tokens: {text.max_position_embeddings}"
+            f"the text tower reads {tokens} tokens, and the card {card.name} says "
+            f"{card.max_tokens or 'nothing'}; write max_tokens: {tokens}"
         )
-    if config.model_type == CLIP:
-        _check_end(out / TOKENIZER, text.eos_token_id)
 
 
-def _check_end(tokenizer: Path, end: int) -> None:
-    """CLIP pools where the text ends, so the tokenizer has to put an end there."""
+def _check_end(tokenizer: Path, config: Any, model: Any) -> None:
+    """A tower that pools where the text ends needs a tokenizer that puts an end there."""
+    end = getattr(model.text_model, "eos_token_id", None)
+    if end is None:
+        return
+    by_size = end == LEGACY_END and config.model_type == CLIP
     ids = Tokenizer.from_file(str(tokenizer)).encode("a").ids
-    if not ids or (ids[-1] != max(ids) if end == LEGACY_END else ids[-1] != end):
-        wanted = "its largest number" if end == LEGACY_END else f"number {end}"
+    if not ids or (ids[-1] != max(ids) if by_size else ids[-1] != end):
+        wanted = "its largest number" if by_size else f"number {end}"
         raise StartupError(
             f"the text tower pools at the token that ends a text ({wanted}), and {tokenizer.name} ends 'a' "
             f"with {ids[-1] if ids else 'nothing'}; give it the post-processor that adds it"
         )
 
 
-def _prepare_pictures(card: EncoderCard, config: Any, weights: Path, out: Path) -> None:
-    options = card.options_for(DualEncoder)
-    link_or_copy(own_file(weights, options.preprocessor, largest=LARGEST_JSON), out / PREPROCESSOR)
-    fitting, side = PictureFitting.read(out / PREPROCESSOR), config.vision_config.image_size
-    if (fitting.height, fitting.width) != (side, side):
-        raise StartupError(
-            f"{options.preprocessor} makes pictures {fitting.height} × {fitting.width}, and the image tower "
-            f"takes {side} × {side}; they are not of one model"
-        )
-
-
 def _export_text(
-    card: EncoderCard, config: Any, model: torch.nn.Module, out: Path, report: Callable[[str], None]
+    card: EncoderCard, config: Any, tower: torch.nn.Module, out: Path, report: Callable[[str], None]
 ) -> dict[str, Any]:
     text = config.text_config
-    tower: torch.nn.Module
-    if config.model_type == SIGLIP:
-        tower = SiglipText(model, text.max_position_embeddings, int(text.pad_token_id or 0))
-    else:
-        tower = ClipText(model)
-    count = min(SAMPLE_TOKENS, text.max_position_embeddings)
-    sample = torch.arange(count) % text.vocab_size
-    if config.model_type == CLIP and text.eos_token_id != LEGACY_END:
-        sample[-1] = text.eos_token_id
-    export_module(
-        tower, example(2, sample[: count // 2]), out / GRAPH, inputs=[IDS, MASK], outputs=[DENSE],
-        dynamic=DYNAMIC,
-    )  # fmt: skip
-    report("checking parity")
-    ids, mask = example(3, sample)
-    _check_width(card, tower, (ids, mask))
-    return check(tower, out / GRAPH, {IDS: ids, MASK: mask}, [DENSE])
-
-
-def _export_pictures(
-    card: EncoderCard, config: Any, model: torch.nn.Module, out: Path, report: Callable[[str], None]
-) -> dict[str, Any]:
-    side, tower = config.vision_config.image_size, Pictures(model)
-    pixels = torch.randn(3, 3, side, side, generator=torch.Generator().manual_seed(0))
-    batch = {name: {0: "batch"} for name in (PIXELS, DENSE)}
-    export_module(tower, [pixels[:1]], out / GRAPH, inputs=[PIXELS], outputs=[DENSE], dynamic=batch)
-    report("checking parity")
-    _check_width(card, tower, (pixels,))
-    return check(tower, out / GRAPH, {PIXELS: pixels}, [DENSE])
-
-
-def _check_width(card: EncoderCard, tower: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    with torch.no_grad():
-        width = tower(*inputs)[0].shape[-1]
-    if width != card.width:
-        raise StartupError(
-            f"the card {card.name} says width {card.width}, and the {card.modality} tower's vectors have "
-            f"{width}; write width: {width}"
-        )
+    sample = torch.arange(min(SAMPLE_TOKENS, tokens_of(text))) % text.vocab_size
+    if isinstance(text.eos_token_id, int) and text.eos_token_id < text.vocab_size:
+        sample[-1] = text.eos_token_id  # where some towers pool
+    report("exporting the text tower from torch, and checking parity")
+    each = [example(2, sample[: len(sample) // 2]), example(3, sample), example(1, sample)]
+    examples = [{IDS: ids, MASK: mask} for ids, mask in each]
+    check_width(card, tower, *each[0])
+    axes = dict.fromkeys([IDS, MASK], BY_TOKEN)
+    return export_network(tower, examples, out / GRAPH, outputs=[DENSE], dynamic=axes)

@@ -12,11 +12,7 @@ BACKBONES = (
 TRACED = BACKBONES
 """Exported by torch's older tracer, in whose graphs merged models and stages know the layers by name."""
 
-CLIP, SIGLIP = "clip", "siglip"
-DUAL_ENCODERS = (CLIP, SIGLIP)
-"""Of a text tower and an image tower."""
-
-BEHIND_PADDING = ("roberta", "xlm-roberta", "camembert")
+BEHIND_PADDING = ("roberta", "xlm-roberta", "camembert", "altclip_text_model")
 """These count places from behind the padding token's number."""
 
 

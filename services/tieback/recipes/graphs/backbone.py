@@ -130,6 +130,25 @@ def load_model(
     return cast(torch.nn.Module, model.eval())
 
 
+def find_class(architecture: Any) -> Any | None:
+    """The class of transformers for a `model_type`, without a head; None where it has none."""
+    try:
+        found = AutoModel._model_mapping[CONFIG_MAPPING[str(architecture)]]
+    except KeyError:
+        return None
+    return found[0] if isinstance(found, tuple) else found
+
+
+def outline(config: Any, config_name: str) -> torch.nn.Module:
+    """The model of a configuration without values, to see shapes by. StartupError as `load_model`."""
+    of = _class_of(config, config_name, "")
+    try:
+        with torch.device("meta"):
+            return cast(torch.nn.Module, of._from_config(config, attn_implementation="eager").eval())
+    except Exception as error:  # the layers' error for sizes that do not go together
+        raise StartupError(f"{config_name} cannot be built: {_short(error)}") from error
+
+
 def load_tensors(path: Path, shapes: Shapes) -> dict[str, Tensor]:
     """Just these tensors of a safetensors file, in float32. StartupError where one is missing or differs."""
     there = read_shapes(path)

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from tieback.catalog.own_directory import LARGEST_JSON, own_file
-from tieback.models.pictures.fitting import PictureFitting
-from tieback.recipes.graphs.architectures import CLIP, DUAL_ENCODERS
-from tieback.recipes.graphs.backbone import read_config
+from tieback.recipes.export.dual_encoder import is_pair, read_pair, tokens_of
 from tieback.recipes.own.folder import CONFIG, TOKENIZER, OwnFolder
-
-PREPROCESSOR = "preprocessor_config.json"
+from tieback.recipes.own.image_encoder import report_fitting
 
 
 def is_dual_encoder(folder: OwnFolder) -> bool:
-    """Tell whether its configuration is that of two towers."""
-    return folder.config.get("model_type") in DUAL_ENCODERS
+    """Tell whether the class of its configuration gives vectors of texts and of pictures."""
+    return is_pair(folder.config.get("model_type"))
 
 
 def dual_encoder_cards(folder: OwnFolder) -> list[dict[str, Any]]:
     """One card for texts and one for pictures, which share a space."""
     weights, found = folder.weights(), folder.found
-    config = read_config(folder.directory, CONFIG, DUAL_ENCODERS)
+    config = read_pair(folder.directory, CONFIG)
     text, vision = config.text_config, config.vision_config
-    width = int(config.projection_dim if config.model_type == CLIP else vision.hidden_size)
-    tokens = int(text.max_position_embeddings)
+    width = int(getattr(config, "projection_dim", None) or vision.hidden_size)
+    tokens = tokens_of(text)
     found.facts |= {
         "kind": "dual encoder's folder",
         "architecture": f"{config.model_type}: text, {text.num_hidden_layers} layers of width "
@@ -33,16 +29,10 @@ def dual_encoder_cards(folder: OwnFolder) -> list[dict[str, Any]]:
         "pooling": "by the towers",
         "weights": folder.sized(weights),
     }
-    if PREPROCESSOR in folder.files:
-        fitting = PictureFitting.read(own_file(folder.directory, PREPROCESSOR, largest=LARGEST_JSON))
-        found.facts["pictures"] = f"{fitting.height} × {fitting.width}, {fitting.resampling.name.lower()}"
-    else:
-        found.missing.append(
-            f"{PREPROCESSOR}, which says how pictures are made to fit; it comes from where the weights do"
-        )
+    _, names = report_fitting(folder)
     folder.report_tokenizer(TOKENIZER, tokens)
     shared = {"runtime": "dual_encoder", "width": width, "kinds": ["dense"], "shares": folder.name}
-    if options := folder.weights_option:
+    if options := folder.weights_option | names:
         shared |= {"options": options}
     return [
         {"name": f"{folder.name}-text", "modality": "text", "max_tokens": tokens} | shared,

@@ -22,6 +22,7 @@ from tieback.recipes.own.folder import (
 )
 from tieback.recipes.own.generator import generator_cards, gguf_cards, is_generator, is_gguf
 from tieback.recipes.own.graph import graph_cards, is_graph
+from tieback.recipes.own.image_encoder import image_encoder_cards, is_image_encoder
 from tieback.recipes.own.late_interaction import is_late_interaction, late_interaction_cards
 from tieback.recipes.own.reranker import is_reranker, reranker_cards
 from tieback.recipes.own.text import is_text, text_cards
@@ -50,6 +51,7 @@ KINDS = (
     Kind(is_reranker, reranker_cards),
     Kind(is_checker, checker_cards),
     Kind(is_classifier, classifier_cards),
+    Kind(is_image_encoder, image_encoder_cards),
     Kind(is_text, text_cards),
     Kind(is_gguf, gguf_cards),
     Kind(is_graph, graph_cards),
@@ -68,7 +70,8 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
     cards = kind.cards(folder)
     _check_given(given, str(cards[0].get("role", "encoder")))
     is_one_file = str(cards[0].get("options", {}).get("weights", "")).endswith(GGUF)
-    if not is_one_file and not any(one.split("/")[-1] == TOKENIZER for one in folder.files):
+    reads_text = cards[0].get("modality") != "image" and not is_one_file
+    if reads_text and not any(one.split("/")[-1] == TOKENIZER for one in folder.files):
         found.missing.append(
             f'{TOKENIZER}: write it with python -c "from transformers import AutoTokenizer; '
             f"AutoTokenizer.from_pretrained('{directory}').save_pretrained('{directory}')\""
