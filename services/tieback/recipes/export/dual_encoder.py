@@ -43,10 +43,11 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
     config = read_pair(weights, options.config)
     if card.modality is not Modality.TEXT:
         fitting, side = keep_fitting(weights, options.preprocessor, out), config.vision_config.image_size
-        if (fitting.height, fitting.width) != (side, side):
+        high, wide = (side, side) if isinstance(side, int) else side
+        if (fitting.height, fitting.width) != (high, wide):
             raise StartupError(
                 f"{options.preprocessor} makes pictures {fitting.height} × {fitting.width}, and the image "
-                f"tower takes {side} × {side}; they are not of one model"
+                f"tower takes {high} × {wide}; they are not of one model"
             )
         model = load_model(weights, options.weights, config, options.config)
         return write_pictures(card, PictureTower(model), fitting, out, report)
@@ -63,19 +64,24 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
 def is_pair(architecture: Any) -> bool:
     """Tell whether transformers' class of an architecture gives vectors of texts and of pictures."""
     of = find_class(architecture)
-    return hasattr(of, "get_text_features") and hasattr(of, "get_image_features")
+    reads_text = of is not None and of.main_input_name == "input_ids"
+    return reads_text and all(hasattr(of, f"get_{one}_features") for one in ("text", "image"))
 
 
 def read_pair(folder: Path, name: str) -> Any:
     """The configuration of two towers. StartupError where they are not served as such."""
     config = read_config(folder, name)
-    if not is_pair(config.model_type) or not all(hasattr(config, f"{one}_config") for one in ("text", "vision")):
-        raise StartupError(f"{name} is of the architecture {config.model_type!r}, which has not two towers")
+    towers = [getattr(config, "text_config", None), getattr(config, "vision_config", None)]
+    if not is_pair(config.model_type) or not all(hasattr(one, "hidden_size") for one in towers):
+        raise StartupError(
+            f"{name} is of the architecture {config.model_type!r}, which is not served as a text tower and "
+            "an image tower"
+        )
     if config.model_type == PATCHES:
         raise StartupError(
-            f"{name} is of SigLIP 2 with patches of any shape (NaFlex), which one graph of square pictures does "
-            "not take; take the same model of a fixed resolution (such as siglip2-base-patch16-224), whose "
-            "config.json says siglip"
+            f"{name} is of SigLIP 2 with patches of any shape (NaFlex), which one graph of square pictures "
+            "does not take; take the same model of a fixed resolution (such as siglip2-base-patch16-224), "
+            "whose config.json says siglip"
         )
     return config
 

@@ -86,8 +86,8 @@ def describe(
     except (ValueError, RuntimeError) as error:
         size = getattr(config, "image_size", None)
         raise StartupError(
-            f"pictures are made {fitting.height} × {fitting.width} with {CHANNELS} channels, and {config_name} "
-            f"is of a network for others{f' (image_size: {size})' if size else ''}; they are not of one "
+            f"pictures are made {fitting.height} × {fitting.width} with {CHANNELS} channels, and "
+            f"{config_name} is of a network for others{f' (image_size: {size})' if size else ''}; they are not of one "
             f"model: {str(error).partition(chr(10))[0][:200]}"
         ) from error
     return pooled, int(vectors.shape[-1])

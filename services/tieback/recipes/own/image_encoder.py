@@ -45,7 +45,7 @@ def image_encoder_cards(folder: OwnFolder) -> list[dict[str, Any]]:
 
 
 def report_fitting(folder: OwnFolder) -> tuple[PictureFitting | None, dict[str, Any]]:
-    """Adds to the facts how pictures are made to fit, or that nothing says so; and the option for its file."""
+    """Adds how pictures are made to fit to the facts; returns it, and the card's option for its file."""
     found = folder.found
     name = next((one for one in PREPROCESSORS if one in folder.files), None)
     if name is None:
