@@ -81,7 +81,7 @@ def unit(vectors: torch.Tensor) -> np.ndarray[Any, Any]:
 
 
 def vectors_of(folder: Path, tmp_path: Path, place: int, data: tuple[str | bytes, ...]) -> Any:
-    """What is served, in one batch."""
+    """Vectors as they are served, of one batch."""
     found = encodings(served(own_card(folder, place), tmp_path), data)
     return np.stack([present(one.dense) for one in found])
 
@@ -253,7 +253,7 @@ def without_a_vector(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        (too_large, r"64 × 64.*image_size: 32.*not of one model"),
+        (too_large, r"64 × 64.*image_size: 32.*does not take them"),
         (grey_alone, r"3 channels"),
         (of_another_width, r"does not fit config.json"),
         (without_a_vector, r"ijepa gives no vector of a picture"),

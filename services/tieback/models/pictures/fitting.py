@@ -162,8 +162,7 @@ def _kind(fields: Mapping[str, Any], name: str) -> str:
     if kind and kind not in FOLLOWED:
         raise StartupError(
             f"{name} is for {named}, whose rules are not followed here; those that are: "
-            f"{', '.join(FOLLOWED)}. A card of your own ONNX graph (runtime image_classifier) fits pictures "
-            "by its own options"
+            f"{', '.join(FOLLOWED)}. Where one of these does the same, write its name ({TYPES[0]})"
         )
     return kind
 

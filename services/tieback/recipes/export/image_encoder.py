@@ -50,7 +50,6 @@ class PictureVectors(torch.nn.Module):
         if pooler is not None and any(True for _ in pooler.parameters()):
             model.pooler = pooler if any(POOLER in name for name in names) else None
         self.model = model
-        self.has_class_token = any(name.endswith(CLASS_TOKEN) for name, _ in model.named_parameters())
 
     def features(self, pixels: Tensor) -> tuple[Tensor, str]:
         """`[batch, 3, height, width]` to `[batch, width]`, and what it is."""
@@ -58,13 +57,14 @@ class PictureVectors(torch.nn.Module):
         pooled: Tensor | None = getattr(found, "pooler_output", None)
         if pooled is not None:
             return pooled.flatten(1), "pooler_output"
-        if not self.has_class_token:
+        states, named = found.last_hidden_state, self.model.named_parameters()
+        if states.ndim != 3 or not any(name.endswith(CLASS_TOKEN) for name, _ in named):
             raise StartupError(
                 f"{self.model.config.model_type} gives no vector of a picture: its class in transformers has "
-                "no pooler_output, and no class token; export what you want of it to ONNX, and serve that by "
-                "a card of the runtime image_classifier"
+                "no pooler_output, and no class token; take a model whose class has one (such as ViT, DINOv2 "
+                "or ConvNeXT)"
             )
-        return found.last_hidden_state[:, 0], "class token"
+        return states[:, 0], "class token"
 
     def forward(self, pixels: Tensor) -> tuple[Tensor]:
         """`[batch, 3, height, width]` to `[batch, width]`, of length 1."""
@@ -83,12 +83,14 @@ def describe(
     try:
         with torch.no_grad():
             vectors, pooled = network.features(pixels)
-    except (ValueError, RuntimeError) as error:
+    except StartupError:
+        raise
+    except Exception as error:  # each class has its own for pictures of another size
         size = getattr(config, "image_size", None)
         raise StartupError(
-            f"pictures are made {fitting.height} × {fitting.width} with {CHANNELS} channels, and "
-            f"{config_name} is of a network for others{f' (image_size: {size})' if size else ''}; they are not of one "
-            f"model: {str(error).partition(chr(10))[0][:200]}"
+            f"pictures are made {fitting.height} × {fitting.width} with {CHANNELS} channels, and the "
+            f"network of {config_name}, {config.model_type}{f' (image_size: {size})' if size else ''}, does "
+            f"not take them: {str(error).partition(chr(10))[0][:200]}"
         ) from error
     return pooled, int(vectors.shape[-1])
 

@@ -134,7 +134,7 @@ def find_class(architecture: Any) -> Any | None:
     """The class of transformers for a `model_type`, without a head; None where it has none."""
     try:
         found = AutoModel._model_mapping[CONFIG_MAPPING[str(architecture)]]
-    except KeyError:
+    except (KeyError, ValueError, ImportError):  # some classes need packages that are not here
         return None
     return found[0] if isinstance(found, tuple) else found
 

@@ -61,10 +61,10 @@ def add(
 ) -> None:
     """Add a model of your own, from its folder.
 
-    The folder has a model of transformers, sentence-transformers, ONNX, a dual encoder like CLIP, a
-    cross-encoder or a language model that answers yes or no, which rerank, a classifier of texts, or of
-    claims, which checks them, or a language model, which writes answers, also as one GGUF file; or it is one
-    of PEFT with a LoRA of an encoder that the catalog has.
+    The folder has a model of transformers, sentence-transformers, ONNX, a dual encoder like CLIP, an
+    encoder of pictures, a cross-encoder or a language model that answers yes or no, which rerank, a
+    classifier of texts, or of claims, which checks them, or a language model, which writes answers, also as
+    one GGUF file; or it is one of PEFT with a LoRA of an encoder that the catalog has.
 
     Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
     names, or else prints it. No code of the folder is run.
