@@ -87,14 +87,14 @@ def read_config(folder: Path, name: str, architectures: Collection[str] = (), *,
     except Exception as error:  # the checks of a configuration have classes of their own
         raise StartupError(f"{name} is no configuration of {architecture}: {_short(error)}") from error
     if head:
-        _class_of(config, name, head)
+        class_of(config, name, head)
     return config
 
 
 def read_text_config(folder: Path, name: str) -> Any:
     """`read_config`, of any model that reads a text. StartupError where it reads something else."""
     config = read_config(folder, name)
-    reads = inspect.signature(_class_of(config, name, "").forward).parameters
+    reads = inspect.signature(class_of(config, name, "").forward).parameters
     if not {IDS, MASK} <= set(reads) or not hasattr(config, "hidden_size"):
         raise StartupError(
             f"{name} is of the architecture {config.model_type!r}, which is not exported here as an encoder "
@@ -112,7 +112,7 @@ def load_model(
     many, of other shapes, or hold NaN.
     """
     checkpoint = Checkpoint.open(folder, weights)
-    of = _class_of(config, config_name, head)
+    of = class_of(config, config_name, head)
     outline = {name: torch.zeros(()).expand(shape) for name, shape in checkpoint.shapes.items()}
     try:
         _, found = _loaded(of, config, outline, device_map="meta")  # without a byte for the values
@@ -160,7 +160,7 @@ def load_tensors(path: Path, shapes: Shapes) -> dict[str, Tensor]:
         return {name: file.get_tensor(name).float() for name in shapes}
 
 
-def _class_of(config: Any, config_name: str, head: Head) -> Any:
+def class_of(config: Any, config_name: str, head: Head) -> Any:
     """The class of transformers; of a model that reads and writes, such as T5, the part that reads."""
     reads = AutoModelForTextEncoding._model_mapping
     kind, of = HEADS[head]

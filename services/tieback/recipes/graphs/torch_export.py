@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,12 +20,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tieback.core.errors import StartupError
 from tieback.models.session import Session
 from tieback.recipes.graphs import external_data
 from tieback.recipes.graphs.edits import compare
 
 OPSET = 17
 NETWORK_OPSET = 18
+OPERATOR = re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'")
 Axes = Mapping[int, str]
 
 
@@ -40,23 +43,26 @@ def export_network(
 
     An example is a tensor for each input, by the names that `forward` gives them. The first one is traced:
     its sizes are above 1, and different where the axes are. `dynamic` names the axes of inputs that vary.
-    StartupError where the graph differs from the module on any of them.
+    StartupError where the graph differs from the module on any of them, or an operator has none in ONNX.
     """
     module.eval()
     first = examples[0]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages for pictures
     with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            module,
-            tuple(first.values()),
-            dynamo=True,
-            input_names=list(first),
-            output_names=list(outputs),
-            dynamic_shapes=tuple(dict(dynamic.get(name, {})) for name in first),
-            opset_version=NETWORK_OPSET,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                module,
+                tuple(first.values()),
+                dynamo=True,
+                input_names=list(first),
+                output_names=list(outputs),
+                dynamic_shapes=tuple(dict(dynamic.get(name, {})) for name in first),
+                opset_version=NETWORK_OPSET,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise StartupError(_not_exported(module, error)) from error
     if program is None:
         raise TypeError("torch.onnx.export gave no graph")
     taken: set[str] = set()
@@ -64,6 +70,20 @@ def export_network(
         _name_by_module(node, taken)
     program.save(path, external_data=sum(map(_bytes, module.parameters())) > external_data.LARGEST_FILE)
     return checked(module, path, examples, outputs)
+
+
+def _not_exported(module: torch.nn.Module, error: BaseException) -> str:
+    """The class of transformers, the operators where they are why, and the way on."""
+    of = next((type(one).__name__ for one in module.modules() if hasattr(one, "config")), "the model")
+    said, reason = str(error), error.__cause__
+    while reason is not None:
+        said, reason = f"{reason}\n{said}", reason.__cause__
+    operators = sorted(set(OPERATOR.findall(said)))
+    why = f"no ONNX for {', '.join(operators)}" if operators else said.strip().partition("\n")[0][:300]
+    return (
+        f"{of} cannot be exported: {why}. Export it to ONNX by another way, and add that folder, or have a "
+        "server that runs it serve it: tieback models add-endpoint URL"
+    )
 
 
 def checked(

@@ -66,8 +66,9 @@ def add(
     classifier of texts, or of claims, which checks them, or a language model, which writes answers, also as
     one GGUF file; or it is one of PEFT with a LoRA of an encoder that the catalog has.
 
-    Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
-    names, or else prints it. No code of the folder is run.
+    Says what was found, what will be exported, the memory that it will need and about how many tokens a
+    second this machine will read with it, and writes a card, with the hashes of the files, into the folder
+    that TIEBACK_CARDS names, or else prints it. No code of the folder is run.
     """
     with explained():
         settings = load_settings()
@@ -105,7 +106,8 @@ def _inspect(
     catalog: Catalog,
 ) -> OwnModel:
     try:
-        from tieback.recipes.own.folder import FolderOptions, OwnModel
+        from tieback.recipes.own.expected import expected
+        from tieback.recipes.own.folder import FolderOptions, OwnFolder, OwnModel
         from tieback.recipes.own.lora import adapter_card, is_adapter
         from tieback.recipes.own.model import inspect
     except ModuleNotFoundError as error:
@@ -118,8 +120,12 @@ def _inspect(
         return OwnModel(facts, missing, cards=cards)
     if base:
         raise StartupError("--base is for a folder of PEFT, and this is none")
+    folder = OwnFolder(directory.resolve(), name, FolderOptions(*given))
     try:
-        return inspect(directory.resolve(), name, FolderOptions(*given))
+        found = inspect(folder.directory, name, folder.given)
+        if not found.missing:
+            found.facts |= expected(folder, found.cards[0])
+        return found
     except StartupError as error:
         raise StartupError(f"{error.message}. {BY_ENDPOINT}") from None
 

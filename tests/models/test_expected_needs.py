@@ -1,0 +1,86 @@
+"""`tieback models add` says what a folder will need before it is exported, and why one cannot be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from support.own_folders import save_sentence_model
+from support.text_architectures import PLACES, TEXT_ARCHITECTURES
+from tieback.core.errors import StartupError
+from tieback.recipes.graphs.backbone import read_text_config
+from tieback.recipes.graphs.checkpoint import Checkpoint
+from tieback.recipes.graphs.torch_export import export_network
+from tieback.recipes.own.expected import TransformerSize, size_of
+from tieback.serving.commands.models import models
+
+
+def test_a_folder_is_told_its_export_its_memory_its_speed_and_the_next_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIEBACK_CARDS", str(tmp_path / "cards"))
+    (tmp_path / "cards").mkdir()
+    save_sentence_model(tmp_path / "mine")
+
+    added = CliRunner().invoke(models, ["add", str(tmp_path / "mine")])
+
+    assert added.exit_code == 0, added.output
+    assert "exports: BertModel of transformers, by torch's tracer, to ONNX in float32" in added.stderr
+    assert "for a text of 20 tokens, 0.5 MB for 25 of them in a batch" in added.stderr
+    assert "tokens a second in texts of 20, by one thread here" in added.stderr
+    assert added.stdout.splitlines()[-1] == "next: tieback models pull mine"
+
+
+def test_another_architecture_is_refused_with_its_name_and_the_way_by_endpoint(tmp_path: Path) -> None:
+    save_sentence_model(tmp_path / "mine")
+    config = tmp_path / "mine/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_type": "hyena"}))
+
+    refused = CliRunner().invoke(models, ["add", str(tmp_path / "mine")])
+
+    assert refused.exit_code == 1
+    assert "of the architecture 'hyena', which is not exported here" in refused.output
+    assert "tieback models add-endpoint URL" in refused.output
+
+
+@pytest.mark.parametrize("name", TEXT_ARCHITECTURES)
+def test_the_size_of_every_architecture_is_that_of_its_model(tmp_path: Path, name: str) -> None:
+    model = TEXT_ARCHITECTURES[name].save(tmp_path / "own")
+
+    size = size_of(
+        read_text_config(tmp_path / "own", "config.json"),
+        Checkpoint.open(tmp_path / "own", "model.safetensors"),
+    )
+
+    assert size is not None
+    assert (size.width, size.heads) == (32, 4)
+    assert size.values == sum(one.numel() for one in model.parameters())
+    assert 0 < size.products < size.values
+
+
+def test_attention_takes_memory_by_the_square_of_a_text() -> None:
+    size = TransformerSize(
+        layers=12, heads=12, width=768, inner=3072, values=110_000_000, products=85_000_000
+    )
+
+    assert size.working(1, 8192) == 4 * 8192 * (6 * 768 + 2 * 3072) + 8 * 12 * 8192**2
+    assert size.working(4, 512) == 4 * size.working(1, 512)
+    assert (size.weights(), size.weights(int8=True)) == (440_000_000, 185_000_000)
+    assert size.operations(PLACES) == 2 * 85_000_000 + 4 * PLACES * 768 * 12
+
+
+class WithoutOnnx(torch.nn.Module):
+    """A module with an operator that ONNX has not."""
+
+    def forward(self, given: torch.Tensor) -> tuple[torch.Tensor]:
+        return (torch.special.bessel_j0(given),)
+
+
+def test_a_model_with_an_operator_that_onnx_has_not_names_it_and_the_way_on(tmp_path: Path) -> None:
+    given = [{"given": torch.rand(2, 3)}]
+
+    with pytest.raises(StartupError, match=r"no ONNX for prims\.bessel_j0.*add-endpoint URL"):
+        export_network(WithoutOnnx(), given, tmp_path / "model.onnx", outputs=["found"], dynamic={})
