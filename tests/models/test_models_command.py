@@ -13,6 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 from support.own_encoder import TEXTS, encodings
 from support.own_folders import save_dual_encoder, save_sentence_model, save_text_model
+from support.own_pictures import png, save_network
 from support.package_index import Index, make_wheel, point_pip_at, serving, source_of
 from support.present import present
 from support.small_binding import binding
@@ -206,6 +207,22 @@ def test_a_dual_encoder_is_added_as_two_cards_with_one_space(own_cards: Path, tm
     assert isinstance(image, EncoderCard)
     assert text.space == image.space
     assert text.license == "MIT"
+
+
+def test_an_encoder_of_pictures_is_added_as_one_card(own_cards: Path, tmp_path: Path) -> None:
+    save_network(tmp_path / "dino", "dinov2")
+
+    added = run("add", str(tmp_path / "dino"), "--license", "MIT")
+    pulled = run("pull", "dino")
+
+    assert added.exit_code == 0, added.output
+    assert "kind: folder of an encoder of pictures" in added.stderr
+    assert "pooling: pooler_output" in added.stderr
+    assert pulled.exit_code == 0, pulled.output
+    card = read_card(own_cards / "dino.yaml")
+    assert isinstance(card, EncoderCard)
+    (found,) = encodings(load_encoder(card, Store(tmp_path / "store")), (png(40, 30),))
+    assert present(found.dense).shape == (32,)
 
 
 def test_a_folder_that_does_not_say_how_it_is_pooled_is_asked_about(own_cards: Path, tmp_path: Path) -> None:

@@ -250,9 +250,14 @@ def without_a_vector(folder: Path) -> None:
     write_json(folder / "config.json", fields | {"model_type": "ijepa"})
 
 
+def hiding(folder: Path) -> None:
+    save_network(folder, "vit_mae", mask_ratio=0.75)
+
+
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
+        (hiding, r"hides a part of each picture at random.*mask_ratio: 0"),
         (too_large, r"64 × 64.*image_size: 32.*does not take them"),
         (grey_alone, r"3 channels"),
         (of_another_width, r"does not fit config.json"),

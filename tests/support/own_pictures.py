@@ -50,6 +50,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "deit": (PATCHES, "DeiT", CUT | {"size": {"height": 40, "width": 36}}),
     "beit": (PATCHES, "Beit", EXACT),
     "vit_msn": (PATCHES, "ViT", EXACT),
+    "vit_mae": (PATCHES | {"mask_ratio": 0.0}, "ViT", EXACT),
     "clip_vision_model": (PATCHES, "CLIP", CUT),
     "siglip_vision_model": (PATCHES, "Siglip", EXACT),
 }

@@ -78,6 +78,11 @@ def describe(
 
     StartupError where there is none, or where the network does not take the pictures as they are made to fit.
     """
+    if getattr(config, "mask_ratio", 0):
+        raise StartupError(
+            f"{config_name} is of a network that hides a part of each picture at random, for training; write "
+            "mask_ratio: 0 in it, so that whole pictures are read"
+        )
     network = PictureVectors(outline(config, config_name), names)
     pixels = torch.zeros(2, CHANNELS, fitting.height, fitting.width, device="meta")
     try:

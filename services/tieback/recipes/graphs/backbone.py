@@ -141,7 +141,7 @@ def find_class(architecture: Any) -> Any | None:
 
 def outline(config: Any, config_name: str) -> torch.nn.Module:
     """The model of a configuration without values, to see shapes by. StartupError as `load_model`."""
-    of = _class_of(config, config_name, "")
+    of = class_of(config, config_name, "")
     try:
         with torch.device("meta"):
             return cast(torch.nn.Module, of._from_config(config, attn_implementation="eager").eval())
