@@ -225,6 +225,19 @@ def test_an_encoder_of_pictures_is_added_as_one_card(own_cards: Path, tmp_path: 
     assert present(found.dense).shape == (32,)
 
 
+def test_an_encoder_of_pictures_that_is_refused_is_sent_to_no_endpoint(
+    own_cards: Path, tmp_path: Path
+) -> None:
+    save_network(tmp_path / "mae", "vit_mae", mask_ratio=0.75)
+
+    refused = run("add", str(tmp_path / "mae"))
+
+    assert refused.exit_code == 1
+    assert "write mask_ratio: 0" in refused.stderr
+    assert "endpoint" not in refused.stderr
+    assert not list(own_cards.iterdir())
+
+
 def test_a_folder_that_does_not_say_how_it_is_pooled_is_asked_about(own_cards: Path, tmp_path: Path) -> None:
     save_text_model(tmp_path / "plain", "roberta")
 

@@ -108,6 +108,7 @@ def _inspect(
     try:
         from tieback.recipes.own.expected import expected
         from tieback.recipes.own.folder import FolderOptions, OwnFolder, OwnModel
+        from tieback.recipes.own.image_encoder import is_image_encoder
         from tieback.recipes.own.lora import adapter_card, is_adapter
         from tieback.recipes.own.model import inspect
     except ModuleNotFoundError as error:
@@ -127,6 +128,8 @@ def _inspect(
             found.facts |= expected(folder, found.cards[0])
         return found
     except StartupError as error:
+        if is_image_encoder(folder):  # endpoints read texts
+            raise
         raise StartupError(f"{error.message}. {BY_ENDPOINT}") from None
 
 
