@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from support.own_folders import save_sentence_model
 from support.text_architectures import PLACES, TEXT_ARCHITECTURES
 from tieback.core.errors import StartupError
+from tieback.models.text.working_memory import WorkingMemory
 from tieback.recipes.graphs.backbone import read_text_config
 from tieback.recipes.graphs.checkpoint import Checkpoint
 from tieback.recipes.graphs.torch_export import export_network
@@ -29,7 +30,7 @@ def test_a_folder_is_told_its_export_its_memory_its_speed_and_the_next_command(
 
     assert added.exit_code == 0, added.output
     assert "exports: BertModel of transformers, by torch's tracer, to ONNX in float32" in added.stderr
-    assert "for a text of 20 tokens, 0.5 MB for 25 of them in a batch" in added.stderr
+    assert "for a text of 20 tokens, 0.7 MB for 25 of them in a batch" in added.stderr
     assert "tokens a second in texts of 20, by one thread here" in added.stderr
     assert added.stdout.splitlines()[-1] == "next: tieback models pull mine"
 
@@ -56,18 +57,17 @@ def test_the_size_of_every_architecture_is_that_of_its_model(tmp_path: Path, nam
     )
 
     assert size is not None
-    assert (size.width, size.heads) == (32, 4)
+    assert (size.memory.width, size.memory.heads) == (32, 4)
     assert size.values == sum(one.numel() for one in model.parameters())
     assert 0 < size.products < size.values
 
 
 def test_attention_takes_memory_by_the_square_of_a_text() -> None:
-    size = TransformerSize(
-        layers=12, heads=12, width=768, inner=3072, values=110_000_000, products=85_000_000
-    )
+    memory = WorkingMemory(heads=12, width=768, inner=3072)
+    size = TransformerSize(layers=12, memory=memory, values=110_000_000, products=85_000_000)
 
-    assert size.working(1, 8192) == 4 * 8192 * (6 * 768 + 2 * 3072) + 8 * 12 * 8192**2
-    assert size.working(4, 512) == 4 * size.working(1, 512)
+    assert memory.bytes(1, 8192) == 4 * 8192 * (6 * 768 + 2 * 3072) + 4 * (3 * 12 + 4) * 8192**2
+    assert memory.bytes(4, 512) == 4 * memory.bytes(1, 512)
     assert (size.weights(), size.weights(int8=True)) == (440_000_000, 185_000_000)
     assert size.operations(PLACES) == 2 * 85_000_000 + 4 * PLACES * 768 * 12
 

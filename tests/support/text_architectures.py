@@ -42,10 +42,10 @@ class TextArchitecture:
         sizes = {} if "dim" in self.differs or "d_model" in self.differs else SIZES
         return CONFIG_MAPPING[self.configuration](**{**sizes, **self.differs, **more})
 
-    def save(self, folder: Path) -> PreTrainedModel:
+    def save(self, folder: Path, **more: Any) -> PreTrainedModel:
         """A transformers folder; the model as it was saved."""
         torch.manual_seed(0)
-        config = self.configured()
+        config = self.configured(**more)
         kind = AutoModelForTextEncoding if config.is_encoder_decoder else AutoModel
         model: PreTrainedModel = kind.from_config(  # type: ignore[no-untyped-call]  # theirs
             config, attn_implementation="eager"

@@ -31,7 +31,8 @@ class Hardware:
 
     `threads` are of one session. For CUDA, `tf32` lets it round factors to 10 bits, and with `cuda_graphs` it
     launches all kernels of a run at once, where shapes come again and again. The adapters of a model may take
-    `adapter_bytes` of memory together; one is always kept.
+    `adapter_bytes` of memory together; one is always kept. A text may take `working_bytes` beside the weights
+    while it is computed; 0 for no bound.
     """
 
     provider: Provider = "cpu"
@@ -39,6 +40,7 @@ class Hardware:
     tf32: bool = False
     cuda_graphs: bool = False
     adapter_bytes: int = ADAPTER_BYTES
+    working_bytes: int = 0
 
     def providers(self, *, recurring_shapes: bool) -> list[str | tuple[str, Options]]:
         """ONNX Runtime's names, the preferred first, with their options."""

@@ -181,9 +181,9 @@ _files: weakref.WeakValueDictionary[bytes, _File] = weakref.WeakValueDictionary(
 
 
 class TextTokenizer:
-    """A `tokenizer.json`, for one model."""
+    """A `tokenizer.json`, for one model. `why` says of the limit, in its error, where it comes from."""
 
-    def __init__(self, path: Path, *, max_tokens: int | None, special_tokens: bool) -> None:
+    def __init__(self, path: Path, *, max_tokens: int | None, special_tokens: bool, why: str = "") -> None:
         try:
             self._file = _File.read(path)
         except Exception as error:
@@ -192,7 +192,7 @@ class TextTokenizer:
         self._plain = self._file.plain
         self._recent = self._file.recent
         self._special = special_tokens
-        self._max = max_tokens
+        self._max, self._why = max_tokens, why
         self._room = None if max_tokens is None else max_tokens - self._added()
         self.vocabulary = int(self._tokenizer.get_vocab_size())
         """How many tokens there are, special ones included."""
@@ -223,8 +223,8 @@ class TextTokenizer:
         if cut:
             if truncation is Truncation.REFUSE:
                 raise InvalidInput(
-                    f"the text has {found} tokens and the model reads {self._room}; send less of it, "
-                    "or ask for its end to be cut off (truncation)",
+                    f"the text has {found} tokens and the model reads {self._room}{self._why}; send "
+                    "less of it, or ask for its end to be cut off (truncation)",
                     field="text",
                     reason="TEXT_TOO_LONG",
                 )
@@ -349,7 +349,7 @@ class TextTokenizer:
         if cut:
             if truncation is Truncation.REFUSE:
                 raise InvalidInput(
-                    f"there are {len(ids)} tokens and the model reads {self._max}; send fewer, "
+                    f"there are {len(ids)} tokens and the model reads {self._max}{self._why}; send fewer, "
                     "or ask for the end to be cut off (truncation)",
                     field=TOKEN_IDS,
                     reason="TEXT_TOO_LONG",

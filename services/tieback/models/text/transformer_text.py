@@ -25,6 +25,7 @@ from tieback.models.reference import DENSE, IDS, MASK, Reference
 from tieback.models.session import PROCESSOR, Graph, Hardware, Session
 from tieback.models.store import ServedModel
 from tieback.models.text.tokenization import TextTokenizer, TokenizedText
+from tieback.models.text.working_memory import WorkingMemory
 
 GRAPH, TOKENIZER, REFERENCE = "model.onnx", "tokenizer.json", "reference.safetensors"
 GRAPHS: Mapping[Precision, str] = {
@@ -34,6 +35,7 @@ GRAPHS: Mapping[Precision, str] = {
 }
 Run = Callable[[Sequence[str], Mapping[str, Array]], list[Any]]
 TOKENS = "token_states"
+IN_MEMORY = ", for more of which this machine has not the memory"
 SHORTEST = 8  # tokens of the shortest text whose cost is measured
 UNBOUNDED_TOKENS = 512  # of the longest, where the card names no limit
 
@@ -50,8 +52,12 @@ class TransformerTextModel:
     def __init__(self, card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
         self.card = card
         self._prompt = card.options.prefix if isinstance(card.options, TransformerText) else ""
+        self._most = _most_tokens(card, served, hardware)
         self._tokenizer = TextTokenizer(
-            served.path(TOKENIZER), max_tokens=card.max_tokens, special_tokens=True
+            served.path(TOKENIZER),
+            max_tokens=self._most,
+            special_tokens=True,
+            why="" if self._most == card.max_tokens else IN_MEMORY,
         )
         self._check_prompt()
         # A GPU plans each shape anew, so it gets few of them; on a processor padding costs more than that.
@@ -64,7 +70,7 @@ class TransformerTextModel:
     @property
     def sizes(self) -> Sequence[int]:
         """Powers of two, and the most that is read: attention makes a long text dearer by the token."""
-        most = self.card.max_tokens or UNBOUNDED_TOKENS
+        most = self._most or UNBOUNDED_TOKENS
         return sorted({min(SHORTEST << power, most) for power in range(most.bit_length())})
 
     def sample(self, tokens: int) -> Prepared:
@@ -172,6 +178,15 @@ def in_steps(ids: Array, mask: Array, sizes: Sequence[int]) -> tuple[Array, Arra
     ids, mask = np.pad(ids, more), np.pad(mask, more)
     mask[texts:, 0] = 1  # a text without tokens has no mean
     return ids, mask
+
+
+def _most_tokens(card: EncoderCard, served: ServedModel, hardware: Hardware) -> int | None:
+    """Those that the card says, or fewer where a text of so many would take more memory than it may."""
+    memory = WorkingMemory.read(served.manifest.metrics)
+    if memory is None or not hardware.working_bytes:
+        return card.max_tokens
+    fits = memory.tokens_within(hardware.working_bytes)
+    return fits if card.max_tokens is None else min(card.max_tokens, fits)
 
 
 def _hold(card: EncoderCard, cosines: Array) -> None:

@@ -27,6 +27,7 @@ from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import Session
 from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER, TOKENS
+from tieback.models.text.working_memory import WorkingMemory
 from tieback.recipes.graphs.architectures import TRACED, positions
 from tieback.recipes.graphs.backbone import (
     LayeredBackbone,
@@ -96,6 +97,8 @@ def export_float32(
         module = _module(card, weights, modules, pooling)
         sample = sample_of(card, vocabulary, LONG_TOKENS)
         metrics = (write or write_graph)(*module, sample, out / GRAPH, report)
+        if memory := WorkingMemory.of(module[0].model.config):
+            metrics |= memory.metrics()
     check_width(card, out / GRAPH, example(1, sample_of(card, vocabulary)))
     return metrics
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from tieback.models.text.working_memory import WorkingMemory
 from tieback.recipes.graphs.architectures import TRACED
 from tieback.recipes.graphs.backbone import Head, class_of, read_config
 from tieback.recipes.graphs.checkpoint import Checkpoint
@@ -30,7 +31,6 @@ BATCH_TOKENS = 512
 """Of a batch on a processor, padding included; a longer text is computed alone."""
 SHORT = 128
 """Tokens of a text for which the speed is said beside the longest."""
-STATES, PROJECTIONS = 6, 2
 SECONDS, MOST_VALUES = 0.3, 1 << 24
 
 
@@ -39,9 +39,7 @@ class TransformerSize:
     """A transformer's numbers: all `values` of its weights, and of `products` with a token's vectors."""
 
     layers: int
-    heads: int
-    width: int
-    inner: int
+    memory: WorkingMemory
     values: int
     products: int
 
@@ -49,20 +47,9 @@ class TransformerSize:
         """Bytes of the weights as served: 4 for a value, and in int8 one for a value of a product."""
         return 4 * self.values - (3 * min(self.products, self.values) if int8 else 0)
 
-    def working(self, texts: int, tokens: int) -> int:
-        """Bytes of a batch beside the weights, the largest that are needed at one time.
-
-        4 · texts · tokens · (6 · width + 2 · inner) + 2 · 4 · texts · heads · tokens²: in one layer the
-        states before and behind it, queries, keys, values and their outcome, the feed-forward layer before
-        and behind its activation, and the scores of attention before and behind their softmax. Layers
-        follow one another, so their number does not count.
-        """
-        states = texts * tokens * (STATES * self.width + PROJECTIONS * self.inner)
-        return 4 * states + 2 * 4 * texts * self.heads * tokens**2
-
     def operations(self, tokens: int) -> int:
         """Multiplications and additions of a token, in a text of so many."""
-        return 2 * self.products + 4 * tokens * self.width * self.layers
+        return 2 * self.products + 4 * tokens * self.memory.width * self.layers
 
 
 def expected(folder: OwnFolder, card: Mapping[str, Any]) -> dict[str, str]:
@@ -83,9 +70,9 @@ def expected(folder: OwnFolder, card: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _needs(size: TransformerSize, tokens: int) -> dict[str, str]:
-    beside = f"{_bytes(size.working(1, tokens))} for a text of {tokens:,} tokens"
+    beside = f"{_bytes(size.memory.bytes(1, tokens))} for a text of {tokens:,} tokens"
     if (together := BATCH_TOKENS // tokens) > 1:
-        beside += f", {_bytes(size.working(together, tokens))} for {together} of them in a batch"
+        beside += f", {_bytes(size.memory.bytes(together, tokens))} for {together} of them in a batch"
     rate = operations_a_second(size, min(tokens, BATCH_TOKENS))
     lengths = sorted({min(tokens, SHORT), tokens})
     speeds = [
@@ -112,25 +99,13 @@ def size_of(config: Any, checkpoint: Checkpoint) -> TransformerSize | None:
 
     None where the configuration says no layers, heads or width.
     """
-    layers, heads, width = (
-        getattr(config, name, None) for name in ("num_hidden_layers", "num_attention_heads", "hidden_size")
-    )
-    if not layers or not heads or not width:
+    layers, memory = getattr(config, "num_hidden_layers", None), WorkingMemory.of(config)
+    if not layers or memory is None:
         return None
-    inner = next(
-        (
-            found
-            for name in ("intermediate_size", "hidden_dim", "d_ff", "ffn_dim")
-            if (found := getattr(config, name, 0))
-        ),
-        4 * width,
-    )
     kept = {name: shape for name, shape in checkpoint.shapes.items() if not name.startswith(LEFT_OUT)}
     shared = layers // int(getattr(config, "num_hidden_groups", layers) or layers)  # ALBERT's, used again
     products = sum(prod(shape) for name, shape in kept.items() if len(shape) > 1 and "embed" not in name)
-    return TransformerSize(
-        int(layers), int(heads), int(width), int(inner), sum(map(prod, kept.values())), products * shared
-    )
+    return TransformerSize(int(layers), memory, sum(map(prod, kept.values())), products * shared)
 
 
 def operations_a_second(size: TransformerSize, tokens: int) -> float:
@@ -138,14 +113,15 @@ def operations_a_second(size: TransformerSize, tokens: int) -> float:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        inner = max(1, min(size.inner, MOST_VALUES // size.width))
-        given, weights = torch.rand(tokens, size.width), torch.rand(size.width, inner)
+        width = size.memory.width
+        inner = max(1, min(size.memory.inner, MOST_VALUES // width))
+        given, weights = torch.rand(tokens, width), torch.rand(width, inner)
         given @ weights
         begun, done = time.process_time(), 0
         while (seconds := time.process_time() - begun) < SECONDS:
             given @ weights
             done += 1
-        return 2 * tokens * size.width * inner * done / seconds
+        return 2 * tokens * width * inner * done / seconds
     finally:
         torch.set_num_threads(threads)
 

@@ -130,10 +130,12 @@ def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[Encode
     from tieback.models.loading import load_encoder
     from tieback.models.session import Hardware
     from tieback.recipes.export import make_merged
+    from tieback.serving.processes.memory import working_bytes
 
     store = open_store(settings)
     make_merged(cards, store, lambda name, said: log.info("%s: %s", name, said))
-    hardware = Hardware(settings.provider, adapter_bytes=settings.adapter_bytes)
+    room = working_bytes() if settings.provider == "cpu" else 0
+    hardware = Hardware(settings.provider, adapter_bytes=settings.adapter_bytes, working_bytes=room)
     return [load_encoder(card, store, hardware) for card in cards]
 
 

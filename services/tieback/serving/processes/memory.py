@@ -5,6 +5,7 @@ A start with too little goes on for ever otherwise: the kernel ends replicas, an
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _REPLICA_BYTES = 86 << 20
 _FULL = 0.95
 _FULL_SECONDS = 20.0
 _MOST_KILLED = 1
+_SHARE_OF_A_TEXT = 0.25  # models compute beside one another
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,13 @@ def memory_limit() -> MemoryLimit | None:
         if limit < _NO_LIMIT:
             return MemoryLimit(limit, sum(facts.get(one, 0) for one in used))
     return None
+
+
+def working_bytes() -> int:
+    """Bytes that one text may take while it is computed: a quarter of the limit, or of the machine's."""
+    found = memory_limit()
+    whole = found.limit if found else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(whole * _SHARE_OF_A_TEXT)
 
 
 def killed_processes() -> int:
