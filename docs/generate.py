@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+from architectures_table import architectures_table
 from checked_text_fields import fields_tables
 from decisions_table import decisions_table
 from methods_page import default, methods_page
@@ -92,6 +93,7 @@ def pages() -> dict[Path, str]:
     parts = (
         ("operations.md", "settings", settings_table),
         ("deployment.md", "metrics", metrics_table),
+        ("own-models.md", "architectures", architectures_table),
         ("grounding.md", "fields", fields_tables),
         ("search.md", "options", options_table),
         ("search.md", "stages", stages_table),

@@ -1,0 +1,225 @@
+"""Every architecture of transformers that folders may have, exported and held against transformers itself.
+
+A row is a small model of random weights, saved as its makers save theirs, exported as `tieback models pull`
+does, and asked in one batch, padded, and one by one. `parity` is the largest difference from transformers;
+`int8` the lowest cosine of a vector to the one in float32, of random weights: what trained weights lose is
+measured of a served model. A model that cannot be exported has the reason in its row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.report import Report
+
+TESTS = Path(__file__).parents[1] / "tests"
+LARGEST, FEWEST = 1e-4, 30
+LENGTHS = (1, 2, 5, 17, 90, 700)
+
+
+class Held(NamedTuple):
+    """What became of a model: differences of float32, the lowest cosine of int8 if it was made."""
+
+    parity: float
+    texts: int
+    longest: int
+    int8: float | None = None
+
+
+class Case(NamedTuple):
+    """A model: what it does, its architecture, and how it is held against transformers, in a folder."""
+
+    use: str
+    architecture: str
+    hold: Callable[[Path, str], Held]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this benchmark."""
+    parser.add_argument(
+        "--only", default="", metavar="NAME", help="the architectures with this in their name"
+    )
+
+
+def run(options: argparse.Namespace) -> Report:
+    """Goes through all rows."""
+    sys.path.insert(0, str(TESTS))  # the small models are those of the tests
+    rows = [row(case) for case in cases() if options.only in case.architecture]
+    report = Report()
+    report.table("architectures", rows)
+    found = [one["parity"] for one in rows if "parity" in one]
+    lower = [one["int8"] for one in rows if one.get("int8") is not None]
+    report.claim("architectures that are exported", len(found), "rows", f">= {FEWEST}")
+    report.claim("architectures that are not", len(rows) - len(found), "rows", "<= 0")
+    report.claim(
+        "largest difference from transformers in float32", max(found, default=None), "", f"<= {LARGEST}"
+    )
+    report.claim(
+        "lowest cosine of int8 to float32", min(lower, default=None), "", ">= 0.9", note="of random weights"
+    )
+    return report
+
+
+def row(case: Case) -> dict[str, Any]:
+    """A row of the table."""
+    with tempfile.TemporaryDirectory() as there:
+        folder = Path(there, "own")
+        told: dict[str, Any] = {"use": case.use, "architecture": case.architecture}
+        try:
+            held = case.hold(folder, case.architecture)
+        except Exception as error:  # noqa: BLE001 - the row says so, and a claim is missed
+            return told | {"refused": f"{type(error).__name__}: {error}"[:200]}
+        return {**told, **made(folder), **held._asdict()}
+
+
+def made(folder: Path) -> Mapping[str, Any]:
+    """The exporter of a folder's model, and its layers."""
+    from tieback.catalog.own_directory import read_object
+    from tieback.recipes.graphs.backbone import read_config
+    from tieback.recipes.own.expected import exporter
+
+    config = read_config(folder, "config.json")
+    fields = read_object(folder, "config.json")
+    return {"export": exporter(config, fields), "layers": config.num_hidden_layers}
+
+
+def cases() -> list[Case]:
+    """All rows, in the order of the table."""
+    from support.architectures import LABELLERS, WRITERS
+    from support.text_architectures import TEXT_ARCHITECTURES
+    from tieback.recipes.graphs.architectures import BACKBONES
+
+    return [
+        *(Case("encoder", name, encoder) for name in TEXT_ARCHITECTURES),
+        *(Case("late interaction", name, late_interaction) for name in ("bert, PyLate", "bert, ColBERT")),
+        *(Case("classifier", name, classifier) for name in LABELLERS),
+        *(Case("reranker", name, reranker) for name in BACKBONES),
+        *(Case("reranker, yes or no", name, yes_no) for name in WRITERS),
+    ]
+
+
+def encoder(folder: Path, name: str) -> Held:
+    """Vectors of texts of each length."""
+    import torch
+    from support.own_encoder import WORDS, card_for, served
+    from support.text_architectures import PLACES, TEXT_ARCHITECTURES, WIDTH
+    from tieback.core.types.encoding import EncodePlan
+    from tieback.methods.pooling import poolings
+    from tieback.models.encoder_model import Prepared
+    from tieback.models.loading import load_encoder
+    from tieback.models.store import Store
+    from tieback.models.text.tokenization import TokenizedText
+
+    architecture = TEXT_ARCHITECTURES[name]
+    model, pool = architecture.save(folder), poolings.configure(architecture.pooling)
+    card = card_for(
+        folder,
+        width=WIDTH,
+        max_tokens=PLACES - 2,
+        pooling={"name": architecture.pooling},
+        precisions={"int8": {"smallest_cosine": 1e-6}},
+    )
+    loaded = served(card, folder.parent)
+    numbers = [torch.randint(4, len(WORDS), (length,)) for length in LENGTHS]
+    with torch.no_grad():
+        states = [model(input_ids=ids[None]).last_hidden_state for ids in numbers]
+        pooled = [pool([one], torch.ones(1, one.shape[1]))[0] for one in states]
+    expected = [torch.nn.functional.normalize(one, dim=-1).numpy() for one in pooled]
+    batch = [Prepared(len(ids), TokenizedText(ids.numpy())) for ids in numbers]
+    plan = EncodePlan(kinds=card.kinds)
+    together = [one.dense for one in loaded.run(batch, plan)]
+    alone = [loaded.run([one], plan)[0].dense for one in batch]
+    lower = load_encoder(card.at("int8"), Store(folder.parent / "store")).run(batch, plan)
+    cosines = [float(one.dense @ exact) for one, exact in zip(lower, together, strict=True)]  # type: ignore[operator]  # all have a dense vector
+    return Held(largest([*together, *alone], expected * 2), len(batch), max(LENGTHS), min(cosines))
+
+
+def late_interaction(folder: Path, name: str) -> Held:
+    """Vectors of tokens, of queries and of documents."""
+    from support.late_folders import save_colbert, save_pylate
+    from support.own_encoder import Silent
+    from tieback.catalog.catalog import read_card
+    from tieback.core.types.content import Content
+    from tieback.core.types.encoding import EncodePlan, Truncation
+    from tieback.models.loading import load_encoder
+    from tieback.models.store import Store
+    from tieback.recipes.own.folder import FolderOptions
+    from tieback.recipes.own.model import inspect
+    from tieback.recipes.pull import pull
+    from tieback.serving.commands.add_model import write_cards
+    from tieback_contract.limits import Limits
+    from tieback_contract.modality import Modality
+
+    folder.mkdir()
+    expected = (save_pylate if name.endswith("PyLate") else save_colbert)(folder)
+    texts = ("owl flies at night", "wren", "owl wren owl at night " * 5)
+    paths = write_cards(inspect(folder, "own", FolderOptions()).cards, folder.parent)
+    cards: list[Any] = [read_card(path) for path in paths]
+    store = Store(folder.parent / "store")
+    pull(cards, [], store, Silent())
+    apart, longest = [0.0], 0
+    for card, side in zip(cards, ("query", "document"), strict=True):
+        model, plan = load_encoder(card, store), EncodePlan(kinds=card.kinds, truncation=Truncation.END)
+        batch = [model.prepare(Content(Modality.TEXT, text), plan, Limits()) for text in texts]
+        found = [one.rows for one in model.run(batch, plan)]
+        apart.append(largest(found, [expected.rows(text, side) for text in texts]))
+        longest = max(longest, *(one.tokens for one in batch))
+    return Held(max(apart), len(texts), longest)
+
+
+def classifier(folder: Path, name: str) -> Held:
+    """Probabilities of labels."""
+    from support.own_classifier import TEXTS, classifier_card, own_logits, save_classifier, served
+    from tieback.core.types.content import Content
+    from tieback.core.types.encoding import Truncation
+    from tieback.models.store import Store
+    from tieback_contract.limits import Limits
+    from tieback_contract.modality import Modality
+
+    logits = own_logits(folder, save_classifier(folder, name))
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    loaded = served(classifier_card(folder), Store(folder.parent / "store"))
+    contents = [Content(Modality.TEXT, text) for text in TEXTS]
+    batch = [loaded.prepare(one, Limits(), Truncation.REFUSE) for one in contents]
+    expected = powers / powers.sum(axis=-1, keepdims=True)
+    return Held(largest(loaded.run(batch), expected), len(batch), max(one.tokens for one in batch))
+
+
+def reranker(folder: Path, name: str) -> Held:
+    """Scores of pairs."""
+    from support.own_reranker import PASSAGES, QUERY, own_scores, reranker_card, save_cross_encoder, served
+    from tieback.models.store import Store
+
+    expected = own_scores(folder, save_cross_encoder(folder, name))
+    loaded = served(reranker_card(folder), Store(folder.parent / "store"))
+    batch = [loaded.prepare(QUERY, passage) for passage in PASSAGES]
+    return Held(largest(loaded.run(batch), expected), len(batch), max(one.tokens for one in batch))
+
+
+def yes_no(folder: Path, name: str) -> Held:
+    """Scores of pairs in a template, padded on the left."""
+    from support.own_reranker import reranker_card, served
+    from support.own_yes_no import PASSAGES, QUERY, save_language_model, scores_of_transformers
+    from tieback.models.store import Store
+
+    template = "<|im_start|>Query: {query} Document: {document}<|im_end|>"
+    expected = scores_of_transformers(folder, save_language_model(folder, name), template)
+    card = reranker_card(folder, runtime="yes_no_reranker", max_tokens=256, options={"template": template})
+    loaded = served(card, Store(folder.parent / "store"))
+    batch = [loaded.prepare(QUERY, passage) for passage in PASSAGES]
+    return Held(largest(loaded.run(batch), expected), len(batch), max(one.tokens for one in batch))
+
+
+def largest(found: Any, expected: Any) -> float:
+    """The largest difference of any number."""
+    return max(
+        float(np.abs(np.asarray(one) - np.asarray(other)).max())
+        for one, other in zip(found, expected, strict=True)
+    )
