@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from support.counting_encoder import CountingServer, counting_server
 from support.each import each
 from support.small_server import SECRET, SmallServer, fuse_request, small_server
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import InvalidInput, Unavailable
 from tieback.serving.mesh import Mesh
 from tieback.serving.mesh.byte_proxy import ByteProxy
 from tieback.serving.mesh.coalescing import Coalescer
@@ -247,6 +247,33 @@ async def test_a_replica_that_drains_answers_what_it_has_read_and_sends_the_stre
             await call.read()
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         await draining
+
+
+@each("seconds", [0, 0.3])
+async def test_a_replica_whose_time_to_drain_is_over_sends_its_streams_elsewhere(seconds: float) -> None:
+    async with counting_server() as server, door(server) as channel:
+        call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream()
+        await call.write(batch(1, "a"))
+        assert (await call.read()).id == 1
+        server.encoder.open.clear()
+        await call.write(batch(2, "b"))
+        while len(server.encoder.calls) < 2:  # noqa: ASYNC110 - a list has no event
+            await asyncio.sleep(0.001)
+        await server.grpc.drain(seconds)
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@each("code", failures.LOST)
+def test_a_call_that_ends_without_a_word_of_the_replica_is_unavailable(code: grpc.StatusCode) -> None:
+    nothing = grpc.aio.Metadata()
+
+    error = failures.from_rpc_error(grpc.aio.AioRpcError(code, nothing, nothing, details="of 10.0.0.7"))
+
+    assert isinstance(error, Unavailable)
+    assert "10.0.0.7" not in error.message
 
 
 @given(st.text(max_size=20), st.integers(0, 2**40), st.lists(st.text(max_size=20), max_size=3))

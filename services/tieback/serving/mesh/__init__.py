@@ -54,9 +54,6 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.http2.max_pings_without_data", 0),
 )
 
-# A replica that ends cancels what it has not begun, and what has not ended when its time to drain is over.
-_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
-
 MakeChannel = Callable[[str, list[tuple[str, Any]]], grpc.aio.Channel]
 
 
@@ -248,7 +245,7 @@ class Mesh:
         observed = peer.observe(trailing.items())
         if observed and _is_full(error, trailing):
             peer.refuse(*asked)
-        if error.code() not in _LOST or failures.DETAILS_KEY in trailing:
+        if error.code() not in failures.LOST or failures.DETAILS_KEY in trailing:
             return False  # the service itself answered
         peer.rest()
         if may_repeat:

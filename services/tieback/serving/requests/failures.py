@@ -9,6 +9,7 @@ logged and never leaves the server.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from tieback.core.alone import FAILED
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
+log = logging.getLogger(__name__)
 DOMAIN = "tieback"
 DETAILS_KEY = "grpc-status-details-bin"
 # A client takes 8 KiB of metadata, where the message stands twice and letters beyond ASCII count threefold.
@@ -48,6 +50,16 @@ TABLE: dict[type[errors.TiebackError], grpc.StatusCode] = {
     errors.StartupError: grpc.StatusCode.UNAVAILABLE,
     errors.TiebackError: grpc.StatusCode.INTERNAL,
 }
+
+LOST = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+"""Without details, these are of the transport: a server of ours, which always adds some, was lost."""
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _UNNAMED = error_details_pb2.ResourceInfo(resource_type="resource")
@@ -143,6 +155,9 @@ def from_rpc_error(error: grpc.RpcError) -> errors.TiebackError:
         grpc.StatusCode.DEADLINE_EXCEEDED: "the deadline passed while a service worked on this request",
     }
     code = error.code()
+    if code in LOST:
+        log.warning("a call to another server ended without details, with %s", code.name)
+        code = grpc.StatusCode.UNAVAILABLE
     return from_status(status_pb2.Status(code=code.value[0], message=plain.get(code, FAILED)))
 
 
