@@ -31,7 +31,6 @@ from tieback.core.alone import internal
 from tieback.core.call import IN_BULK
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError, Unavailable
-from tieback.core.priority import go_behind
 from tieback.core.tenant import TENANT
 
 logger = logging.getLogger(__name__)
@@ -190,7 +189,6 @@ class Batcher(Generic[W, R]):
 
     def _work(self) -> None:
         """The worker's thread; it ends when the batcher is closed."""
-        go_behind()
         self._clock = RunClock()
         ended = math.inf  # when the last batch ended, where the worker has been busy since
         while True:

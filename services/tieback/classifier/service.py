@@ -39,7 +39,6 @@ from tieback.core.errors import (
     TiebackError,
 )
 from tieback.core.order import best_first
-from tieback.core.priority import go_behind
 from tieback.core.tenant import PRINCIPAL, AccessLevel
 from tieback.core.types.heads import Example, HeadRequest, PredictReply, PredictRequest
 from tieback.core.types.operation import Json, Progress
@@ -71,7 +70,7 @@ class Classifier:
         self._changing, self._drafting = asyncio.Lock(), asyncio.Lock()
         self._loaded: OrderedDict[tuple[HeadKey, str], Artifact] = OrderedDict()
         # One fit at a time: it has the processor for itself, and predictions are not in its line.
-        self._learning = ThreadPoolExecutor(1, "heads", initializer=go_behind)
+        self._learning = ThreadPoolExecutor(1, "heads")
 
     async def close(self) -> None:
         """Begins no further step of a fit."""

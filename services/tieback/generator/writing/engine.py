@@ -24,7 +24,6 @@ from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput, TiebackError, Unavailable
-from tieback.core.priority import go_behind
 from tieback.generator.writing.jobs import Job
 from tieback.generator.writing.slots import Written
 from tieback.methods.decoding import PromptForm
@@ -113,7 +112,6 @@ class Engine:
             self._changed.notify()
 
     def _run(self) -> None:
-        go_behind()
         while True:
             with self._changed:
                 while not (self._closed or self._waiting or self._rows):

@@ -19,8 +19,6 @@ from typing import Any, Literal, Protocol
 import faiss as _faiss
 from tieback_contract.arrays import Array
 
-from tieback.core.priority import lower_priority
-
 faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
 
 Structure = Literal["none", "lists", "graph"]
@@ -67,12 +65,6 @@ class Vectors(Protocol):
     def resident_bytes(self) -> int:
         """Bytes of the vectors in memory."""
         ...
-
-
-def behind_searches() -> None:
-    """As `one_thread`, and lets searches go first."""
-    one_thread()
-    lower_priority()
 
 
 def one_thread() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
-from tieback.index.vectors import behind_searches
+from tieback.index.vectors import one_thread
+
+_NICE = 5  # not more: a search may wait for the lock that this thread holds
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +36,7 @@ class Trainer:
     """Trains the vectors of one collection at a time. A failure is logged: search stays as it is."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "index-train", initializer=behind_searches)
+        self._thread = ThreadPoolExecutor(1, "index-train", initializer=_beside)
         self._closed = False
 
     def train(self, vectors: Trained) -> None:
@@ -48,6 +52,12 @@ class Trainer:
     def _stop_if_closed(self) -> None:
         if self._closed:
             raise Stopped
+
+
+def _beside() -> None:
+    """Keeps faiss on this thread, and lets searches and writes go first."""
+    one_thread()
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _log_failure(trained: Future[None]) -> None:

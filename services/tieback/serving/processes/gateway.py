@@ -27,7 +27,7 @@ from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.plan import Plan, assembly
 from tieback.serving.processes.doors import OpenedHttpDoor, door_servicers, door_services
 from tieback.serving.processes.replica import join_address
-from tieback.serving.processes.server import GrpcServer, keep_what_is_there, let_the_loop_go_first
+from tieback.serving.processes.server import GrpcServer, keep_what_is_there
 from tieback.serving.processes.services import SERVICES, targets_of
 from tieback.serving.security.credentials import server_credentials
 from tieback.serving.settings import Settings
@@ -76,7 +76,6 @@ class GatewayProcess:
 
     async def start(self, host: str) -> dict[str, str]:
         """Listens on the public port, and for scrapes on `host`. Returns the addresses to publish."""
-        let_the_loop_go_first()
         settings, plan, telemetry = self._settings, self._plan, self._telemetry
         mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=telemetry.registry)
         self._mesh, self._host = mesh, host

@@ -19,7 +19,7 @@ from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.plan import Plan, assembly
 from tieback.serving.plan.assembly import Ports
 from tieback.serving.processes.doors import OpenedHttpDoor, door_servicers
-from tieback.serving.processes.server import GrpcServer, keep_what_is_there, let_the_loop_go_first
+from tieback.serving.processes.server import GrpcServer, keep_what_is_there
 from tieback.serving.processes.service_context import ServiceContext
 from tieback.serving.processes.services import SERVICES
 from tieback.serving.security.credentials import acting
@@ -126,7 +126,6 @@ async def run(settings: Settings, ready: Callable[[LocalServer], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    let_the_loop_go_first(computes=True)
     async with LocalServer(settings) as server:
         keep_what_is_there()
         ready(server)

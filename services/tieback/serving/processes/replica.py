@@ -19,7 +19,7 @@ from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.plan import Plan
 from tieback.serving.processes.autoscaling import Meter
 from tieback.serving.processes.handover import Handover, Place
-from tieback.serving.processes.server import GrpcServer, keep_what_is_there, let_the_loop_go_first
+from tieback.serving.processes.server import GrpcServer, keep_what_is_there
 from tieback.serving.processes.service_context import ServiceContext
 from tieback.serving.processes.services import SERVICES, targets_of
 from tieback.serving.security.credentials import InnerTokens, acting, server_credentials
@@ -73,7 +73,6 @@ class ServiceProcess:
         gateway does: with the same certificate, tokens and limits. Where the replica before it has the
         store, it returns at once, and serves as soon as it is handed over; `check` says whether it was.
         """
-        let_the_loop_go_first()
         mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=self.telemetry.registry)
         self._closing.push_async_callback(mesh.close)
         plan = Plan(self.settings)

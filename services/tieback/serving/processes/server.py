@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, runtime_checkable
 
 import grpc
@@ -18,7 +16,6 @@ from grpc_reflection.v1alpha import reflection
 from tieback_contract.limits import Limits
 
 from tieback.core.errors import StartupError
-from tieback.core.priority import compute_behind, go_behind
 from tieback.core.types.load import Load
 from tieback.serving.mesh.in_process import Handlers, InProcessChannel
 from tieback.serving.metrics.telemetry import Telemetry
@@ -276,25 +273,6 @@ def _options(settings: Settings, *, shared_port: bool, behind: bool) -> list[tup
         age = int(settings.connection_seconds * 1000)
         options += [("grpc.max_connection_age_ms", age), ("grpc.max_connection_age_grace_ms", 60_000)]
     return options
-
-
-SWITCH_SECONDS = 0.0005
-"""How long a thread may keep the interpreter while another waits for it; by default ten times as long. A call
-is taken in several turns of the event loop, each of which may have to wait so long for what computes."""
-
-
-def let_the_loop_go_first(*, computes: bool = False) -> None:
-    """Has other threads of this process wait for the running event loop. Once, where it begins to serve.
-
-    One that `computes` runs models beside the loop that takes calls from outside.
-    """
-    sys.setswitchinterval(SWITCH_SECONDS)
-    if not computes:
-        return
-    compute_behind()
-    threads = min(32, (os.cpu_count() or 1) + 4)  # as without this
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="asyncio", initializer=go_behind)
-    asyncio.get_running_loop().set_default_executor(pool)
 
 
 # What a start leaves behind is kept out of the interpreter's garbage collections.

@@ -20,7 +20,6 @@ from tieback_contract.limits import Limits
 
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.freed_memory import return_freed_memory
-from tieback.core.priority import go_behind
 from tieback.serving.requests.limits import Gate
 from tieback.serving.requests.wire import malformed
 
@@ -84,7 +83,7 @@ FOREIGN_BYTES = 64 * 1024
 VERY_LARGE = 4 << 20
 """Bytes of a request after which the memory that was freed is given back to the system."""
 
-_THREADS = ThreadPoolExecutor(2, thread_name_prefix="reading", initializer=go_behind)
+_THREADS = ThreadPoolExecutor(2, thread_name_prefix="reading")
 _size: ContextVar[int] = ContextVar("tieback_request_bytes", default=0)
 
 
