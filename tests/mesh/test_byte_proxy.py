@@ -270,7 +270,9 @@ async def test_a_replica_whose_time_to_drain_is_over_sends_its_streams_elsewhere
 def test_a_call_that_ends_without_a_word_of_the_replica_is_unavailable(code: grpc.StatusCode) -> None:
     nothing = grpc.aio.Metadata()
 
-    error = failures.from_rpc_error(grpc.aio.AioRpcError(code, nothing, nothing, details="of 10.0.0.7"))
+    error = failures.from_rpc_error(
+        grpc.aio.AioRpcError(code, nothing, nothing, details="of 10.0.0.7", debug_error_string="")
+    )
 
     assert isinstance(error, Unavailable)
     assert "10.0.0.7" not in error.message
