@@ -25,7 +25,7 @@ LENGTHS = (1, 2, 5, 17, 90, 700)
 
 
 class Held(NamedTuple):
-    """What became of a model: differences of float32, the lowest cosine of int8 if it was made."""
+    """Outcome of a model: the difference in float32, and the lowest cosine of int8 if it was made."""
 
     parity: float
     texts: int

@@ -229,15 +229,21 @@ async def test_a_stream_whose_replica_is_lost_is_unavailable_so_that_its_caller_
         assert details(caught.value).details
 
 
+async def stream_at_work(server: CountingServer, channel: grpc.aio.Channel) -> Any:
+    """A stream of which one batch is answered, and another is at work."""
+    call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream()
+    await call.write(batch(1, "a"))
+    assert (await call.read()).id == 1
+    server.encoder.open.clear()
+    await call.write(batch(2, "b"))
+    while len(server.encoder.calls) < 2:  # noqa: ASYNC110 - a list has no event
+        await asyncio.sleep(0.001)
+    return call
+
+
 async def test_a_replica_that_drains_answers_what_it_has_read_and_sends_the_stream_elsewhere() -> None:
     async with counting_server() as server, door(server) as channel:
-        call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream()
-        await call.write(batch(1, "a"))
-        assert (await call.read()).id == 1
-        server.encoder.open.clear()
-        await call.write(batch(2, "b"))
-        while len(server.encoder.calls) < 2:  # noqa: ASYNC110 - a list has no event
-            await asyncio.sleep(0.001)
+        call = await stream_at_work(server, channel)
         draining = asyncio.create_task(server.grpc.drain(5))
         await asyncio.sleep(0.5)
         server.encoder.open.set()
@@ -252,13 +258,7 @@ async def test_a_replica_that_drains_answers_what_it_has_read_and_sends_the_stre
 @each("seconds", [0, 0.3])
 async def test_a_replica_whose_time_to_drain_is_over_sends_its_streams_elsewhere(seconds: float) -> None:
     async with counting_server() as server, door(server) as channel:
-        call = encoder_pb2_grpc.EncoderServiceStub(channel).EncodeStream()
-        await call.write(batch(1, "a"))
-        assert (await call.read()).id == 1
-        server.encoder.open.clear()
-        await call.write(batch(2, "b"))
-        while len(server.encoder.calls) < 2:  # noqa: ASYNC110 - a list has no event
-            await asyncio.sleep(0.001)
+        call = await stream_at_work(server, channel)
         await server.grpc.drain(seconds)
 
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -118,7 +118,7 @@ class PictureFitting:
         return self.edge or max(self.resized)
 
     def pixels(self, image: Image.Image) -> Array:
-        """What the network sees of an RGB picture, `[height, width, 3]`: uint8, or float32 of 0 to 255."""
+        """An RGB picture as the network sees it, `[height, width, 3]`: uint8, or float32 of 0 to 255."""
         if not self.in_floats:
             return np.asarray(self._fitted(image), np.uint8)
         channels = [self._fitted(channel.convert("F")) for channel in image.split()]

@@ -48,7 +48,7 @@ HEADS: Mapping[Head, tuple[str, Any]] = {
     "language": ("encoder with a decoder", AutoModelForSeq2SeqLM),
     "next": ("language model", AutoModelForCausalLM),
 }
-"""What a model has above its backbone: how messages call it, and the class of transformers."""
+"""Heads above a backbone: the name that messages give the model, and the class of transformers."""
 Shapes = Mapping[str, tuple[int, ...]]
 
 

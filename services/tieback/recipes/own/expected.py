@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from tieback.encoder.service import BATCH_TOKENS
 from tieback.models.text.working_memory import WorkingMemory
 from tieback.recipes.graphs.architectures import TRACED
 from tieback.recipes.graphs.backbone import Head, class_of, read_config
@@ -27,8 +28,6 @@ HEADS: Mapping[str, Head] = {
 """Runtimes of one transformer that reads texts, and what each has above it."""
 LEFT_OUT = ("decoder.", "lm_head.", "cls.", "vocab_")
 """Beginnings of tensors that an export drops."""
-BATCH_TOKENS = 512
-"""Of a batch on a processor, padding included; a longer text is computed alone."""
 SHORT = 128
 """Tokens of a text for which the speed is said beside the longest."""
 SECONDS, MOST_VALUES = 0.3, 1 << 24
@@ -109,7 +108,7 @@ def size_of(config: Any, checkpoint: Checkpoint) -> TransformerSize | None:
 
 
 def operations_a_second(size: TransformerSize, tokens: int) -> float:
-    """How many one thread of this machine does, in products of the model's own sizes, for 0.3 s."""
+    """Operations a second of one thread of this machine, by products of the model's own sizes for 0.3 s."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -155,8 +155,8 @@ def from_rpc_error(error: grpc.RpcError) -> errors.TiebackError:
         grpc.StatusCode.DEADLINE_EXCEEDED: "the deadline passed while a service worked on this request",
     }
     code = error.code()
-    if code in LOST:
-        log.warning("a call to another server ended without details, with %s", code.name)
+    if code in LOST and code is not grpc.StatusCode.UNAVAILABLE:
+        log.warning("a call to another server ended with %s, and no details", code.name)
         code = grpc.StatusCode.UNAVAILABLE
     return from_status(status_pb2.Status(code=code.value[0], message=plain.get(code, FAILED)))
 
