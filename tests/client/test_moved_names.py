@@ -49,4 +49,4 @@ def test_it_is_found_within_seconds(options: list[tuple[str, object]]) -> None:
             assert ask(b"", wait_for_ready=True, timeout=20) == b"127.0.0.3"
         channel.close()
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 10  # and not 30
