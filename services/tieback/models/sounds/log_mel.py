@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from tieback_contract.arrays import Array
@@ -18,9 +20,10 @@ class LogMelPatches:
 
     def __init__(self, options: AudioClassifier) -> None:
         self._options = options
-        periodic = np.arange(options.window) / options.window
-        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * periodic)).astype(np.float32)
-        self._mel = _mel_matrix(options)
+        self._window = periodic_hann(options.window).astype(np.float32)
+        self._mel = htk_mel_matrix(
+            options.sample_rate, options.transform, options.bands, low=options.low, high=options.high
+        ).astype(np.float32)
 
     def __call__(self, samples: Array) -> Array:
         """`[samples]` float32 to `[patches, patch, bands]`; less than a patch is padded with silence."""
@@ -58,15 +61,24 @@ class LogMelPatches:
         return np.asarray(np.log(magnitude @ self._mel + options.offset), np.float32)
 
 
-def _mel_matrix(options: AudioClassifier) -> Array:
+def periodic_hann(window: int) -> Array:
+    """A Hann window `[window]` whose end meets its beginning."""
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window))
+
+
+def htk_mel_matrix(rate: int, transform: int, bands: int, *, low: float, high: float) -> Array:
     """Triangles `[transform / 2 + 1, bands]` over the HTK mel scale; the constant bin has no part."""
-    bins = _mel(np.linspace(0, options.sample_rate / 2, options.transform // 2 + 1))
-    edges = np.linspace(_mel(options.low), _mel(options.high), options.bands + 2)
+    bins = _mel(np.linspace(0, rate / 2, transform // 2 + 1))
+    triangles = _triangles(bins, np.linspace(_mel(low), _mel(high), bands + 2))
+    triangles[0] = 0
+    return triangles
+
+
+def _triangles(bins: Array, edges: Array) -> Array:
+    """Triangles `[bins, bands]`, each from an edge over the next, its peak, to the one after that."""
     rising = (bins[:, None] - edges[None, :-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[None, 2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
-    triangles = np.clip(np.minimum(rising, falling), 0, None)
-    triangles[0] = 0
-    return triangles.astype(np.float32)
+    return np.asarray(np.clip(np.minimum(rising, falling), 0, None))
 
 
 def _mel(hertz: Array | float) -> Array:
@@ -84,14 +96,25 @@ FRAMES_AT_ONCE = 1024
 LINEAR_TO, BANDS_TO, STEP = 1000.0, 15.0, 27.0 / np.log(6.4)  # Slaney: linear to 1 kHz, logarithmic above
 
 
+@dataclass(frozen=True, slots=True)
+class FrameNumbers:
+    """Samples a second, samples of a frame and from one to the next, and mel bands."""
+
+    sample_rate: int
+    window: int
+    hop: int
+    bands: int
+
+
 class LogMelFrames:
     """Samples of a window to log-mel frames."""
 
-    def __init__(self, options: AudioEncoder | SpeechRecogniser) -> None:
+    def __init__(self, options: AudioEncoder | SpeechRecogniser | FrameNumbers) -> None:
         self._options = options
-        periodic = np.arange(options.window) / options.window
-        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * periodic)).astype(np.float32)
-        self._mel = _whisper_mel_matrix(options.sample_rate, options.window, options.bands)
+        self._window = periodic_hann(options.window).astype(np.float32)
+        rate = options.sample_rate
+        mel = slaney_mel_matrix(rate, options.window, options.bands, low=0, high=rate / 2)
+        self._mel = mel.astype(np.float32)
 
     def __call__(self, samples: Array, frames: int) -> Array:
         """`[samples]` float32, with silence after them, to `[bands, frames]` float32 of about -1 to 1.5."""
@@ -111,17 +134,14 @@ class LogMelFrames:
         return np.asarray((spectra.real**2 + spectra.imag**2).astype(np.float32) @ self._mel)
 
 
-def _whisper_mel_matrix(rate: int, window: int, bands: int) -> Array:
-    """Triangles `[window / 2 + 1, bands]` of equal area, from 0 Hz to half of the rate."""
+def slaney_mel_matrix(rate: int, window: int, bands: int, *, low: float, high: float) -> Array:
+    """Triangles `[window / 2 + 1, bands]` of equal area over Slaney's mel scale."""
     bins = np.linspace(0, rate / 2, window // 2 + 1)
-    edges = _hertz(np.linspace(0, _whisper_mel(rate / 2), bands + 2))
-    rising = (bins[:, None] - edges[None, :-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[None, 2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
-    triangles = np.clip(np.minimum(rising, falling), 0, None)
-    return np.asarray(triangles * 2.0 / (edges[2:] - edges[:-2]), np.float32)
+    edges = _hertz(np.linspace(_slaney_mel(low), _slaney_mel(high), bands + 2))
+    return np.asarray(_triangles(bins, edges) * 2.0 / (edges[2:] - edges[:-2]))
 
 
-def _whisper_mel(hertz: float) -> float:
+def _slaney_mel(hertz: float) -> float:
     linear = hertz * BANDS_TO / LINEAR_TO
     return linear if hertz < LINEAR_TO else float(BANDS_TO + np.log(hertz / LINEAR_TO) * STEP)
 
