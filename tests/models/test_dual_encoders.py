@@ -118,9 +118,11 @@ def test_a_tower_that_contradicts_itself_is_refused(folder: Path, changes: dict[
         tower_card(folder, "text", **changes)
 
 
-def test_a_dual_encoder_has_no_third_tower(folder: Path) -> None:
-    with pytest.raises(StartupError, match="text tower or of its image tower"):
-        tower_card(folder, "audio")
+def test_a_dual_encoder_has_no_other_tower(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="tower of text, image or audio"):
+        tower_card(folder, "points")
+    with pytest.raises(StartupError, match="which has no tower of audio"):
+        served(tower_card(folder, "audio"), tmp_path)
 
 
 @pytest.mark.parametrize(

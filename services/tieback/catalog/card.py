@@ -251,8 +251,8 @@ class EncoderCard(Card):
 
     def _check_sharing(self) -> None:
         dual = isinstance(self.options, DualEncoder)
-        if dual and self.modality not in (Modality.TEXT, Modality.IMAGE):
-            raise ValueError("a dual_encoder's card is of its text tower or of its image tower (modality)")
+        if dual and self.modality not in (Modality.TEXT, Modality.IMAGE, Modality.AUDIO):
+            raise ValueError("a dual_encoder's card is of its tower of text, image or audio (modality)")
         if dual and self.kinds != {VectorKind.DENSE}:
             raise ValueError("a dual_encoder offers the kind 'dense' alone")
         if self.shares is None:

@@ -1,6 +1,7 @@
 """One tower of a dual encoder, projected and normalised, in one graph: the one of the card's modality.
 
-Both are what transformers' own `get_text_features` and `get_image_features` give, whatever they pool by.
+They are what transformers' own `get_text_features` and `get_image_features` or `get_audio_features` give,
+whatever they pool by.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tieback.models.pictures.image_encoder import GRAPH
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.transformer_text import TOKENIZER
+from tieback.recipes.export.audio_transformer import describe, keep_front_end, network_of, write_sounds
 from tieback.recipes.export.image_encoder import check_width, keep_fitting, write_pictures
 from tieback.recipes.export.transformer_text import BY_TOKEN, example, vocabulary_of
 from tieback.recipes.graphs.architectures import positions
@@ -31,6 +33,7 @@ from tieback.recipes.graphs.torch_export import export_network
 
 CLIP, SIGLIP = "clip", "siglip"
 PATCHES = "siglip2"
+SECOND = {Modality.IMAGE: "vision_config", Modality.AUDIO: "audio_config"}
 LEGACY_END = 2  # in a CLIP configuration: the text ends at its largest token number
 SAMPLE_TOKENS = 11
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -41,7 +44,17 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
     torch.set_num_threads(1)  # two threads on two shared cores were 28 times slower
     options = card.options_for(DualEncoder)
     config = read_pair(weights, options.config)
-    if card.modality is not Modality.TEXT:
+    if card.modality not in (Modality.TEXT, second_tower(config)):
+        raise StartupError(
+            f"{options.config} is of {config.model_type}, which has no tower of {card.modality}, as the card "
+            f"{card.name} says"
+        )
+    if card.modality is Modality.AUDIO:
+        front_end = keep_front_end(weights, options.preprocessor, out, "clap")
+        describe(config, options.config, front_end)
+        model = load_model(weights, options.weights, config, options.config)
+        return write_sounds(card, network_of(model, front_end), front_end, out, report)
+    if card.modality is Modality.IMAGE:
         fitting, side = keep_fitting(weights, options.preprocessor, out), config.vision_config.image_size
         high, wide = (side, side) if isinstance(side, int) else side
         if (fitting.height, fitting.width) != (high, wide):
@@ -62,20 +75,30 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
 
 
 def is_pair(architecture: Any) -> bool:
-    """Tell whether transformers' class of an architecture gives vectors of texts and of pictures."""
+    """Tell whether transformers' class of an architecture gives vectors of texts and something else."""
     of = find_class(architecture)
-    reads_text = of is not None and of.main_input_name == "input_ids"
-    return reads_text and all(hasattr(of, f"get_{one}_features") for one in ("text", "image"))
+    text, *others = (hasattr(of, f"get_{one}_features") for one in ("text", "image", "audio"))
+    return of is not None and of.main_input_name == "input_ids" and text and any(others)
+
+
+def second_tower(config: Any) -> Modality:
+    """The modality of the tower beside that of texts."""
+    return Modality.IMAGE if hasattr(config, SECOND[Modality.IMAGE]) else Modality.AUDIO
 
 
 def read_pair(folder: Path, name: str) -> Any:
     """The configuration of two towers. StartupError where they are not served as such."""
     config = read_config(folder, name)
-    towers = [getattr(config, "text_config", None), getattr(config, "vision_config", None)]
+    towers = [getattr(config, one, None) for one in ("text_config", SECOND[second_tower(config)])]
     if not is_pair(config.model_type) or not all(hasattr(one, "hidden_size") for one in towers):
         raise StartupError(
             f"{name} is of the architecture {config.model_type!r}, which is not served as a text tower and "
-            "an image tower"
+            "one of pictures or sounds"
+        )
+    if getattr(towers[1], "enable_fusion", False):
+        raise StartupError(
+            f"{name} is of a CLAP that fuses parts of a sound which are chosen at random (enable_fusion), so "
+            "that a sound has another vector each time; take an unfused one (such as clap-htsat-unfused)"
         )
     if config.model_type == PATCHES:
         raise StartupError(

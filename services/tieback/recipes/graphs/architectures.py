@@ -12,7 +12,7 @@ BACKBONES = (
 TRACED = BACKBONES
 """Exported by torch's older tracer, in whose graphs merged models and stages know the layers by name."""
 
-BEHIND_PADDING = ("roberta", "xlm-roberta", "camembert", "altclip_text_model")
+BEHIND_PADDING = ("roberta", "xlm-roberta", "camembert", "altclip_text_model", "clap_text_model")
 """These count places from behind the padding token's number."""
 
 

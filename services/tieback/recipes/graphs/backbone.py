@@ -36,7 +36,7 @@ from tieback.recipes.graphs.patches import find_patch, own_code
 MOST_LAYERS = 256
 # In a checkpoint but without a part in the token states, or made anew by the model.
 POOLER = "pooler."  # below some heads, which then need it
-UNUSED = (POOLER, "embeddings.position_ids", "cls.")
+UNUSED = (POOLER, "embeddings.position_ids", "cls.", "masked_spec_embed")
 MADE_ANEW = ("position_ids", "token_type_ids")
 LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 SHOWN = 3

@@ -13,7 +13,7 @@ from tieback.recipes.graphs.checkpoint import Checkpoint
 from tieback.recipes.own.folder import CONFIG, OwnFolder
 
 PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
-"""The second is that of a picture's and a text's processor together."""
+"""The second is that of a picture's or a sound's and a text's processor together."""
 
 
 def is_image_encoder(folder: OwnFolder) -> bool:
@@ -46,13 +46,19 @@ def image_encoder_cards(folder: OwnFolder) -> list[dict[str, Any]]:
 
 def report_fitting(folder: OwnFolder) -> tuple[PictureFitting | None, dict[str, Any]]:
     """Adds how pictures are made to fit to the facts; returns it, and the card's option for its file."""
-    found = folder.found
-    name = next((one for one in PREPROCESSORS if one in folder.files), None)
+    name, names = find_preprocessor(folder, "how pictures are made to fit")
     if name is None:
-        found.missing.append(
-            f"{PREPROCESSORS[0]}, which says how pictures are made to fit; it comes from where the weights do"
-        )
         return None, {}
     fitting = PictureFitting.read(own_file(folder.directory, name, largest=LARGEST_JSON))
-    found.facts["pictures"] = f"{fitting.height} × {fitting.width}, {fitting.resampling.name.lower()}"
-    return fitting, {"preprocessor": name} if name != PREPROCESSORS[0] else {}
+    shown = f"{fitting.height} × {fitting.width}, {fitting.resampling.name.lower()}"
+    folder.found.facts["pictures"] = shown
+    return fitting, names
+
+
+def find_preprocessor(folder: OwnFolder, says: str) -> tuple[str | None, dict[str, Any]]:
+    """The file that says what a network reads, and the card's option for it; adds it to the missing ones."""
+    name = next((one for one in PREPROCESSORS if one in folder.files), None)
+    if name is None:
+        said = f"{PREPROCESSORS[0]}, which says {says}; it comes from where the weights do"
+        folder.found.missing.append(said)
+    return name, {"preprocessor": name} if name not in (None, PREPROCESSORS[0]) else {}

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tieback.catalog.own_directory import PICKLES, directory_hashes
 from tieback.core.errors import StartupError
+from tieback.recipes.own.audio_encoder import audio_encoder_cards, is_audio_encoder
 from tieback.recipes.own.checker import checker_cards, is_checker
 from tieback.recipes.own.classifier import classifier_cards, is_classifier
 from tieback.recipes.own.dual_encoder import dual_encoder_cards, is_dual_encoder
@@ -52,6 +53,7 @@ KINDS = (
     Kind(is_checker, checker_cards),
     Kind(is_classifier, classifier_cards),
     Kind(is_image_encoder, image_encoder_cards),
+    Kind(is_audio_encoder, audio_encoder_cards),
     Kind(is_text, text_cards),
     Kind(is_gguf, gguf_cards),
     Kind(is_graph, graph_cards),
@@ -70,7 +72,7 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
     cards = kind.cards(folder)
     _check_given(given, str(cards[0].get("role", "encoder")))
     is_one_file = str(cards[0].get("options", {}).get("weights", "")).endswith(GGUF)
-    reads_text = cards[0].get("modality") != "image" and not is_one_file
+    reads_text = cards[0].get("modality") not in ("image", "audio") and not is_one_file
     if reads_text and not any(one.split("/")[-1] == TOKENIZER for one in folder.files):
         found.missing.append(
             f'{TOKENIZER}: write it with python -c "from transformers import AutoTokenizer; '

@@ -106,6 +106,7 @@ def _inspect(
     catalog: Catalog,
 ) -> OwnModel:
     try:
+        from tieback.recipes.own.audio_encoder import is_audio_encoder
         from tieback.recipes.own.expected import expected
         from tieback.recipes.own.folder import FolderOptions, OwnFolder, OwnModel
         from tieback.recipes.own.image_encoder import is_image_encoder
@@ -128,7 +129,7 @@ def _inspect(
             found.facts |= expected(folder, found.cards[0])
         return found
     except StartupError as error:
-        if is_image_encoder(folder):  # endpoints read texts
+        if is_image_encoder(folder) or is_audio_encoder(folder):  # endpoints read texts
             raise
         raise StartupError(f"{error.message}. {BY_ENDPOINT}") from None
 
