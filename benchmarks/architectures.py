@@ -177,6 +177,7 @@ def late_interaction(folder: Path, name: str) -> Held:
 def classifier(folder: Path, name: str) -> Held:
     """Probabilities of labels."""
     from support.own_classifier import TEXTS, classifier_card, own_logits, save_classifier, served
+    from tieback.classifier.scores import scores_of
     from tieback.core.types.content import Content
     from tieback.core.types.encoding import Truncation
     from tieback.models.store import Store
@@ -189,7 +190,8 @@ def classifier(folder: Path, name: str) -> Held:
     contents = [Content(Modality.TEXT, text) for text in TEXTS]
     batch = [loaded.prepare(one, Limits(), Truncation.REFUSE) for one in contents]
     expected = powers / powers.sum(axis=-1, keepdims=True)
-    return Held(largest(loaded.run(batch), expected), len(batch), max(one.tokens for one in batch))
+    found = [scores_of(row, "single_label") for row in loaded.run(batch)]
+    return Held(largest(found, expected), len(batch), max(one.tokens for one in batch))
 
 
 def reranker(folder: Path, name: str) -> Held:

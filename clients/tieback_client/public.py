@@ -51,6 +51,7 @@ from tieback_contract.generation import SamplingParameters as SamplingParameters
 from tieback_contract.heads import Classification as Classification
 from tieback_contract.heads import Head as Head
 from tieback_contract.heads import LabelScore as LabelScore
+from tieback_contract.heads import LabelSpan as LabelSpan
 from tieback_contract.heads import Prediction as Prediction
 from tieback_contract.hits import AlignedPair as AlignedPair
 from tieback_contract.hits import Alignment as Alignment

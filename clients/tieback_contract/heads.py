@@ -38,13 +38,31 @@ class LabelScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Classification:
-    """The labels of a text."""
+class LabelSpan:
+    """A part of a text with its label."""
 
-    labels: Sequence[LabelScore]
-    """The labels, best first; of a regression, in the model's order."""
+    name: str
+    """The label, without B- or I- before it."""
+    score: float
+    """The mean of its tokens' probabilities, each of the token's likeliest label."""
+    start: int = field(metadata=wire("begin_character"))
+    """The character of the text that it begins at."""
+    end: int = field(metadata=wire("end_character"))
+    """The character behind it."""
+    text: str
+    """The text between: ``text[start:end]``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The labels of a text, or of its parts."""
+
+    labels: Sequence[LabelScore] = ()
+    """The labels, best first; of a regression, in the model's order. None where parts are labelled."""
     truncated_tokens: int = 0
-    """Tokens at the end of the text that were cut off."""
+    """Tokens of the text that were cut off, at its end or, of two texts, at theirs."""
+    spans: Sequence[LabelSpan] = ()
+    """Of a classifier of tokens: the parts of the text that have a label, in its order."""
 
     @property
     def label(self) -> str:

@@ -11,8 +11,15 @@ import grpc
 import numpy as np
 import pytest
 from support.doors import running
-from support.own_classifier import LABELS, classifier_card, own_logits, save_classifier
+from support.own_classifier import (
+    LABELS,
+    classifier_card,
+    own_logits,
+    own_pair_logits,
+    save_classifier,
+)
 from support.own_encoder import WORDS, Silent
+from support.own_reranker import write_pair_tokenizer
 from support.running_platform import Platform
 from support.small_spaces import write_words
 from tei_client.clients.grpc_client import GrpcClient
@@ -166,9 +173,11 @@ def test_classes_are_asked_elsewhere(channel: grpc.Channel, method: str) -> None
 
 def test_a_classifier_of_texts_predicts(tmp_path: Path) -> None:
     model = save_classifier(tmp_path / "cards/own")
+    write_pair_tokenizer(tmp_path / "cards/own")
     words = write_words(tmp_path / "cards", "words", {word: np.ones(8) for word in WORDS[4:]})
     pull([words, classifier_card(tmp_path / "cards/own")], [words], Store(tmp_path / "models"), Silent())
     (logits,) = own_logits(tmp_path / "cards/own", model, ("owl flies",))
+    of_pair = own_pair_logits(tmp_path / "cards/own", model, "owl flies", "wren")
     own = {"CARDS": str(tmp_path / "cards"), "MODELS": str(tmp_path / "models"), "SPACES": "words"}
 
     with running(tmp_path, DOORS="tei", **own) as platform, grpc.insecure_channel(platform.address) as asked:
@@ -177,17 +186,23 @@ def test_a_classifier_of_texts_predicts(tmp_path: Path) -> None:
         (streamed,) = stub.PredictStream(iter([tei_pb2.PredictRequest(inputs="owl flies")]))
         long = refused(lambda: stub.Predict(tei_pb2.PredictRequest(inputs="owl " * 40)))
         cut = stub.Predict(tei_pb2.PredictRequest(inputs="owl " * 40, truncate=True))
-        raw = refused(lambda: stub.Predict(tei_pb2.PredictRequest(inputs="owl", raw_scores=True)))
-        pair = refused(lambda: stub.PredictPair(tei_pb2.PredictPairRequest(inputs=["owl", "wren"])))
+        raw = stub.Predict(tei_pb2.PredictRequest(inputs="owl flies", raw_scores=True))
+        pair = stub.PredictPair(tei_pb2.PredictPairRequest(inputs=["owl flies", "wren"], raw_scores=True))
+        (alone,) = stub.PredictPairStream(iter([tei_pb2.PredictPairRequest(inputs=["owl flies"])]))
+        three = refused(lambda: stub.PredictPair(tei_pb2.PredictPairRequest(inputs=["owl"] * 3)))
+        second = refused(lambda: stub.PredictPair(tei_pb2.PredictPairRequest(inputs=["owl", "wren " * 40])))
 
     order = np.argsort(-logits)
     shares = np.exp(logits) / np.exp(logits).sum()
     assert [one.label for one in found.predictions] == [LABELS[place] for place in order]
     np.testing.assert_allclose([one.score for one in found.predictions], shares[order], atol=1e-4)
-    assert streamed.predictions == found.predictions
+    assert streamed.predictions == found.predictions == alone.predictions
     assert (long.code(), len(cut.predictions)) == (grpc.StatusCode.INVALID_ARGUMENT, len(LABELS))
     assert "40 tokens" in long.details()
-    assert raw.code() is pair.code() is grpc.StatusCode.UNIMPLEMENTED
+    np.testing.assert_allclose([one.score for one in raw.predictions], logits[order], atol=1e-4)
+    np.testing.assert_allclose([one.score for one in pair.predictions], sorted(of_pair)[::-1], atol=1e-4)
+    assert three.code() is second.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "41 tokens and the model reads 21 together" in second.details()
 
 
 async def test_the_client_reranks_where_the_deployment_says_that_it_is_a_reranker(

@@ -14,19 +14,24 @@ from support.own_classifier import (
     TEXTS,
     classifier_card,
     own_logits,
+    own_pair_logits,
     save_classifier,
     served,
 )
 from support.own_folders import save_text_model
 from support.own_reranker import write_pair_tokenizer
+from tieback.classifier.scores import scores_of
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
 from tieback.models.store import Store
+from tieback.models.text.text_classifier import PreparedText, TextClassifierModel
 from tieback.recipes.own.folder import FolderOptions
 from tieback.recipes.own.model import inspect
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 
 Rows = np.ndarray[Any, Any]
 
@@ -49,7 +54,15 @@ def scores(card: Any, store: Store, texts: tuple[str, ...] = TEXTS) -> Rows:
     """In one batch, padded."""
     model = served(card, store)
     contents = [Content(Modality.TEXT, text) for text in texts]
-    return np.stack(model.run([model.prepare(one, Limits(), Truncation.REFUSE) for one in contents]))
+    rows = model.run([model.prepare(one, Limits(), Truncation.REFUSE) for one in contents])
+    return scores_of(np.stack(rows), card.problem)
+
+
+def prepared(
+    model: TextClassifierModel, first: str, second: str, truncation: Truncation = Truncation.REFUSE
+) -> PreparedText:
+    texts = (Content(Modality.TEXT, text) for text in (first, second))
+    return model.prepare_pair(*texts, Limits(), truncation)
 
 
 @pytest.mark.parametrize("architecture", LABELLERS)
@@ -122,6 +135,61 @@ def test_a_text_that_is_too_long_is_refused_or_cut(tmp_path: Path, store: Store)
 
     assert raised.value.reason == "TEXT_TOO_LONG"
     assert (cut.tokens, cut.cut) == (8, 3)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "deberta-v2", "qwen3"])
+def test_a_pair_gets_the_probabilities_of_transformers(
+    tmp_path: Path, store: Store, architecture: str
+) -> None:
+    model = save_classifier(tmp_path / "own", architecture)
+    write_pair_tokenizer(tmp_path / "own")
+    pairs = (("owl flies", "wren"), ("wren", "owl flies at night"), ("owl", "owl"))
+    expected = softmax(np.stack([own_pair_logits(tmp_path / "own", model, *pair) for pair in pairs]))
+
+    loaded = served(classifier_card(tmp_path / "own"), store)
+    found = loaded.run([prepared(loaded, *pair) for pair in pairs])
+
+    np.testing.assert_allclose(scores_of(np.stack(found), "single_label"), expected, atol=1e-4)
+    assert not np.allclose(expected[0], expected[1], atol=1e-3)
+
+
+def test_two_texts_that_are_too_long_together_are_refused_or_the_longer_is_cut(
+    tmp_path: Path, store: Store
+) -> None:
+    save_classifier(tmp_path / "own")
+    write_pair_tokenizer(tmp_path / "own")
+    model = served(classifier_card(tmp_path / "own", max_tokens=13), store)  # 10 beside 3 special ones
+
+    def sides(first: int, second: int) -> tuple[int, int, int]:
+        """The tokens that are kept of each, and those that are not."""
+        one = prepared(model, "owl " * first, "wren " * second, Truncation.END)
+        assert one.types is not None
+        return int((one.types == 0).sum()) - 2, int(one.types.sum()) - 1, one.cut
+
+    fits = prepared(model, "owl " * 8, "wren " * 2)
+    assert fits.tokens == 13
+    assert [sides(9, 2), sides(2, 9), sides(9, 9), sides(6, 4)] == [
+        (8, 2, 1), (2, 8, 1), (5, 5, 8), (6, 4, 0),
+    ]  # fmt: skip
+    for first, second, field in ((9, 2, "text"), (2, 9, "second")):
+        with pytest.raises(InvalidInput, match="11 tokens and the model reads 10 together") as raised:
+            prepared(model, "owl " * first, "wren " * second)
+        assert (raised.value.reason, str(raised.value.field)) == ("TEXT_TOO_LONG", field)
+
+
+def test_a_tokenizer_that_puts_nothing_between_two_texts_reads_one(tmp_path: Path, store: Store) -> None:
+    save_classifier(tmp_path / "own")
+    tokenizer = Tokenizer.from_file(str(tmp_path / "own/tokenizer.json"))
+    tokenizer.post_processor = TemplateProcessing(
+        single="$A [SEP]", pair="$A $B:1", special_tokens=[("[SEP]", 3)]
+    )
+    tokenizer.save(str(tmp_path / "own/tokenizer.json"))
+    model = served(classifier_card(tmp_path / "own"), store)
+
+    with pytest.raises(InvalidInput, match="own-labels reads one text") as raised:
+        prepared(model, "owl", "wren")
+
+    assert str(raised.value.field) == "second"
 
 
 def test_a_card_with_other_labels_than_the_folder_is_refused(tmp_path: Path, store: Store) -> None:

@@ -12,3 +12,5 @@ WRITERS = ("qwen2", "qwen3", "llama", "mistral", "gemma", "gemma2", "gemma3_text
 
 LABELLERS = (*BACKBONES, "deberta-v2", "modernbert", *WRITERS)
 """Of a text or a pair."""
+TOKEN_LABELLERS = tuple(name for name in LABELLERS if name != "gemma3_text")
+"""Of the tokens of a text; transformers has no class for the other."""

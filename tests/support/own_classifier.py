@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,34 @@ from tieback.recipes.own.folder import FolderOptions
 from tieback.recipes.own.model import inspect
 from tieback.recipes.pull import pull
 from tokenizers import Tokenizer
-from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    CONFIG_MAPPING,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    pipeline,
+)
 
 from support.architectures import WRITERS
-from support.own_checker import SHAPES
+from support.own_checker import SHAPES, bare_logits
 from support.own_encoder import Silent, write_tokenizer
 from support.own_folders import DIFFERENT, SIZES
 
 LABELS = ("billing", "delivery", "praise")
+PARTS = ("O", "B-BIRD", "I-BIRD", "B-TIME", "I-TIME")
 TEXTS = ("owl flies at night", "wren", "wren flies at night owl owl", "night at")
 
 
 def save_classifier(
-    folder: Path, architecture: str = "bert", *, labels: tuple[str, ...] = LABELS, problem: str = ""
+    folder: Path,
+    architecture: str = "bert",
+    *,
+    labels: tuple[str, ...] = LABELS,
+    problem: str = "",
+    of: Any = AutoModelForSequenceClassification,
 ) -> PreTrainedModel:
-    """A folder of a sequence classification with these labels; the model as it was saved."""
+    """A folder of a sequence classification, or another class, with these labels; the model as saved."""
     torch.manual_seed(0)
     sizes = DIFFERENT.get(architecture, SIZES) | SHAPES.get(architecture, {}) | {"pad_token_id": 0}
     if architecture in WRITERS:
@@ -40,9 +54,7 @@ def save_classifier(
     config = CONFIG_MAPPING[architecture](
         **sizes, label2id={name: place for place, name in enumerate(labels)}
     )
-    model: PreTrainedModel = AutoModelForSequenceClassification.from_config(  # type: ignore[no-untyped-call]  # theirs
-        config, attn_implementation="eager"
-    ).eval()
+    model: PreTrainedModel = of.from_config(config, attn_implementation="eager").eval()
     for name, parameter in model.named_parameters():
         if "embeddings" not in name and parameter.ndim == 1:  # zeros would hide what is left out
             torch.nn.init.normal_(parameter, mean=float(name.endswith("weight")), std=0.2)
@@ -51,11 +63,36 @@ def save_classifier(
     return model
 
 
+def save_token_classifier(
+    folder: Path, architecture: str = "bert", labels: tuple[str, ...] = PARTS
+) -> PreTrainedModel:
+    """A folder of a token classification with these labels, decided enough that tokens differ."""
+    model = save_classifier(folder, architecture, labels=labels, of=AutoModelForTokenClassification)
+    for name, parameter in model.named_parameters():
+        if name.startswith(("classifier", "score")):
+            torch.nn.init.normal_(parameter, std=0.7)
+    model.save_pretrained(folder)
+    return model
+
+
+def named_parts(folder: Path, texts: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """The parts of texts that transformers' own pipeline finds in the folder."""
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"), unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+    model = AutoModelForTokenClassification.from_pretrained(folder, attn_implementation="eager")
+    find: Any = pipeline(
+        "token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="simple", device="cpu"
+    )
+    return [find(text) for text in texts]
+
+
 def classifier_card(folder: Path, **changes: Any) -> ClassifierCard:
     """The card that `models add` writes for the folder, with changes."""
     found = inspect(folder, "own-labels", FolderOptions(classifier=True))
-    path = folder.parent / "own-labels.yaml"
-    path.write_text(yaml.safe_dump(json.loads(json.dumps(found.cards[0])) | changes))
+    fields = json.loads(json.dumps(found.cards[0])) | changes
+    path = folder.parent / f"{fields['name']}.yaml"
+    path.write_text(yaml.safe_dump(fields))
     card = read_card(path)
     assert isinstance(card, ClassifierCard)
     return card
@@ -75,3 +112,8 @@ def own_logits(folder: Path, model: torch.nn.Module, texts: tuple[str, ...] = TE
         with torch.no_grad():
             rows.append(model(torch.tensor([tokenizer.encode(text).ids])).logits[0].numpy())
     return np.stack(rows)
+
+
+def own_pair_logits(folder: Path, model: torch.nn.Module, first: str, second: str) -> np.ndarray[Any, Any]:
+    """The logits `[labels]` that transformers computes for a pair by itself."""
+    return bare_logits(folder, model, first, second)[0].numpy()

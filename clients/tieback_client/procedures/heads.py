@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tieback.v1 import classifier_pb2
 from tieback_contract.field_path import at
@@ -80,27 +80,35 @@ def predict(
 
 
 def classify(
-    texts: ContentLike | Sequence[ContentLike],
+    texts: ContentLike | Sequence[ContentLike | tuple[ContentLike, str]],
     *,
     model: str = "",
     top: int = 0,
     truncate: bool = False,
+    raw_scores: bool = False,
     timeout: float | None = None,
 ) -> Procedure[Classifications]:
     """Gives the labels of texts by a classifier of the server's: the `top` best of each, by default all.
 
+    A tuple within the list is a pair, of which the model reads both texts, such as evidence and a claim:
+    ``[(evidence, claim)]``. A classifier of tokens labels parts of texts: see `Classification.spans`.
+
     `model` is one of `classifiers()`; empty where one alone is served. What is longer than the model reads
-    fails, unless `truncate` cuts it. A text that fails does not fail the others: see
-    `Classifications.outcomes`. `NotFound` for the model.
+    fails, unless `truncate` cuts it. `raw_scores` gives logits in place of probabilities. A text that fails
+    does not fail the others: see `Classifications.outcomes`. `NotFound` for the model.
     """
     listed = texts if isinstance(texts, list | tuple) else [texts]
     if not listed:
         raise InvalidArgument.at("contents", "there is nothing to classify")
+    pairs = [_pair(one, place) for place, one in enumerate(listed)]
+    seconds = [second for _, second in pairs]
     request = classifier_pb2.ClassifyRequest(
         model=writing.text(model, "model"),
-        contents=[writing.content(one, at("contents", place)) for place, one in enumerate(listed)],
+        contents=[writing.content(first, at("contents", place)) for place, (first, _) in enumerate(pairs)],
         truncate=truncate,
         top=_number(top, "top"),
+        second_texts=seconds if any(seconds) else (),
+        raw_scores=raw_scores,
     )
     reply = yield UnaryCall(RPCS["Classify"], request, timeout)
     return reading.classifications(reply.message, reply.info)
@@ -131,6 +139,16 @@ def _number(value: int, field: str) -> int:
     if not 0 <= value < 2**32:
         raise InvalidArgument.at(field, f"it is 0 or more, and below 2^32, not {value}")
     return value
+
+
+def _pair(value: Any, place: int) -> tuple[Any, str]:
+    """A content and the second text of its pair, empty where it stands alone."""
+    if not isinstance(value, tuple):
+        return value, ""
+    field = at("second_texts", place)
+    if len(value) != 2 or not isinstance(value[1], str) or not value[1]:
+        raise InvalidArgument.at(field, "a pair is a tuple of two texts")
+    return value[0], writing.text(value[1], field)
 
 
 def _examples(examples: Examples, field: str) -> list[classifier_pb2.HeadExample]:

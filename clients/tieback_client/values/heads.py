@@ -23,4 +23,4 @@ class Classifications(Batch[Classification]):
 
     problem: str
     """Kind of the scores: "single_label", probabilities that sum to 1; "multi_label", a probability of each
-    label by itself; "regression", numbers of any size."""
+    label by itself; "regression", numbers of any size; "tokens", probabilities of a text's parts."""

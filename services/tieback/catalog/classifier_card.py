@@ -1,4 +1,4 @@
-"""Cards of classifiers: models that give a text labels with scores."""
+"""Cards of classifiers: models that give a text, or its parts, labels with scores."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pydantic import Field
 
 from tieback.catalog.base_card import Card
 
-Problem = Literal["single_label", "multi_label", "regression"]
-"""Ways in which logits become scores: by softmax, by the sigmoid of each, or as they are."""
+Problem = Literal["single_label", "multi_label", "regression", "tokens"]
+"""Ways in which logits become scores: by softmax, by the sigmoid of each, or as they are; of tokens, by
+softmax for each of them."""
 
 
 class ClassifierCard(Card):
-    """A model that gives a text labels with scores. Requests name it in Classify.
+    """A model that gives a text, or its parts, labels with scores. Requests name it in Classify.
 
     `labels` are those of its logits, in their order. A text has at most `max_tokens`.
     """

@@ -10,22 +10,24 @@ from dataclasses import dataclass
 
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
-from tieback_contract.heads import Classification, LabelScore
+from tieback_contract.heads import Classification
 from tieback_contract.limits import Limits
+from tieback_contract.modality import Modality
 from tieback_contract.reports import Stage, Timing
 
 from tieback.admission import Admission
 from tieback.allowance import Allowance
 from tieback.batching import Batcher, BatchReport
+from tieback.catalog.classifier_card import ClassifierCard
+from tieback.classifier.scores import labels_of, scores_of, spans_of
 from tieback.core.alone import made_alone, result_of
 from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
-from tieback.core.order import best_first
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.heads import ClassifyReply, ClassifyRequest
 from tieback.core.types.load import Load
-from tieback.models.text.text_classifier import PreparedText, TextClassifierModel
+from tieback.models.text.text_classifier import SECOND, PreparedText, TextClassifierModel
 
 CHARACTERS_PER_TOKEN = 4
 """By which work is estimated before it is tokenised."""
@@ -85,17 +87,27 @@ class TextClassifiers:
         begun = time.monotonic()
         queue, contents, deadline = self._named(request.model), request.contents, call.deadline
         self._check(contents)
+        _check_kind(queue.model.card, request)
+        seconds = request.second_texts or [""] * len(contents)
         deadline.check("classifying")
         truncation = Truncation.END if request.truncate else Truncation.REFUSE
         model, errors = queue.model, dict[int, TiebackError]()
-        estimate = sum(_estimate(one, model.card.max_tokens) for one in contents)
+        estimate = sum(
+            _estimate(one, second, model.card.max_tokens)
+            for one, second in zip(contents, seconds, strict=True)
+        )
         with queue.admission.admit(estimate, items=len(contents), deadline=deadline) as ticket:
             self._allowance.take(estimate)
 
-            def prepare(content: Content) -> PreparedText:
-                return model.prepare(content, self._limits, truncation)
+            def prepare(place: int) -> PreparedText:
+                content, second = contents[place], seconds[place]
+                if not second:
+                    return model.prepare(content, self._limits, truncation)
+                other = Content(Modality.TEXT, second)
+                return model.prepare_pair(content, other, self._limits, truncation)
 
-            prepared = await asyncio.to_thread(made_alone, prepare, dict(enumerate(contents)), errors)
+            places = {place: place for place in range(len(contents))}
+            prepared = await asyncio.to_thread(made_alone, prepare, places, errors)
             tokens = sum(one.tokens for one in prepared.values())
             self._allowance.correct(tokens - estimate)
             ticket.resize(tokens, len(prepared))
@@ -111,9 +123,9 @@ class TextClassifiers:
             Stage(f"classify:{model.card.name}", preparing, total - preparing),
         ]
         results = [
-            errors[place].within(at("contents", place))
+            _placed(errors[place], place)
             if place in errors
-            else Classification(_labels(model, rows[place], request.top), prepared[place].cut)
+            else _classification(model.card, request, place, prepared[place], rows[place])
             for place in range(len(contents))
         ]
         return ClassifyReply(results, model.card.problem, timing)
@@ -153,14 +165,40 @@ def _load(queue: _Queue) -> Load:
     return queue.admission.load
 
 
-def _estimate(content: Content, most: int) -> int:
+def _estimate(content: Content, second: str, most: int) -> int:
     size = len(content.data) if isinstance(content.data, str) else 0
-    return min(size // CHARACTERS_PER_TOKEN + 1, most)
+    return min((size + len(second)) // CHARACTERS_PER_TOKEN + 1, most)
 
 
-def _labels(model: TextClassifierModel, scores: Array, top: int) -> list[LabelScore]:
-    names = model.card.labels
-    places: Sequence[int] = range(len(names))
-    if model.card.problem != "regression":
-        places = best_first(scores, lambda place: place, len(names))
-    return [LabelScore(names[place], float(scores[place])) for place in places[: top or None]]
+def _check_kind(card: ClassifierCard, request: ClassifyRequest) -> None:
+    """InvalidInput for what classifiers of tokens do not have."""
+    if card.problem != "tokens":
+        return
+    given = {"top": request.top, "second_texts": any(request.second_texts), "raw_scores": request.raw_scores}
+    for field in (name for name, value in given.items() if value):
+        raise InvalidInput(
+            f"{card.name} labels the parts of one text, each with its probability: leave {field} out",
+            field=field,
+        )
+
+
+def _classification(
+    card: ClassifierCard, request: ClassifyRequest, place: int, prepared: PreparedText, logits: Array
+) -> Classification:
+    """What the logits of a content say."""
+    if card.problem == "tokens":
+        read, text = prepared.text, str(request.contents[place].data)
+        if read is None:
+            raise TypeError("a classifier of tokens reads one text")
+        scores = scores_of(logits, card.problem)[read.words]
+        return Classification(
+            truncated_tokens=prepared.cut, spans=spans_of(card.labels, scores, read.characters, text)
+        )
+    scores = scores_of(logits, card.problem, raw=request.raw_scores)
+    return Classification(labels_of(card.labels, scores, card.problem, request.top), prepared.cut)
+
+
+def _placed(error: TiebackError, place: int) -> TiebackError:
+    """The error of an input, about the request's field."""
+    placed = error.within(at("contents", place))
+    return placed.moved(at("contents", place, SECOND), at("second_texts", place))

@@ -148,16 +148,20 @@ class DeleteHeadResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class ClassifyRequest(_message.Message):
-    __slots__ = ("model", "contents", "truncate", "top")
+    __slots__ = ("model", "contents", "truncate", "top", "second_texts", "raw_scores")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     CONTENTS_FIELD_NUMBER: _ClassVar[int]
     TRUNCATE_FIELD_NUMBER: _ClassVar[int]
     TOP_FIELD_NUMBER: _ClassVar[int]
+    SECOND_TEXTS_FIELD_NUMBER: _ClassVar[int]
+    RAW_SCORES_FIELD_NUMBER: _ClassVar[int]
     model: str
     contents: _containers.RepeatedCompositeFieldContainer[_content_pb2.Content]
     truncate: bool
     top: int
-    def __init__(self, model: _Optional[str] = ..., contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., truncate: _Optional[bool] = ..., top: _Optional[int] = ...) -> None: ...
+    second_texts: _containers.RepeatedScalarFieldContainer[str]
+    raw_scores: bool
+    def __init__(self, model: _Optional[str] = ..., contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., truncate: _Optional[bool] = ..., top: _Optional[int] = ..., second_texts: _Optional[_Iterable[str]] = ..., raw_scores: _Optional[bool] = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
     __slots__ = ("results", "problem", "timing")
@@ -178,12 +182,28 @@ class ClassifyResult(_message.Message):
     def __init__(self, classification: _Optional[_Union[Classification, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class Classification(_message.Message):
-    __slots__ = ("labels", "truncated_tokens")
+    __slots__ = ("labels", "truncated_tokens", "spans")
     LABELS_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
     labels: _containers.RepeatedCompositeFieldContainer[LabelScore]
     truncated_tokens: int
-    def __init__(self, labels: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., truncated_tokens: _Optional[int] = ...) -> None: ...
+    spans: _containers.RepeatedCompositeFieldContainer[LabelSpan]
+    def __init__(self, labels: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., truncated_tokens: _Optional[int] = ..., spans: _Optional[_Iterable[_Union[LabelSpan, _Mapping]]] = ...) -> None: ...
+
+class LabelSpan(_message.Message):
+    __slots__ = ("name", "score", "begin_character", "end_character", "text")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_CHARACTER_FIELD_NUMBER: _ClassVar[int]
+    END_CHARACTER_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    score: float
+    begin_character: int
+    end_character: int
+    text: str
+    def __init__(self, name: _Optional[str] = ..., score: _Optional[float] = ..., begin_character: _Optional[int] = ..., end_character: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
 
 class LabelScore(_message.Message):
     __slots__ = ("name", "score")

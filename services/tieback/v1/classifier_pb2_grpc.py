@@ -289,7 +289,8 @@ class ClassifierService(object):
 
 
 class TextClassifierServiceStub(object):
-    """Gives the labels of texts by classifiers of the user's own: sequence classifications of transformers, served by cards.
+    """Gives the labels of texts, or of parts of them, by classifiers of the user's own, served by cards: models of
+    transformers for the classification of sequences or of tokens, here or at an endpoint.
     """
 
     def __init__(self, channel):
@@ -306,11 +307,13 @@ class TextClassifierServiceStub(object):
 
 
 class TextClassifierServiceServicer(object):
-    """Gives the labels of texts by classifiers of the user's own: sequence classifications of transformers, served by cards.
+    """Gives the labels of texts, or of parts of them, by classifiers of the user's own, served by cards: models of
+    transformers for the classification of sequences or of tokens, here or at an endpoint.
     """
 
     def Classify(self, request, context):
-        """Says which labels of a classifier fit texts. A text that fails does not fail the others.
+        """Says which labels of a classifier fit texts, or pairs of texts; or which parts of texts have which label. A text that
+        fails does not fail the others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -333,7 +336,8 @@ def add_TextClassifierServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TextClassifierService(object):
-    """Gives the labels of texts by classifiers of the user's own: sequence classifications of transformers, served by cards.
+    """Gives the labels of texts, or of parts of them, by classifiers of the user's own, served by cards: models of
+    transformers for the classification of sequences or of tokens, here or at an endpoint.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""A transformer that reads a text and gives a score for each of its labels."""
+"""A transformer that gives a text, or each of its tokens, a score for each of its labels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tieback.catalog.source import FileName, Strict
 
 
 class TextClassifier(Strict):
-    """A transformer that reads a text and gives a score for each of its labels.
+    """A transformer that gives a text, or each of its tokens, a score for each of its labels.
 
-    `weights` is a safetensors file, or the index of several, of a sequence-classification model of
-    transformers, with its `config`.
+    `weights` is a safetensors file, or the index of several, of a model of transformers for the
+    classification of sequences or of tokens, with its `config`.
     """
 
     runtime: Literal["text_classifier"] = "text_classifier"

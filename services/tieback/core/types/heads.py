@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from tieback_contract.heads import Classification, Prediction
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
-from tieback_contract.shapes import alone
+from tieback_contract.shapes import alone, beside
 
-from tieback.core.errors import TiebackError
+from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content
 
 FEWEST_CLASSES, MOST_CLASSES = 2, 1000
@@ -70,13 +70,27 @@ class PredictReply:
 class ClassifyRequest:
     """Texts to label by a model, "" for the only one: the `top` best labels of each, 0 for all.
 
-    A text that is longer than the model reads fails, unless `truncate` has its end cut off.
+    A text that is longer than the model reads fails, unless `truncate` has its end cut off. `second_texts`
+    are the second texts of pairs, one for each content, "" where it stands alone; or there are none.
+    `raw_scores` asks for logits in place of probabilities.
     """
 
     model: str
     contents: Sequence[Content] = field(metadata=alone())
     truncate: bool = False
     top: int = 0
+    second_texts: Sequence[str] = field(default=(), metadata=beside("contents"))
+    raw_scores: bool = False
+
+
+def check_second_texts(request: ClassifyRequest) -> None:
+    """InvalidInput where there is no second text for each content, but for some."""
+    if request.second_texts and len(request.second_texts) != len(request.contents):
+        raise InvalidInput(
+            f"there are {len(request.second_texts)} second texts and {len(request.contents)} contents: give "
+            "as many, empty where a content stands alone, or none",
+            field="second_texts",
+        )
 
 
 @dataclass(frozen=True, slots=True)

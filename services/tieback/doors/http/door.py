@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, Router
 from tieback_client import AsyncClient, Health, TiebackError
 
-from tieback.doors.http import chat, check, embeddings, models, rerank
+from tieback.doors.http import chat, check, embeddings, models, predict, rerank
 from tieback.doors.http.edge import Edge, EdgeLimits
 from tieback.doors.http.errors import RETRY_SECONDS, Refused
 from tieback.doors.http.operation import DoorOperation
@@ -123,6 +123,7 @@ class HttpDoor:
                 Route("/v1/check", check.check(client), methods=["POST"]),
                 Route("/v1/rerank", reranking, methods=["POST"]),
                 Route("/v2/rerank", reranking, methods=["POST"]),
+                Route("/predict", predict.predict(client), methods=["POST"]),
                 Route("/v1/models", models.models(client), methods=["GET"]),
                 Route("/v1/models/{name:path}", models.model(client), methods=["GET"]),
                 Route("/healthz", alive(), methods=["GET"]),

@@ -74,6 +74,7 @@ TOKEN_IDS = "token_ids"  # noqa: S105 - the field of the contract, no secret
 PIECE = 16_384
 """Characters that are tokenised at once: a tokenizer takes up to 500 bytes for each while it works."""
 
+EMPTY = "the text has nothing that the model reads as a word; send some"
 SHORT = 256  # characters of a text whose tokens are made before anybody notices
 
 
@@ -114,12 +115,16 @@ class TokenizedText:
         return ~np.array(self._encoding.special_tokens_mask, bool)
 
     @property
-    def spans(self) -> Array:
-        """The words' byte ranges in the text `[n, 2]`, int64."""
+    def characters(self) -> Array:
+        """The words' ranges of characters in the text `[n, 2]`, int64."""
         if self._encoding is None:
             return np.zeros((len(self.ids), 2), np.int64)
-        offsets = np.array(self._encoding.offsets, np.int64).reshape(-1, 2)
-        return ByteOffsets(self._text).spans(offsets[self.words])
+        return np.array(self._encoding.offsets, np.int64).reshape(-1, 2)[self.words]
+
+    @property
+    def spans(self) -> Array:
+        """The words' byte ranges in the text `[n, 2]`, int64."""
+        return ByteOffsets(self._text).spans(self.characters)
 
 
 class _File:
@@ -218,7 +223,7 @@ class TextTokenizer:
         """`read`, of a text that was checked. Names of control tokens in it are text."""
         encoding, found = self._encoded(text)
         if not found:
-            raise InvalidInput("the text has nothing that the model reads as a word; send some", field="text")
+            raise InvalidInput(EMPTY, field="text")
         cut = 0 if self._room is None else max(0, found - self._room)
         if cut:
             if truncation is Truncation.REFUSE:
@@ -228,8 +233,7 @@ class TextTokenizer:
                     field="text",
                     reason="TEXT_TOO_LONG",
                 )
-            encoding = Encoding.merge([encoding], growing_offsets=False)  # its own: others may have found it
-            encoding.truncate(found - cut)
+            encoding = _beginning(encoding, found - cut)
         if self._special:
             encoding = self._tokenizer.post_process(encoding)
         own = np.array(encoding.special_tokens_mask, bool)
@@ -250,9 +254,38 @@ class TextTokenizer:
         room = None if self._max is None else self._max - self.special_tokens_of_a_pair
         asked, lost = self._part(first, "first", None if room is None else max(1, room // 2))
         passage, cut = self._part(second, "second", None if room is None else room - len(asked))
-        whole = self._tokenizer.post_process(asked, passage)
+        return self._paired(asked, passage, lost + cut)
+
+    def fitted_pair(self, first: str, second: str, truncation: Truncation) -> TokenizedPair:
+        """The same, whose longer text alone is cut, or both to a half where both are longer than that.
+
+        InvalidInput where they are too long together and may not be cut, about the longer one.
+        """
+        encodings, counts = [], []
+        for name, text in (("first", first), ("second", second)):
+            encoding, found = self._encoded(text)
+            if not found:
+                raise InvalidInput(EMPTY, field=name)
+            encodings.append(encoding)
+            counts.append(found)
+        room = sum(counts) if self._max is None else self._max - self.special_tokens_of_a_pair
+        if sum(counts) <= room:
+            return self._paired(*encodings, 0)
+        if truncation is Truncation.REFUSE:
+            raise InvalidInput(
+                f"the two texts have {sum(counts)} tokens and the model reads {room} together{self._why}; "
+                "send less of them, or ask for the end of the longer one to be cut off (truncation)",
+                field="first" if counts[0] >= counts[1] else "second",
+                reason="TEXT_TOO_LONG",
+            )
+        kept = min(counts[0], max(room - counts[1], room - room // 2))
+        parts = (_beginning(one, most) for one, most in zip(encodings, (kept, room - kept), strict=True))
+        return self._paired(*parts, sum(counts) - room)
+
+    def _paired(self, first: Encoding, second: Encoding, cut: int) -> TokenizedPair:
+        whole = self._tokenizer.post_process(first, second)
         ids = self._plain.held(np.array(whole.ids, np.int64), np.array(whole.special_tokens_mask, bool))
-        return TokenizedPair(ids, np.array(whole.type_ids, np.int64), lost + cut)
+        return TokenizedPair(ids, np.array(whole.type_ids, np.int64), cut)
 
     @functools.cached_property
     def special_tokens(self) -> dict[str, int]:
@@ -281,12 +314,10 @@ class TextTokenizer:
         """The first tokens of one text of a pair, and how many were cut off."""
         encoding, found = self._encoded(text)
         if not found:
-            raise InvalidInput("the text has nothing that the model reads as a word; send some", field=name)
+            raise InvalidInput(EMPTY, field=name)
         if most is None or found <= most:
             return encoding, 0
-        encoding = Encoding.merge([encoding], growing_offsets=False)  # its own: others may have found it
-        encoding.truncate(most)
-        return encoding, found - most
+        return _beginning(encoding, most), found - most
 
     @property
     def room(self) -> int | None:
@@ -368,6 +399,13 @@ class TextTokenizer:
 
     def _added(self) -> int:
         return int(self._tokenizer.num_special_tokens_to_add(False)) if self._special else 0
+
+
+def _beginning(encoding: Encoding, most: int) -> Encoding:
+    """The first tokens of an encoding, which stays as it is: others may have found it."""
+    own = Encoding.merge([encoding], growing_offsets=False)
+    own.truncate(most)
+    return own
 
 
 def _piece_end(text: str, begin: int) -> int:

@@ -1,4 +1,4 @@
-"""Classifiers: the sequence classification of a transformers folder as a graph of scores."""
+"""Classifiers: the classification of sequences or of tokens of a transformers folder as a graph of logits."""
 
 from __future__ import annotations
 
@@ -6,45 +6,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from tieback.catalog.classifier_card import ClassifierCard, Problem
 from tieback.catalog.runtimes.text_classifier import TextClassifier
 from tieback.core.errors import StartupError
-from tieback.models.text.text_classifier import SCORES
+from tieback.models.text.text_classifier import LOGITS
 from tieback.recipes.export.claim_classifier import SHOWN, labels_of
 from tieback.recipes.export.cross_encoder import Logits, open_folder, write_scores
-from tieback.recipes.graphs.backbone import load_model
+from tieback.recipes.graphs.backbone import Head, load_model
 
 
 def export(card: ClassifierCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """Writes the graph and the vocabulary; returns how near the graph is to the model."""
     options = card.options_for(TextClassifier)
-    config = open_folder(card, options, weights, out, "sequence")
+    of_tokens = card.problem == "tokens"
+    head: Head = "tokens" if of_tokens else "sequence"
+    config = open_folder(card, options, weights, out, head)
     if (labels := labels_of(config)) != list(card.labels):
         raise StartupError(
             f"{options.config} has the labels {', '.join(labels[:SHOWN])} (id2label), in this order, and the "
             f"card has {', '.join(card.labels[:SHOWN])}"
         )
-    loaded = load_model(weights, options.weights, config, options.config, head="sequence")
-    model = Labelled(loaded, card.problem)
-    return write_scores(card, model, out, report, SCORES, precision=options.precision)
-
-
-class Labelled(Logits):
-    """Logits as the scores `[batch, labels]` of a problem."""
-
-    def __init__(self, model: Any, problem: Problem) -> None:
-        super().__init__(model)
-        self._problem = problem
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor]:
-        """See `Logits`."""
-        logits = self.logits(*inputs)
-        if self._problem == "single_label":
-            return (torch.softmax(logits, dim=-1),)
-        return (torch.sigmoid(logits) if self._problem == "multi_label" else logits,)
+    model = Logits(load_model(weights, options.weights, config, options.config, head=head))
+    return write_scores(card, model, out, report, LOGITS, per_token=of_tokens, precision=options.precision)
 
 
 def problem_of(config: Any) -> Problem:

@@ -26,14 +26,14 @@ MEANS = {
 def is_checker(folder: OwnFolder) -> bool:
     """Tell whether a folder's model says of claims what its labels mean: by classes, or by tokens.
 
-    Those of classes say so themselves where one of them means support, or all have a meaning.
+    They say so themselves where one of them means support, or all have a meaning.
     """
     given, config, head = folder.given, folder.config, _head(folder)
     if not head or given.classifier or not folder.keeps_head:
         return False
     if head == "next_token":
         return bool(given.labels) and config.get("model_type") == "t5"
-    if head == "tokens" or given.labels:
+    if given.labels:
         return True
     named = config.get("id2label")
     meant = [_meaning(str(name)) for name in named.values()] if isinstance(named, dict) else []

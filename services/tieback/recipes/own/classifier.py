@@ -9,25 +9,28 @@ from tieback.recipes.export.text_classifier import problem_of
 from tieback.recipes.graphs.backbone import read_config
 from tieback.recipes.own.folder import CONFIG, OwnFolder, sizes, tokens_read
 
-CLASSIFIER = "ForSequenceClassification"
+CLASSIFIER, OF_TOKENS = "ForSequenceClassification", "ForTokenClassification"
 SCORES = {
     "single_label": "probabilities of labels, of which one holds",
     "multi_label": "a probability of each label by itself",
     "regression": "numbers",
+    "tokens": "probabilities of labels of parts of the text",
 }
 
 
 def is_classifier(folder: OwnFolder) -> bool:
-    """Tell whether it is a sequence classification, and the user does not ask for its backbone."""
-    return folder.is_class(CLASSIFIER) and folder.keeps_head
+    """Tell whether it classifies sequences or tokens, and the user does not ask for its backbone."""
+    return folder.is_class(CLASSIFIER, OF_TOKENS) and folder.keeps_head
 
 
 def classifier_cards(folder: OwnFolder) -> list[dict[str, Any]]:
     """One card."""
-    config = read_config(folder.directory, CONFIG, head="sequence")
+    of_tokens = folder.is_class(OF_TOKENS)
+    config = read_config(folder.directory, CONFIG, head="tokens" if of_tokens else "sequence")
     labels, problem, tokens = labels_of(config), problem_of(config), tokens_read(config)
+    problem = "tokens" if of_tokens else problem
     folder.found.facts |= {
-        "kind": "folder of a classifier of texts",
+        "kind": f"folder of a classifier of {'parts of texts' if of_tokens else 'texts'}",
         "architecture": sizes(config),
         "labels": ", ".join(labels[:SHOWN])
         + (f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""),
@@ -36,8 +39,9 @@ def classifier_cards(folder: OwnFolder) -> list[dict[str, Any]]:
         "weights": folder.sized(folder.weights()),
     }
     folder.found.notes.append(
-        "If its labels are verdicts about claims, say --label NAME=OUTCOME; if it says how well a passage "
-        "answers, --reranker LABEL; to serve its backbone as an encoder, --pooling NAME."
+        "If its labels are verdicts about claims, say --label NAME=OUTCOME; "
+        + ("" if of_tokens else "if it says how well a passage answers, --reranker LABEL; ")
+        + "to serve its backbone as an encoder, --pooling NAME."
     )
     options = folder.weights_option
     card = {"role": "classifier", "runtime": "text_classifier", "max_tokens": tokens, "labels": labels}

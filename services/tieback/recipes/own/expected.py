@@ -59,7 +59,8 @@ def expected(folder: OwnFolder, card: Mapping[str, Any]) -> dict[str, str]:
         return {}
     config_name = str(options.get("config", CONFIG))
     config = read_config(folder.directory, config_name)
-    network = class_of(config, config_name, HEADS[runtime]).__name__
+    head: Head = "tokens" if card.get("problem") == "tokens" else HEADS[runtime]
+    network = class_of(config, config_name, head).__name__
     facts = {
         "exports": f"{network} of transformers, {exporter(config, folder.config)}, to ONNX in float32; "
         "in int8, too, where the card asks for it"

@@ -53,7 +53,7 @@ class FolderOptions:
     reranker: str = ""
     """The label of a classifier that says that a passage answers, or `yes_no` for a language model."""
     classifier: bool = False
-    """Serves a sequence classification by its labels, whatever they are."""
+    """Serves a classification of sequences or of tokens by its labels, whatever they are."""
 
 
 @dataclass(slots=True)

@@ -97,7 +97,9 @@ def _check_given(given: FolderOptions, role: str) -> None:
             "--reranker is for language models that answer yes or no, and for classifiers of two labels"
         )
     if given.classifier and role != "classifier":
-        raise StartupError("--classifier is for a sequence classification, and the folder has none")
+        raise StartupError(
+            "--classifier is for a sequence classification or a token classification, and the folder has none"
+        )
     if given.labels and role != "checker":
         raise StartupError("--label is for classifiers of claims, and the folder has none")
 

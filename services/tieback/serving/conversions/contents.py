@@ -15,6 +15,7 @@ from tieback_contract.vectors import DType, Vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import CategoricalFeatures, Content, Item, Section, TokenNumbers
 from tieback.core.types.encoding import CachePolicy, EncodeReply, SplitPiece, Truncation
+from tieback.core.types.heads import ClassifyRequest, check_second_texts
 from tieback.serving.conversions.codec import CODEC, check_order, reading, writing
 from tieback.serving.conversions.frames import Numbers, each
 from tieback.serving.conversions.vectors import (
@@ -90,6 +91,7 @@ for _name in (
     "ClassifyRequest.contents",
 ):
     CODEC.converter(f"tieback.v1.{_name}", _read_for_all_spaces, _fill_content)
+CODEC.check(ClassifyRequest, check_second_texts)
 CODEC.converter("tieback.v1.Section.content", _read_stored, _fill_content)
 CODEC.check(Section, lambda section: check_order(section.segments, None, at("segments")))
 _read_section = reading(Section, content_pb2.Section)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.metadata import version
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from tieback_contract.limits import Limits
 
 from tieback.core.deadline import Deadline
-from tieback.core.errors import InvalidInput, Unsupported
+from tieback.core.errors import InvalidInput
 from tieback.dialects import tei_pb2 as messages
 from tieback.dialects import tei_pb2_grpc
 from tieback.doors.tei.classifying import Classifying
@@ -21,7 +21,6 @@ from tieback.serving.requests.context import deadline_of
 from tieback.serving.servicers.request_stream import RequestStreams
 
 Context = grpc.aio.ServicerContext[Any, Any]
-_NO_PAIRS = "classifiers of texts read one text: send it to Predict; pairs of evidence and claim are checked"
 
 
 def _model(context: Context) -> str:
@@ -187,11 +186,6 @@ class PredictServicer(_Streaming, tei_pb2_grpc.PredictServicer):
 
     Predict, PredictStream = (make(lambda own: own._classifying.predict) for make in (_call, _stream))
 
-    async def PredictPair(self, request: object, context: Context) -> NoReturn:
-        """Refused."""
-        raise Unsupported(_NO_PAIRS)
-
-    async def PredictPairStream(self, requests: object, context: Context) -> AsyncIterator[NoReturn]:
-        """Refused."""
-        raise Unsupported(_NO_PAIRS)
-        yield
+    PredictPair, PredictPairStream = (
+        make(lambda own: own._classifying.predict_pair) for make in (_call, _stream)
+    )
