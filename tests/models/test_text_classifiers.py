@@ -61,8 +61,8 @@ def scores(card: Any, store: Store, texts: tuple[str, ...] = TEXTS) -> Rows:
 def prepared(
     model: TextClassifierModel, first: str, second: str, truncation: Truncation = Truncation.REFUSE
 ) -> PreparedText:
-    texts = (Content(Modality.TEXT, text) for text in (first, second))
-    return model.prepare_pair(*texts, Limits(), truncation)
+    one, other = (Content(Modality.TEXT, text) for text in (first, second))
+    return model.prepare_pair(one, other, Limits(), truncation)
 
 
 @pytest.mark.parametrize("architecture", LABELLERS)

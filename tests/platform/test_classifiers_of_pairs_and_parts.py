@@ -133,7 +133,7 @@ def test_second_texts_are_as_many_as_contents(running: Running) -> None:
             ask(request)
 
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "1 second texts and 2 contents" in raised.value.details()
+    assert "1 second texts and 2 contents" in str(raised.value.details())
     with pytest.raises(InvalidArgument, match="a pair is a tuple of two texts"):
         Client(running.address).classify([("owl", "wren", "night")])
 

@@ -77,7 +77,7 @@ def save_token_classifier(
 
 def named_parts(folder: Path, texts: Sequence[str]) -> list[list[dict[str, Any]]]:
     """The parts of texts that transformers' own pipeline finds in the folder."""
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # theirs
         tokenizer_file=str(folder / "tokenizer.json"), unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
     )
     model = AutoModelForTokenClassification.from_pretrained(folder, attn_implementation="eager")

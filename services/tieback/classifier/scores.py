@@ -1,4 +1,4 @@
-"""Logits as what a classifier says: labels with scores, or parts of a text with their labels."""
+"""Readings of logits: labels with scores, or parts of a text with their labels."""
 
 from __future__ import annotations
 

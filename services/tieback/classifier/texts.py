@@ -185,7 +185,7 @@ def _check_kind(card: ClassifierCard, request: ClassifyRequest) -> None:
 def _classification(
     card: ClassifierCard, request: ClassifyRequest, place: int, prepared: PreparedText, logits: Array
 ) -> Classification:
-    """What the logits of a content say."""
+    """Labels, or labelled parts, of a content by its logits."""
     if card.problem == "tokens":
         read, text = prepared.text, str(request.contents[place].data)
         if read is None:

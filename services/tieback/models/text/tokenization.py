@@ -270,7 +270,7 @@ class TextTokenizer:
             counts.append(found)
         room = sum(counts) if self._max is None else self._max - self.special_tokens_of_a_pair
         if sum(counts) <= room:
-            return self._paired(*encodings, 0)
+            return self._paired(encodings[0], encodings[1], 0)
         if truncation is Truncation.REFUSE:
             raise InvalidInput(
                 f"the two texts have {sum(counts)} tokens and the model reads {room} together{self._why}; "
@@ -279,8 +279,8 @@ class TextTokenizer:
                 reason="TEXT_TOO_LONG",
             )
         kept = min(counts[0], max(room - counts[1], room - room // 2))
-        parts = (_beginning(one, most) for one, most in zip(encodings, (kept, room - kept), strict=True))
-        return self._paired(*parts, sum(counts) - room)
+        parts = [_beginning(one, most) for one, most in zip(encodings, (kept, room - kept), strict=True)]
+        return self._paired(parts[0], parts[1], sum(counts) - room)
 
     def _paired(self, first: Encoding, second: Encoding, cut: int) -> TokenizedPair:
         whole = self._tokenizer.post_process(first, second)
