@@ -259,10 +259,10 @@ class EncoderCard(Card):
             return
         if self.shares == JOINT_SPACE:
             raise ValueError(f"shares names a space of the cards' own, not the {JOINT_SPACE!r} one")
-        has_origin = self.directory is not None or isinstance(self.options, EncoderEndpoint)
-        rows_compare = getattr(self.options, "rows_compare", False)
-        if not has_origin or not (rows_compare or self.kinds == {VectorKind.DENSE}):
-            raise ValueError("cards that share a space have a directory and the kind 'dense' alone")
+        if self.directory is None and not isinstance(self.options, EncoderEndpoint):
+            raise ValueError("cards that share a space have a directory")
+        if not isinstance(self.options, TransformerText) and self.kinds != {VectorKind.DENSE}:
+            raise ValueError("cards that share a space have the kind 'dense' alone, but for texts' encoders")
         if self.joint not in (None, "component"):
             raise ValueError("cards that share a space have one block of the joint space (component) or none")
 

@@ -72,6 +72,10 @@ class Catalog:
         cards = [card for card in self._cards.values() if isinstance(card, EncoderCard)]
         return sorted(cards, key=lambda card: card.name)
 
+    def sharing(self, name: str) -> list[str]:
+        """The encoders that share a space of that name; the name itself where none do."""
+        return [card.name for card in self.encoders() if card.shares == name] or [name]
+
     def rerankers(self) -> list[RerankerCard]:
         """The rerankers' cards, by name."""
         cards = [card for card in self._cards.values() if isinstance(card, RerankerCard)]

@@ -6,7 +6,7 @@ Zaharia, 2020, arXiv:2004.12832). Folders of PyLate are served by it.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -28,8 +28,6 @@ class LateInteraction(TransformerText):
     """
 
     runtime: Literal["late_interaction"] = "late_interaction"  # type: ignore[assignment]  # options bear their runtime
-    rows_compare: ClassVar[bool] = True
-    """Whether token vectors of the cards that share a space are of one space too."""
     projections: tuple[FileName, ...] = ()
     query_tokens: Annotated[int, Field(ge=4, le=8192)] = 32
     expansion: Literal["none", "apart", "attended"] = "apart"

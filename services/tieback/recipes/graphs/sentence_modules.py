@@ -65,8 +65,9 @@ Step = Dense | Normalize | Truncate
 class SentenceModules:
     """Where the backbone lies, how its states are pooled, what happens to the pooled vector.
 
-    `max_tokens` is what texts are cut to; `prompts` are put before them, `default_prompt` where none is
-    asked for. `similarity` is what the vectors were trained to be compared by, empty where nothing says.
+    `max_tokens` is what texts are cut to; `prompts` are put before them, some of which may be empty, and
+    `default_prompt` where none is asked for. `similarity` is what the vectors were trained to be compared by,
+    empty where nothing says.
     """
 
     transformer: str
@@ -200,6 +201,6 @@ def _max_tokens(folder: Path, transformer: str) -> int | None:
 def _prompts(config: Mapping[str, Any]) -> tuple[dict[str, str], str]:
     given = config.get("prompts")
     prompts = given if isinstance(given, dict) else {}
-    kept = {str(name): text for name, text in prompts.items() if isinstance(text, str) and text}
+    kept = {str(name): text for name, text in prompts.items() if isinstance(text, str)}
     default = config.get("default_prompt_name")
     return kept, default if isinstance(default, str) and default in kept else ""

@@ -54,6 +54,8 @@ class FolderOptions:
     """The label of a classifier that says that a passage answers, or `yes_no` for a language model."""
     classifier: bool = False
     """Serves a classification of sequences or of tokens by its labels, whatever they are."""
+    widths: tuple[int, ...] = ()
+    """The prefixes that vectors may be cut to."""
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from tieback.recipes.graphs.edits import load_graph
 from tieback.recipes.graphs.extend import read_tensor
 from tieback.recipes.graphs.tensors import TYPES, described, find_tensors
 from tieback.recipes.own.folder import GRAPHS, NAMED, TYPICAL_TOKENS, OwnFolder
-from tieback.recipes.own.text import changed, pooling_of, prompts_of, tokenizer_of
+from tieback.recipes.own.text import by_side, changed, pooling_of, tokenizer_of, widths_of
 
 ENDLESS = 1_000_000  # transformers writes a number of thirty digits where a tokenizer has no limit
 
@@ -62,9 +62,10 @@ def graph_cards(folder: OwnFolder) -> list[dict[str, Any]]:
         "kinds": ["dense", "multi_vector"] if tensors.states else ["dense"],
         "max_tokens": tokens,
         **pooling,
-        "options": changed(weights=graph, tokenizer=tokenizer) | prompts_of(folder),
+        **widths_of(folder, width),
+        "options": changed(weights=graph, tokenizer=tokenizer),
     }
-    return [card]
+    return by_side(folder, card)
 
 
 def _limit(folder: OwnFolder) -> int:

@@ -70,7 +70,7 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
     if kind is None:
         raise folder.nothing()
     cards = kind.cards(folder)
-    _check_given(given, str(cards[0].get("role", "encoder")))
+    _check_given(given, str(cards[0].get("role", "encoder")), str(cards[0]["runtime"]))
     is_one_file = str(cards[0].get("options", {}).get("weights", "")).endswith(GGUF)
     reads_text = cards[0].get("modality") not in ("image", "audio") and not is_one_file
     if reads_text and not any(one.split("/")[-1] == TOKENIZER for one in folder.files):
@@ -88,10 +88,12 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
     return found
 
 
-def _check_given(given: FolderOptions, role: str) -> None:
+def _check_given(given: FolderOptions, role: str, runtime: str) -> None:
     """StartupError where the user says of the folder what it is not."""
     if given.bits != DEFAULT_BITS and role != "generator":
         raise StartupError("--bits is for language models, and the folder has none")
+    if given.widths and runtime != "transformer_text":
+        raise StartupError("--widths is for encoders of texts, and the folder has none")
     if given.reranker and role != "reranker":
         raise StartupError(
             "--reranker is for language models that answer yes or no, and for classifiers of two labels"

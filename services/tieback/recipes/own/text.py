@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tieback.catalog.runtimes.transformer_text import TransformerText
@@ -20,8 +21,10 @@ from tieback.recipes.own.folder import (
     sizes,
 )
 
-MATRYOSHKA = re.compile(r"matryoshka_dims\W{1,4}\[([\d,\s]{1,200})\]")
+MATRYOSHKA = re.compile(r"matryoshka_dims\W{1,4}\[([\d,\s]{1,2000})\]")
 """In the README that sentence-transformers writes of its training."""
+SIDES = {"query": ("query",), "document": ("document", "passage", "corpus")}
+"""Names of the prompts of both sides, the first that there is, as sentence-transformers looks for them."""
 
 
 def is_text(folder: OwnFolder) -> bool:
@@ -54,10 +57,10 @@ def text_cards(folder: OwnFolder) -> list[dict[str, Any]]:
         "kinds": ["dense", "multi_vector"] if width == own_width else ["dense"],
         "max_tokens": tokens,
         **pooling,
-        **_widths(folder, width),
-        "options": options | prompts_of(folder),
+        **widths_of(folder, width),
+        "options": options,
     }
-    return [card]
+    return by_side(folder, card)
 
 
 def within(folder: OwnFolder, name: str) -> str:
@@ -95,23 +98,51 @@ def pooling_of(folder: OwnFolder) -> dict[str, Any]:
     return {}
 
 
-def prompts_of(folder: OwnFolder) -> dict[str, Any]:
-    """The card's options for prompts. StartupError for one that the folder does not have."""
+def by_side(folder: OwnFolder, card: dict[str, Any]) -> list[dict[str, Any]]:
+    """The card with the folder's prompts; one for queries and one for documents where their prompts differ.
+
+    StartupError for a prompt that the folder does not have.
+    """
     modules, found, asked = folder.modules, folder.found, folder.given.prompt
-    prompts = dict(modules.prompts) if modules else {}
+    every = dict(modules.prompts) if modules else {}
+    prompts = {name: text for name, text in every.items() if text}
     if asked and asked not in prompts:
         known = ", ".join(prompts) or "none"
         raise StartupError(f"the folder has no prompt {asked!r}; it has: {known}")
-    if not prompts:
-        return {}
-    chosen = asked or (modules.default_prompt if modules else "")
+    if modules is None or not prompts:
+        return [card]
     found.facts["prompts"] = ", ".join(f"{name} {text!r}" for name, text in prompts.items())
-    if not chosen:
-        found.notes.append(
-            f"Texts get no prompt; for one of {', '.join(prompts)} say --prompt NAME. Cards that differ in "
-            "their prompt alone may share a space (shares), with the kind dense alone."
-        )
-    return {"prompts": prompts} | ({"prompt": chosen} if chosen else {})
+    options = card["options"] | {"prompts": prompts}
+
+    def behind(prompt: str) -> dict[str, Any]:
+        return card | {"options": options | ({"prompt": prompt} if prompts.get(prompt) else {})}
+
+    sides = {side: _prompt_for(names, every, modules.default_prompt) for side, names in SIDES.items()}
+    query, document = (prompts.get(prompt, "") for prompt in sides.values())
+    if asked or query == document or not modules.pools_prompt:
+        chosen = asked or modules.default_prompt
+        if not prompts.get(chosen):
+            found.notes.append(f"Texts get no prompt; for one of {', '.join(prompts)} say --prompt NAME.")
+        return [behind(chosen)]
+    found.facts["sides"] = f"queries behind {query!r}, documents behind {document!r}"
+    found.notes.append(
+        "There is a card for queries and one for documents, which share a space. Each has the weights in "
+        "memory; for one card with one prompt say --prompt NAME."
+    )
+    return [
+        {"name": f"{folder.name}-{side}"} | behind(prompt) | {"shares": folder.name}
+        for side, prompt in sides.items()
+    ]
+
+
+def _prompt_for(names: Sequence[str], prompts: Mapping[str, str], default: str) -> str:
+    """The prompt of a side: of one of these names, as sentence-transformers looks for it, or ending in one."""
+    for begin in ("", r".+[._-]"):
+        for name in names:
+            found = next((one for one in prompts if re.fullmatch(begin + name, one)), None)
+            if found is not None:
+                return found
+    return default
 
 
 def changed(**files: FilePath) -> dict[str, Any]:
@@ -120,11 +151,13 @@ def changed(**files: FilePath) -> dict[str, Any]:
     return {key: value for key, value in files.items() if value != getattr(defaults, key)}
 
 
-def _widths(folder: OwnFolder, width: int) -> dict[str, Any]:
-    """The card's entry for the prefixes that a vector may be cut to, as the folder's README has them."""
+def widths_of(folder: OwnFolder, width: int) -> dict[str, Any]:
+    """The card's entry for the prefixes that a vector may be cut to, as the user or the README says them."""
     said = MATRYOSHKA.search(folder.readme)
-    named = {int(one) for one in re.findall(r"\d+", said[1])} if said else set()
+    named = set(folder.given.widths) or {int(one) for one in re.findall(r"\d+", said[1] if said else "")}
     widths = sorted(one for one in named if 0 < one < width)
+    if over := sorted(one for one in folder.given.widths if not 0 < one <= width):
+        raise StartupError(f"--widths: a vector has {width} dimensions, and cannot be cut to {over[-1]}")
     if not widths:
         return {}
     folder.found.facts["widths"] = ", ".join(map(str, (*widths, width)))

@@ -37,7 +37,14 @@ def add(
     directory: Path = argument(type=click.Path(exists=True, file_okay=False, path_type=Path)),
     name: str = option("The name of the model; by default the name of the folder."),
     pooling: str = option("How tokens become one vector, if the folder does not say."),
-    prompt: str = option("The prompt of the folder that is put before texts."),
+    prompt: str = option(
+        "The prompt of the folder that is put before all texts. [those for queries and for documents]"
+    ),
+    widths: str = option(
+        "Of an encoder of texts, the widths that its vectors were trained to be cut to (Matryoshka). [the "
+        "README's]",
+        "N,N",
+    ),
     licence: str = option("The licence of the weights, as an SPDX expression.", flags="--license"),
     bits: str = option(
         "Of a language model's weights: 4 take half the memory of 8, 16 and 32 are floats.",
@@ -73,7 +80,7 @@ def add(
     with explained():
         settings = load_settings()
         catalog = Catalog.load(settings.cards)
-        given = (pooling, prompt, licence, int(bits), _meant(labels), reranker, classifier)
+        given = (pooling, prompt, licence, int(bits), _meant(labels), reranker, classifier, _numbers(widths))
         found = _inspect(directory, name or name_of(directory), given, base, catalog)
         written: list[Path] = []
         if not found.missing:
@@ -98,10 +105,16 @@ def _meant(labels: Sequence[str]) -> dict[str, str]:
     return {name: outcome for name, _, outcome in (label.rpartition("=") for label in labels)}
 
 
+def _numbers(widths: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"(\d{1,6}(,\d{1,6})*)?", widths):
+        raise StartupError(f"--widths is numbers with commas between them, as in 128,256, and not {widths!r}")
+    return tuple(map(int, filter(None, widths.split(","))))
+
+
 def _inspect(
     directory: Path,
     name: str,
-    given: tuple[str, str, str, int, dict[str, str], str, bool],
+    given: tuple[str, str, str, int, dict[str, str], str, bool, tuple[int, ...]],
     base: str,
     catalog: Catalog,
 ) -> OwnModel:

@@ -30,11 +30,20 @@ from tieback.serving.commands.explained import explained
 from tieback.serving.commands.merge_models import merge
 from tieback.serving.commands.old_models import OldModel, old_models, remove_old
 from tieback.serving.commands.pull_progress import PullProgress, in_units
+from tieback.serving.commands.stored import options_for_stored
 from tieback.serving.settings import Settings, load_settings
 from tieback.serving.settings.precisions import at_chosen_precisions
 
 THERE = ("ready", "endpoint")
 """States of models of which nothing is to be downloaded."""
+
+USES = {
+    "encoder": "index FOLDER --space {}",
+    "reranker": "search QUERY --reranker {}",
+    "checker": "check FILE --against FOLDER --checker {}",
+    "classifier": "classify TEXT --model {}",
+}
+"""The command for which a model of a role was added."""
 
 NAMES: Any = argument(metavar="[NAME]...")
 
@@ -111,6 +120,9 @@ def pull(
         click.echo(json.dumps(result | {"downloaded_bytes": size}, indent=2))
     else:
         say(f"Ready: {', '.join(ready) or 'nothing'}")
+        own = [one for one in cards if isinstance(one, Card) and one.directory and one.name in ready]
+        if names and own and not waiting:
+            _say_next(own, shelf)
     if waiting:
         raise click.exceptions.Exit(1)
 
@@ -264,6 +276,20 @@ class _Shelf:
                     place = {"name": "binding", "file": str(folder)}
                     broken.append(place | {"fault": "cannot be read or is corrupt", "repair": repair})
         return broken
+
+
+def _say_next(own: Sequence[Card], shelf: _Shelf) -> None:
+    """The commands that serve and use models of the user's own."""
+    from tieback.serving.plan import Plan
+
+    say(f"next: tieback serve --local {options_for_stored(Plan(shelf.settings), shelf.store)}".rstrip())
+    uses = [
+        USES[card.role].format(card.space.name if isinstance(card, EncoderCard) else card.name)
+        for card in own
+        if card.role in USES
+    ]
+    for use in dict.fromkeys(uses):
+        say(f"then: tieback {use}")
 
 
 def _kind(card: Sourced) -> str:

@@ -20,6 +20,7 @@ import click
 from tieback_client.cli.output import say
 
 from tieback.core.errors import StartupError
+from tieback.serving.commands.stored import options_for_stored
 from tieback.serving.metrics import logs
 from tieback.serving.processes.free_port import free_port
 from tieback.serving.processes.memory import check_memory
@@ -273,7 +274,8 @@ def check_models(settings: Settings) -> None:
     if len(missing) == 1:
         store.open(missing[0])
     if missing:
-        names = " ".join(card.name for card in missing)
+        names, stored = " ".join(card.name for card in missing), options_for_stored(plan, store)
         raise StartupError(
             f"{len(missing)} models are not in the store at {store.root}; run: tieback models pull {names}"
+            + (f"; or serve what is there: {stored}" if stored else "")
         )

@@ -50,8 +50,9 @@ class Plan:
         self.other_weights: JointSpaceArtifact | None = None
         extensions.use(settings.extensions)
         catalog = Catalog.load(settings.cards)
-        names = settings.spaces or [card.name for card in catalog.encoders() if not card.optional]
-        served = _chosen("SPACES", "space", catalog.encoders(), sorted(names))
+        names = [one for name in settings.spaces for one in catalog.sharing(name)]
+        names = names or [card.name for card in catalog.encoders() if not card.optional]
+        served = _chosen("SPACES", "space", catalog.encoders(), sorted({*names}))
         self.encoders = at_chosen_precisions(served, settings.precision, settings.provider)
         self._regions = settings.regions
         rerankers, own_checkers, recognisers = catalog.rerankers(), catalog.checkers(), catalog.recognisers()
