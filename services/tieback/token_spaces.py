@@ -37,7 +37,11 @@ class TokenSpaces:
 
     def serving(self, kept: TokenVectors | None) -> TokenSpace | None:
         """The served space that the vectors of a collection are exactly of; None where there is none."""
-        return next((one for one in self._served if kept is not None and one.ref == kept.space), None)
+        return None if kept is None else self.of(kept.space)
+
+    def of(self, space: SpaceRef) -> TokenSpace | None:
+        """The served space of that exact name; None where it has no token vectors."""
+        return next((one for one in self._served if one.ref == space), None)
 
     def again(self, kept: TokenVectors | None) -> TokenVectors | None:
         """What is kept of texts that are encoded again: in the served revision of the space.

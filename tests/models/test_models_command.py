@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from support.own_encoder import TEXTS, encodings
-from support.own_folders import save_dual_encoder, save_sentence_model, save_text_model
+from support.own_folders import save_dual_encoder, save_sentence_model, save_text_model, write_json
 from support.own_pictures import png, save_network
 from support.own_sounds import save_sounds
 from support.package_index import Index, make_wheel, point_pip_at, serving, source_of
@@ -173,6 +173,10 @@ def own_cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return folder
 
 
+def own_encoders(cards: Path) -> list[EncoderCard]:
+    return [card for path in sorted(cards.iterdir()) if isinstance(card := read_card(path), EncoderCard)]
+
+
 def test_a_sentence_transformers_folder_is_added_pulled_and_served(own_cards: Path, tmp_path: Path) -> None:
     save_sentence_model(tmp_path / "My Model_v2", dense=6)
     (tmp_path / "My Model_v2/README.md").write_text("---\nlicense: apache-2.0\n---\n# Mine\n")
@@ -192,6 +196,67 @@ def test_a_sentence_transformers_folder_is_added_pulled_and_served(own_cards: Pa
     assert {"model.safetensors", "modules.json", "2_Dense/config.json"} <= card.hashes.keys()
     found = encodings(load_encoder(card, Store(tmp_path / "store")), TEXTS)
     assert [present(one.dense).shape for one in found] == [(6,), (6,)]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "default", "expected"),
+    [
+        ({"query": "q: ", "document": "d: "}, None, {"query": "query", "document": "document"}),
+        ({"query": "q: ", "document": ""}, "query", {"query": "query", "document": ""}),
+        ({"query": "q: "}, None, {"query": "query", "document": ""}),
+        ({"s.query": "q: ", "s.passage": "p: "}, None, {"query": "s.query", "document": "s.passage"}),
+        ({"query": "q: "}, "query", {"": "query"}),
+        ({"query": "", "document": ""}, None, {"": ""}),
+        ({"topic": "t: "}, None, {"": ""}),
+    ],
+)
+def test_prompts_of_both_sides_make_a_card_of_each_in_one_space(
+    own_cards: Path, tmp_path: Path, prompts: dict[str, str], default: str | None, expected: dict[str, str]
+) -> None:
+    save_sentence_model(tmp_path / "own")
+    settings = {"prompts": prompts, "default_prompt_name": default}
+    write_json(tmp_path / "own/config_sentence_transformers.json", settings)
+
+    added = run("add", str(tmp_path / "own"))
+
+    assert added.exit_code == 0, added.output
+    cards = {path.stem.removeprefix("own").strip("-"): read_card(path) for path in own_cards.iterdir()}
+    assert {side: getattr(card.options, "prompt", "") for side, card in cards.items()} == expected
+    assert len({card.space for card in cards.values() if isinstance(card, EncoderCard)}) == 1
+
+
+def test_cards_that_differ_in_their_prompt_have_one_graph_in_the_store(
+    own_cards: Path, tmp_path: Path
+) -> None:
+    save_sentence_model(tmp_path / "own")
+    settings = {"prompts": {"query": "owl ", "passage": "wren "}}
+    write_json(tmp_path / "own/config_sentence_transformers.json", settings)
+    run("add", str(tmp_path / "own"))
+
+    pulled = run("pull", "own-query", "own-document")
+
+    assert pulled.exit_code == 0, pulled.output
+    assert "own-document: taking the graph of own-query" in pulled.stderr
+    graphs = list((tmp_path / "store").glob("models/own-*/*/model.onnx"))
+    assert len(graphs) == 2
+    assert graphs[0].samefile(graphs[1])
+    loaded = [load_encoder(card, Store(tmp_path / "store")) for card in own_encoders(own_cards)]
+    vectors = [present(encodings(one, ("flies",))[0].dense) for one in loaded]
+    assert np.abs(vectors[0] - vectors[1]).max() > 0.01
+
+
+def test_widths_are_taken_from_the_user_where_the_folder_says_none(own_cards: Path, tmp_path: Path) -> None:
+    save_sentence_model(tmp_path / "own")
+
+    wrong = [run("add", str(tmp_path / "own"), "--widths", said) for said in ("8;4", "8,17")]
+    added = run("add", str(tmp_path / "own"), "--widths", "8,4")
+
+    assert "numbers with commas" in wrong[0].stderr
+    assert "16 dimensions, and cannot be cut to 17" in wrong[1].stderr
+    assert added.exit_code == 0, added.output
+    card = read_card(own_cards / "own.yaml")
+    assert isinstance(card, EncoderCard)
+    assert card.widths == (4, 8, 16)
 
 
 def test_a_dual_encoder_is_added_as_two_cards_with_one_space(own_cards: Path, tmp_path: Path) -> None:

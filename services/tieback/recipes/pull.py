@@ -46,7 +46,7 @@ def pull(
         for card in cards:
             if isinstance(card, Card) and not _served(card, store):
                 try:
-                    export_model(card, store, partial(observer.said, card.name))
+                    export_model(card, store, partial(observer.said, card.name), cards)
                 except RecipeUnavailable as error:
                     observer.said(card.name, error.message)
                     waiting.append(card.name)

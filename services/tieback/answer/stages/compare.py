@@ -43,8 +43,9 @@ async def _wants(state: Retrieving) -> None:
             "regions where its collection keeps them"
         )
     if state.words and space is None:
-        state.tokens = server.spaces.tokens_of(state.collection)
-        state.token_vectors = state.tokens is not None
+        kept = server.spaces.tokens_of(state.collection)
+        state.token_vectors = kept is not None
+        state.tokens = kept or server.spaces.token_spaces.of(state.collection.space)
 
 
 def compares_vectors(state: Retrieving) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +14,11 @@ from tieback_client.installing import how_to_install
 
 from tieback.catalog.card import Card, EncoderCard
 from tieback.catalog.own_directory import check_hashes
+from tieback.catalog.source import Sourced
 from tieback.core.errors import StartupError
 from tieback.core.extensions import entries
 from tieback.models.store import Store
+from tieback.models.store.manifest import link_or_copy
 from tieback.training.digests import made_by
 
 Report = Callable[[str], None]
@@ -34,9 +36,13 @@ class RecipeUnavailable(StartupError):  # noqa: N818 - it is named for what it i
     """The packages that recipes need are not installed."""
 
 
-def export_model(card: Card, store: Store, report: Report) -> None:
-    """Exports into the store, whose manifest is written last. RecipeUnavailable without `tieback[train]`."""
-    recipe = _recipe(card, store)
+def export_model(card: Card, store: Store, report: Report, others: Sequence[Sourced] = ()) -> None:
+    """Exports into the store, whose manifest is written last. RecipeUnavailable without `tieback[train]`.
+
+    What was exported for one of `others` is taken where their cards differ in the prompt alone.
+    """
+    same = next((one for one in others if _has_same_graph(one, card) and store.is_ready(one)), None)
+    recipe = _recipe(card, store) if same is None else partial(_linked, same=same, store=store)
     if card.directory is not None:
         check_hashes(card.directory, card.hashes)
     folder = store.folder(card)
@@ -47,6 +53,26 @@ def export_model(card: Card, store: Store, report: Report) -> None:
         function = recipe.func if isinstance(recipe, partial) else recipe
         made = made_by(function, seconds=time.monotonic() - begin)
         store.record_exported(card, Path(out), {"metrics": metrics, **made})
+
+
+def _has_same_graph(one: Sourced, card: Card) -> bool:
+    """Tell whether encoders differ in their prompt alone; the one without says nothing of the other's."""
+    if one is card or not isinstance(one, EncoderCard) or not isinstance(card, EncoderCard):
+        return False
+    prompted = [bool(getattr(each.options, "prompt", "")) for each in (one, card)]
+    same = (one.space, one.modality, one.precisions) == (card.space, card.modality, card.precisions)
+    return same and prompted != [False, True]
+
+
+def _linked(
+    _card: Card, _weights: Path, out: Path, report: Report, *, same: Card, store: Store
+) -> dict[str, Any]:
+    """A recipe that takes the files of a card that was exported."""
+    report(f"taking the graph of {same.name}")
+    served = store.open(same)
+    for name in served.manifest.served:
+        link_or_copy(served.path(name), out / name)
+    return dict(served.manifest.metrics)
 
 
 def can_export(card: Card, store: Store) -> bool:

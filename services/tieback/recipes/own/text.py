@@ -124,7 +124,10 @@ def by_side(folder: OwnFolder, card: dict[str, Any]) -> list[dict[str, Any]]:
         if not prompts.get(chosen):
             found.notes.append(f"Texts get no prompt; for one of {', '.join(prompts)} say --prompt NAME.")
         return [behind(chosen)]
-    found.facts["sides"] = f"queries behind {query!r}, documents behind {document!r}"
+    found.facts["sides"] = ", ".join(
+        f"{side} {f'behind {text!r}' if text else 'as they are'}"
+        for side, text in (("queries", query), ("documents", document))
+    )
     found.notes.append(
         "There is a card for queries and one for documents, which share a space. Each has the weights in "
         "memory; for one card with one prompt say --prompt NAME."
@@ -136,7 +139,7 @@ def by_side(folder: OwnFolder, card: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _prompt_for(names: Sequence[str], prompts: Mapping[str, str], default: str) -> str:
-    """The prompt of a side: of one of these names, as sentence-transformers looks for it, or ending in one."""
+    """The prompt of a side, of the first of these names that there is, else the first that ends in one."""
     for begin in ("", r".+[._-]"):
         for name in names:
             found = next((one for one in prompts if re.fullmatch(begin + name, one)), None)

@@ -106,7 +106,9 @@ class Catalog:
         card = self._encoders.get(name) or next(iter(sharing), None)
         if card is None:
             joint = [self._joint.ref.name] if self._joint is not None else []
-            raise NotFound("space", name, [*self._encoders, *joint])
+            shared = {one.shares for one in self._encoders.values() if one.shares is not None}
+            hint = "" if name else "say which, as in tieback index FOLDER --space NAME"
+            raise NotFound("space", name, [*self._encoders, *shared, *joint], hint=hint)
         described = self._space(card, ready)
         if name in self._encoders:
             return described
