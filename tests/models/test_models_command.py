@@ -220,9 +220,9 @@ def test_prompts_of_both_sides_make_a_card_of_each_in_one_space(
     added = run("add", str(tmp_path / "own"))
 
     assert added.exit_code == 0, added.output
-    cards = {path.stem.removeprefix("own").strip("-"): read_card(path) for path in own_cards.iterdir()}
+    cards = {card.name.removeprefix("own").strip("-"): card for card in own_encoders(own_cards)}
     assert {side: getattr(card.options, "prompt", "") for side, card in cards.items()} == expected
-    assert len({card.space for card in cards.values() if isinstance(card, EncoderCard)}) == 1
+    assert len({card.space for card in cards.values()}) == 1
 
 
 def test_cards_that_differ_in_their_prompt_have_one_graph_in_the_store(

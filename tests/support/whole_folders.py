@@ -76,14 +76,13 @@ class SentenceFolder:
         tokenizer.post_processor = processors.TemplateProcessing(
             single="$A <|im_end|>", special_tokens=[("<|im_end|>", 2)]
         )
-        PreTrainedTokenizerFast(
+        PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # theirs
             tokenizer_object=tokenizer, pad_token="<|pad|>", eos_token="<|im_end|>",
             padding_side=self.padding_side, model_max_length=256,
         ).save_pretrained(folder)  # fmt: skip
         torch.manual_seed(0)
-        config = CONFIG_MAPPING[self.architecture](
-            vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=256, **SIZES | self.sizes
-        )
+        sizes = {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": 256}
+        config = CONFIG_MAPPING[self.architecture](**SIZES | self.sizes | sizes)
         AutoModel.from_config(config).save_pretrained(folder)  # type: ignore[no-untyped-call]  # theirs
         paths = {"Transformer": "", "Pooling": "1_Pooling", "Normalize": "2_Normalize"}
         modules = [

@@ -41,7 +41,8 @@ def export_model(card: Card, store: Store, report: Report, others: Sequence[Sour
 
     What was exported for one of `others` is taken where their cards differ in the prompt alone.
     """
-    same = next((one for one in others if _has_same_graph(one, card) and store.is_ready(one)), None)
+    encoders = [one for one in others if isinstance(one, EncoderCard) and one is not card]
+    same = next((one for one in encoders if _has_same_graph(one, card) and store.is_ready(one)), None)
     recipe = _recipe(card, store) if same is None else partial(_linked, same=same, store=store)
     if card.directory is not None:
         check_hashes(card.directory, card.hashes)
@@ -55,9 +56,9 @@ def export_model(card: Card, store: Store, report: Report, others: Sequence[Sour
         store.record_exported(card, Path(out), {"metrics": metrics, **made})
 
 
-def _has_same_graph(one: Sourced, card: Card) -> bool:
+def _has_same_graph(one: EncoderCard, card: Card) -> bool:
     """Tell whether encoders differ in their prompt alone; the one without says nothing of the other's."""
-    if one is card or not isinstance(one, EncoderCard) or not isinstance(card, EncoderCard):
+    if not isinstance(card, EncoderCard):
         return False
     prompted = [bool(getattr(each.options, "prompt", "")) for each in (one, card)]
     same = (one.space, one.modality, one.precisions) == (card.space, card.modality, card.precisions)
