@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from support.far_platform import write_endpoint
 from support.local_platform import Running, served_locally
 from support.own_classifier import (
     LABELS,
@@ -25,6 +26,7 @@ from support.small_spaces import write_words
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
+from tieback_client import Client, InvalidArgument, TiebackError
 
 LONG = "owl " * 40
 
@@ -118,3 +120,40 @@ def test_a_server_without_classifiers_says_so(door: Running) -> None:
 
     assert answer.status_code == 501
     assert "tieback models add FOLDER" in answer.json()["error"]["message"]
+
+
+def test_a_server_serves_the_classifier_of_another_by_its_endpoint(server: Running, tmp_path: Path) -> None:
+    (tmp_path / "cards").mkdir()
+    options = {"extra": {"model": "own-own"}}
+    write_endpoint(
+        tmp_path / "cards",
+        "tei_predict",
+        server.http,
+        role="classifier",
+        labels=list(LABELS),
+        options=options,
+    )
+    space = write_words(tmp_path / "cards", "words", {word: np.ones(8) for word in WORDS[4:]})
+    pull([space], [space], Store(tmp_path / "models"), Silent())
+    settings = Settings(
+        models=tmp_path / "models", store=tmp_path / "store", cards=tmp_path / "cards", port=0,
+        metrics_port=None, spaces=("words",), binding="none", generator="none", drain_seconds=1,
+    )  # fmt: skip
+    texts: list[Any] = [TEXTS[0], (TEXTS[0], "wren"), " "]
+
+    with served_locally(settings) as other, Client(other.address, timeout=60) as client:
+        found = client.classify(texts, model="far")
+        services = {one.name for one in client.server_info().services}
+        (listed,) = client.classifiers()
+    with Client(server.address, timeout=60) as client:
+        own = client.classify(texts, model="own-own")
+
+    assert (listed.name, listed.labels, "endpoint:far" in services) == ("far", list(LABELS), True)
+    for one, same in zip(found.outcomes[:2], own.outcomes[:2], strict=True):
+        assert not isinstance(one, TiebackError)
+        assert not isinstance(same, TiebackError)
+        assert [label.name for label in one.labels] == [label.name for label in same.labels]
+        assert [label.score for label in one.labels] == pytest.approx(
+            [label.score for label in same.labels], abs=1e-5
+        )
+    assert isinstance(found.outcomes[2], InvalidArgument)

@@ -80,11 +80,10 @@ class FarPlatform:
 
 
 def write_endpoint(folder: Path, runtime: str, base_url: str, *, name: str = "far", **fields: Any) -> Path:
-    """The card of an encoder or a reranker by endpoint; `options` beside the address."""
+    """The card of an encoder or another model by endpoint; `options` beside the address."""
     options = {"base_url": base_url} | fields.pop("options", {})
     shared = {"name": name, "description": "far", "license": "unstated", "upstream": "me", "runtime": runtime}
-    is_reranker = fields.get("role") == "reranker"
-    own = {"max_tokens": 64} if is_reranker else {
+    own = {"max_tokens": 64} if "role" in fields else {
         "role": "encoder", "modality": "text", "width": WIDTH, "kinds": ["dense"],
     }  # fmt: skip
     path = folder / f"{name}.yaml"

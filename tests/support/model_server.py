@@ -17,6 +17,8 @@ from support.certificates import Pair
 
 Encode = Callable[[Sequence[str]], Array]
 Score = Callable[[str, Sequence[str]], Sequence[float]]
+Classify = Callable[[Sequence[Sequence[str]]], Array]
+"""The logits `[n, labels]` of texts or pairs."""
 
 
 @dataclass
@@ -29,6 +31,8 @@ class ModelServer:
 
     encode: Encode | None = None
     score: Score | None = None
+    classify: Classify | None = None
+    labels: Sequence[str] = ()
     longest: int = 1000
     most: int = 1000
     failures: list[int] = field(default_factory=list)
@@ -88,6 +92,8 @@ class ModelServer:
                 for place, row in enumerate(rows)
             ]
             return {"object": "list", "data": data[::-1], "model": body["model"]}
+        if path in ("/predict", "/classify"):
+            return self._labelled(path, body)
         assert self.score is not None
         query = body.get("query") or body["text_1"]
         scores = list(enumerate(float(one) for one in self.score(query, texts)))
@@ -97,6 +103,18 @@ class ModelServer:
             return {"data": [{"index": place, "object": "score", "score": one} for place, one in scores]}
         results = [{"index": place, "relevance_score": one} for place, one in scores]
         return {"results": results[::-1]}
+
+    def _labelled(self, path: str, body: dict[str, Any]) -> Any:
+        assert self.classify is not None
+        if path == "/classify":
+            powers = np.exp(self.classify([[text] for text in body["input"]]))
+            rows = (powers / powers.sum(axis=1, keepdims=True)).tolist()
+            data = [{"index": place, "label": "?", "probs": row} for place, row in enumerate(rows)]
+            return {"object": "list", "data": data[::-1], "model": body["model"]}
+        assert body["raw_scores"] is True
+        named = [zip(self.labels, row, strict=True) for row in self.classify(body["inputs"]).tolist()]
+        rows = [[{"label": name, "score": score} for name, score in row] for row in named]
+        return [sorted(row, key=lambda one: -one["score"]) for row in rows]
 
     def _inferred(self, body: dict[str, Any], texts: Sequence[str]) -> Any:
         (name,) = [one["name"] for one in body["outputs"]]
@@ -126,6 +144,8 @@ class ModelServer:
 def _texts(path: str, body: dict[str, Any]) -> list[str]:
     if path.endswith("/infer"):
         return list(body["inputs"][-1]["data"])
+    if path == "/predict":
+        return [" ".join(one) for one in body["inputs"]]
     for name in ("input", "inputs", "texts", "documents", "text_2"):
         if name in body:
             return list(body[name])
@@ -141,7 +161,7 @@ async def model_server(server: ModelServer, certificate: Pair | None = None) -> 
         context.load_cert_chain(certificate.certificate, certificate.key)
     app = web.Application()
     for path in (
-        *("/v1/embeddings", "/v1/rerank", "/embed", "/rerank", "/score"),
+        *("/v1/embeddings", "/v1/rerank", "/embed", "/rerank", "/score", "/predict", "/classify"),
         "/v2/models/{name}/infer",
     ):
         app.router.add_post(path, server.handle)

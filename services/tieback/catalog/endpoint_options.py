@@ -1,4 +1,4 @@
-"""Options that encoders and rerankers by endpoint share, whichever API they are asked by.
+"""Options that encoders, rerankers and classifiers by endpoint share, whichever API they are asked by.
 
 A file of `catalog/runtimes/` adds one API: where a request goes, what is in it, and how its answer is read.
 """
@@ -101,6 +101,31 @@ class RerankerEndpoint(TextEndpoint):
 
     def scores(self, answer: Any) -> Mapping[int, float]:
         """The scores by the places of passages. Any error of Python's for what is no answer."""
+        raise NotImplementedError
+
+
+class ClassifierEndpoint(TextEndpoint):
+    """A classifier that another server runs: texts or pairs of them in, the scores of labels out."""
+
+    computation = "classifier endpoint 1"
+    gives_logits: ClassVar[bool]
+    """True if it gives logits, which become scores here; else it gives the scores."""
+    reads_pairs: ClassVar[bool]
+
+    @property
+    def origin(self) -> str:
+        """The model there."""
+        return f"{self.computation} {self.model}"
+
+    def request(self, inputs: Sequence[Sequence[str]], *, cuts: bool) -> Request:
+        """Asks for the labels of inputs, each of one text or two; where it `cuts`, long ones are cut."""
+        raise NotImplementedError
+
+    def scores(self, answer: Any, labels: Sequence[str]) -> list[list[float]]:
+        """Each input's scores in the order of the `labels`, or its logits.
+
+        Any error of Python's for what is no answer; KeyError where it has not these labels.
+        """
         raise NotImplementedError
 
 

@@ -7,6 +7,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
 
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
@@ -15,19 +16,23 @@ from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Stage, Timing
 
-from tieback.admission import Admission
+from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
 from tieback.batching import Batcher, BatchReport
-from tieback.catalog.classifier_card import ClassifierCard
 from tieback.classifier.scores import labels_of, scores_of, spans_of
 from tieback.core.alone import made_alone, result_of
 from tieback.core.call import Call
+from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.heads import ClassifyReply, ClassifyRequest
 from tieback.core.types.load import Load
+from tieback.models.endpoints.classifier import EndpointClassifier, SentTexts
 from tieback.models.text.text_classifier import SECOND, PreparedText, TextClassifierModel
+from tieback.models.text.tokenization import TokenizedText
+
+Prepared: TypeAlias = PreparedText | SentTexts
 
 CHARACTERS_PER_TOKEN = 4
 """By which work is estimated before it is tokenised."""
@@ -35,11 +40,34 @@ CHARACTERS_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class _Queue:
-    """A model with what waits for it."""
+    """A model with what waits for it; one by endpoint has no batches here."""
 
-    model: TextClassifierModel
+    model: TextClassifierModel | EndpointClassifier
     admission: Admission
-    batcher: Batcher[PreparedText, Array]
+    batcher: Batcher[PreparedText, Array] | None
+
+    async def run(
+        self, prepared: list[Any], deadline: Deadline, ticket: Ticket
+    ) -> tuple[Sequence[Array | TiebackError], float, float]:
+        """What the model says of each, and the seconds of waiting and of computing."""
+        if self.batcher is not None:
+            batched = await self.batcher.submit(prepared, deadline=deadline, ticket=ticket)
+            return batched.results, batched.queue, batched.compute
+        model, begun = cast("EndpointClassifier", self.model), time.monotonic()
+        tokens = sum(one.tokens for one in prepared)
+        ticket.start(tokens, len(prepared))
+        try:
+            found = await model.answer(prepared, deadline)
+        finally:
+            ticket.finish(tokens, len(prepared))
+        return found, 0.0, time.monotonic() - begun
+
+    async def close(self) -> None:
+        """Stops after what runs; what waits fails with Unavailable."""
+        if self.batcher is not None:
+            await self.batcher.close()
+        elif isinstance(self.model, EndpointClassifier):
+            await self.model.close()
 
 
 class TextClassifiers:
@@ -47,7 +75,7 @@ class TextClassifiers:
 
     def __init__(
         self,
-        models: Sequence[TextClassifierModel],
+        models: Sequence[TextClassifierModel | EndpointClassifier],
         *,
         limits: Limits,
         batch_tokens: int,
@@ -57,6 +85,9 @@ class TextClassifiers:
         self._queues: dict[str, _Queue] = {}
         for model in models:
             name, admission = model.card.name, Admission(limits.queued_tokens)
+            if isinstance(model, EndpointClassifier):
+                self._queues[name] = _Queue(model, admission, None)
+                continue
             batcher: Batcher[PreparedText, Array] = Batcher(
                 functools.partial(_run, model),
                 name=name,
@@ -87,7 +118,7 @@ class TextClassifiers:
         begun = time.monotonic()
         queue, contents, deadline = self._named(request.model), request.contents, call.deadline
         self._check(contents)
-        _check_kind(queue.model.card, request)
+        _check_kind(queue.model, request)
         seconds = request.second_texts or [""] * len(contents)
         deadline.check("classifying")
         truncation = Truncation.END if request.truncate else Truncation.REFUSE
@@ -99,7 +130,7 @@ class TextClassifiers:
         with queue.admission.admit(estimate, items=len(contents), deadline=deadline) as ticket:
             self._allowance.take(estimate)
 
-            def prepare(place: int) -> PreparedText:
+            def prepare(place: int) -> Prepared:
                 content, second = contents[place], seconds[place]
                 if not second:
                     return model.prepare(content, self._limits, truncation)
@@ -112,33 +143,31 @@ class TextClassifiers:
             self._allowance.correct(tokens - estimate)
             ticket.resize(tokens, len(prepared))
             preparing = time.monotonic() - begun
-            batched = await queue.batcher.submit(list(prepared.values()), deadline=deadline, ticket=ticket)
-        rows: dict[int, Array] = made_alone(
-            result_of, dict(zip(prepared, batched.results, strict=True)), errors
-        )
+            results, waiting, computing = await queue.run(list(prepared.values()), deadline, ticket)
+        rows: dict[int, Array] = made_alone(result_of, dict(zip(prepared, results, strict=True)), errors)
         total = time.monotonic() - begun
-        timing = Timing(batched.queue, preparing, batched.compute, total)
+        timing = Timing(waiting, preparing, computing, total)
         timing.stages = [
             Stage("tokenise", 0.0, preparing),
             Stage(f"classify:{model.card.name}", preparing, total - preparing),
         ]
-        results = [
+        labelled = [
             _placed(errors[place], place)
             if place in errors
-            else _classification(model.card, request, place, prepared[place], rows[place])
+            else _classification(model, request, place, prepared[place], rows[place])
             for place in range(len(contents))
         ]
-        return ClassifyReply(results, model.card.problem, timing)
+        return ClassifyReply(labelled, model.card.problem, timing)
 
     async def warm_up(self) -> None:
         """Measures what batches cost."""
         for queue in self._queues.values():
-            model = queue.model
-            await queue.batcher.calibrate([model.sample(size) for size in model.sizes])
+            if queue.batcher is not None and isinstance(model := queue.model, TextClassifierModel):
+                await queue.batcher.calibrate([model.sample(size) for size in model.sizes])
 
     async def close(self) -> None:
         """Stops after the batches that run; what waits fails with Unavailable."""
-        await asyncio.gather(*(queue.batcher.close() for queue in self._queues.values()))
+        await asyncio.gather(*(queue.close() for queue in self._queues.values()))
 
     def _named(self, name: str) -> _Queue:
         if not name and len(self._queues) == 1:
@@ -170,8 +199,14 @@ def _estimate(content: Content, second: str, most: int) -> int:
     return min((size + len(second)) // CHARACTERS_PER_TOKEN + 1, most)
 
 
-def _check_kind(card: ClassifierCard, request: ClassifyRequest) -> None:
-    """InvalidInput for what classifiers of tokens do not have."""
+def _check_kind(model: TextClassifierModel | EndpointClassifier, request: ClassifyRequest) -> None:
+    """InvalidInput for what classifiers of tokens do not have, or the model's endpoint."""
+    card = model.card
+    if request.raw_scores and isinstance(model, EndpointClassifier) and not model.gives_logits:
+        raise InvalidInput(
+            f"the endpoint of {card.name} gives scores and no logits: leave raw_scores out",
+            field="raw_scores",
+        )
     if card.problem != "tokens":
         return
     given = {"top": request.top, "second_texts": any(request.second_texts), "raw_scores": request.raw_scores}
@@ -183,18 +218,25 @@ def _check_kind(card: ClassifierCard, request: ClassifyRequest) -> None:
 
 
 def _classification(
-    card: ClassifierCard, request: ClassifyRequest, place: int, prepared: PreparedText, logits: Array
+    model: TextClassifierModel | EndpointClassifier,
+    request: ClassifyRequest,
+    place: int,
+    prepared: Prepared,
+    logits: Array,
 ) -> Classification:
-    """Labels, or labelled parts, of a content by its logits."""
+    """Labels, or labelled parts, of a content by its logits, or by the scores that an endpoint gives."""
+    card = model.card
     if card.problem == "tokens":
-        read, text = prepared.text, str(request.contents[place].data)
-        if read is None:
-            raise TypeError("a classifier of tokens reads one text")
+        read, text = (
+            cast("TokenizedText", cast("PreparedText", prepared).text),
+            str(request.contents[place].data),
+        )
         scores = scores_of(logits, card.problem)[read.words]
         return Classification(
             truncated_tokens=prepared.cut, spans=spans_of(card.labels, scores, read.characters, text)
         )
-    scores = scores_of(logits, card.problem, raw=request.raw_scores)
+    as_they_are = isinstance(model, EndpointClassifier) and not model.gives_logits
+    scores = scores_of(logits, card.problem, raw=request.raw_scores or as_they_are)
     return Classification(labels_of(card.labels, scores, card.problem, request.top), prepared.cut)
 
 

@@ -35,6 +35,7 @@ from tieback.models.content import read_text
 from tieback.models.encoder_model import Prepared, RawEncoding, unit_rows
 from tieback.models.endpoints.canary import SMALLEST_COSINE, TEXTS, Canary
 from tieback.models.endpoints.json_endpoint import JsonEndpoint
+from tieback.models.endpoints.refusals import OF_THE_TEXT, refused_text
 from tieback.models.endpoints.text_length import TextLengths
 from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel
@@ -53,17 +54,6 @@ BEGIN_SECONDS = 10.0
 
 AGAIN_SECONDS = 2.0
 """After a canary that differs, the time until the endpoint is asked again."""
-
-TOO_LONG = (
-    "too long",
-    "too many tokens",
-    "maximum context",
-    "context length",
-    "must have less than",
-    "exceed",
-)
-OF_THE_TEXT = (400, 413, 422)
-"""Statuses of servers that refuse a request for what is in it."""
 
 
 def canary_of(card: EncoderCard, folder: Path) -> Canary:
@@ -221,21 +211,10 @@ class EndpointEncoder:
             if refusal.status not in OF_THE_TEXT or (len(sent) == 1 and math.isnan(self.cosine)):
                 raise
             if len(sent) == 1:
-                return [self._of_one_text(refusal)]
+                return [refused_text(self.card.name, refusal)]
             half = len(sent) // 2
             return [one for part in (sent[:half], sent[half:]) for one in await self._encoded(part, deadline)]
         return [RawEncoding(row) for row in rows]
-
-    def _of_one_text(self, refusal: EndpointMisconfigured) -> InvalidInput:
-        name, words = self.card.name, refusal.words
-        if refusal.status == 413 or any(one in words.lower() for one in TOO_LONG):
-            return InvalidInput(
-                f"the text is longer than {name} reads: {words}; send less of it, or ask for its end to be "
-                "cut off (truncation). The card counts tokens exactly where it names the model's tokenizer",
-                field="text",
-                reason="TEXT_TOO_LONG",
-            )
-        return InvalidInput(f"the endpoint of {name} refuses this text: {words}", field="text")
 
     async def _checked(self, texts: Sequence[str], deadline: Deadline, *, cuts: bool) -> list[Array]:
         """The vectors of texts, of the model that the canary is of: nothing else is given on."""

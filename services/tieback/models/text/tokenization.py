@@ -272,13 +272,8 @@ class TextTokenizer:
         if sum(counts) <= room:
             return self._paired(encodings[0], encodings[1], 0)
         if truncation is Truncation.REFUSE:
-            raise InvalidInput(
-                f"the two texts have {sum(counts)} tokens and the model reads {room} together{self._why}; "
-                "send less of them, or ask for the end of the longer one to be cut off (truncation)",
-                field="first" if counts[0] >= counts[1] else "second",
-                reason="TEXT_TOO_LONG",
-            )
-        kept = min(counts[0], max(room - counts[1], room - room // 2))
+            raise too_long_together(counts[0], counts[1], room, self._why)
+        kept = kept_of_first(counts[0], counts[1], room)
         parts = [_beginning(one, most) for one, most in zip(encodings, (kept, room - kept), strict=True)]
         return self._paired(parts[0], parts[1], sum(counts) - room)
 
@@ -399,6 +394,21 @@ class TextTokenizer:
 
     def _added(self) -> int:
         return int(self._tokenizer.num_special_tokens_to_add(False)) if self._special else 0
+
+
+def kept_of_first(first: int, second: int, room: int) -> int:
+    """Tokens of the first of two texts that are kept where the longer is cut, or both to a half."""
+    return min(first, max(room - second, room - room // 2))
+
+
+def too_long_together(first: int, second: int, room: int, why: str = "") -> InvalidInput:
+    """The error of two texts of so many tokens, about the longer one: its field is "first" or "second"."""
+    return InvalidInput(
+        f"the two texts have {first + second} tokens and the model reads {room} together{why}; "
+        "send less of them, or ask for the end of the longer one to be cut off (truncation)",
+        field="first" if first >= second else "second",
+        reason="TEXT_TOO_LONG",
+    )
 
 
 def _beginning(encoding: Encoding, most: int) -> Encoding:

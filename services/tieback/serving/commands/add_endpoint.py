@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -16,7 +16,12 @@ from tieback_client.cli.parameters import AS_JSON, argument, declared, option
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.catalog.endpoint_options import EncoderEndpoint, RerankerEndpoint, TextEndpoint
+from tieback.catalog.endpoint_options import (
+    ClassifierEndpoint,
+    EncoderEndpoint,
+    RerankerEndpoint,
+    TextEndpoint,
+)
 from tieback.catalog.runtimes import find_runtime
 from tieback.core.deadline import Deadline
 from tieback.core.errors import NotFound, StartupError
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
 
 ENCODERS = ("openai_embeddings", "tei_embed", "kserve_encoder")
 RERANKERS = ("cohere_rerank", "tei_rerank", "vllm_score", "kserve_reranker")
+CLASSIFIERS = ("tei_predict", "vllm_classify")
+ROLES = {"encoder": ENCODERS, "reranker": RERANKERS, "classifier": CLASSIFIERS}
 SECONDS = 30.0
 ASSUMED_TOKENS = 512
 """Tokens that a model reads where its server does not say: as most do, or more."""
@@ -42,8 +49,8 @@ T = TypeVar("T")
 def add_endpoint(
     url: str = argument(metavar="URL"),
     api: str = option(
-        "The API of the server: of an encoder or of a reranker.",
-        type=click.Choice([*ENCODERS, *RERANKERS]),
+        "The API of the server: of an encoder, of a reranker or of a classifier.",
+        type=click.Choice([*ENCODERS, *RERANKERS, *CLASSIFIERS]),
         default=ENCODERS[0],
     ),
     model: str = option("The name of the model there."),
@@ -51,10 +58,15 @@ def add_endpoint(
     max_tokens: int = option("Tokens that it reads; by default what the server says, else 512.", default=0),
     token_file: str = option("A file with the token that the server asks for.", "FILE"),
     tokenizer: str = option("A copy of the model's tokenizer.json, by which texts are cut exactly.", "FILE"),
+    labels: tuple[str, ...] = option(
+        "A label of a classifier, in the order of its outputs, if the server names none. Repeatable.",
+        "NAME",
+        flags="--label",
+    ),
     only_print: bool = option("Print the card and write nothing.", flags="--print"),
     as_json: bool = AS_JSON,
 ) -> None:
-    """Add an encoder or a reranker that another server runs.
+    """Add an encoder, a reranker or a classifier of texts that another server runs.
 
     URL is what comes before the path of the API: https://HOST/v1 of OpenAI's, http://HOST:8080 of
     text-embeddings-inference. Asks the server for vectors, or scores, of some texts, and writes a card into
@@ -64,7 +76,7 @@ def add_endpoint(
         settings = load_settings()
         given = {"base_url": url, "model": model, "token_file": token_file, "tokenizer": tokenizer}
         options = _options(api, {key: value for key, value in given.items() if value})
-        found = asyncio.run(_asked(options, lambda endpoint: _found(endpoint, options)))
+        found = asyncio.run(_asked(options, lambda endpoint: _found(endpoint, options, labels)))
         card = _card(options, found | ({"max_tokens": max_tokens} if max_tokens else {}), name)
         check_names([card], Catalog.load(settings.cards))
         check_cards([card])
@@ -80,6 +92,8 @@ def add_endpoint(
         say(f"wrote: {path}")
     if written and card["role"] == "encoder":
         say(f"next: tieback serve, then tieback index FOLDER --space {card['name']}")
+    elif written and card["role"] == "classifier":
+        say(f"next: tieback serve, then tieback classify TEXT --model {card['name']}")
     elif written:
         say(f"next: tieback serve, then tieback search TEXT -c NAME --reranker {card['name']}")
     else:
@@ -147,7 +161,7 @@ def _is_endpoint(card: EncoderCard) -> bool:
 
 
 def _options(api: str, given: dict[str, Any]) -> TextEndpoint:
-    role = "encoder" if api in ENCODERS else "reranker"
+    role = next(role for role, apis in ROLES.items() if api in apis)
     try:
         options = find_runtime(api, role).options.model_validate({"runtime": api} | given)
     except ValidationError as error:
@@ -166,7 +180,7 @@ async def _asked(options: TextEndpoint, ask: Callable[[JsonEndpoint], Awaitable[
         await endpoint.close()
 
 
-async def _found(endpoint: JsonEndpoint, options: TextEndpoint) -> dict[str, Any]:
+async def _found(endpoint: JsonEndpoint, options: TextEndpoint, labels: Sequence[str]) -> dict[str, Any]:
     """Facts of the model: those that the server states, and those that its answers show."""
     from tieback.models.endpoints.canary import TEXTS
 
@@ -180,8 +194,20 @@ async def _found(endpoint: JsonEndpoint, options: TextEndpoint) -> dict[str, Any
         path, body = options.request(TEXTS[0], TEXTS)
         scores = await endpoint.ask(path, body, deadline, options.scores)
         found["scores"] = [round(scores[place], 4) for place in range(len(TEXTS))]
+    elif isinstance(options, ClassifierEndpoint):
+        path, body = options.request([[text] for text in TEXTS], cuts=True)
+        names = list(labels) or await endpoint.ask(path, body, deadline, _names)
+        await endpoint.ask(path, body, deadline, lambda answer: options.scores(answer, names))
+        found["labels"] = names
     said = await endpoint.described("/info" if options.runtime.startswith("tei") else "/models")
     return found | _said(said, options.model)
+
+
+def _names(answer: Any) -> list[str]:
+    """The labels of an answer of TEI's, which has them by their scores, in the order of their names."""
+    if not isinstance(answer, list):
+        raise StartupError("the server does not name all labels: say --label NAME for each, in their order")
+    return sorted(str(one["label"]) for one in answer[0])
 
 
 def _said(said: Any, model: str) -> dict[str, Any]:
@@ -217,6 +243,9 @@ def _card(options: TextEndpoint, found: dict[str, Any], name: str) -> dict[str, 
             "kinds": ["dense"],
             "max_tokens": found.get("max_tokens", ASSUMED_TOKENS),
         }
+    if isinstance(options, ClassifierEndpoint):
+        own |= {"role": "classifier", "labels": found["labels"]}
+        own |= {"problem": "multi_label"} if len(found["labels"]) == 1 else {}
     shared = {
         "name": name,
         "runtime": options.runtime,

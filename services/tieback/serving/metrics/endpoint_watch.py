@@ -15,6 +15,7 @@ from tieback_contract.server import ServiceState
 
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
+from tieback.catalog.classifier_card import ClassifierCard
 from tieback.core.errors import StartupError
 from tieback.models.store import Store
 from tieback.serving.metrics import logs
@@ -49,6 +50,10 @@ def endpoint_of(card: Card, store: Store) -> WatchedEndpoint:
         from tieback.models.endpoints.reranker import EndpointReranker
 
         return EndpointReranker(card)
+    if isinstance(card, ClassifierCard):
+        from tieback.models.endpoints.classifier import EndpointClassifier
+
+        return EndpointClassifier(card)
     if isinstance(card, CheckerCard):
         from tieback.models.language.claim_endpoint import ClaimEndpointModel
 

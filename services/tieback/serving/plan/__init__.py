@@ -182,7 +182,7 @@ class Plan:
     def endpoints(self) -> tuple[Card, ...]:
         """The served cards of models that other servers run."""
         writers = () if self.generator is None else (self.generator,)
-        cards = (*self.encoders, *self.rerankers, *self.checkers, *writers)
+        cards = (*self.encoders, *self.rerankers, *self.checkers, *self.text_classifiers, *writers)
         return tuple(card for card in cards if isinstance(card.options, HttpEndpoint))
 
     @property

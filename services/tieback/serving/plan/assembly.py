@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tieback.catalog.card import EncoderCard, RecogniserCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.classifier_card import ClassifierCard
-from tieback.catalog.endpoint_options import RerankerEndpoint
+from tieback.catalog.endpoint_options import ClassifierEndpoint, RerankerEndpoint
 from tieback.core.family import Family
 from tieback.ports import (
     AnswerPort,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tieback.generator.evidence.answerability import Judges
     from tieback.grounding import Checkers
     from tieback.models.encoder_model import EncoderModel
+    from tieback.models.endpoints.classifier import EndpointClassifier
     from tieback.models.endpoints.reranker import EndpointReranker
     from tieback.models.language.model import LanguageModel
     from tieback.models.recognition_search import RecogniserModel
@@ -166,13 +167,21 @@ def load_claim_classifier(settings: Settings, card: CheckerCard) -> ClaimClassif
     return load_claim_classifier(card, open_store(settings), hardware)
 
 
-def load_classifiers(settings: Settings, cards: Sequence[ClassifierCard]) -> list[TextClassifierModel]:
+def load_classifiers(
+    settings: Settings, cards: Sequence[ClassifierCard]
+) -> list[TextClassifierModel | EndpointClassifier]:
     """The cards' models, weights loaded. StartupError names what is missing."""
+    from tieback.models.endpoints.classifier import EndpointClassifier
     from tieback.models.session import Hardware
     from tieback.models.text.text_classifier import load_text_classifier
 
     store, hardware = open_store(settings), Hardware(settings.provider)
-    return [load_text_classifier(card, store, hardware) for card in cards]
+    return [
+        EndpointClassifier(card)
+        if isinstance(card.options, ClassifierEndpoint)
+        else load_text_classifier(card, store, hardware)
+        for card in cards
+    ]
 
 
 def load_recognisers(settings: Settings, cards: Sequence[RecogniserCard]) -> list[RecogniserModel]:
