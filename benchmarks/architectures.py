@@ -92,7 +92,7 @@ def made(folder: Path) -> Mapping[str, Any]:
 
 def cases() -> list[Case]:
     """All rows, in the order of the table."""
-    from support.architectures import LABELLERS, WRITERS
+    from support.architectures import LABELLERS, TOKEN_LABELLERS, WRITERS
     from support.text_architectures import TEXT_ARCHITECTURES
     from tieback.recipes.graphs.architectures import BACKBONES
 
@@ -100,6 +100,7 @@ def cases() -> list[Case]:
         *(Case("encoder", name, encoder) for name in TEXT_ARCHITECTURES),
         *(Case("late interaction", name, late_interaction) for name in ("bert, PyLate", "bert, ColBERT")),
         *(Case("classifier", name, classifier) for name in LABELLERS),
+        *(Case("classifier of tokens", name, token_classifier) for name in TOKEN_LABELLERS),
         *(Case("reranker", name, reranker) for name in BACKBONES),
         *(Case("reranker, yes or no", name, yes_no) for name in WRITERS),
     ]
@@ -175,8 +176,23 @@ def late_interaction(folder: Path, name: str) -> Held:
 
 
 def classifier(folder: Path, name: str) -> Held:
-    """Probabilities of labels."""
-    from support.own_classifier import TEXTS, classifier_card, own_logits, save_classifier, served
+    """Probabilities of labels of texts."""
+    from support.own_classifier import save_classifier
+
+    return labelled(folder, save_classifier(folder, name))
+
+
+def token_classifier(folder: Path, name: str) -> Held:
+    """Probabilities of labels of tokens."""
+    from support.own_classifier import save_token_classifier
+
+    return labelled(folder, save_token_classifier(folder, name))
+
+
+def labelled(folder: Path, model: Any) -> Held:
+    """Probabilities of a classifier's folder, and of its model as it was saved."""
+    from support.own_checker import bare_logits
+    from support.own_classifier import TEXTS, classifier_card, served
     from tieback.classifier.scores import scores_of
     from tieback.core.types.content import Content
     from tieback.core.types.encoding import Truncation
@@ -184,12 +200,10 @@ def classifier(folder: Path, name: str) -> Held:
     from tieback_contract.limits import Limits
     from tieback_contract.modality import Modality
 
-    logits = own_logits(folder, save_classifier(folder, name))
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    expected = [scores_of(bare_logits(folder, model, text)[0].numpy(), "single_label") for text in TEXTS]
     loaded = served(classifier_card(folder), Store(folder.parent / "store"))
     contents = [Content(Modality.TEXT, text) for text in TEXTS]
     batch = [loaded.prepare(one, Limits(), Truncation.REFUSE) for one in contents]
-    expected = powers / powers.sum(axis=-1, keepdims=True)
     found = [scores_of(row, "single_label") for row in loaded.run(batch)]
     return Held(largest(found, expected), len(batch), max(one.tokens for one in batch))
 
