@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from tieback.core.types.encoding import Truncation
 from tieback.models.content import read_text
 from tieback.models.endpoints.json_endpoint import JsonEndpoint
 from tieback.models.endpoints.refusals import OF_THE_TEXT, refused_text
+from tieback.models.endpoints.requests import parts_of
 from tieback.models.endpoints.text_length import TextLengths
 from tieback.models.text.text_classifier import SECOND
 from tieback.models.text.tokenization import EMPTY, kept_of_first, too_long_together
@@ -111,7 +112,7 @@ class EndpointClassifier:
         EndpointMisconfigured where its labels are not those of the card; the errors of `JsonEndpoint.ask`.
         """
         results: dict[int, Array | TiebackError] = {}
-        parts = iter(list(self._parts(batch)))
+        parts = iter(list(parts_of(self._options, [(one.tokens, one.bytes) for one in batch])))
 
         async def work() -> None:
             for places in parts:
@@ -159,20 +160,6 @@ class EndpointClassifier:
         if len(rows) != count or not all(math.isfinite(one) for row in rows for one in row):
             raise ValueError("no scores of each text")
         return [np.array(row, np.float32) for row in rows]
-
-    def _parts(self, batch: Sequence[SentTexts]) -> Iterator[list[int]]:
-        """The places of what goes into one request."""
-        options, part = self._options, list[int]()
-        tokens = size = 0
-        for place, one in enumerate(batch):
-            full = len(part) == options.batch or size + one.bytes > options.batch_bytes
-            if part and (full or tokens + one.tokens > options.batch_tokens):
-                yield part
-                part, tokens, size = [], 0, 0
-            part.append(place)
-            tokens, size = tokens + one.tokens, size + one.bytes
-        if part:
-            yield part
 
 
 def _read(content: Content, limits: Limits) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from tieback.models.encoder_model import Prepared, RawEncoding, unit_rows
 from tieback.models.endpoints.canary import SMALLEST_COSINE, TEXTS, Canary
 from tieback.models.endpoints.json_endpoint import JsonEndpoint
 from tieback.models.endpoints.refusals import OF_THE_TEXT, refused_text
+from tieback.models.endpoints.requests import parts_of
 from tieback.models.endpoints.text_length import TextLengths
 from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel
@@ -157,7 +158,9 @@ class EndpointEncoder:
         Overloaded, DeadlineExceeded.
         """
         results: dict[int, RawEncoding | TiebackError] = {}
-        parts = iter(list(self._parts(batch, alone)))
+        most = 1 if alone else max(1, self._options.batch - 1)  # and a text of the canary
+        sizes = [(one.tokens, len(one.payload.text.encode())) for one in batch]
+        parts = iter(list(parts_of(self._options, sizes, most)))
 
         async def work() -> None:
             for places in parts:
@@ -186,22 +189,6 @@ class EndpointEncoder:
     async def close(self) -> None:
         """Closes the connections."""
         await self._endpoint.close()
-
-    def _parts(self, batch: Sequence[Prepared], alone: bool) -> Iterator[list[int]]:
-        """The places of what goes into one request."""
-        options, part = self._options, list[int]()
-        most = 1 if alone else max(1, options.batch - 1)  # and a text of the canary
-        tokens = size = 0
-        for place, one in enumerate(batch):
-            length = len(one.payload.text.encode())
-            full = len(part) == most or size + length > options.batch_bytes
-            if part and (full or tokens + one.tokens > options.batch_tokens):
-                yield part
-                part, tokens, size = [], 0, 0
-            part.append(place)
-            tokens, size = tokens + one.tokens, size + length
-        if part:
-            yield part
 
     async def _encoded(self, sent: Sequence[Sent], deadline: Deadline) -> list[RawEncoding | TiebackError]:
         """The encodings of one request. Where it is refused, of its halves: one text may be to blame."""

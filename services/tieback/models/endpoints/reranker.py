@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from tieback.catalog.card import RerankerCard
 from tieback.catalog.endpoint_options import RerankerEndpoint
 from tieback.core.deadline import Deadline
 from tieback.core.together import all_or_none
 from tieback.models.endpoints.json_endpoint import JsonEndpoint
+from tieback.models.endpoints.requests import parts_of
 from tieback.models.endpoints.text_length import TextLengths
 
 HINT = "search without it (--reranker none), or with a method of the family reranking"
@@ -41,7 +42,9 @@ class EndpointReranker:
     ) -> list[float]:
         """The score of each passage. The errors of `JsonEndpoint.ask`."""
         found: dict[int, float] = {}
-        parts = iter(list(self._parts(query, passages, tokens)))
+        asked = len(query.encode())
+        sizes = [(count, asked + len(one.encode())) for count, one in zip(tokens, passages, strict=True)]
+        parts = iter(list(parts_of(self._options, sizes)))
 
         async def work() -> None:
             for places in parts:
@@ -67,19 +70,3 @@ class EndpointReranker:
     async def close(self) -> None:
         """Closes the connections."""
         await self._endpoint.close()
-
-    def _parts(self, query: str, passages: Sequence[str], tokens: Sequence[int]) -> Iterator[list[int]]:
-        """The places of passages that go into one request."""
-        options, part = self._options, list[int]()
-        length = size = 0
-        asked = len(query.encode())
-        for place, (passage, count) in enumerate(zip(passages, tokens, strict=True)):
-            more = asked + len(passage.encode())
-            full = len(part) == options.batch or size + more > options.batch_bytes
-            if part and (full or length + count > options.batch_tokens):
-                yield part
-                part, length, size = [], 0, 0
-            part.append(place)
-            length, size = length + count, size + more
-        if part:
-            yield part
