@@ -28,9 +28,7 @@ from tieback.recipes.export.merged import MOST_TOKENS, measured, write_with
 from tieback.recipes.graphs.edits import load_graph
 from tieback.recipes.graphs.layer_activations import (
     activations_of,
-    by_layers,
-    by_tensors,
-    layer_names,
+    turned,
     weights_of,
 )
 from tieback_contract.arrays import Array
@@ -76,9 +74,7 @@ def compared(
     """Results of each way of merging."""
     tokens = TextTokenizer(served / TOKENIZER, max_tokens=64, special_tokens=True)
     graph = load_graph(served / GRAPH)
-    layers = layer_names(graph)
-    base = by_layers(weights_of(graph), layers)
-    first, second = (by_layers(one, layers) for one in experts)
+    base, first, second = (turned(graph, one) for one in (weights_of(graph), *experts))
     other = reordered(first)
     samples = [tokens(text, Truncation.END)[0].ids for text in shown]
     texts = {
@@ -87,12 +83,12 @@ def compared(
     }
 
     def given(weights: Weights) -> Activations:
-        write_with(model := load_graph(served / GRAPH), by_tensors(weights, layers), folder / "given.onnx")
-        return activations_of(model, layers, samples, MOST_TOKENS)
+        write_with(model := load_graph(served / GRAPH), turned(graph, weights), folder / "given.onnx")
+        return activations_of(model, samples, MOST_TOKENS)
 
     def found(name: str, weights: Weights) -> dict[str, Any]:
         log(name)
-        write_with(load_graph(served / GRAPH), by_tensors(weights, layers), folder / "tried.onnx")
+        write_with(load_graph(served / GRAPH), turned(graph, weights), folder / "tried.onnx")
         session = Session(folder / "tried.onnx")
         by_domain = {domain: measured(session, one, "reciprocal_rank") for domain, one in texts.items()}
         return {"model": name, **by_domain, "mean": float(np.mean(list(by_domain.values())))}

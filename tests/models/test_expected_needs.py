@@ -29,7 +29,7 @@ def test_a_folder_is_told_its_export_its_memory_its_speed_and_the_next_command(
     added = CliRunner().invoke(models, ["add", str(tmp_path / "mine")])
 
     assert added.exit_code == 0, added.output
-    assert "exports: BertModel of transformers, by torch's tracer, to ONNX in float32" in added.stderr
+    assert "exports: BertModel of transformers, by torch.export, to ONNX in float32" in added.stderr
     assert "for a text of 20 tokens, 0.7 MB for 25 of them in a batch" in added.stderr
     assert "tokens a second in texts of 20, by one thread here" in added.stderr
     assert added.stdout.splitlines()[-1] == "next: tieback models pull mine"

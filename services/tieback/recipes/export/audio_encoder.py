@@ -57,9 +57,9 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
     )
     report("checking parity")
     longest = _examples(options.bands, (1, len(encoder.positions)))
-    metrics = check(network, out / GRAPH, dict(zip((FRAMES, SOUND), longest, strict=True)), [MEANS])
+    metrics = check(network, out / GRAPH, [dict(zip((FRAMES, SOUND), longest, strict=True))], [MEANS])
     others = _examples(options.bands, (3, 75))
-    check(network, out / GRAPH, dict(zip((FRAMES, SOUND), others, strict=True)), [MEANS])
+    check(network, out / GRAPH, [dict(zip((FRAMES, SOUND), others, strict=True))], [MEANS])
     return metrics
 
 

@@ -43,8 +43,7 @@ def export(card: CheckerCard, weights: Path, out: Path, report: Callable[[str], 
     )
     loaded = load_model(weights, options.weights, config, options.config, head=HEADS[options.head])
     model = Classified(loaded, config, outcomes, options.head, words)
-    tokens, precision = options.head == "tokens", options.precision
-    return write_scores(card, model, out, report, PROBABILITIES, per_token=tokens, precision=precision)
+    return write_scores(card, model, out, report, PROBABILITIES, precision=options.precision)
 
 
 class Classified(Logits):
@@ -60,19 +59,22 @@ class Classified(Logits):
         self._head, self._words, self._outcomes = head, words, outcomes
         self._begin = int(getattr(config, "decoder_start_token_id", None) or 0)
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor]:
-        """`[batch, tokens]` each."""
+    def others(self, input_ids: Tensor) -> Mapping[str, Tensor]:
+        """The token that an answer begins with."""
+        if self._words is None:
+            return {}
+        return {"decoder_input_ids": torch.full_like(input_ids[:, :1], self._begin)}
+
+    def scored(self, logits: Tensor) -> Tensor:
+        """See the class."""
         if self._words is not None:
-            begin = torch.full_like(inputs[0][:, :1], self._begin)
-            logits = self.logits(*inputs, decoder_input_ids=begin)[:, 0][:, self._words]
-        else:
-            logits = self.logits(*inputs)
+            logits = logits[:, 0][:, self._words]
         if self._head == "first_token":
             logits = logits[:, 0]
         if logits.shape[-1] == 1:
             likely = torch.sigmoid(logits)
-            return (likely * self._outcomes[0] + (1 - likely) * self._outcomes[1],)
-        return (torch.softmax(logits, dim=-1) @ self._outcomes,)
+            return likely * self._outcomes[0] + (1 - likely) * self._outcomes[1]
+        return torch.softmax(logits, dim=-1) @ self._outcomes
 
 
 def labels_of(config: Any) -> list[str]:

@@ -26,10 +26,10 @@ from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.cross_encoder import SCORE
 from tieback.models.text.sequence_graph import TYPES
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER
-from tieback.recipes.export.transformer_text import check_fit, example, sample_of, vocabulary_of
+from tieback.recipes.export.transformer_text import BY_TOKEN, check_fit, example, sample_of, vocabulary_of
 from tieback.recipes.graphs.backbone import Head, load_model, read_config
 from tieback.recipes.graphs.quantise import quantise
-from tieback.recipes.graphs.torch_export import check, export_module
+from tieback.recipes.graphs.torch_export import export_network
 
 Scoring = RerankerCard | ClassifierCard | CheckerCard
 SEPARATED = 2
@@ -65,29 +65,15 @@ def write_scores(
     report: Callable[[str], None],
     output: str = SCORE,
     *,
-    per_token: bool = False,
     precision: str = "float32",
 ) -> dict[str, Any]:
-    """Writes the graph of a model that scores; returns how near it is to the model.
-
-    `per_token` says that the output has a second axis, of the tokens.
-    """
-    names = [IDS, MASK, *([TYPES] if model.reads_types else [])]
+    """Writes the graph of a model that scores; returns how near it is to the model."""
     sample = sample_of(card, vocabulary_of(out / TOKENIZER))
-    report("exporting from torch")
-    by_token = {0: "batch", 1: "tokens"}
-    export_module(
-        model,
-        examples(2, sample[:5], len(names)),
-        out / GRAPH,
-        inputs=names,
-        outputs=[output],
-        dynamic=dict.fromkeys(names, by_token) | {output: by_token if per_token else {0: "batch"}},
-    )
-    report("checking parity")
-    fed = dict(zip(names, examples(3, sample, len(names)), strict=True))
-    parity = check(model, out / GRAPH, fed, [output])
-    return parity if precision == "float32" else parity | _quantised(out / GRAPH, fed, output, report)
+    report("exporting from torch, and checking parity")
+    each = [examples(2, sample[:5], model.reads_types), examples(3, sample, model.reads_types)]
+    axes = dict.fromkeys(each[0], BY_TOKEN)
+    parity = export_network(model, each, out / GRAPH, outputs=[output], dynamic=axes)
+    return parity if precision == "float32" else parity | _quantised(out / GRAPH, each[1], output, report)
 
 
 def _quantised(
@@ -115,16 +101,24 @@ class Logits(torch.nn.Module):
         if hasattr(model, "score"):  # language models find the last token by the number of the padding
             config.pad_token_id = self._padding = config.pad_token_id or 0
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor]:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> tuple[Tensor]:
         """`[batch, tokens]` each."""
-        return (self.logits(*inputs),)
-
-    def logits(self, *inputs: Tensor, **others: Tensor) -> Tensor:
-        """`others` have the names that the model gives them."""
-        named = dict(zip((IDS, MASK, TYPES), inputs, strict=False))
         if self._padding is not None:
-            named[IDS] = torch.where(named[MASK] > 0, named[IDS], self._padding)
-        return torch.as_tensor(self.model(**named, **others).logits)
+            input_ids = torch.where(attention_mask > 0, input_ids, self._padding)
+        named = {IDS: input_ids, MASK: attention_mask, **self.others(input_ids)}
+        if token_type_ids is not None:
+            named[TYPES] = token_type_ids
+        return (self.scored(torch.as_tensor(self.model(**named).logits)),)
+
+    def others(self, input_ids: Tensor) -> Mapping[str, Tensor]:  # noqa: ARG002 - some models need it
+        """Further inputs, by the names that the model gives them."""
+        return {}
+
+    def scored(self, logits: Tensor) -> Tensor:
+        """The output."""
+        return logits
 
 
 class Scored(Logits):
@@ -134,9 +128,9 @@ class Scored(Logits):
         super().__init__(model)
         self._signs = signs
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor]:
+    def scored(self, logits: Tensor) -> Tensor:
         """See `Logits`."""
-        return (self.logits(*inputs) @ self._signs,)
+        return logits @ self._signs
 
 
 def signs_of(config: Any, name: str, positive: str) -> Tensor:
@@ -174,8 +168,8 @@ def check_pairs(tokenizer: Path) -> None:
         )
 
 
-def examples(batch: int, sample: Tensor, inputs: int) -> tuple[Tensor, ...]:
-    """Numbers and mask, and types of which the later half is of the second text."""
+def examples(batch: int, sample: Tensor, types: bool) -> dict[str, Tensor]:
+    """Numbers and mask by name, and with `types` those of which the later half is of the second text."""
     ids, mask = example(batch, sample)
-    types = (torch.arange(len(sample)) >= len(sample) // 2).long().expand(batch, -1).contiguous()
-    return (ids, mask, types * mask)[:inputs]
+    given = {IDS: ids, MASK: mask}
+    return given | {TYPES: (torch.arange(len(sample)) >= len(sample) // 2).long() * mask} if types else given

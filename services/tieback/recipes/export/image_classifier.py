@@ -51,7 +51,7 @@ def export_classifier(
     pixels = efficientnet_lite.random_pixels(3)
     export_module(network, [pixels[:1]], out / GRAPH, inputs=[PIXELS], outputs=OUTPUTS, dynamic=batch)
     report("checking parity")
-    return check(network, out / GRAPH, {PIXELS: pixels}, OUTPUTS)
+    return check(network, out / GRAPH, [{PIXELS: pixels}], OUTPUTS)
 
 
 def load_network(path: Path) -> efficientnet_lite.EfficientNetLite0:

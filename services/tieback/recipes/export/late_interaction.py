@@ -54,7 +54,7 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
     backbone = LayeredBackbone(load_model(weights, options.weights, config, options.config))
     model = TokenNetwork(backbone, ProjectedTokens(weights, options.weights, layers))
     sample = sample_of(card, vocabulary, LONG_TOKENS)
-    metrics = write_vectors(model, backbone.architecture, sample, out / GRAPH, report)
+    metrics = write_vectors(model, sample, out / GRAPH, report)
     check_width(card, out / GRAPH, example(1, sample_of(card, vocabulary)))
     return metrics
 

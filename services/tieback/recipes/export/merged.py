@@ -32,9 +32,7 @@ from tieback.recipes.graphs.expert_router import encoded_texts, learn_router
 from tieback.recipes.graphs.external_data import save_graph
 from tieback.recipes.graphs.layer_activations import (
     activations_of,
-    by_layers,
-    by_tensors,
-    layer_names,
+    turned,
     weights_of,
 )
 from tieback.recipes.graphs.lora_folder import adapted
@@ -88,32 +86,26 @@ def _write_merged(card: EncoderCard, merge: Merge, parents: Mapping[str, ServedM
     base = load_graph(parents[merge.base].path(GRAPH))
     graphs = [load_graph(parents[name].path(GRAPH)) for name in merge.experts]
     start, *experts = (weights_of(graph) for graph in (base, *graphs))
-    layers = layer_names(base)
     if not mergings.has(CHECK, merge.method):
         _check_starts(card, merge, start, experts)
-    each_layers = [layer_names(graph) for graph in graphs]
-    named = [by_layers(one, own) for one, own in zip(experts, each_layers, strict=True)]
+    named = [turned(graph, one) for graph, one in zip(graphs, experts, strict=True)]
+    beginning = turned(base, start)
     for name, folder in merge.folders.items():
         try:
-            named.append(adapted(by_layers(start, layers), folder))
+            named.append(adapted(beginning, folder))
         except StartupError as error:
             raise StartupError(f"{card.name} cannot be merged: {name}: {error.message}") from None
     activations: list[Activations] = []
     if merge.samples is not None:
         texts = _samples(card, merge.samples, out)
-        activations = [
-            activations_of(graph, own, texts, MOST_TOKENS)
-            for graph, own in zip(graphs, each_layers, strict=True)
-        ]
+        activations = [activations_of(graph, texts, MOST_TOKENS) for graph in graphs]
     try:
-        merged = merged_weights(
-            merge.method, by_layers(start, layers), named, merge.parameters, activations=activations
-        )
+        merged = merged_weights(merge.method, beginning, named, merge.parameters, activations=activations)
     except InvalidInput as error:
         raise StartupError(f"{card.name} cannot be merged: {_named(error, merge)}{error.message}") from error
-    write_with(base, by_tensors(merged, layers), out / GRAPH)
+    write_with(base, turned(base, merged), out / GRAPH)
     if merge.kept:
-        of_folders = [by_tensors(one, layers) for one in named[len(experts) :]]
+        of_folders = [turned(base, one) for one in named[len(experts) :]]
         each = dict(zip(merge.names, (*experts, *of_folders), strict=True))
         write_adapters(merge.method, merge.split_parameters, start, each, base, out)
 

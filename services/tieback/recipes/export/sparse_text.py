@@ -27,11 +27,11 @@ from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.sparse_text import WEIGHTS
 from tieback.models.text.tokenization import TextTokenizer
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER, padded
+from tieback.recipes.export.transformer_text import BY_TOKEN
 from tieback.recipes.graphs.edits import compare
-from tieback.recipes.graphs.torch_export import export_module
+from tieback.recipes.graphs.torch_export import export_network
 from tieback.training.data.texts import SAMPLE
 
-DYNAMIC = {IDS: {0: "batch", 1: "tokens"}, MASK: {0: "batch", 1: "tokens"}, WEIGHTS: {0: "batch"}}
 OLD_NAMES = {".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"}
 # In checkpoints of BERT's, without a part in the head's logits.
 UNUSED = ("pooler.", "seq_relationship.", "position_ids")
@@ -50,16 +50,10 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
         raise StartupError(
             f"{card.name}: the vocabulary has {expected.shape[1]} terms and the card's width is {card.width}"
         )
-    report("exporting from torch")
-    export_module(
-        SparseTransformer(model),
-        (ids[:2, :5], mask[:2, :5]),
-        out / GRAPH,
-        inputs=[IDS, MASK],
-        outputs=[WEIGHTS],
-        dynamic=DYNAMIC,
-    )
-    report("checking parity")
+    report("exporting from torch, and checking parity")
+    first = {IDS: ids[:2, :5], MASK: mask[:2, :5]}
+    axes = dict.fromkeys(first, BY_TOKEN)
+    export_network(SparseTransformer(model), [first], out / GRAPH, outputs=[WEIGHTS], dynamic=axes)
     found = Session(out / GRAPH).run([WEIGHTS], {IDS: ids.numpy(), MASK: mask.numpy()})
     return compare([expected.numpy()], found, [WEIGHTS])
 

@@ -77,11 +77,11 @@ def export(card: RecogniserCard, weights: Path, out: Path, report: Callable[[str
         },
     )
     report("checking parity")
-    check(hears, out / ENCODER, {FRAMES: frames}, names)
+    check(hears, out / ENCODER, [{FRAMES: frames}], names)
     inputs = dict(zip((TOKENS, PAST), _examples(decoder, rows=1, count=1, before=0), strict=True))
-    check(decoder, out / DECODER, inputs | dict(zip(names, cross, strict=True)), [LOGITS, PRESENT])
+    check(decoder, out / DECODER, [inputs | dict(zip(names, cross, strict=True))], [LOGITS, PRESENT])
     inputs = dict(zip((TOKENS, PAST), _examples(decoder, rows=3, count=1, before=7), strict=True))
-    return check(decoder, out / DECODER, inputs | dict(zip(names, cross, strict=True)), [LOGITS, PRESENT])
+    return check(decoder, out / DECODER, [inputs | dict(zip(names, cross, strict=True))], [LOGITS, PRESENT])
 
 
 def _write_settings(source: Path, target: Path) -> None:

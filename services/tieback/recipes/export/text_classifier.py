@@ -18,8 +18,7 @@ from tieback.recipes.graphs.backbone import Head, load_model
 def export(card: ClassifierCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """Writes the graph and the vocabulary; returns how near the graph is to the model."""
     options = card.options_for(TextClassifier)
-    of_tokens = card.problem == "tokens"
-    head: Head = "tokens" if of_tokens else "sequence"
+    head: Head = "tokens" if card.problem == "tokens" else "sequence"
     config = open_folder(card, options, weights, out, head)
     if (labels := labels_of(config)) != list(card.labels):
         raise StartupError(
@@ -27,7 +26,7 @@ def export(card: ClassifierCard, weights: Path, out: Path, report: Callable[[str
             f"card has {', '.join(card.labels[:SHOWN])}"
         )
     model = Logits(load_model(weights, options.weights, config, options.config, head=head))
-    return write_scores(card, model, out, report, LOGITS, per_token=of_tokens, precision=options.precision)
+    return write_scores(card, model, out, report, LOGITS, precision=options.precision)
 
 
 def problem_of(config: Any) -> Problem:

@@ -28,7 +28,7 @@ from tieback.models.session import Session
 from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER, TOKENS
 from tieback.models.text.working_memory import WorkingMemory
-from tieback.recipes.graphs.architectures import TRACED, positions
+from tieback.recipes.graphs.architectures import positions
 from tieback.recipes.graphs.backbone import (
     LayeredBackbone,
     load_model,
@@ -45,11 +45,11 @@ from tieback.recipes.graphs.sentence_modules import (
     Truncate,
     read_modules,
 )
-from tieback.recipes.graphs.torch_export import checked, export_module, export_network
+from tieback.recipes.graphs.torch_export import export_network
 
 SAMPLE_TOKENS = 19  # an odd length, so that nothing lines up by luck
 LONG_TOKENS = 601  # beyond the windows that encoders attend within, but for the longest
-BY_TEXT, BY_TOKEN = {0: "batch"}, {0: "batch", 1: "tokens"}
+BY_TOKEN = {0: "batch", 1: "tokens"}
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda vectors: vectors,
     "tanh": torch.tanh,
@@ -118,22 +118,16 @@ def write_graph(
     backbone: LayeredBackbone, head: TextHead, sample: Tensor, path: Path, report: Callable[[str], None]
 ) -> dict[str, Any]:
     """Writes the graph of both, and returns its parity with torch on the sample's token numbers."""
-    return write_vectors(PooledTransformer(backbone, head), backbone.architecture, sample, path, report)
+    return write_vectors(PooledTransformer(backbone, head), sample, path, report)
 
 
 def write_vectors(
-    model: torch.nn.Module, architecture: str, sample: Tensor, path: Path, report: Callable[[str], None]
+    model: torch.nn.Module, sample: Tensor, path: Path, report: Callable[[str], None]
 ) -> dict[str, Any]:
     """Writes the graph of a module that gives a text's vector and those of its tokens; returns its parity."""
     report("exporting from torch, and checking parity")
-    outputs, axes = [DENSE, TOKENS], dict.fromkeys([IDS, MASK], BY_TOKEN)
-    examples = text_examples(sample)
-    if architecture not in TRACED:
-        return export_network(model, examples, path, outputs=outputs, dynamic=axes)
-    given = tuple(examples[0].values())
-    dynamic = axes | {TOKENS: BY_TOKEN, DENSE: BY_TEXT}
-    export_module(model, given, path, inputs=[IDS, MASK], outputs=outputs, dynamic=dynamic)
-    return checked(model, path, examples[1:], outputs)
+    axes = dict.fromkeys([IDS, MASK], BY_TOKEN)
+    return export_network(model, text_examples(sample), path, outputs=[DENSE, TOKENS], dynamic=axes)
 
 
 class PooledTransformer(torch.nn.Module):

@@ -9,9 +9,6 @@ BACKBONES = (
 )  # fmt: skip
 """Text encoders whose layers can be taken apart, and whose rerankers were seen to agree with torch."""
 
-TRACED = BACKBONES
-"""Exported by torch's older tracer, in whose graphs merged models and stages know the layers by name."""
-
 BEHIND_PADDING = ("roberta", "xlm-roberta", "camembert", "altclip_text_model", "clap_text_model")
 """These count places from behind the padding token's number."""
 

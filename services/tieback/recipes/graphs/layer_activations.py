@@ -6,7 +6,6 @@ of the graph is run with these as outputs.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,15 +21,13 @@ from tieback.recipes.graphs.expert_router import AT_ONCE
 WEIGHT, BIAS = ".weight", ".bias"
 
 
-def activations_of(
-    model: ModelProto, layers: dict[str, str], texts: Sequence[Array], most: int
-) -> Activations:
+def activations_of(model: ModelProto, texts: Sequence[Array], most: int) -> Activations:
     """Rows `[tokens, neurons]`, float32, of at most so many tokens of the texts, by the modules' names.
 
-    `texts` are token numbers, and `layers` the layers' names by those of their matrices. Models that read the
-    same texts by one vocabulary have the same tokens in the same rows.
+    `texts` are token numbers. Models that read the same texts by one vocabulary have the same tokens in the
+    same rows.
     """
-    outputs = _outputs(model, layers)
+    outputs = _outputs(model)
     shown = ModelProto()
     shown.CopyFrom(model)
     known = {one.name for one in shown.graph.output}
@@ -56,15 +53,13 @@ def activations_of(
     return {module: np.concatenate(rows) for module, rows in found.items() if rows}
 
 
-def _outputs(model: ModelProto, layers: dict[str, str]) -> dict[str, str]:
+def _outputs(model: ModelProto) -> dict[str, str]:
     """By module, the name of what it gives."""
     tensors = [tensor.name for tensor in model.graph.initializer]
     made = {name: node.output[0] for node in model.graph.node for name in node.input if node.output}
-    found = {}
-    for name in tensors:
-        module = layers.get(name, name)
-        if module.endswith(WEIGHT) and name in made:
-            found[module.removesuffix(WEIGHT)] = made[name]
+    found = {
+        name.removesuffix(WEIGHT): made[name] for name in tensors if name.endswith(WEIGHT) and name in made
+    }
     # What a bias was added to comes later than what it was added for.
     return found | {
         name.removesuffix(BIAS): made[name]
@@ -73,11 +68,6 @@ def _outputs(model: ModelProto, layers: dict[str, str]) -> dict[str, str]:
     }
 
 
-# The weights of an exported graph by the names that they had in the module it was traced from.
-#
-# The exporter turns the matrix of a linear layer, `[out, in]`, and numbers it: `onnx::MatMul_766`. The node
-# that multiplies by it still has the layer's name. Merging goes by the layers' names, which say what a
-# tensor is, and which do not depend on how many nodes stand before it.
 def weights_of(model: ModelProto) -> dict[str, Array]:
     """The float32 tensors of a graph, but for single numbers, which are the architecture's."""
     return {
@@ -87,25 +77,9 @@ def weights_of(model: ModelProto) -> dict[str, Array]:
     }
 
 
-def layer_names(model: ModelProto) -> dict[str, str]:
-    """By the name of a matrix that one linear layer multiplies by: `LAYER.weight`."""
-    used = Counter(name for node in model.graph.node for name in node.input)
-    matrices = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) == 2}
-    layers = {
-        node.input[1]: node.name.strip("/").removesuffix("/MatMul").replace("/", ".") + ".weight"
-        for node in model.graph.node
-        if node.op_type == "MatMul" and node.name.endswith("/MatMul") and node.input[1] in matrices
+def turned(model: ModelProto, weights: Weights) -> dict[str, Array]:
+    """Weights as in a graph to those as in a module, or back: the matrices of linear layers turned."""
+    products = {node.input[1] for node in model.graph.node if node.op_type == "MatMul"}
+    return {
+        name: array.T if name in products and array.ndim == 2 else array for name, array in weights.items()
     }
-    once = Counter(layers.values())
-    return {name: layer for name, layer in layers.items() if used[name] == 1 and once[layer] == 1}
-
-
-def by_layers(weights: Weights, layers: dict[str, str]) -> dict[str, Array]:
-    """Tensors of a graph by their layers' names, matrices `[out, in]`; others keep their own names."""
-    return {layers.get(name, name): array.T if name in layers else array for name, array in weights.items()}
-
-
-def by_tensors(weights: Weights, layers: dict[str, str]) -> dict[str, Array]:
-    """The way back."""
-    names = {layer: name for name, layer in layers.items()}
-    return {names.get(name, name): array.T if name in names else array for name, array in weights.items()}

@@ -12,7 +12,6 @@ import torch
 
 from tieback.encoder.service import BATCH_TOKENS
 from tieback.models.text.working_memory import WorkingMemory
-from tieback.recipes.graphs.architectures import TRACED
 from tieback.recipes.graphs.backbone import Head, class_of, read_config
 from tieback.recipes.graphs.checkpoint import Checkpoint
 from tieback.recipes.graphs.patches import find_patch, own_code
@@ -88,10 +87,8 @@ def _needs(size: TransformerSize, tokens: int) -> dict[str, str]:
 
 def exporter(config: Any, fields: Mapping[str, Any]) -> str:
     """The way from torch to ONNX that a configuration takes, with the patch for its architecture."""
-    by = "by torch's tracer" if config.model_type in TRACED else "by torch.export"
-    custom = own_code(fields)
-    name = custom or str(config.model_type)
-    return by if find_patch(name) is None else f"{by} with the patch {name}"
+    name = own_code(fields) or str(config.model_type)
+    return "by torch.export" + ("" if find_patch(name) is None else f" with the patch {name}")
 
 
 def size_of(config: Any, checkpoint: Checkpoint) -> TransformerSize | None:

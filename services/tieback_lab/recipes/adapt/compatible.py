@@ -108,7 +108,7 @@ def write_graph(source: Path, artifact: Artifact, path: Path, *, reads: str, pro
         module, [torch.randn(2, width, generator=draws)], apart, inputs=[GIVEN], outputs=[VECTOR],
         dynamic={GIVEN: {0: "batch"}, VECTOR: {0: "batch"}}, opset=opset,
     )  # fmt: skip
-    check(module, apart, {GIVEN: torch.randn(5, width, generator=draws)}, [VECTOR])
+    check(module, apart, [{GIVEN: torch.randn(5, width, generator=draws)}], [VECTOR])
     layer = onnx.compose.add_prefix(load_graph(apart), LAYER, rename_outputs=False)
     apart.unlink()
     layer.ir_version = model.ir_version

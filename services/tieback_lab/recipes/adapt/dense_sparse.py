@@ -114,7 +114,7 @@ def write_graph(artifact: Artifact, card: EncoderCard, store: Store, path: Path)
     names, outputs = [IDS, MASK], [DENSE, WEIGHTS]
     dynamic = dict.fromkeys(names, by_token) | dict.fromkeys(outputs, by_text)
     export_module(module, _example(2, 5), path, inputs=names, outputs=outputs, dynamic=dynamic)
-    check(module, path, dict(zip(names, _example(3, 8), strict=True)), outputs)
+    check(module, path, [dict(zip(names, _example(3, 8), strict=True))], outputs)
 
 
 def _example(texts: int, tokens: int) -> tuple[Any, Any]:

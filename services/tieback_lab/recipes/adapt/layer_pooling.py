@@ -74,7 +74,7 @@ def write_graph(artifact: Artifact, card: EncoderCard, store: Store, path: Path)
     by_token = {0: "batch", 1: "tokens"}
     names, dynamic = [IDS, MASK], {IDS: by_token, MASK: by_token, POOLED: {0: "batch"}}
     export_module(module, _example(2, 5), path, inputs=names, outputs=[POOLED], dynamic=dynamic)
-    check(module, path, dict(zip(names, _example(3, 8), strict=True)), [POOLED])
+    check(module, path, [dict(zip(names, _example(3, 8), strict=True))], [POOLED])
 
 
 def _example(texts: int, tokens: int) -> tuple[Any, Any]:

@@ -50,4 +50,4 @@ def write_graph(weights: Path, state: Mapping[str, Array], pooling: str, side: i
     batch = {name: {0: "batch"} for name in (PIXELS, *OUTPUTS)}
     pixels = random_pixels(3, side)
     export_module(module, [pixels[:1]], path, inputs=[PIXELS], outputs=OUTPUTS, dynamic=batch)
-    check(module, path, {PIXELS: pixels}, OUTPUTS)
+    check(module, path, [{PIXELS: pixels}], OUTPUTS)

@@ -15,7 +15,6 @@ from tieback.core.errors import StartupError
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.text.transformer_text import GRAPHS, TOKENIZER, TOKENS
 from tieback.recipes.export.transformer_text import (
-    BY_TEXT,
     BY_TOKEN,
     SAMPLE_TOKENS,
     TextHead,
@@ -26,7 +25,7 @@ from tieback.recipes.graphs.backbone import LayeredBackbone
 from tieback.recipes.graphs.edits import keep_needed, load_graph
 from tieback.recipes.graphs.external_data import save_graph
 from tieback.recipes.graphs.lower_precisions import MAKERS, add_lower_precisions, sample
-from tieback.recipes.graphs.torch_export import check, export_module
+from tieback.recipes.graphs.torch_export import export_network
 from torch import Tensor
 
 from tieback_lab.catalog.runtimes.layered_text import LayeredText
@@ -63,22 +62,15 @@ def _write(
     options = card.options_for(LayeredText)
     _check_layers(card, options.layers, backbone.layers)
     model = LayeredTransformer(backbone, head, options.layers[:-1])
-    report("exporting from torch")
+    report("exporting from torch, and checking parity")
     ends = [*options.layers[:-1], None]
     vectors = [at_layer(DENSE, end) for end in ends]
     # The embeddings' states tell a part of the graph that begins behind them how many texts there are.
     states = [at_layer(TOKENS, end) for end in (*([0] if model.exits else []), *ends)]
     traced, checked = example(2, numbers[:5]), example(3, numbers[:SAMPLE_TOKENS])
-    export_module(
-        model,
-        traced,
-        path,
-        inputs=[IDS, MASK],
-        outputs=[*vectors, *states],
-        dynamic=dict.fromkeys([IDS, MASK, *states], BY_TOKEN) | dict.fromkeys(vectors, BY_TEXT),
-    )
-    report("checking parity")
-    metrics = check(model, path, dict(zip((IDS, MASK), checked, strict=True)), [*vectors, *states])
+    given = [dict(zip((IDS, MASK), one, strict=True)) for one in (traced, checked)]
+    axes = dict.fromkeys([IDS, MASK], BY_TOKEN)
+    metrics = export_network(model, given, path, outputs=[*vectors, *states], dynamic=axes)
     reduced = add_reductions(card, backbone.model, head, (traced, checked), path.parent)
     return metrics | ({"reductions": reduced} if reduced else {})
 

@@ -92,23 +92,12 @@ def export_reduced(
         outputs=[DENSE],
         dynamic={name: {0: "batch", 1: "tokens"} for name in (IDS, MASK)} | {DENSE: {0: "batch"}},
     )
-    return check(_Single(module), path, {IDS: ids, MASK: mask, RATIO: torch.tensor(CHECKED)}, [DENSE])
+    return check(module, path, [{IDS: ids, MASK: mask, RATIO: torch.tensor(CHECKED)}], [DENSE])
 
 
 def plan_of(name: str, parameters: Mapping[str, Any]) -> Graph:
     """The method's plan as a graph, with its parameters."""
     return token_reductions.form(GRAPH, name, parameters, field=at("reductions", name))
-
-
-class _Single(torch.nn.Module):
-    """A module of one output, which is checked as those of several are."""
-
-    def __init__(self, module: torch.nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor]:
-        return (self.module(*inputs),)
 
 
 def _attend(attention: Any, hidden: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
