@@ -28,8 +28,8 @@ class Held(NamedTuple):
     """Outcome of a model: the difference in float32, and the lowest cosine of int8 if it was made."""
 
     parity: float
-    texts: int
-    longest: int
+    inputs: int
+    longest: int | None = None
     int8: float | None = None
 
 
@@ -87,11 +87,12 @@ def made(folder: Path) -> Mapping[str, Any]:
 
     config = read_config(folder, "config.json")
     fields = read_object(folder, "config.json")
-    return {"export": exporter(config, fields), "layers": config.num_hidden_layers}
+    return {"export": exporter(config, fields), "layers": getattr(config, "num_hidden_layers", None)}
 
 
 def cases() -> list[Case]:
     """All rows, in the order of the table."""
+    from support import own_pictures, own_sounds
     from support.architectures import LABELLERS, TOKEN_LABELLERS, WRITERS
     from support.text_architectures import TEXT_ARCHITECTURES
     from tieback.recipes.graphs.architectures import BACKBONES
@@ -103,6 +104,10 @@ def cases() -> list[Case]:
         *(Case("classifier of tokens", name, token_classifier) for name in TOKEN_LABELLERS),
         *(Case("reranker", name, reranker) for name in BACKBONES),
         *(Case("reranker, yes or no", name, yes_no) for name in WRITERS),
+        *(Case("encoder of pictures", name, pictures) for name in own_pictures.NETWORKS),
+        *(Case("texts and pictures", name, pictures_and_texts) for name in own_pictures.PAIRS),
+        *(Case("encoder of sounds", name, sounds) for name in own_sounds.NETWORKS),
+        Case("texts and sounds", "clap", sounds_and_texts),
     ]
 
 
@@ -231,6 +236,55 @@ def yes_no(folder: Path, name: str) -> Held:
     loaded = served(card, Store(folder.parent / "store"))
     batch = [loaded.prepare(QUERY, passage) for passage in PASSAGES]
     return Held(largest(loaded.run(batch), expected), len(batch), max(one.tokens for one in batch))
+
+
+def pictures(folder: Path, name: str) -> Held:
+    """Vectors of pictures of several sizes, made to fit as well."""
+    from support.own_pictures import PICTURES, save_network, vectors_of_network
+
+    _, expected = vectors_of_network(folder, save_network(folder, name))
+    return Held(served_apart(folder, 0, PICTURES, expected), len(PICTURES))
+
+
+def pictures_and_texts(folder: Path, name: str) -> Held:
+    """Vectors of both towers."""
+    from support.own_encoder import TEXTS
+    from support.own_pictures import PICTURES, save_pair, vectors_of_pair
+
+    texts, seen = vectors_of_pair(folder, save_pair(folder, name))
+    found = max(served_apart(folder, 0, TEXTS, texts), served_apart(folder, 1, PICTURES, seen))
+    return Held(found, len(PICTURES))
+
+
+def sounds(folder: Path, name: str) -> Held:
+    """Vectors of sounds of several lengths, front end included."""
+    from support.own_sounds import NETWORKS, SHORT, save_sounds, vector_of, wav
+
+    model = save_sounds(folder, name)
+    expected = np.stack([vector_of(model, NETWORKS[name][2], one) for one in SHORT])
+    return Held(served_apart(folder, 0, tuple(map(wav, SHORT)), expected), len(SHORT))
+
+
+def sounds_and_texts(folder: Path, name: str) -> Held:  # noqa: ARG001 - there is one architecture
+    """Vectors of both towers."""
+    from support.own_encoder import TEXTS
+    from support.own_sounds import PAIR_RATE, save_pair, tone, vectors_of_pair, wav
+
+    both = [tone(0.2, 300, PAIR_RATE), tone(1, 700, PAIR_RATE)]
+    texts, heard = vectors_of_pair(folder, save_pair(folder), both)
+    files = tuple(wav(one, PAIR_RATE) for one in both)
+    return Held(max(served_apart(folder, 0, TEXTS, texts), served_apart(folder, 1, files, heard)), len(both))
+
+
+def served_apart(folder: Path, place: int, contents: tuple[str | bytes, ...], expected: Any) -> float:
+    """The largest difference from what a card of the folder serves, in a batch and one by one."""
+    from support.own_encoder import encodings, served
+    from support.own_pictures import own_card
+
+    loaded = served(own_card(folder, place), folder.parent)
+    together = encodings(loaded, contents)
+    alone = [encodings(loaded, (one,))[0] for one in contents]
+    return largest([one.dense for one in (*together, *alone)], [*expected] * 2)
 
 
 def largest(found: Any, expected: Any) -> float:

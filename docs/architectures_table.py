@@ -29,5 +29,5 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         export,
         f"{row['parity']:.0e}",
         int8,
-        *(str(row[key]) for key in ("texts", "longest", "layers")),
+        *("–" if row[key] is None else str(row[key]) for key in ("inputs", "longest", "layers")),
     ]

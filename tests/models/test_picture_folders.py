@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from support.own_encoder import TEXTS, encodings, served
 from support.own_folders import write_json
 from support.own_pictures import (
@@ -23,10 +21,16 @@ from support.own_pictures import (
     SIDE,
     TEXT,
     TOKENS,
+    fitted,
+    opened,
     own_card,
     processor_fields,
+    processor_of,
     save_network,
     save_pair,
+    unit,
+    vectors_of_network,
+    vectors_of_pair,
 )
 from support.present import present
 from tieback.core.errors import StartupError
@@ -35,8 +39,6 @@ from tieback.recipes.own.folder import FolderOptions
 from tieback.recipes.own.model import inspect
 from tokenizers import Tokenizer
 from transformers import (
-    AutoImageProcessor,
-    AutoModel,
     Siglip2Config,
     Siglip2Model,
     ViTConfig,
@@ -44,40 +46,6 @@ from transformers import (
 )
 
 PREPROCESSOR = "preprocessor_config.json"
-
-
-def processor_of(folder: Path) -> Any:
-    """The one of transformers that works with Pillow."""
-    processors: Any = AutoImageProcessor
-    return processors.from_pretrained(folder, backend="pil")
-
-
-def opened(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data))
-
-
-def fitted(folder: Path) -> torch.Tensor:
-    """The pictures as the processor of transformers makes them fit."""
-    fields = json.loads((folder / PREPROCESSOR).read_text())
-    if fields["image_processor_type"].startswith("DINOv3"):  # its processor needs torchvision, and does this
-        return torch.cat([resized_in_floats(data, fields) for data in PICTURES])
-    processor = processor_of(folder)
-    return torch.cat([processor(opened(data), return_tensors="pt")["pixel_values"] for data in PICTURES])
-
-
-def resized_in_floats(data: bytes, fields: dict[str, Any]) -> torch.Tensor:
-    image = opened(data)
-    if image.mode == "RGBA":
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    values = torch.tensor(np.asarray(image.convert("RGB"))).permute(2, 0, 1)[None] * (1 / 255)
-    size = (fields["size"]["height"], fields["size"]["width"])
-    resized = torch.nn.functional.interpolate(values, size, mode="bilinear", antialias=True)
-    mean, deviation = (torch.tensor(fields[key])[:, None, None] for key in ("image_mean", "image_std"))
-    return (resized - mean) / deviation
-
-
-def unit(vectors: torch.Tensor) -> np.ndarray[Any, Any]:
-    return torch.nn.functional.normalize(vectors, dim=-1).numpy()
 
 
 def vectors_of(folder: Path, tmp_path: Path, place: int, data: tuple[str | bytes, ...]) -> Any:
@@ -88,17 +56,13 @@ def vectors_of(folder: Path, tmp_path: Path, place: int, data: tuple[str | bytes
 
 @pytest.mark.parametrize("architecture", NETWORKS)
 def test_a_network_of_pictures_serves_what_transformers_computes(tmp_path: Path, architecture: str) -> None:
-    save_network(tmp_path / "own", architecture)
+    model: Any = save_network(tmp_path / "own", architecture)
     found = inspect(tmp_path / "own", "own", FolderOptions())
-    model: Any = AutoModel.from_pretrained(tmp_path / "own").eval()
-    with torch.no_grad():
-        state = model(pixel_values=fitted(tmp_path / "own"))
-    pooled = getattr(state, "pooler_output", None)
-    expected = unit(state.last_hidden_state[:, 0] if pooled is None else pooled.flatten(1))
+    pooled, expected = vectors_of_network(tmp_path / "own", model)
 
     vectors = vectors_of(tmp_path / "own", tmp_path, 0, PICTURES)
 
-    assert found.facts["pooling"] == ("class token" if pooled is None else "pooler_output")
+    assert found.facts["pooling"] == ("pooler_output" if pooled else "class token")
     assert not found.missing
     assert (expected[0] @ expected[1:].T).max() < 0.9999  # the network tells pictures apart
     np.testing.assert_allclose(vectors, expected, atol=1e-4)
@@ -106,16 +70,8 @@ def test_a_network_of_pictures_serves_what_transformers_computes(tmp_path: Path,
 
 @pytest.mark.parametrize("architecture", PAIRS)
 def test_a_pair_serves_what_transformers_computes(tmp_path: Path, architecture: str) -> None:
-    save_pair(tmp_path / "own", architecture)
-    model: Any = AutoModel.from_pretrained(tmp_path / "own").eval()
-    tokenizer = Tokenizer.from_file(str(tmp_path / "own/tokenizer.json"))
-    texts = []
-    with torch.no_grad():
-        for text in TEXTS:
-            ids = tokenizer.encode(text).ids
-            ids += [1] * (TOKENS - len(ids)) if architecture == "siglip" else []
-            texts.append(unit(model.get_text_features(input_ids=torch.tensor([ids])).pooler_output)[0])
-        pictures = unit(model.get_image_features(pixel_values=fitted(tmp_path / "own")).pooler_output)
+    model: Any = save_pair(tmp_path / "own", architecture)
+    texts, pictures = vectors_of_pair(tmp_path / "own", model)
 
     np.testing.assert_allclose(vectors_of(tmp_path / "own", tmp_path, 0, TEXTS), texts, atol=1e-4)
     np.testing.assert_allclose(vectors_of(tmp_path / "own", tmp_path, 1, PICTURES), pictures, atol=1e-4)

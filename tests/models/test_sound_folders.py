@@ -16,7 +16,20 @@ from safetensors.torch import load_file, save_file
 from support.own_encoder import TEXTS, encodings, served
 from support.own_folders import write_json
 from support.own_pictures import own_card
-from support.own_sounds import NETWORKS, PAIR_RATE, PAIRED, RATE, extractor, save_pair, save_sounds, tone, wav
+from support.own_sounds import (
+    NETWORKS,
+    PAIR_RATE,
+    RATE,
+    SHORT,
+    extractor,
+    save_pair,
+    save_sounds,
+    tone,
+    unit,
+    vector_of,
+    vectors_of_pair,
+    wav,
+)
 from support.present import present
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
@@ -29,7 +42,6 @@ from tieback.recipes.own.model import inspect
 from tieback_contract.arrays import Array
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
-from tokenizers import Tokenizer
 from transformers import (
     ASTFeatureExtractor,
     ASTForAudioClassification,
@@ -42,27 +54,8 @@ from transformers import (
 )
 
 PREPROCESSOR = "preprocessor_config.json"
-SHORT = [tone(0.5, 300), tone(0.9, 700), tone(0.03, 900), np.zeros(12_000, np.float32), tone(0.5, 200)]
-"""Tones of several lengths, silence among them, each within one window of every network."""
-
 HIDDEN = ["wav2vec2, masked", "hubert, masked", "wavlm, masked", "unispeech-sat"]
 """Networks whose masks hide what fills up a sound."""
-
-
-def unit(vectors: torch.Tensor) -> np.ndarray[Any, Any]:
-    return torch.nn.functional.normalize(vectors, dim=-1).numpy()
-
-
-def expected(model: Any, reads: Any, samples: Array) -> np.ndarray[Any, Any]:
-    """The vector that transformers computes of one sound."""
-    read = reads(samples, sampling_rate=reads.sampling_rate, return_tensors="pt")
-    with torch.no_grad():
-        if "input_features" in read:
-            states = model.get_encoder()(read["input_features"]).last_hidden_state[0]
-            return unit(states[: -(-len(samples) // 320)].mean(dim=0))
-        found = model(read["input_values"])
-    pooled = getattr(found, "pooler_output", None)
-    return unit(found.last_hidden_state[0].mean(dim=0) if pooled is None else pooled[0])
 
 
 def vectors_of(model: EncoderModel, sounds: list[Array], rate: int = RATE) -> np.ndarray[Any, Any]:
@@ -75,7 +68,7 @@ def vectors_of(model: EncoderModel, sounds: list[Array], rate: int = RATE) -> np
 def test_a_network_of_sounds_serves_what_transformers_computes(tmp_path: Path, name: str) -> None:
     model = save_sounds(tmp_path / "own", name)
     found = inspect(tmp_path / "own", "own", FolderOptions())
-    wanted = np.stack([expected(model, NETWORKS[name][2], one) for one in SHORT])
+    wanted = np.stack([vector_of(model, NETWORKS[name][2], one) for one in SHORT])
 
     loaded = served(own_card(tmp_path / "own"), tmp_path)
 
@@ -97,7 +90,7 @@ def test_transformers_gives_each_sound_the_same_vector_in_a_masked_batch(tmp_pat
         masked = unit((states * own).sum(dim=1) / own.sum(dim=1))
 
     for samples, found in zip(SHORT, masked, strict=True):
-        np.testing.assert_allclose(found, expected(model, NETWORKS[name][2], samples), atol=1e-4)
+        np.testing.assert_allclose(found, vector_of(model, NETWORKS[name][2], samples), atol=1e-4)
 
 
 def test_padding_is_hidden_only_where_no_layer_reads_across_the_end() -> None:
@@ -121,13 +114,13 @@ def test_a_long_sound_is_the_mean_of_windows_of_one_length(tmp_path: Path, name:
     loaded = served(card.model_copy(update={"options": options}), tmp_path)
     long = tone(4.5, 500)
     count = 5 if name == "audio-spectrogram-transformer" else 3
-    windows = [expected(model, reads, part) for part in np.array_split(long, count)]
+    windows = [vector_of(model, reads, part) for part in np.array_split(long, count)]
 
     found = vectors_of(loaded, [long, SHORT[0]])
 
     wanted = unit(torch.tensor(np.mean(windows, axis=0)))
     np.testing.assert_allclose(found[0], wanted, atol=1e-4)
-    np.testing.assert_allclose(found[1], expected(model, reads, SHORT[0]), atol=1e-4)
+    np.testing.assert_allclose(found[1], vector_of(model, reads, SHORT[0]), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["wav2vec2, masked", "whisper"])
@@ -150,21 +143,16 @@ def test_a_sound_costs_no_more_than_its_header_says_and_one_sample_is_enough(
 def test_a_clap_serves_what_transformers_computes(tmp_path: Path) -> None:
     model: Any = save_pair(tmp_path / "own")
     sounds = [tone(0.2, 300, PAIR_RATE), tone(1, 700, PAIR_RATE), np.zeros(9_000, np.float32)]
-    tokenizer = Tokenizer.from_file(str(tmp_path / "own/tokenizer.json"))
-    with torch.no_grad():
-        frames = [PAIRED(one, sampling_rate=PAIR_RATE, return_tensors="pt") for one in sounds]
-        heard = [model.get_audio_features(one["input_features"].float()).pooler_output for one in frames]
-        ids = [torch.tensor([tokenizer.encode(text).ids]) for text in TEXTS]
-        read = [model.get_text_features(input_ids=one).pooler_output for one in ids]
+    texts, heard = vectors_of_pair(tmp_path / "own", model, sounds)
     text, audio = (own_card(tmp_path / "own", place) for place in (0, 1))
 
     found = vectors_of(served(audio, tmp_path), sounds, PAIR_RATE)
-    texts = [present(one.dense) for one in encodings(served(text, tmp_path), TEXTS)]
+    read = [present(one.dense) for one in encodings(served(text, tmp_path), TEXTS)]
 
     assert text.space == audio.space
     assert (text.modality, audio.modality) == ("text", "audio")
-    np.testing.assert_allclose(found, unit(torch.cat(heard)), atol=1e-4)
-    np.testing.assert_allclose(texts, unit(torch.cat(read)), atol=1e-4)
+    np.testing.assert_allclose(found, heard, atol=1e-4)
+    np.testing.assert_allclose(read, texts, atol=1e-4)
     assert (found[0] @ found[1:].T).max() < 0.999
     assert texts[0] @ texts[1] < 0.999
 
@@ -231,7 +219,7 @@ def test_of_a_model_with_a_head_the_encoder_is_taken(tmp_path: Path, prefix: str
 
     found = vectors_of(served(own_card(tmp_path / "own"), tmp_path), SHORT[:2])
 
-    wanted = [expected(model, NETWORKS[name][2], one) for one in SHORT[:2]]
+    wanted = [vector_of(model, NETWORKS[name][2], one) for one in SHORT[:2]]
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
@@ -250,7 +238,7 @@ def test_weights_of_before_parametrizations_are_read(tmp_path: Path) -> None:
 
     found = vectors_of(served(own_card(tmp_path / "own"), tmp_path), SHORT[:1])
 
-    np.testing.assert_allclose(found[0], expected(model, NETWORKS["hubert"][2], SHORT[0]), atol=1e-4)
+    np.testing.assert_allclose(found[0], vector_of(model, NETWORKS["hubert"][2], SHORT[0]), atol=1e-4)
 
 
 def test_an_extractor_that_is_saved_beside_a_tokenizer_is_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.recipes.own.folder import FolderOptions
 from tieback.recipes.own.model import inspect
-from transformers import CONFIG_MAPPING, AutoModel, PreTrainedModel
+from tieback_contract.arrays import Array
+from tokenizers import Tokenizer
+from transformers import CONFIG_MAPPING, AutoImageProcessor, AutoModel, PreTrainedModel
 
-from support.own_encoder import WORDS, write_tokenizer
+from support.own_encoder import TEXTS, WORDS, write_tokenizer
 from support.own_folders import END, write_json
 
 SIDE, WIDTH, TOKENS = 32, 32, 12
@@ -59,6 +62,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
 TEXT = LAYER | {"vocab_size": len(WORDS), "max_position_embeddings": TOKENS, "pad_token_id": 0}
 TEXT |= {"eos_token_id": END, "bos_token_id": 2}
 PAIRS: dict[str, tuple[dict[str, Any], str]] = {
+    "clip": (TEXT, "CLIP"),
     "altclip": (TEXT | {"max_position_embeddings": TOKENS + 1, "project_dim": WIDTH}, "CLIP"),
     "metaclip_2": (TEXT, "CLIP"),
     "chinese_clip": (TEXT, "ChineseCLIP"),
@@ -136,3 +140,57 @@ PICTURES = (
     png(50, 60, "L"),
     png(70, 44, "RGBA"),
 )
+
+
+def processor_of(folder: Path) -> Any:
+    """The one of transformers that works with Pillow."""
+    processors: Any = AutoImageProcessor
+    return processors.from_pretrained(folder, backend="pil")
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def fitted(folder: Path) -> torch.Tensor:
+    """The pictures as the processor of transformers makes them fit."""
+    fields = json.loads((folder / "preprocessor_config.json").read_text())
+    if fields["image_processor_type"].startswith("DINOv3"):  # its processor needs torchvision, and does this
+        return torch.cat([resized_in_floats(data, fields) for data in PICTURES])
+    processor = processor_of(folder)
+    return torch.cat([processor(opened(data), return_tensors="pt")["pixel_values"] for data in PICTURES])
+
+
+def resized_in_floats(data: bytes, fields: dict[str, Any]) -> torch.Tensor:
+    image = opened(data)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    values = torch.tensor(np.asarray(image.convert("RGB"))).permute(2, 0, 1)[None] * (1 / 255)
+    size = (fields["size"]["height"], fields["size"]["width"])
+    resized = torch.nn.functional.interpolate(values, size, mode="bilinear", antialias=True)
+    mean, deviation = (torch.tensor(fields[key])[:, None, None] for key in ("image_mean", "image_std"))
+    return (resized - mean) / deviation
+
+
+def vectors_of_network(folder: Path, model: Any) -> tuple[bool, Array]:
+    """What transformers computes of the pictures, and whether it is the class's own pooled state."""
+    with torch.no_grad():
+        state = model(pixel_values=fitted(folder))
+    pooled = getattr(state, "pooler_output", None)
+    return pooled is not None, unit(state.last_hidden_state[:, 0] if pooled is None else pooled.flatten(1))
+
+
+def vectors_of_pair(folder: Path, model: Any) -> tuple[Array, Array]:
+    """What transformers computes of the texts, each by itself, and of the pictures."""
+    tokenizer, texts = Tokenizer.from_file(str(folder / "tokenizer.json")), []
+    with torch.no_grad():
+        for text in TEXTS:
+            ids = tokenizer.encode(text).ids
+            ids += [1] * (TOKENS - len(ids)) if model.config.model_type == "siglip" else []
+            texts.append(unit(model.get_text_features(input_ids=torch.tensor([ids])).pooler_output)[0])
+        pictures = unit(model.get_image_features(pixel_values=fitted(folder)).pooler_output)
+    return np.stack(texts), pictures
+
+
+def unit(vectors: torch.Tensor) -> Array:
+    return torch.nn.functional.normalize(vectors, dim=-1).numpy()

@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 import torch
 from tieback_contract.arrays import Array
+from tokenizers import Tokenizer
 from transformers import (
     CONFIG_MAPPING,
     ASTFeatureExtractor,
@@ -20,7 +21,7 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
-from support.own_encoder import WORDS, write_tokenizer
+from support.own_encoder import TEXTS, WORDS, write_tokenizer
 from support.own_folders import END
 
 RATE, WIDTH = 16_000, 32
@@ -126,3 +127,34 @@ def wav(samples: Array, rate: int = RATE) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format="WAV", subtype="FLOAT")
     return file.getvalue()
+
+
+SHORT = [tone(0.5, 300), tone(0.9, 700), tone(0.03, 900), np.zeros(12_000, np.float32), tone(0.5, 200)]
+"""Tones of several lengths, silence among them, each within one window of every network."""
+
+
+def unit(vectors: torch.Tensor) -> Array:
+    return torch.nn.functional.normalize(vectors, dim=-1).numpy()
+
+
+def vector_of(model: Any, reads: Any, samples: Array) -> Array:
+    """The vector that transformers computes of one sound."""
+    read = reads(samples, sampling_rate=reads.sampling_rate, return_tensors="pt")
+    with torch.no_grad():
+        if "input_features" in read:
+            states = model.get_encoder()(read["input_features"]).last_hidden_state[0]
+            return unit(states[: -(-len(samples) // 320)].mean(dim=0))
+        found = model(read["input_values"])
+    pooled = getattr(found, "pooler_output", None)
+    return unit(found.last_hidden_state[0].mean(dim=0) if pooled is None else pooled[0])
+
+
+def vectors_of_pair(folder: Path, model: Any, sounds: list[Array]) -> tuple[Array, Array]:
+    """What CLAP computes of the texts and of the sounds, each by itself."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    with torch.no_grad():
+        frames = [PAIRED(one, sampling_rate=PAIR_RATE, return_tensors="pt") for one in sounds]
+        heard = [model.get_audio_features(one["input_features"].float()).pooler_output for one in frames]
+        ids = [torch.tensor([tokenizer.encode(text).ids]) for text in TEXTS]
+        read = [model.get_text_features(input_ids=one).pooler_output for one in ids]
+    return unit(torch.cat(read)), unit(torch.cat(heard))
