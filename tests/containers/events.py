@@ -65,7 +65,8 @@ def _happen(step: str, calls: Calls, event: Event, findings: Findings) -> None:
     try:
         back = event.act()
     except Exception as error:  # noqa: BLE001 - the events that follow may still be tried
-        note = f"{type(error).__name__}: {error}"
+        log(f"  {error}")
+        note = f"{type(error).__name__}: {error}".partition("; ")[0]  # behind it are logs
     whole = time.monotonic()
     while calls.unanswered(whole) and time.monotonic() < whole + PATIENCE:
         time.sleep(0.2)
