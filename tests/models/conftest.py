@@ -88,3 +88,13 @@ def sample(
         Modality.POINTS: [random.normal(size=(n, 3)).astype(np.float32) for n in (300, 2000)],
     }
     return samples.__getitem__
+
+
+@pytest.fixture
+def own_cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder for the user's cards, and an empty store."""
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    monkeypatch.setenv("TIEBACK_CARDS", str(folder))
+    monkeypatch.setenv("TIEBACK_MODELS", str(tmp_path / "store"))
+    return folder

@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 from support.own_encoder import TEXTS, encodings
 from support.own_folders import save_dual_encoder, save_sentence_model, save_text_model, write_json
 from support.own_pictures import png, save_network
-from support.own_sounds import save_sounds
 from support.package_index import Index, make_wheel, point_pip_at, serving, source_of
 from support.present import present
 from support.small_binding import binding
@@ -163,16 +162,6 @@ def test_the_real_store_is_as_it_was_written() -> None:
     assert result.exit_code == 0
 
 
-@pytest.fixture
-def own_cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty folder for the user's cards, and an empty store."""
-    folder = tmp_path / "cards"
-    folder.mkdir()
-    monkeypatch.setenv("TIEBACK_CARDS", str(folder))
-    monkeypatch.setenv("TIEBACK_MODELS", str(tmp_path / "store"))
-    return folder
-
-
 def own_encoders(cards: Path) -> list[EncoderCard]:
     return [card for path in sorted(cards.iterdir()) if isinstance(card := read_card(path), EncoderCard)]
 
@@ -302,26 +291,6 @@ def test_an_encoder_of_pictures_that_is_refused_is_sent_to_no_endpoint(
     assert "write mask_ratio: 0" in refused.stderr
     assert "endpoint" not in refused.stderr
     assert not list(own_cards.iterdir())
-
-
-def test_an_encoder_of_sounds_is_added_as_one_card(own_cards: Path) -> None:
-    save_sounds(own_cards.parent / "hubert", "hubert")
-
-    added = run("add", str(own_cards.parent / "hubert"), "--license", "MIT")
-
-    assert added.exit_code == 0, added.output
-    assert "sounds: 16,000 samples a second, windows of 30 s, of mean 0 and variance 1" in added.stderr
-    assert "next: tieback models pull hubert" in added.output
-
-
-def test_an_encoder_of_sounds_that_is_refused_is_sent_to_no_endpoint(own_cards: Path) -> None:
-    save_sounds(own_cards.parent / "first", "wav2vec2", conv_kernel=[1000, 8, 4, 2])
-
-    refused = run("add", str(own_cards.parent / "first"))
-
-    assert refused.exit_code == 1
-    assert "does not take that" in refused.stderr
-    assert "endpoint" not in refused.stderr
 
 
 def test_a_folder_that_does_not_say_how_it_is_pooled_is_asked_about(own_cards: Path, tmp_path: Path) -> None:

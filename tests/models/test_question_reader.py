@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from support.own_encoder import WORDS, tiny_bert
 from tieback.core.errors import StartupError
 from tieback.models.text.question_reader import LEAST, Embeddings, QuestionReader
-from tieback.models.text.tokenization import TextTokenizer, TokenizedPair
+from tieback.models.text.token_pairs import TokenizedPair
+from tieback.models.text.tokenization import TextTokenizer
 from tieback_lab.recipes.reading.reading_network import ReadingNetwork, Served, graph_of
 from tieback_lab.recipes.reading.reading_pairs import PairReader, Read
 from tokenizers import Tokenizer, models, pre_tokenizers, processors

@@ -40,7 +40,7 @@ def classify(
     second: str = option("The second text of pairs, of which each text is the first.", "TEXT"),
     raw_scores: bool = option("Show logits in place of probabilities."),
 ) -> None:
-    """Give the labels of texts, or of their parts, by a classifier of your own."""
+    """Label texts, or their parts, by your own classifier."""
     if not texts and not files:
         raise click.UsageError("Give what is to be classified: texts or --file.")
     names = [*texts, *map(str, files)]

@@ -25,7 +25,8 @@ from tieback.models.endpoints.refusals import OF_THE_TEXT, refused_text
 from tieback.models.endpoints.requests import parts_of
 from tieback.models.endpoints.text_length import TextLengths
 from tieback.models.text.text_classifier import SECOND
-from tieback.models.text.tokenization import EMPTY, kept_of_first, too_long_together
+from tieback.models.text.token_pairs import kept_of_first, too_long_together
+from tieback.models.text.tokenization import EMPTY
 
 HINT = "try again"
 

@@ -19,7 +19,8 @@ from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.session import Session
 from tieback.models.store import Store
-from tieback.models.text.tokenization import TextTokenizer, TokenizedPair
+from tieback.models.text.token_pairs import TokenizedPair
+from tieback.models.text.tokenization import TextTokenizer
 
 GRAPH = "reader.onnx"
 """The graph's name among the files of an artifact."""

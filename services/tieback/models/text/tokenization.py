@@ -26,6 +26,7 @@ from tieback.core.text.spans import ByteOffsets
 from tieback.core.types.content import Content, TokenNumbers
 from tieback.core.types.encoding import Truncation
 from tieback.models.content import read_text, wrong_modality
+from tieback.models.text.token_pairs import TokenizedPair, beginning, kept_of_first, too_long_together
 
 # What a tokenizer has just made of texts.
 #
@@ -76,14 +77,6 @@ PIECE = 16_384
 
 EMPTY = "the text has nothing that the model reads as a word; send some"
 SHORT = 256  # characters of a text whose tokens are made before anybody notices
-
-
-class TokenizedPair(NamedTuple):
-    """Two texts as one input: token numbers and types `[n]`, int64, and the tokens that were cut off."""
-
-    ids: Array
-    types: Array
-    cut: int
 
 
 class Places(NamedTuple):
@@ -233,7 +226,7 @@ class TextTokenizer:
                     field="text",
                     reason="TEXT_TOO_LONG",
                 )
-            encoding = _beginning(encoding, found - cut)
+            encoding = beginning(encoding, found - cut)
         if self._special:
             encoding = self._tokenizer.post_process(encoding)
         own = np.array(encoding.special_tokens_mask, bool)
@@ -274,7 +267,7 @@ class TextTokenizer:
         if truncation is Truncation.REFUSE:
             raise too_long_together(counts[0], counts[1], room, self._why)
         kept = kept_of_first(counts[0], counts[1], room)
-        parts = [_beginning(one, most) for one, most in zip(encodings, (kept, room - kept), strict=True)]
+        parts = [beginning(one, most) for one, most in zip(encodings, (kept, room - kept), strict=True)]
         return self._paired(parts[0], parts[1], sum(counts) - room)
 
     def _paired(self, first: Encoding, second: Encoding, cut: int) -> TokenizedPair:
@@ -312,7 +305,7 @@ class TextTokenizer:
             raise InvalidInput(EMPTY, field=name)
         if most is None or found <= most:
             return encoding, 0
-        return _beginning(encoding, most), found - most
+        return beginning(encoding, most), found - most
 
     @property
     def room(self) -> int | None:
@@ -394,28 +387,6 @@ class TextTokenizer:
 
     def _added(self) -> int:
         return int(self._tokenizer.num_special_tokens_to_add(False)) if self._special else 0
-
-
-def kept_of_first(first: int, second: int, room: int) -> int:
-    """Tokens of the first of two texts that are kept where the longer is cut, or both to a half."""
-    return min(first, max(room - second, room - room // 2))
-
-
-def too_long_together(first: int, second: int, room: int, why: str = "") -> InvalidInput:
-    """The error of two texts of so many tokens, about the longer one: its field is "first" or "second"."""
-    return InvalidInput(
-        f"the two texts have {first + second} tokens and the model reads {room} together{why}; "
-        "send less of them, or ask for the end of the longer one to be cut off (truncation)",
-        field="first" if first >= second else "second",
-        reason="TEXT_TOO_LONG",
-    )
-
-
-def _beginning(encoding: Encoding, most: int) -> Encoding:
-    """The first tokens of an encoding, which stays as it is: others may have found it."""
-    own = Encoding.merge([encoding], growing_offsets=False)
-    own.truncate(most)
-    return own
 
 
 def _piece_end(text: str, begin: int) -> int:

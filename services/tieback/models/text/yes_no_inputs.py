@@ -10,7 +10,7 @@ from tieback.catalog.card import RerankerCard
 from tieback.catalog.runtimes.yes_no_reranker import YesNoReranker
 from tieback.core.errors import InvalidInput
 from tieback.models.text.card_inputs import CardInputs
-from tieback.models.text.tokenization import TokenizedPair
+from tieback.models.text.token_pairs import TokenizedPair
 
 
 class YesNoInputs:
