@@ -20,12 +20,8 @@ from support.own_classifier import (
     save_classifier,
     save_token_classifier,
 )
-from support.own_encoder import WORDS, Silent
+from support.own_platform import own_settings
 from support.own_reranker import write_pair_tokenizer
-from support.small_spaces import write_words
-from tieback.models.store import Store
-from tieback.recipes.pull import pull
-from tieback.serving.settings import Settings
 from tieback_client import Client, InvalidArgument, TiebackError
 
 LONG = "owl " * 40
@@ -46,14 +42,8 @@ def model(folder: Path) -> Any:
 @pytest.fixture(scope="module")
 def server(folder: Path, model: Any) -> Iterator[Running]:
     save_token_classifier(folder / "cards/parts")
-    space = write_words(folder / "cards", "words", {word: np.ones(8) for word in WORDS[4:]})
     cards = [classifier_card(folder / "cards" / name, name=f"own-{name}") for name in ("own", "parts")]
-    pull([space, *cards], [space], Store(folder / "models"), Silent())
-    settings = Settings(
-        models=folder / "models", store=folder / "store", cards=folder / "cards", port=0, http_port=0,
-        metrics_port=None, spaces=("words",), binding="none", generator="none", drain_seconds=1,
-    )  # fmt: skip
-    with served_locally(settings) as made:
+    with served_locally(own_settings(folder, *cards, http_port=0)) as made:
         yield made
 
 
@@ -133,15 +123,9 @@ def test_a_server_serves_the_classifier_of_another_by_its_endpoint(server: Runni
         labels=list(LABELS),
         options=options,
     )
-    space = write_words(tmp_path / "cards", "words", {word: np.ones(8) for word in WORDS[4:]})
-    pull([space], [space], Store(tmp_path / "models"), Silent())
-    settings = Settings(
-        models=tmp_path / "models", store=tmp_path / "store", cards=tmp_path / "cards", port=0,
-        metrics_port=None, spaces=("words",), binding="none", generator="none", drain_seconds=1,
-    )  # fmt: skip
     texts: list[Any] = [TEXTS[0], (TEXTS[0], "wren"), " "]
 
-    with served_locally(settings) as other, Client(other.address, timeout=60) as client:
+    with served_locally(own_settings(tmp_path)) as other, Client(other.address, timeout=60) as client:
         found = client.classify(texts, model="far")
         services = {one.name for one in client.server_info().services}
         (listed,) = client.classifiers()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,10 +122,3 @@ async def real_generator(real_model: LanguageModel) -> AsyncIterator[Generator]:
     yield generator
     await generator.close()
     await encoder.close()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Waits for what another task or thread brings about."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - a counter is watched, which has no event
-            await asyncio.sleep(0.001)

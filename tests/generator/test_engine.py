@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from generator.conftest import Answer, collect, until
+from generator.conftest import Answer, collect
 from support import bag_of_words, small_language_model
 from support.acting import begun
 from support.lab import lab as lab
+from support.waiting import until
 from tieback.catalog.card import GeneratorCard
 from tieback.core.call import NO_CALL
 from tieback.core.deadline import Deadline

@@ -7,10 +7,11 @@ import time
 from typing import Any
 
 import pytest
-from generator.conftest import collect, until
+from generator.conftest import collect
 from support.acting import begun
 from support.each import each
 from support.lab import lab as lab
+from support.waiting import until
 from tieback.core.call import NO_CALL
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, RateExceeded

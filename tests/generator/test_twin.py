@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from generator.conftest import collect, until
+from generator.conftest import collect
 from support.lab import lab as lab
+from support.waiting import until
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
 from tieback.core.types.generation import GenerateRequest

@@ -10,6 +10,7 @@ from index.conftest import refusal
 from support.each import each
 from support.requests import searched
 from support.sections import SPACE, axis, item, section, vector
+from support.waiting import until
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Content, Section
@@ -264,9 +265,3 @@ async def test_an_item_of_ten_thousand_sections_is_one_item(index: Index) -> Non
     await index.upsert("docs", [many])
 
     assert len((await index.get_item("docs", "big")).sections) == 10_000
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - the index tells its load to who asks, and wakes nobody
-            await asyncio.sleep(0.002)

@@ -20,12 +20,8 @@ from support.own_classifier import (
     save_classifier,
     save_token_classifier,
 )
-from support.own_encoder import WORDS, Silent
+from support.own_platform import own_settings
 from support.own_reranker import write_pair_tokenizer
-from support.small_spaces import write_words
-from tieback.models.store import Store
-from tieback.recipes.pull import pull
-from tieback.serving.settings import Settings
 from tieback.v1 import classifier_pb2, classifier_pb2_grpc, content_pb2
 from tieback_client import Client, InvalidArgument, TiebackError, TokenIds
 from tieback_client.cli import app
@@ -53,15 +49,8 @@ def pairs(folder: Path) -> dict[str, list[float]]:
 @pytest.fixture(scope="module")
 def running(folder: Path, pairs: dict[str, list[float]]) -> Iterator[Running]:
     save_token_classifier(folder / "cards/parts")
-    draw = np.random.default_rng(3)
-    space = write_words(folder / "cards", "words", {word: draw.normal(size=8) for word in WORDS[4:]})
     cards = [classifier_card(folder / "cards" / name, name=f"own-{name}") for name in ("pairs", "parts")]
-    pull([space, *cards], [space], Store(folder / "models"), Silent())
-    settings = Settings(
-        models=folder / "models", store=folder / "store", cards=folder / "cards", port=0, metrics_port=None,
-        spaces=("words",), binding="none", generator="none", drain_seconds=1,
-    )  # fmt: skip
-    with served_locally(settings) as made:
+    with served_locally(own_settings(folder, *cards)) as made:
         yield made
 
 

@@ -11,12 +11,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 from support.local_platform import Running, served_locally
-from support.own_encoder import WORDS, Silent
+from support.own_platform import own_settings
 from support.own_reranker import own_scores, reranker_card, save_cross_encoder
-from support.small_spaces import write_words
 from tieback.core.errors import StartupError
-from tieback.models.store import Store
-from tieback.recipes.pull import pull
 from tieback.serving.commands.models import models
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
@@ -41,13 +38,7 @@ def torch_model(folder: Path) -> torch.nn.Module:
 
 @pytest.fixture(scope="module")
 def settings(folder: Path, torch_model: torch.nn.Module) -> Settings:
-    draw = np.random.default_rng(3)
-    space = write_words(folder / "cards", "words", {word: draw.normal(size=8) for word in WORDS[4:]})
-    pull([space, reranker_card(folder / "cards/own")], [space], Store(folder / "models"), Silent())
-    return Settings(
-        models=folder / "models", store=folder / "store", cards=folder / "cards", port=0, metrics_port=None,
-        spaces=("words",), binding="none", generator="none", drain_seconds=1,
-    )  # fmt: skip
+    return own_settings(folder, reranker_card(folder / "cards/own"))
 
 
 @pytest.fixture(scope="module")

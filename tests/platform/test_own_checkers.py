@@ -6,17 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 from support.local_platform import Running, served_locally
 from support.own_checker import SAID, bare_probabilities, checker_card, save_checker
-from support.own_encoder import Silent
-from support.small_spaces import write_words
+from support.own_platform import own_settings
 from tieback.core.errors import StartupError
-from tieback.models.store import Store
-from tieback.recipes.pull import pull
 from tieback.serving.commands.models import models
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
@@ -40,15 +36,9 @@ def torch_model(folder: Path) -> torch.nn.Module:
 
 @pytest.fixture(scope="module")
 def settings(folder: Path, torch_model: torch.nn.Module) -> Settings:
-    draw = np.random.default_rng(3)
-    words = {word: draw.normal(size=8) for word in SAID.split() if word.isalpha()}
-    space = write_words(folder / "cards", "words", words)
-    pull([space, checker_card(folder / "cards/own")], [space], Store(folder / "models"), Silent())
-    return Settings(
-        models=folder / "models", store=folder / "store", cards=folder / "cards", port=0, metrics_port=0,
-        spaces=("words",), binding="none", generator="none", drain_seconds=1,
-        default_checker="own-checker",
-    )  # fmt: skip
+    words = [word for word in SAID.split() if word.isalpha()]
+    card = checker_card(folder / "cards/own")
+    return own_settings(folder, card, words=words, metrics_port=0, default_checker="own-checker")
 
 
 @pytest.fixture(scope="module")

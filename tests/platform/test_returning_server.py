@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from support.bag_of_words import BagOfWords, card
+from support.waiting import until
 from tieback.encoder import Encoder
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.processes.server import GrpcServer
@@ -63,12 +64,6 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     await one.start()
     yield one
     await one.close()
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 async def lost_three_times(server: Server) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 from support.statuses import Failure
+from support.waiting import until
 from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, Unavailable
@@ -123,12 +124,6 @@ def batch(number: int, *texts: str, space: str = SPACE.name, **more: Any) -> enc
 
 async def read(call: Any, count: int) -> list[Response]:
     return [await asyncio.wait_for(call.read(), 5) for _ in range(count)]
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 def lengths(response: Response) -> list[float]:

@@ -10,11 +10,7 @@ import pytest
 from click.testing import CliRunner
 from support.local_platform import Running, served_locally
 from support.own_classifier import LABELS, TEXTS, classifier_card, own_logits, save_classifier
-from support.own_encoder import WORDS, Silent
-from support.small_spaces import write_words
-from tieback.models.store import Store
-from tieback.recipes.pull import pull
-from tieback.serving.settings import Settings
+from support.own_platform import own_settings
 from tieback_client import AsyncClient, Client, Image, InvalidArgument, NotFound
 from tieback_client.cli import app
 
@@ -38,14 +34,7 @@ def running(
     tmp_path_factory: pytest.TempPathFactory, expected: dict[str, list[tuple[str, float]]]
 ) -> Iterator[Running]:
     folder = tmp_path_factory.getbasetemp() / "labels"
-    draw = np.random.default_rng(3)
-    space = write_words(folder / "cards", "words", {word: draw.normal(size=8) for word in WORDS[4:]})
-    pull([space, classifier_card(folder / "cards/own")], [space], Store(folder / "models"), Silent())
-    settings = Settings(
-        models=folder / "models", store=folder / "store", cards=folder / "cards", port=0, metrics_port=None,
-        spaces=("words",), binding="none", generator="none", drain_seconds=1,
-    )  # fmt: skip
-    with served_locally(settings) as made:
+    with served_locally(own_settings(folder, classifier_card(folder / "cards/own"))) as made:
         yield made
 
 

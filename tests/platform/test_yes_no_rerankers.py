@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from support.local_platform import served_locally
-from support.own_encoder import WORDS, Silent
+from support.own_platform import own_settings
 from support.own_yes_no import PASSAGES, QUERY, save_language_model, scores_of_transformers
-from support.small_spaces import write_words
-from tieback.models.store import Store
 from tieback.recipes.own.yes_no import QWEN
-from tieback.recipes.pull import pull
 from tieback.serving.commands.models import models
-from tieback.serving.settings import Settings
 from tieback_client import Client, Item
 
 
@@ -42,14 +37,7 @@ def client(folder: Path, expected: dict[str, float]) -> Iterator[Client]:
     )
     pulled = CliRunner().invoke(models, ["pull", "judge"], env=own)
     assert added.exit_code == pulled.exit_code == 0, added.output + pulled.output
-    draw = np.random.default_rng(3)
-    space = write_words(cards, "words", {word: draw.normal(size=8) for word in WORDS[4:]})
-    pull([space], [space], Store(folder / "models"), Silent())
-    settings = Settings(
-        models=folder / "models", store=folder / "store", cards=cards, port=0, metrics_port=None,
-        spaces=("words",), binding="none", generator="none", drain_seconds=1,
-    )  # fmt: skip
-    with served_locally(settings) as running, Client(running.address, timeout=60) as made:
+    with served_locally(own_settings(folder)) as running, Client(running.address, timeout=60) as made:
         yield made
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from support.bar_reader import FAULTY, BarReader, bars, card
 from support.lab import lab as lab
+from support.waiting import until
 from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
@@ -23,12 +24,6 @@ from tieback_contract.recognition import RecognisedText
 
 def picture(*widths: int, height: int = 20) -> Content:
     return Content(Modality.IMAGE, bars(*widths, height=height))
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not reached():  # noqa: ASYNC110 - a thread of the batcher's sets no event
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

@@ -173,7 +173,7 @@ def resized_in_floats(data: bytes, fields: dict[str, Any]) -> torch.Tensor:
 
 
 def vectors_of_network(folder: Path, model: Any) -> tuple[bool, Array]:
-    """What transformers computes of the pictures, and whether it is the class's own pooled state."""
+    """The vectors of transformers, and true if they are of the class's own pooled state."""
     with torch.no_grad():
         state = model(pixel_values=fitted(folder))
     pooled = getattr(state, "pooler_output", None)
@@ -181,7 +181,7 @@ def vectors_of_network(folder: Path, model: Any) -> tuple[bool, Array]:
 
 
 def vectors_of_pair(folder: Path, model: Any) -> tuple[Array, Array]:
-    """What transformers computes of the texts, each by itself, and of the pictures."""
+    """The vectors of transformers: of the texts, each by itself, and of the pictures."""
     tokenizer, texts = Tokenizer.from_file(str(folder / "tokenizer.json")), []
     with torch.no_grad():
         for text in TEXTS:

@@ -150,7 +150,7 @@ def vector_of(model: Any, reads: Any, samples: Array) -> Array:
 
 
 def vectors_of_pair(folder: Path, model: Any, sounds: list[Array]) -> tuple[Array, Array]:
-    """What CLAP computes of the texts and of the sounds, each by itself."""
+    """The vectors of CLAP: of the texts and of the sounds, each by itself."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     with torch.no_grad():
         frames = [PAIRED(one, sampling_rate=PAIR_RATE, return_tensors="pt") for one in sounds]

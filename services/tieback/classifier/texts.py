@@ -49,7 +49,7 @@ class _Queue:
     async def run(
         self, prepared: list[Any], deadline: Deadline, ticket: Ticket
     ) -> tuple[Sequence[Array | TiebackError], float, float]:
-        """What the model says of each, and the seconds of waiting and of computing."""
+        """The results of the model, in order, and the seconds of waiting and of computing."""
         if self.batcher is not None:
             batched = await self.batcher.submit(prepared, deadline=deadline, ticket=ticket)
             return batched.results, batched.queue, batched.compute

@@ -24,7 +24,8 @@ Options = dict[str, str]
 ERRORS_ONLY = 3
 ADAPTER_BYTES = 512 << 20
 SLOWER_FUSIONS = ["SkipLayerNormFusion"]
-"""On a processor the fused norm takes three times as long as the sum and the norm that it stands for."""
+"""On a processor the fused norm is slower than its parts: MiniLM took 82 ms with it for 8 texts
+of 64 tokens, and 71 ms without."""
 
 
 @dataclass(frozen=True, slots=True)

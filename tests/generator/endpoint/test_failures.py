@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from generator.conftest import until
 from pydantic import ValidationError
 from support.chat_server import WORDS, ChatServer
 from support.each import each
 from support.endpoint_asking import ALWAYS, EVIDENCE, QUESTION, Asking, card
+from support.waiting import until
 from tieback.core.call import NO_CALL
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (

@@ -69,16 +69,7 @@ class EndpointClassifier:
     def prepare(self, content: Content, limits: Limits, truncation: Truncation) -> SentTexts:
         """Reads a text. Without the model's tokenizer here, it is the endpoint that refuses a long one."""
         text, cuts = _read(content, limits), truncation is Truncation.END
-        kept, tokens, cut = self._lengths.cut(text, self._room)
-        if cut and not cuts:
-            if self._lengths.is_exact:
-                raise InvalidInput(
-                    f"the text has {tokens + cut} tokens and the model reads {self._room}; send less of it, "
-                    "or ask for its end to be cut off (truncation)",
-                    field="text",
-                    reason="TEXT_TOO_LONG",
-                )
-            kept, tokens, cut = text, tokens + cut, 0
+        kept, tokens, cut = self._lengths.fitted(text, self._room, cuts=cuts)
         return SentTexts((kept,), tokens, cut, cuts)
 
     def prepare_pair(

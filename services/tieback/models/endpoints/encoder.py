@@ -40,6 +40,7 @@ from tieback.models.endpoints.requests import parts_of
 from tieback.models.endpoints.text_length import TextLengths
 from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel
+from tieback.models.text.tokenization import EMPTY
 
 log = logging.getLogger(__name__)
 
@@ -121,18 +122,10 @@ class EndpointEncoder:
             )
         text = read_text(content, limits)
         if not text.strip():
-            raise InvalidInput("the text has nothing that the model reads as a word; send some", field="text")
+            raise InvalidInput(EMPTY, field="text")
         cuts = plan.truncation is Truncation.END
-        kept, tokens, cut = self._lengths.cut(text, len(text) if self._room is None else self._room)
-        if cut and not cuts:
-            if self._lengths.is_exact:
-                raise InvalidInput(
-                    f"the text has {tokens + cut} tokens and the model reads {self._room}; send less of it, "
-                    "or ask for its end to be cut off (truncation)",
-                    field="text",
-                    reason="TEXT_TOO_LONG",
-                )
-            kept, tokens, cut = text, tokens + cut, 0
+        room = len(text) if self._room is None else self._room
+        kept, tokens, cut = self._lengths.fitted(text, room, cuts=cuts)
         return Prepared(tokens, Sent(self._options.prefix + kept, cuts), cut, size=len(kept) * 4)
 
     def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:  # noqa: ARG002 - none is run

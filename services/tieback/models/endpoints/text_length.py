@@ -8,6 +8,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 
 from tieback.catalog.endpoint_options import TextEndpoint
+from tieback.core.errors import InvalidInput
 from tieback.models.text.tokenization import TextTokenizer
 
 ASCII = 128
@@ -43,6 +44,23 @@ class TextLengths:
         grown = np.floor(ends) > np.floor(np.concatenate([[0.0], ends[:-1]]))
         begins = np.flatnonzero(np.concatenate([[True], grown[:-1]])) if len(points) else grown
         return np.asarray(begins, np.int64)
+
+    def fitted(self, text: str, room: int, *, cuts: bool) -> tuple[str, int, int]:
+        """`cut`, where that is allowed. A text whose tokens are guessed is left whole for the endpoint.
+
+        InvalidInput for a text that is too long by the model's own tokenizer and may not be cut.
+        """
+        kept, tokens, cut = self.cut(text, room)
+        if not cut or cuts:
+            return kept, tokens, cut
+        if self.is_exact:
+            raise InvalidInput(
+                f"the text has {tokens + cut} tokens and the model reads {room}; send less of it, or ask for "
+                "its end to be cut off (truncation)",
+                field="text",
+                reason="TEXT_TOO_LONG",
+            )
+        return text, tokens + cut, 0
 
     def cut(self, text: str, room: int) -> tuple[str, int, int]:
         """The text up to `room` tokens, how many of them it has, and how many were cut off."""

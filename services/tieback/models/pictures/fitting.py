@@ -7,7 +7,6 @@ more than another. Files of processors that resize with torch ("fast") are follo
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from PIL import Image
 from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
+from tieback.models.preprocessor import read_preprocessor
 
 MOST_PIXELS = 2048  # a side
 CHANNELS = 3
@@ -62,14 +62,7 @@ class PictureFitting:
     @classmethod
     def read(cls, path: Path) -> PictureFitting:
         """StartupError names the key that is wrong, or asks for what is not done here."""
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise StartupError(f"{path.name} is not JSON that can be read: {error}") from None
-        if not isinstance(fields, dict):
-            raise StartupError(f"{path.name} holds no JSON object")
-        within = fields.get("image_processor")  # beside a tokenizer's, in a file of both
-        return cls._of(within if isinstance(within, dict) else fields, path.name)
+        return cls._of(read_preprocessor(path, "image_processor"), path.name)
 
     @classmethod
     def _of(cls, fields: Mapping[str, Any], name: str) -> PictureFitting:

@@ -6,7 +6,6 @@ weights, and makes what that one makes of the same samples.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
+from tieback.models.preprocessor import read_preprocessor
 from tieback.models.sounds.log_mel import (
     SMALLEST,
     FrameNumbers,
@@ -236,14 +236,7 @@ def read_front_end(path: Path, kind: FrontEndName, *, seconds: int = LONGEST) ->
 
     StartupError where the file is of another one, or asks for what is not done here.
     """
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise StartupError(f"{path.name} is not JSON that can be read: {error}") from None
-    if not isinstance(fields, dict):
-        raise StartupError(f"{path.name} holds no JSON object")
-    within = fields.get(NESTED)  # beside a tokenizer's, in a file of both
-    numbers = Numbers(path.name, within if isinstance(within, dict) else fields)
+    numbers = Numbers(path.name, read_preprocessor(path, NESTED))
     of, read = EXTRACTORS[kind]
     named = numbers.fields.get(TYPE, of)
     if named != of:

@@ -11,6 +11,7 @@ from tieback.catalog.runtimes.yes_no_reranker import YesNoReranker
 from tieback.core.errors import InvalidInput
 from tieback.models.text.card_inputs import CardInputs
 from tieback.models.text.token_pairs import TokenizedPair
+from tieback.models.text.tokenization import EMPTY
 
 
 class YesNoInputs:
@@ -43,7 +44,7 @@ class YesNoInputs:
         """The first tokens of a text, and how many were cut off. InvalidInput where it has none."""
         starts = self._inputs.starts(text)
         if not len(starts):
-            raise InvalidInput("the text has nothing that the model reads as a word; send some", field=name)
+            raise InvalidInput(EMPTY, field=name)
         return (text, 0) if len(starts) <= most else (text[: int(starts[most])], len(starts) - most)
 
     def _filled(self, query: str, passage: str) -> TokenizedPair:
