@@ -1,7 +1,7 @@
 """Sample texts with their float32 vectors: what a lower precision is held against, where it is served.
 
-A processor without the instructions for a precision may compute it all the same, and wrongly: before VNNI,
-sums of int8 products overflow. So every server looks for itself.
+A processor without the instructions for a precision may compute it all the same, and wrongly: sums of int8
+products overflow before VNNI, where ONNX Runtime is not told to avoid it. So every server looks for itself.
 """
 
 from __future__ import annotations
