@@ -15,9 +15,7 @@ def test_sums_of_8_bit_products_are_exact(products: int) -> None:
     """On processors before VNNI two such products overflow 16 bits, unless ONNX Runtime is told."""
     weights = np.full((WIDTH, WIDTH), LARGEST, np.int8)
     graph = helper.make_graph(
-        [
-            helper.make_node("MatMulInteger", ["rows", f"weights{n}"], [f"sums{n}"]) for n in range(products)
-        ],
+        [helper.make_node("MatMulInteger", ["rows", f"weights{n}"], [f"sums{n}"]) for n in range(products)],
         "products",
         [helper.make_tensor_value_info("rows", TensorProto.UINT8, [None, WIDTH])],
         [

@@ -192,7 +192,8 @@ class _Rewriting:
         """The name of the array within the graph; equal arrays are one. Whole numbers stay what they are."""
         array = np.asarray(array)
         kept = np.asarray(array, np.float32) if array.dtype.kind == "f" else array
-        key = _digest(kept)
+        # ONNX Runtime's exact kernels (`models/session.py`) want weights in 8 bits for each product anew.
+        key = f"{len(self.initializers)}" if kept.dtype == np.int8 else _digest(kept)
         if key not in self._names:
             self._names[key] = f"constant.{len(self.initializers)}"
             self.initializers.append(numpy_helper.from_array(kept.copy(order="C"), self._names[key]))
