@@ -22,6 +22,7 @@ from tieback.encoder import Encoder
 from tieback.generator import Generator, GeneratorParts
 from tieback.models.language.decoder import SoftTokens
 from tieback.models.language.model import LanguageModel
+from tieback.models.learned import nothing_learned
 from tieback.serving.metrics.observed import observed
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.processes.server import GrpcServer
@@ -298,7 +299,7 @@ async def test_clients_put_ask_by_and_delete_them(generator: Generator, tmp_path
     server = GrpcServer(settings, telemetry)
     server.add(servicer(observed(generator, telemetry), rpcs.GENERATOR))
     known = rpcs.rpcs_of(SERVICE.contract, SERVICE.port)
-    server.add(servicer(SERVICE.build(generator), known))
+    server.add(servicer(SERVICE.build(generator, nothing_learned), known))
     port = await server.start("127.0.0.1", 0)
     await server.set_all_ready(True)
     try:

@@ -37,7 +37,7 @@ from tieback.answer.spaces.encoding import JointInputs, Losses, Spaces
 from tieback.answer.spaces.single_space import SingleSpace
 from tieback.answer.stages.rank import Ranker
 from tieback.answer.stages.rerank import RerankTimes
-from tieback.answer.stages.state import Learned, Server, nothing_learned
+from tieback.answer.stages.state import Server
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.core.call import NO_CALL, Call
 from tieback.core.errors import InvalidInput, Overloaded, Unsupported
@@ -45,6 +45,7 @@ from tieback.core.text.questions import standalone
 from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.ingestion import IngestReply, IngestRequest
 from tieback.core.types.retrieval import AnswerRequest, RetrieveReply, RetrieveRequest
+from tieback.models.learned import Learned, nothing_learned
 from tieback.operation_ports import MovesPort
 from tieback.ports import (
     EncoderPort,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from tieback.core.extensions import further_entries
+from tieback.models.learned import Learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,15 @@ class FurtherService:
 
     `contract` is its full name in the proto, such as "tieback.lab.v1.DemonstrationService", and `messages`
     the module with the stubs of its messages; that of gRPC is beside it. `port` has a method for each RPC.
-    It runs `within` a service of the platform, named as its deployment is, and is built of what that built.
+    It runs `within` a service of the platform, named as its deployment is, and is built of what that built
+    and of the learned artifacts of the server.
     """
 
     contract: str
     messages: str
     port: type
     within: str
-    build: Callable[[Any], Any]
+    build: Callable[[Any, Learned], Any]
 
 
 def further_services() -> list[FurtherService]:

@@ -57,5 +57,5 @@ SERVICE = FurtherService(
     "tieback_lab.v1.demonstration_pb2",
     DemonstrationService,
     "generator",
-    DemonstrationService,
+    lambda generator, _: DemonstrationService(generator),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from tieback_contract.collections import Moving
@@ -25,6 +25,7 @@ from tieback.core.types.moving import SecondVector
 from tieback.core.types.rerank import RerankCandidate, RerankSource
 from tieback.core.types.retrieval import RetrieveReply, RetrieveRequest
 from tieback.core.types.search import SearchReply, StageScores
+from tieback.models.learned import Learned, nothing_learned
 from tieback.ports import EncoderPort, IndexPort, RerankerPort
 from tieback.query_stages.checks import parameters_by_stage
 from tieback.query_stages.stage import RETRIEVE, Models
@@ -40,20 +41,6 @@ STALE = "stale"
 """The reason of a space that is not served any more."""
 
 _NOTHING = SearchReply([], Timing())
-T = TypeVar("T")
-
-
-class Learned(Protocol):
-    """Gives the learned artifacts of a server by what they are served as."""
-
-    def __call__(self, serves: type[T]) -> Sequence[T]:
-        """Those of this type; StartupError where one does not fit what is served."""
-        ...
-
-
-def nothing_learned(serves: type[T]) -> Sequence[T]:  # noqa: ARG001 - as of `Learned`
-    """Gives the artifacts of a server that has none."""
-    return ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from tieback.artifacts import HEADER, Kind, stored
 from tieback.catalog.card import EncoderCard, GeneratorCard
@@ -47,6 +47,19 @@ class ServedKind(Generic[T]):
     load: Callable[[Path, ServedModels], T]
     gives: Callable[[T], Iterable[str]]
     shipped: str = ""
+
+
+class Learned(Protocol):
+    """Gives the learned artifacts of a server by what they are served as."""
+
+    def __call__(self, serves: type[T]) -> Sequence[T]:
+        """Those of this type; StartupError where one does not fit what is served."""
+        ...
+
+
+def nothing_learned(serves: type[T]) -> Sequence[T]:  # noqa: ARG001 - as of `Learned`
+    """Gives the artifacts of a server that has none."""
+    return ()
 
 
 def kind_names() -> list[str]:

@@ -75,7 +75,9 @@ class Service:
         """Builds it, and beside it the services of the extensions in use."""
         built = await self.build(context)
         for one in self._further:
-            context.server.add(servicer(one.build(built), rpcs.rpcs_of(one.contract, one.port)))
+            context.server.add(
+                servicer(one.build(built, context.plan.artifacts.all), rpcs.rpcs_of(one.contract, one.port))
+            )
 
     def target(self, plan: Plan) -> str:
         """The deployment; of encoders, what the names of all begin with."""

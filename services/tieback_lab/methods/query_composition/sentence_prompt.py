@@ -21,6 +21,7 @@ import numpy as np
 from tieback.core.state import State
 from tieback_contract.arrays import Array
 
+from tieback_lab.methods._attention import SMALLEST, WIDE, everywhere, layer, layer_schema
 from tieback_lab.methods.query_composition import query_compositions
 
 STATE = {
@@ -28,19 +29,11 @@ STATE = {
     "text": ("text", "inner"),
     "prompts": ("prompts", "inner"),
     "start": ("one", "inner"),
-    **{f"{layer}_{part}": ("inner", "inner") for layer in ("fuse", "read") for part in ("q", "k", "v", "o")},
-    **{f"{layer}_up": ("inner", "wide") for layer in ("fuse", "read")},
-    **{f"{layer}_down": ("wide", "inner") for layer in ("fuse", "read")},
+    **layer_schema("fuse"),
+    **layer_schema("read"),
     "out": ("inner", "image"),
     "whole": ("one",),
 }
-
-HEADS, WIDE = 4, 2
-"""Heads of an attention, and how many times as wide its second half is inside."""
-
-SMALLEST = 1e-6
-LARGEST_LOGIT = 60.0
-"""Of an attention: its exponential is within float32."""
 
 
 @query_compositions.method
@@ -73,8 +66,8 @@ def composed(xp: Any, image: Any, text: Any, mask: Any, state: Any) -> tuple[Any
     words = text @ state["text"]
     prompts = xp.broadcast_to(state["prompts"], (len(image), *state["prompts"].shape))
     seen = xp.concatenate((prompts, image @ state["image"], words), axis=1)
-    there = xp.concatenate((_all(xp, seen[:, : -words.shape[1]]), mask), axis=1)
-    made = _layer(xp, prompts, seen, there, state, "fuse")
+    there = xp.concatenate((everywhere(xp, seen[:, : -words.shape[1]]), mask), axis=1)
+    made = layer(xp, prompts, seen, there, state, "fuse")
     return read(xp, made, words, mask, image[:, 0], state), made
 
 
@@ -82,36 +75,6 @@ def read(xp: Any, prompts: Any, words: Any, mask: Any, whole: Any, state: Any) -
     """Unit rows of prompts `[n, prompts, inner]` and words `[n, tokens, inner]` as they enter the layer."""
     first = xp.broadcast_to(state["start"], (len(words), *state["start"].shape))
     seen = xp.concatenate((first, prompts, words), axis=1)
-    there = xp.concatenate((_all(xp, seen[:, : -words.shape[1]]), mask), axis=1)
-    said = _layer(xp, first, seen, there, state, "read")[:, 0] @ state["out"] + state["whole"] * whole
+    there = xp.concatenate((everywhere(xp, seen[:, : -words.shape[1]]), mask), axis=1)
+    said = layer(xp, first, seen, there, state, "read")[:, 0] @ state["out"] + state["whole"] * whole
     return said / ((said * said).sum(-1)[:, None] + SMALLEST) ** 0.5
-
-
-def _layer(xp: Any, rows: Any, seen: Any, there: Any, state: Any, name: str) -> Any:
-    """What `rows` `[n, a, inner]` become by attending to `seen` `[n, b, inner]` where `there` `[n, b]`."""
-    asking, known = _normed(rows), _normed(seen)
-    q, k, v = (
-        _heads(one @ state[f"{name}_{part}"]) for one, part in ((asking, "q"), (known, "k"), (known, "v"))
-    )
-    logits = q @ k.swapaxes(2, 3) / q.shape[3] ** 0.5
-    weights = xp.exp(xp.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)) * there[:, None, None, :]
-    weights = weights / weights.sum(-1)[..., None]
-    mixed = (weights @ v).swapaxes(1, 2)
-    rows = rows + mixed.reshape(*mixed.shape[:2], -1) @ state[f"{name}_o"]
-    inside = xp.clip(_normed(rows) @ state[f"{name}_up"], 0.0, None)
-    return rows + inside @ state[f"{name}_down"]
-
-
-def _heads(rows: Any) -> Any:
-    """`[n, a, inner]` to `[n, heads, a, inner / heads]`."""
-    return rows.reshape(*rows.shape[:2], HEADS, -1).swapaxes(1, 2)
-
-
-def _normed(rows: Any) -> Any:
-    """Each row with mean 0 and variance 1."""
-    centred = rows - rows.mean(-1)[..., None]
-    return centred / ((centred * centred).mean(-1)[..., None] + SMALLEST) ** 0.5
-
-
-def _all(xp: Any, rows: Any) -> Any:
-    return xp.ones(rows.shape[:2], dtype=xp.bool_ if xp is np else xp.bool)

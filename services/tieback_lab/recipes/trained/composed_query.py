@@ -31,6 +31,7 @@ from tieback_contract.field_path import at
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
+from tieback_lab.methods._attention import HEADS
 from tieback_lab.methods.query_composition import sentence_prompt
 from tieback_lab.models.learned.query_composition import QUERY_COMPOSITION, image_kinds, rows_of, text_kinds
 from tieback_lab.training.data.triplets import Triplet, read_triplets, triplet_files
@@ -57,7 +58,7 @@ def composed_query(
     texts: str = "all-minilm-l6-v2",
     regions: bool = False,
     prompts: Annotated[int, Field(ge=1)] = 32,
-    inner: Annotated[int, Field(ge=4, multiple_of=sentence_prompt.HEADS)] = 64,
+    inner: Annotated[int, Field(ge=4, multiple_of=HEADS)] = 64,
     steps: Annotated[int, Field(ge=0)] = 600,
     batch: Annotated[int, Field(ge=2)] = 64,
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3,

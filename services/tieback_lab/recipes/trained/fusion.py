@@ -1,0 +1,269 @@
+"""A space of things that have several parts, some of which may be missing: a learned fusion.
+
+A product has a photo, a title and attributes; a call its sound and its transcript. The encoders stay as they
+are. What is learned is how the vectors of the parts become one, by a method of the family `fusion`: from
+labels, from groups of things that belong together, or without these from which parts occur together.
+
+The data are lines of JSON (`{"parts": {"title": "Red boots", "photo": {"file": "a.png"}}, "label": "b"}`).
+The report says what each pattern of parts is worth on held-out things, so what is lost without a part. The
+artifact is named by TIEBACK_ARTIFACTS; `FusionService.Fuse` of a server with the lab fuses by it, and marks a
+pattern of parts that was never trained with. No weights come with the server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+from tieback.artifacts import file_digest
+from tieback.catalog.base_card import NAME
+from tieback.catalog.card import EncoderCard
+from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.types.content import Content
+from tieback.models.content_rows import padded
+from tieback.recipes.train.encoded_rows import AT_ONCE, encoded_rows, rows_of
+from tieback.recipes.trained import Learned, TrainingRun, recipes
+from tieback.training.digests import digest
+from tieback_client.values.content import modality_of_path
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
+
+from tieback_lab.methods.fusion import FIT, MOST_ROWS, Goal, fusions, takes_condition
+from tieback_lab.models.learned.fusion import FUSION, REFUSE, patterns_of
+from tieback_lab.recipes.train.fusing import ACCURACY, RECALL, Things, apart, worths
+from tieback_lab.training.data.things import ThingToLearn, read_things, thing_files
+
+MAKES = "a fusion of parts"
+
+FEWEST = 32
+"""Of fewer things, hardly any is left to compare with."""
+MOST_PARTS = 6
+"""All patterns of them are measured."""
+
+
+@recipes.method
+def fusion(
+    run: TrainingRun,
+    *,
+    name: Annotated[str, Field(pattern=NAME)] = "things",
+    method: str = "parallel",
+    missing: Literal["", "skip", "pool", "substitute", "refuse"] = "",
+    encoders: Mapping[str, str] = {},
+    rows: Sequence[str] = (),
+    spaces: Sequence[str] = ("all-minilm-l6-v2", "efficientnet-lite0", "yamnet"),
+    width: Annotated[int, Field(ge=2)] = 64,
+    steps: Annotated[int, Field(ge=0)] = 400,
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3,
+    seed: int = 0,
+) -> Learned:
+    """The fusion by `method`, called `name`, whose vectors have `width` dimensions.
+
+    A part is encoded by the space of `encoders` that is named for it, else by the first of `spaces` that
+    reads it. The parts that `rows` names are read as rows of their tokens, regions or windows. `missing` is
+    what is done about missing parts; empty for what the method does by itself. In training a part is dropped
+    with the probability `dropout`.
+    """
+    files = thing_files(run.data)
+    given = read_things(files)
+    names = _parts(given)
+    cards = {part: _card(run, part, given, encoders, spaces, rows) for part in names}
+    asked = _asked(run, method, given, spaces)
+    classes, goal = _goal(given)
+    encoded = [
+        _encoded(run, cards[part], part, [one.parts.get(part) for one in given], given, rows=part in rows)
+        for part in names
+    ]
+    conditions: Sequence[str | Path | None] = [one.condition for one in given]
+    condition = None if asked is None else _encoded(run, asked, "condition", conditions, given)[0][:, 0]
+    things = Things([one for one, _ in encoded], [mask for _, mask in encoded], condition, goal)
+    training, held_out = apart(things, seed)
+    for place, part in enumerate(names):
+        if not training.there[place].any():
+            raise InvalidInput(f"no thing to learn from has the part {part!r}", field="data")
+    chosen: dict[str, Any] = {"width": width, "steps": steps, "dropout": dropout}
+    if missing:
+        chosen["missing"] = "skip" if missing == REFUSE else missing
+    inputs: dict[str, Any] = {
+        "rows": np.concatenate([one.reshape(len(one), -1) for one in training.rows], 1),
+        "there": np.concatenate(training.there, 1).astype(np.uint8), "goal": goal.groups,
+        "condition": [] if condition is None else condition, "seed": seed, "method": method, **chosen,
+    }  # fmt: skip
+    fit = fusions.form(FIT, method, chosen)
+
+    def make() -> Mapping[str, Array]:
+        run.say(f"learning {name} from {len(training)} things")
+        attempt = run.attempt(f"fusion-{name}", digest(*inputs.values()), every=50)
+        return fit(
+            training.rows, training.there, training.condition, training.goal, seed=seed, attempt=attempt
+        )
+
+    from tieback_lab.recipes.graphs.fused import GRAPH_FILE, graph_of
+
+    state = run.steps.arrays(f"fusion {name}", fusions.get(method), inputs, make)
+    patterns = patterns_of(names, training.has, dropped=dropout > 0)
+    for pattern, value in zip(patterns, worths(method, state, held_out, names, patterns), strict=True):
+        pattern["value"] = value
+    graph, difference = graph_of(method, state, things.rows, things.there, things.condition)
+    own = "pool" if state["pool"].size else "substitute" if state["between"].size else "skip"
+    facts = {
+        "name": name, "method": method, "missing": missing or own, "classes": classes,
+        "parts": [{"name": part, "space": cards[part].name, "rows": part in rows} for part in names],
+        "condition": "" if asked is None else asked.name, "patterns": patterns,
+        "measure": ACCURACY if classes else RECALL,
+    }  # fmt: skip
+    metrics = {"held_out": len(held_out), "training": len(training), "graph_difference": difference}
+    served = {card.name: card.space for card in [*cards.values(), *([] if asked is None else [asked])]}
+    return Learned(
+        FUSION, state, tuple(served.values()), files, facts, metrics,
+        _report(names, patterns, ACCURACY if classes else RECALL), {GRAPH_FILE: graph},
+    )  # fmt: skip
+
+
+def _report(
+    names: Sequence[str], patterns: Sequence[Mapping[str, Any]], measure: str
+) -> dict[str, list[dict[str, Any]]]:
+    """Tables of the worth of each part, and of each pattern of them."""
+    worth = {frozenset(one["parts"]): one["value"] for one in patterns}
+    whole = worth[frozenset(names)]
+
+    def lost(without: frozenset[str]) -> Any:
+        value = worth.get(without)
+        return "-" if value is None or whole is None else whole - value
+
+    parts = [
+        {"part": part, "alone": worth[frozenset({part})], "lost without it": lost(frozenset(names) - {part})}
+        for part in names
+    ]
+    each = [
+        {
+            "parts": ", ".join(one["parts"]),
+            "things": one["things"],
+            "seen": one["seen"],
+            measure: one["value"],
+        }
+        for one in patterns
+    ]
+    return {f"Parts, by {measure} of held-out things": parts, "Patterns of parts": each}
+
+
+def _parts(given: Sequence[ThingToLearn]) -> list[str]:
+    """The names of the parts, in the order in which they come. InvalidInput where nothing can be learned."""
+    if len(given) < FEWEST:
+        raise InvalidInput(
+            f"there are {len(given)} things to learn from, and it takes {FEWEST}", field="data"
+        )
+    names = list(dict.fromkeys(name for one in given for name in one.parts))
+    if not 2 <= len(names) <= MOST_PARTS:
+        raise InvalidInput(
+            f"a fusion has 2 to {MOST_PARTS} parts, and these things have {len(names)}", field="data"
+        )
+    for name in names:
+        if not re.fullmatch(NAME, name):
+            raise InvalidInput(
+                f"the name of a part is of small letters, digits, '.' and '-', not {name!r}", field="data"
+            )
+    return names
+
+
+def _goal(given: Sequence[ThingToLearn]) -> tuple[list[str], Goal]:
+    """The classes, and what is learned from: labels, else groups, else each thing alone."""
+    if any(one.label for one in given):
+        classes = sorted({one.label for one in given} - {""})
+        if len(classes) < 2:
+            raise InvalidInput("it takes things of two labels at least", field="data")
+        places = {label: place for place, label in enumerate(classes)} | {"": -1}
+        return classes, Goal(np.array([places[one.label] for one in given], np.int64), len(classes))
+    known: dict[str, int] = {}
+    groups = [known.setdefault(one.group or f"\n{place}", len(known)) for place, one in enumerate(given)]
+    return [], Goal(np.array(groups, np.int64))
+
+
+def _card(
+    run: TrainingRun,
+    part: str,
+    given: Sequence[ThingToLearn],
+    encoders: Mapping[str, str],
+    spaces: Sequence[str],
+    rows: Sequence[str],
+) -> EncoderCard:
+    """The encoder of a part. NotFound for one that is not there; InvalidInput where none reads the part."""
+    modalities = {_modality(one.parts[part]) for one in given if part in one.parts}
+    if len(modalities) != 1 or None in modalities:
+        raise InvalidInput(f"parts.{part}: texts, or files of one kind", field="data")
+    (modality,) = modalities
+    kind = VectorKind.MULTI_VECTOR if part in rows else VectorKind.DENSE
+    wanted = [encoders[part]] if part in encoders else [one for one in spaces if one in run.cards]
+    for name in wanted:
+        if name not in run.cards:
+            raise NotFound("space", name, run.cards)
+        if run.cards[name].modality is modality and kind in run.cards[name].kinds:
+            return run.cards[name]
+    raise InvalidInput(
+        f"none of {', '.join(wanted)} reads {modality} and gives {kind}; name one for {part!r} in encoders",
+        field=at("parameters", "encoders"),
+    )
+
+
+def _asked(
+    run: TrainingRun, method: str, given: Sequence[ThingToLearn], spaces: Sequence[str]
+) -> EncoderCard | None:
+    """The encoder of conditions; None for a method that takes none."""
+    having = [one for one in given if one.condition]
+    if not takes_condition(method):
+        if having:
+            raise InvalidInput(f"{having[0].place}: {method} takes no condition", field="data")
+        return None
+    lacking = next((one for one in given if not one.condition), None)
+    if lacking is not None:
+        raise InvalidInput(f"{lacking.place}: condition: {method} needs one of each thing", field="data")
+    named = [run.cards[one] for one in spaces if one in run.cards]
+    return next(card for card in named if card.modality is Modality.TEXT)
+
+
+def _modality(part: str | Path) -> Modality | None:
+    return Modality.TEXT if isinstance(part, str) else modality_of_path(part)
+
+
+def _encoded(
+    run: TrainingRun,
+    card: EncoderCard,
+    part: str,
+    contents: Sequence[str | Path | None],
+    given: Sequence[ThingToLearn],
+    *,
+    rows: bool = False,
+) -> tuple[Array, Array]:
+    """Rows `[things, rows, width]` of a part and their mask; things without it have no row."""
+    from tieback.models.loading import load_encoder, model_of
+
+    kinds = frozenset({VectorKind.MULTI_VECTOR if rows else VectorKind.DENSE})
+    there = [place for place, one in enumerate(contents) if one is not None]
+
+    def make() -> dict[str, Array]:
+        run.say(f"encoding {len(there)} of {part!r} by {card.name}")
+        read = [
+            (
+                Content(card.modality, one if isinstance(one := contents[place], str) else one.read_bytes()),  # type: ignore[union-attr]
+                f"{given[place].place}: {part}",
+            )
+            for place in there
+        ]
+        found = encoded_rows(load_encoder(card, run.store), read, kinds, at_once=AT_ONCE)
+        values, mask = padded([rows_of(one)[:MOST_ROWS] for one in found])
+        return {"rows": values, "mask": mask.astype(np.uint8)}
+
+    names = [one if isinstance(one, str) else file_digest(one) for one in contents if one is not None]
+    inputs = {"space": f"{card.space} {card.space.fingerprint}", "kinds": sorted(kinds), "contents": names}
+    step = run.steps.arrays(
+        f"{part} in {card.name}", encoded_rows, inputs, make, beside=(model_of(card), padded)
+    )
+    values = np.zeros((len(contents), *step["rows"].shape[1:]), np.float32)
+    mask = np.zeros(values.shape[:2], bool)
+    values[there], mask[there] = step["rows"], step["mask"].astype(bool)
+    return values, mask

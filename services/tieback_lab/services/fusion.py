@@ -1,0 +1,228 @@
+"""The service of learned fusions, in the process of the index: whoever searches in their spaces asks it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from tieback.core.alone import Alone
+from tieback.core.call import Call
+from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, TiebackError
+from tieback.methods.projection import unit_rows
+from tieback.models.content_rows import padded
+from tieback.models.learned import Learned
+from tieback.services import FurtherService
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding, Label
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.reports import Timing
+from tieback_contract.shapes import alone
+from tieback_contract.vectors import SpaceRef, Vector
+
+from tieback_lab.contract.fusion import FusedThing, FusionDescription, FusionStep, Thing
+from tieback_lab.methods.fusion import check_part, predicted
+from tieback_lab.models.learned.fusion import REFUSE, LearnedFusion
+
+MOST_LABELS = 16
+MOST_THINGS = 1024
+INLINE = 8
+"""So many things are fused on the event loop: less work than handing them to a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class FuseRequest:
+    """Things to fuse by the fusion of that name."""
+
+    fusion: str
+    things: Sequence[Thing] = field(metadata=alone())
+    explain: bool = False
+    refuse_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FuseReply:
+    """One result per thing, in order."""
+
+    results: Sequence[FusedThing | TiebackError]
+    timing: Timing
+
+
+class FusionService:
+    """Fuses things by the learned fusions of a server."""
+
+    def __init__(self, learned: Learned) -> None:
+        self._known = {one.description.name: one for one in learned(LearnedFusion)}
+
+    async def fuse(self, request: FuseRequest, call: Call) -> FuseReply:
+        """One result per thing; a bad thing gets an error and the others succeed. NotFound for the fusion."""
+        begin = time.perf_counter()
+        call.deadline.check("fusing")
+        if request.fusion not in self._known:
+            raise NotFound("fusion", request.fusion, self._known, hint="train one: tieback train fusion")
+        if not 0 < len(request.things) <= MOST_THINGS:
+            raise InvalidInput(
+                f"a batch holds 1 to {MOST_THINGS} things, not {len(request.things)}", field="things"
+            )
+        fusion = self._known[request.fusion]
+        if len(request.things) <= INLINE:
+            results = _each(fusion, request)
+        else:
+            results = await asyncio.to_thread(_each, fusion, request)
+        seconds = time.perf_counter() - begin
+        return FuseReply(results, Timing(compute=seconds, total=seconds))
+
+    async def list_fusions(self) -> list[FusionDescription]:
+        """Those that are served, by name."""
+        return [self._known[name].description for name in sorted(self._known)]
+
+
+SERVICE = FurtherService(
+    "tieback.lab.v1.FusionService",
+    "tieback_lab.v1.fusion_pb2",
+    FusionService,
+    "index",
+    lambda _, learned: FusionService(learned),
+)
+
+
+def _each(fusion: LearnedFusion, request: FuseRequest) -> list[FusedThing | TiebackError]:
+    results: list[FusedThing | TiebackError] = []
+    for place, thing in enumerate(request.things):
+        with Alone(at("things", place)) as item:
+            results.append(_fused(fusion, thing, request))
+        if item.error is not None:
+            results.append(item.error)
+    return results
+
+
+def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest) -> FusedThing:
+    """One thing. InvalidInput for what the fusion does not read, with its place in the thing."""
+    given = _rows_of(fusion, thing)
+    condition = _condition(fusion, thing)
+    seen = _seen(fusion, thing)
+    present = [*seen, *(name for name in given if name not in seen)]
+    missing = [name for name in fusion.names if name not in present]
+    if missing and (request.refuse_missing or fusion.description.missing == REFUSE):
+        raise InvalidInput(
+            f"{', '.join(missing)} is missing, and a thing without it is refused", field="parts"
+        )
+    steps: list[FusionStep] = []
+    state: Array | None = None
+    weights: dict[str, float] = {}
+    space = fusion.description.space
+    if fusion.goes_on:
+        state = None if thing.state is None else thing.state.decoded().astype(np.float32)
+        for name, rows in given.items():
+            state = fusion.step(rows, name, state)
+            vector = unit_rows(state[None])[0]
+            steps.append(FusionStep(name, Vector(vector, space), _labels(fusion, vector)))
+    else:
+        vector = fusion.fused(*_all_parts(fusion, given), condition)[0]
+    if request.explain and thing.state is None:
+        found = fusion.weights(*_all_parts(fusion, given), condition)[0]
+        weights = {name: float(found[fusion.names.index(name)]) for name in given}
+    policy = fusion.description.missing
+    return FusedThing(
+        vector=Vector(vector, space),
+        present=present,
+        missing=missing,
+        replaced=dict.fromkeys(missing, policy) if policy in ("pool", "substitute") else {},
+        unseen=fusion.is_unseen(present),
+        expected_loss=fusion.expected_loss(present),
+        weights=weights,
+        predictions=_labels(fusion, vector),
+        steps=steps if request.explain else (),
+        state=None if state is None else Vector(state, fusion.state_space, normalized=False),
+    )
+
+
+def _rows_of(fusion: LearnedFusion, thing: Thing) -> dict[str, Array]:
+    """The rows `[rows, width]` of each part that is given, in the order of the request."""
+    parts = {one.name: one for one in fusion.description.parts}
+    found: dict[str, Array] = {}
+    for place, one in enumerate(thing.parts):
+        field = at("parts", place)
+        if one.name not in parts:
+            raise InvalidInput(
+                f"there is no part {one.name!r}; the parts are: {', '.join(parts)}", field=field["name"]
+            )
+        if one.name in found:
+            raise InvalidInput(f"the part {one.name!r} is given twice", field=field["name"])
+        part = parts[one.name]
+        rows = _read(one.encoding, fusion.spaces[part.space], field["encoding"], rows=part.rows)
+        width = fusion.widths[fusion.names.index(one.name)]
+        check_part(rows, width, field["encoding"], rows=len(rows))
+        found[one.name] = rows
+    if not found:
+        raise InvalidInput(f"every part is missing; give one at least of: {', '.join(parts)}", field="parts")
+    return found
+
+
+def _all_parts(fusion: LearnedFusion, given: dict[str, Array]) -> tuple[list[Array], list[Array]]:
+    """All parts of one thing as methods read them: a missing one has a row that is not there."""
+    rows, there = [], []
+    for name, width in zip(fusion.names, fusion.widths, strict=True):
+        one, mask = padded([given.get(name, np.zeros((0, width), np.float32))])
+        if not one.shape[1]:
+            one, mask = np.zeros((1, 1, width), np.float32), np.zeros((1, 1), bool)
+        rows.append(one)
+        there.append(mask)
+    return rows, there
+
+
+def _condition(fusion: LearnedFusion, thing: Thing) -> Array | None:
+    space, given = fusion.description.condition, thing.condition
+    if bool(space) is not (given is not None):
+        said = (
+            f"this fusion asks for a condition, encoded by {space}"
+            if space
+            else "this fusion has no condition"
+        )
+        raise InvalidInput(said, field="condition")
+    return None if given is None else _read(given, fusion.spaces[space], at("condition"), rows=False)
+
+
+def _seen(fusion: LearnedFusion, thing: Thing) -> list[str]:
+    """The parts of the state. InvalidInput where the state is none of this fusion, or a part is known."""
+    if thing.state is None:
+        if thing.seen:
+            raise InvalidInput("parts were seen, and no state is given", field="seen")
+        return []
+    if not fusion.goes_on:
+        raise InvalidInput(
+            f"{fusion.description.method} reads all parts at once: give them all, and no state", field="state"
+        )
+    if thing.state.space != fusion.state_space or thing.state.width != fusion.description.width:
+        raise SpaceMismatch("the state is of another fusion", field=at("state", "space"))
+    for place, name in enumerate(thing.seen):
+        if name not in fusion.names:
+            raise InvalidInput(f"there is no part {name!r}", field=at("seen", place))
+    for place, one in enumerate(thing.parts):
+        if one.name in thing.seen:
+            raise InvalidInput(f"the state knows {one.name!r} already", field=at("parts", place))
+    return list(thing.seen)
+
+
+def _read(encoding: Encoding, space: SpaceRef, field: FieldPath, *, rows: bool) -> Array:
+    """The rows `[rows, width]`, float32, of an encoding."""
+    if encoding.space != space:
+        raise SpaceMismatch(
+            f"this part was learned in {space} (fingerprint {space.fingerprint}), and this is of "
+            f"{encoding.space}; encode it by that",
+            field=field["space"],
+        )
+    if rows and encoding.multi_vector is not None:
+        return np.asarray(encoding.multi_vector.values, np.float32)
+    if not rows and encoding.vector is not None:
+        return np.asarray(encoding.vector.decoded(), np.float32)[None]
+    wanted, name = ("rows", "multi_vector") if rows else ("vector", "dense")
+    raise InvalidInput(f"the encoding has no {wanted}: encode it with the kind {name}", field=field[name])
+
+
+def _labels(fusion: LearnedFusion, vector: Array) -> list[Label]:
+    found = predicted(vector[None], fusion.state)[0]
+    order = np.argsort(-found, kind="stable")[:MOST_LABELS]
+    return [Label(fusion.classes[place], int(place), float(found[place])) for place in order]

@@ -1,0 +1,153 @@
+"""Every fusion: parts of one thing become one vector, and a missing part is never zeros in silence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.lab import all_names
+from support.small_fusions import CLASSES, WIDTHS, fused, learn, things_for, things_of
+from tieback.core.errors import InvalidInput
+from tieback.core.state import check_state
+from tieback_lab.methods.fusion import MOST_ROWS, STEP, checked, fusions, predicted
+from tieback_lab.models.learned.fusion import patterns_of
+from tieback_lab.recipes.graphs.fused import PARITY, graph_of
+
+NAMES = all_names(fusions)
+POLICIES = ("skip", "pool", "substitute")
+
+
+@pytest.mark.parametrize("method", NAMES)
+@pytest.mark.parametrize("missing", POLICIES)
+def test_a_fusion_gives_unit_vectors_whatever_is_missing_and_its_graph_gives_the_same(
+    method: str, missing: str
+) -> None:
+    things = things_for(method)
+    state = learn(method, things, missing=missing, steps=2)
+
+    vectors = fused(method, things, state)
+    _, difference = graph_of(method, state, things.rows, things.there, things.condition)
+
+    check_state(state, fusions.state(method))
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-3)
+    assert difference <= PARITY
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_classes_are_learned_from_any_parts(method: str) -> None:
+    things, others = things_for(method, count=240), things_for(method, seed=1)
+    state = learn(method, things, steps=150)
+
+    for part in range(len(WIDTHS)):
+        some = others.take(np.flatnonzero(others.has[:, part])).only([part])
+        found = predicted(fused(method, some, state), state).argmax(axis=1)
+        assert (found == some.goal.groups).mean() > 1.6 / CLASSES
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_a_vector_does_not_depend_on_what_lies_in_padding_or_on_the_rest_of_the_batch(method: str) -> None:
+    things = things_for(method, rows=2)
+    state = learn(method, things, steps=2)
+    changed = [np.where(mask[..., None], one, 7) for one, mask in zip(things.rows, things.there, strict=True)]
+
+    whole = fused(method, things, state)
+    other = fusions.configure(method)(changed, things.there, things.condition, state)
+    alone = fused(method, things.take(np.arange(1)), state)
+
+    np.testing.assert_allclose(other, whole, atol=1e-5)
+    np.testing.assert_allclose(alone, whole[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_equal_seeds_learn_equal_states(method: str) -> None:
+    things = things_for(method)
+
+    one, same, other = (learn(method, things, seed=seed, steps=3) for seed in (0, 0, 1))
+
+    assert all(np.array_equal(one[name], same[name]) for name in one)
+    assert any(not np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_part_that_is_skipped_leaves_the_state_as_it_is() -> None:
+    things = things_of()
+    state = learn("multimodn", things)
+    step = fusions.form(STEP, "multimodn")
+
+    by_steps = None
+    for part in (0, 2):
+        by_steps = step(things.rows[part][:1], np.ones((1, 1), bool), part, by_steps, state)
+    assert by_steps is not None
+    there = [np.ones((1, 1), bool), np.zeros((1, 1), bool), np.ones((1, 1), bool)]
+    at_once = fusions.configure("multimodn")([one[:1] for one in things.rows], there, None, state)
+
+    np.testing.assert_allclose(by_steps / np.linalg.norm(by_steps), at_once, atol=1e-5)
+
+
+def test_rows_of_the_pool_that_stand_for_missing_parts_are_learned_and_no_others() -> None:
+    things = things_of()
+    whole = things.only([0, 1, 2]).take(np.flatnonzero(things.has.all(axis=1)))
+
+    begun, learned = (learn("ptunifier", things, steps=steps, weight_decay=0.0) for steps in (0, 20))
+    unused = learn("ptunifier", whole, steps=20, dropout=0.0, weight_decay=0.0)
+
+    assert not np.array_equal(learned["pool"], begun["pool"])
+    assert np.array_equal(unused["pool"], learn("ptunifier", whole, steps=0)["pool"])
+
+
+def test_partners_find_each_other_by_a_fusion_that_was_learned_from_groups() -> None:
+    things = things_of(120)
+    pairs = things.take(np.repeat(np.arange(60), 2))
+    pairs = type(pairs)(pairs.rows, pairs.there, None, type(pairs.goal)(np.repeat(np.arange(60), 2)))
+    state = learn("parallel", pairs, steps=60)
+
+    vectors = fused("parallel", pairs.only([0, 1]).take(np.flatnonzero(pairs.has[:, :2].any(axis=1))), state)
+
+    assert predicted(vectors, state).shape == (len(vectors), 0)
+    assert np.isfinite(vectors).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        ("width", "parts[1]", "20 wide, and this has 19"),
+        ("rows", "parts[0]", "10000 rows"),
+        ("nan", "parts[2]", "NaN"),
+        ("mask", "parts[0]", "mask of their rows"),
+        ("missing", "parts", "every part of thing 3 is missing"),
+        ("parts", "parts", "there are 3 parts, and 2 are given"),
+    ],
+)
+def test_what_no_fusion_reads_is_refused_with_its_place(change: str, field: str, said: str) -> None:
+    things = things_of(8)
+    rows, there = list(things.rows), list(things.there)
+    if change == "width":
+        rows[1] = rows[1][..., :-1]
+    elif change == "rows":
+        rows[0], there[0] = np.zeros((8, 10_000, WIDTHS[0]), np.float32), np.ones((8, 10_000), bool)
+    elif change == "nan":
+        rows[2][0, 0, 0] = np.nan
+    elif change == "mask":
+        there[0] = there[0][:4]
+    elif change == "missing":
+        there = [np.where(np.arange(8)[:, None] == 3, False, mask) for mask in there]
+    else:
+        rows, there = rows[:2], there[:2]
+
+    with pytest.raises(InvalidInput, match=said) as refused:
+        checked(rows, there, WIDTHS)
+
+    assert str(refused.value.field) == field
+    assert MOST_ROWS < 10_000
+
+
+def test_patterns_are_seen_in_the_data_or_with_parts_dropped_from_it() -> None:
+    has = np.array([[True, True, False], [True, True, False], [False, False, True]])
+
+    exact, dropped = (
+        {tuple(one["parts"]): (one["things"], one["seen"]) for one in patterns_of("abc", has, dropped=drop)}
+        for drop in (False, True)
+    )
+
+    assert exact["a", "b"] == dropped["a", "b"] == (2, True)
+    assert exact["a",] == (0, False)
+    assert dropped["a",] == (0, True)
+    assert dropped["a", "c"] == dropped["a", "b", "c"] == (0, False)

@@ -1,0 +1,182 @@
+"""A server that fuses the parts of things, and goes on from a state where the fusion takes parts in turn."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from support.coloured_triplets import Shades, shades_in
+from support.local_platform import served_locally
+from support.small_fusions import things_file, train_fusion
+from tieback.serving.settings import Settings
+from tieback_client import Image, InvalidArgument, Item, NotFound, Section
+from tieback_contract.encodings import Encoding
+from tieback_contract.vectors import Vector
+from tieback_lab.client import Client
+from tieback_lab.contract.fusion import Thing, ThingPart
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Shades:
+    return shades_in(tmp_path_factory.mktemp("fusions"))
+
+
+@pytest.fixture(scope="module")
+def client(world: Shades) -> Iterator[Client]:
+    data = things_file(world)
+    made = [
+        train_fusion(world, data, method="multimodn", dropout=0.0),
+        train_fusion(world, data, method="ptunifier", name="pooled"),
+        train_fusion(world, data, name="strict", missing="refuse"),
+    ]
+    settings = Settings(
+        models=world.store.root, store=world.folder / "store", cards=world.folder / "cards", port=0,
+        metrics_port=None, spaces=("words", "eyes"), binding="none", generator="none", drain_seconds=1,
+        artifacts=tuple(str(one.folder) for one in made), extensions=("lab",),
+    )  # fmt: skip
+    with served_locally(settings) as running, Client(running.address, timeout=60) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def parts(client: Client, world: Shades) -> dict[str, Encoding]:
+    (photo,) = client.encode(Image.from_file(world.photo((5, 2))), space="eyes")
+    title, note = client.encode(["more red", "less green"], space="words")
+    return {"photo": photo, "title": title, "note": note}
+
+
+def test_a_thing_with_a_missing_part_is_one_vector_and_says_what_it_rests_on(
+    client: Client, parts: dict[str, Encoding]
+) -> None:
+    some = {name: parts[name] for name in ("photo", "title")}
+
+    skipped = client.fuse_parts("shades", [some], explain=True)[0]
+    pooled = client.fuse_parts("pooled", [some])[0]
+
+    assert np.linalg.norm(skipped.vector.values) == pytest.approx(1, abs=1e-5)
+    assert (list(skipped.present), list(skipped.missing)) == (["photo", "title"], ["note"])
+    assert (skipped.replaced, pooled.replaced) == ({}, {"note": "pool"})
+    assert sum(skipped.weights.values()) == pytest.approx(1)
+    assert {one.name for one in skipped.predictions} == {"warm", "cold"}
+    assert [one.part for one in skipped.steps] == ["photo", "title"]
+    assert skipped.expected_loss is not None
+
+
+def test_a_pattern_that_was_never_trained_with_is_marked(client: Client, parts: dict[str, Encoding]) -> None:
+    alone, with_photo = client.fuse_parts(
+        "shades", [{"title": parts["title"]}, {"title": parts["title"], "photo": parts["photo"]}]
+    )
+
+    assert alone.unseen
+    assert not with_photo.unseen
+
+
+def test_parts_that_come_one_after_another_give_what_they_give_at_once(
+    client: Client, parts: dict[str, Encoding]
+) -> None:
+    whole = client.fuse_parts("shades", [parts])[0]
+
+    first = client.fuse_parts("shades", [{"photo": parts["photo"]}])[0]
+    rest = [ThingPart(name, parts[name]) for name in ("title", "note")]
+    later = client.fuse_parts("shades", [Thing(rest, state=first.state, seen=first.present)])[0]
+
+    np.testing.assert_allclose(later.vector.values, whole.vector.values, atol=1e-5)
+    assert list(later.present) == ["photo", "title", "note"]
+    assert later.missing == []
+
+
+def test_collections_can_be_in_the_space_of_a_fusion(
+    client: Client, world: Shades, parts: dict[str, Encoding]
+) -> None:
+    (described,) = [one for one in client.fusions() if one.name == "pooled"]
+    whole, some = client.fuse_parts("pooled", [parts, {"photo": parts["photo"]}])
+    client.create_collection("shop", described.space, width=described.width)
+    client.upsert("shop", [Item("boots", [Section("Red boots", vector=whole.vector)])]).collect()
+
+    found = client.search("shop", vector=some.vector, limit=1)
+
+    assert [hit.item_id for hit in found.hits] == ["boots"]
+    assert {one.name for one in described.parts} == {"photo", "title", "note"}
+
+
+def test_a_thing_that_fails_does_not_fail_the_others(client: Client, parts: dict[str, Encoding]) -> None:
+    fused = client.fuse_parts("shades", [{"smell": parts["title"]}, parts])
+
+    assert fused[1].missing == []
+    with pytest.raises(InvalidArgument, match="there is no part 'smell'; the parts are: photo, title, note"):
+        _ = fused[0]
+
+
+def _bad(parts: dict[str, Encoding], what: str) -> Thing:
+    vector = parts["title"].vector
+    assert vector is not None
+    title = ThingPart("title", parts["title"])
+
+    def changed(values: Any) -> ThingPart:
+        encoding = dataclasses.replace(parts["title"], vector=dataclasses.replace(vector, values=values))
+        return ThingPart("title", encoding)
+
+    return {
+        "missing": Thing(),
+        "twice": Thing([title, title]),
+        "width": Thing([changed(vector.values[:-1])]),
+        "space": Thing([ThingPart("title", parts["photo"])]),
+        "condition": Thing([title], condition=parts["title"]),
+        "seen": Thing([title], seen=["photo"]),
+        "state": Thing([title], state=vector),
+        "none": Thing([ThingPart("title", dataclasses.replace(parts["title"], vector=None))]),
+    }[what]
+
+
+@pytest.mark.parametrize(
+    ("what", "place", "said"),
+    [
+        ("missing", "things[0].parts", "every part is missing"),
+        ("twice", "things[0].parts[1].name", "given twice"),
+        ("width", "things[0].parts[0].encoding", "8 wide, and this has 7"),
+        ("space", "things[0].parts[0].encoding.space", "learned in words"),
+        ("condition", "things[0].condition", "has no condition"),
+        ("seen", "things[0].seen", "no state is given"),
+        ("state", "things[0].state.space", "of another fusion"),
+        ("none", "things[0].parts[0].encoding.dense", "has no vector"),
+    ],
+)
+def test_what_is_wrong_with_a_thing_is_refused_with_its_place(
+    client: Client, parts: dict[str, Encoding], what: str, place: str, said: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=said) as refused:
+        _ = client.fuse_parts("shades", [_bad(parts, what)])[0]
+
+    assert place in str(refused.value)
+
+
+def test_missing_parts_are_refused_where_the_fusion_or_the_request_says_so(
+    client: Client, parts: dict[str, Encoding]
+) -> None:
+    some = {"photo": parts["photo"]}
+
+    for name, strictly in (("strict", False), ("pooled", True)):
+        with pytest.raises(InvalidArgument, match="title, note is missing"):
+            _ = client.fuse_parts(name, [some], refuse_missing=strictly)[0]
+    assert client.fuse_parts("strict", [parts])[0].missing == []
+
+
+def test_numbers_that_are_not_finite_many_things_and_unknown_names_are_refused(
+    client: Client, parts: dict[str, Encoding]
+) -> None:
+    vector = parts["title"].vector
+    assert isinstance(vector, Vector)
+    broken = dataclasses.replace(vector, values=np.full_like(vector.values, np.nan))
+
+    with pytest.raises(InvalidArgument, match=r"things\[0\]\.parts\[0\]\.encoding\.dense"):
+        client.fuse_parts("shades", [{"title": dataclasses.replace(parts["title"], vector=broken)}])
+    with pytest.raises(InvalidArgument, match="1 to 1024 things"):
+        client.fuse_parts("shades", [])
+    with pytest.raises(NotFound, match="pooled"):
+        client.fuse_parts("shapes", [parts])
+    with pytest.raises(InvalidArgument, match="reads all parts at once"):
+        state = client.fuse_parts("shades", [parts])[0].state
+        _ = client.fuse_parts("pooled", [Thing([ThingPart("title", parts["title"])], state=state)])[0]

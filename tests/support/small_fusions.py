@@ -1,0 +1,76 @@
+"""Things made small: their class shows in each of three parts of other widths, and any may be missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tieback.core.state import State
+from tieback.recipes.train import TrainingOutcome, train
+from tieback_contract.arrays import Array
+from tieback_lab.methods.fusion import FIT, Goal, fusions, takes_condition
+from tieback_lab.recipes.train.fusing import Things
+
+from support.coloured_triplets import Shades
+
+WIDTHS, CLASSES = (12, 20, 8), 4
+QUICK: Mapping[str, Any] = {"steps": 60, "width": 16, "inner": 16, "pool": 32, "batch": 48}
+
+
+def things_of(count: int = 160, *, seed: int = 0, rows: int = 1, condition: bool = False) -> Things:
+    """Things of which each part is there with probability 0.7, and one always is."""
+    draw = np.random.default_rng(seed)
+    centres = [np.random.default_rng(9).normal(size=(CLASSES, width)) for width in WIDTHS]
+    labels = draw.integers(0, CLASSES, count)
+    has = draw.random((count, len(WIDTHS))) < 0.7
+    has[~has.any(axis=1), 0] = True
+    values = [
+        (centre[labels][:, None] + 0.7 * draw.normal(size=(count, rows, width))).astype(np.float32)
+        for centre, width in zip(centres, WIDTHS, strict=True)
+    ]
+    there = [np.repeat(has[:, place, None], rows, axis=1) for place in range(len(WIDTHS))]
+    asked = draw.normal(size=(count, 5)).astype(np.float32) if condition else None
+    return Things(values, there, asked, Goal(labels.astype(np.int64), CLASSES))
+
+
+def things_for(method: str, **how: Any) -> Things:
+    """The same, with a condition where the method takes one."""
+    return things_of(condition=takes_condition(method), **how)
+
+
+def learn(method: str, things: Things, *, seed: int = 0, **parameters: Any) -> State:
+    """Runs `fit`."""
+    fit = fusions.form(FIT, method, {**QUICK, **parameters})
+    return fit(things.rows, things.there, things.condition, things.goal, seed=seed)
+
+
+def fused(method: str, things: Things, state: State) -> Array:
+    """The vectors."""
+    return fusions.configure(method)(things.rows, things.there, things.condition, state)
+
+
+def things_file(world: Shades, **changes: Any) -> Path:
+    """Photos of the world as things: a title that says a part of what is seen, a note, a class."""
+    lines = []
+    for path in sorted(world.folder.glob("?-?.png")):
+        red, green = map(int, path.stem.split("-"))
+        parts: dict[str, Any] = {"photo": {"file": path.name}}
+        if (red + green) % 3:
+            parts["title"] = "more red" if red > green else "more green"
+        if red % 2:
+            parts["note"] = "less green" if red > green else "less red"
+        lines.append(json.dumps({"parts": parts, "label": "warm" if red > green else "cold", **changes}))
+    file = world.folder / "things.jsonl"
+    file.write_text("\n".join(lines))
+    return file
+
+
+def train_fusion(world: Shades, data: Path, output: str = "out", **parameters: Any) -> TrainingOutcome:
+    """Runs the recipe."""
+    return train(
+        "fusion", {"spaces": ["words", "eyes"], "steps": 60, "width": 8, "name": "shades", **parameters},
+        cards=world.cards, store=world.store, data=[data], output=world.folder / output, say=lambda _: None,
+    )  # fmt: skip
