@@ -14,6 +14,7 @@ import pytest
 import torch
 from support.lab import lab as lab
 from support.present import present
+from support.small_fusions import learn, things_for
 from tieback.core import extensions
 from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, NotFound
@@ -46,6 +47,7 @@ from tieback_lab.methods.map_pooling import GRAPH as POOLING_GRAPH
 from tieback_lab.methods.map_pooling import map_poolings
 from tieback_lab.methods.token_reduction import GRAPH as REDUCTION_GRAPH
 from tieback_lab.methods.token_reduction import merge_batch, token_reductions
+from tieback_lab.recipes.graphs.fused import PARITY, graph_of
 
 NAME = "newcomer"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -130,6 +132,7 @@ def ranking_fitted() -> State:
 
 FITS: dict[str, Callable[[], State]] = {
     "compatibility": lambda: compatibility.fit(NAME, ANCHORS[1], ANCHORS[0]),
+    "fusion": lambda: learn(NAME, things_for(NAME), steps=2),
     "heads": lambda: heads.fit(NAME, ANCHORS[0], np.arange(80) % 3),
     "projection": lambda: projection.fit(NAME, *ANCHORS),
     "imputation": lambda: imputation.fit(NAME, list(ANCHORS)),
@@ -204,6 +207,16 @@ def export_map_pooling(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == pytest.approx(map_poolings.configure(NAME)(*MAPS, state), abs=1e-5)
 
 
+def export_fusion(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exported and run, it says what it says in arrays."""
+    things = things_for(NAME)
+    state = learn(NAME, things, steps=2)
+
+    _, difference = graph_of(NAME, state, things.rows, things.there, things.condition)
+
+    assert difference <= PARITY
+
+
 def export_token_reduction(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exported and run, what it merges is what it merges in torch."""
     plan = token_reductions.form(REDUCTION_GRAPH, NAME)
@@ -232,6 +245,7 @@ def assert_exported(module: torch.nn.Module, folder: Path) -> None:
 
 
 EXPORTS = {
+    "fusion": export_fusion,
     "layer_pooling": export_layer_pooling,
     "map_pooling": export_map_pooling,
     "pooling": export_pooling,

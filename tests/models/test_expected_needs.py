@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,8 @@ def test_attention_takes_memory_by_the_square_of_a_text() -> None:
     size = TransformerSize(layers=12, memory=memory, values=110_000_000, products=85_000_000)
 
     assert memory.bytes(1, 8192) == 4 * 8192 * (6 * 768 + 2 * 3072) + 4 * (3 * 12 + 4) * 8192**2
+    blocks = replace(memory, blocks=768)
+    assert blocks.bytes(1, 32_768) < 4 * blocks.bytes(1, 8192) < memory.bytes(1, 8192)
     assert memory.bytes(4, 512) == 4 * memory.bytes(1, 512)
     assert (size.weights(), size.weights(int8=True)) == (440_000_000, 185_000_000)
     assert size.operations(PLACES) == 2 * 85_000_000 + 4 * PLACES * 768 * 12

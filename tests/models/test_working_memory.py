@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.models.loading import load_encoder
 from tieback.models.session import Hardware
 from tieback.models.store import Store
-from tieback.models.text.transformer_text import TransformerTextModel
+from tieback.models.text.transformer_text import GRAPH, TransformerTextModel
 from tieback.models.text.working_memory import WorkingMemory
 from tieback.recipes.pull import pull
 from tieback.serving.processes import memory as limits_of_groups
@@ -25,7 +27,9 @@ from tieback_contract.modality import Modality
 
 PLACES = 32_768
 ROOM = 1 << 20
-OF_THE_MODEL = WorkingMemory(heads=4, width=WIDTH, inner=64)
+OF_THE_MODEL = WorkingMemory(heads=4, width=WIDTH, inner=64, blocks=WIDTH)
+WHOLE = WorkingMemory(heads=4, width=WIDTH, inner=64)
+LONG, BESIDE = 10_000, 1 << 30
 FITS = OF_THE_MODEL.tokens_within(ROOM)
 
 
@@ -54,12 +58,46 @@ def plan(truncation: Truncation = Truncation.REFUSE) -> EncodePlan:
     return EncodePlan(truncation=truncation)
 
 
+@pytest.mark.parametrize("memory", [OF_THE_MODEL, WHOLE], ids=["in blocks", "whole"])
 @pytest.mark.parametrize("most", [1, 10**6, 2**28, 10**11])
-def test_the_longest_text_that_fits_is_the_longest(most: int) -> None:
-    fits = OF_THE_MODEL.tokens_within(most)
+def test_the_longest_text_that_fits_is_the_longest(memory: WorkingMemory, most: int) -> None:
+    fits = memory.tokens_within(most)
 
-    assert OF_THE_MODEL.bytes(1, fits) <= most or fits == 1
-    assert OF_THE_MODEL.bytes(1, fits + 1) > most
+    assert memory.bytes(1, fits) <= most or fits == 1
+    assert memory.bytes(1, fits + 1) > most
+
+
+SERVE = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from tieback.models.session import Session
+session = Session(Path(sys.argv[1]))
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+most = pages * resource.getpagesize() + int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+ids = np.arange(int(sys.argv[2]))[None] % 9
+[dense] = session.run(["dense"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+assert np.isfinite(dense).all()
+"""
+
+
+def test_a_text_of_10000_tokens_has_room_where_its_scores_alone_have_none(
+    own: tuple[EncoderCard, Store],
+) -> None:
+    card, store = own
+    graph = store.open(card).path(GRAPH)
+    heads = OF_THE_MODEL.heads
+
+    served = subprocess.run(
+        [sys.executable, "-c", SERVE, graph, str(LONG), str(BESIDE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 4 * heads * LONG**2 > BESIDE > OF_THE_MODEL.bytes(1, LONG)
+    assert served.returncode == 0, served.stderr
 
 
 def test_a_text_that_would_take_more_is_refused_with_its_tokens_and_those_that_fit(

@@ -36,7 +36,8 @@ class Hardware:
     `threads` are of one session. For CUDA, `tf32` lets it round factors to 10 bits, and with `cuda_graphs` it
     launches all kernels of a run at once, where shapes come again and again. The adapters of a model may take
     `adapter_bytes` of memory together; one is always kept. A text may take `working_bytes` beside the weights
-    while it is computed; 0 for no bound.
+    while it is computed; 0 for no bound. `cuda_graphs` are refused for a graph with a loop: that of a text
+    model with attention in blocks.
     """
 
     provider: Provider = "cpu"

@@ -29,6 +29,7 @@ from tieback.models.store.manifest import link_or_copy
 from tieback.models.text.transformer_text import GRAPH, TOKENIZER, TOKENS
 from tieback.models.text.working_memory import WorkingMemory
 from tieback.recipes.graphs.architectures import positions
+from tieback.recipes.graphs.attention import attends
 from tieback.recipes.graphs.backbone import (
     LayeredBackbone,
     load_model,
@@ -97,7 +98,8 @@ def export_float32(
         module = _module(card, weights, modules, pooling)
         sample = sample_of(card, vocabulary, LONG_TOKENS)
         metrics = (write or write_graph)(*module, sample, out / GRAPH, report)
-        if memory := WorkingMemory.of(module[0].model.config):
+        model = module[0].model
+        if memory := WorkingMemory.of(model.config, in_blocks=attends(type(model), model.config)):
             metrics |= memory.metrics()
     check_width(card, out / GRAPH, example(1, sample_of(card, vocabulary)))
     return metrics

@@ -24,6 +24,7 @@ from torch import Tensor
 from tieback.core.errors import StartupError
 from tieback.models.session import Session
 from tieback.recipes.graphs import external_data
+from tieback.recipes.graphs.attention import add_functions, in_blocks
 from tieback.recipes.graphs.edits import compare
 
 OPSET = 17
@@ -50,7 +51,7 @@ def export_network(
     module.eval()
     first = examples[0]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages for pictures
-    with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
+    with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad(), in_blocks(module):
         warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(
@@ -71,6 +72,7 @@ def export_network(
     shapes = {name: tuple(one.shape) for name, one in module.named_parameters(remove_duplicate=False)}
     for node in program.model.graph:
         _name_by_module(node, taken, shapes)
+    add_functions(program.model)
     program.save(path, external_data=sum(map(_bytes, module.parameters())) > external_data.LARGEST_FILE)
     return check(module, path, examples, outputs)
 

@@ -12,6 +12,7 @@ import torch
 
 from tieback.encoder.service import BATCH_TOKENS
 from tieback.models.text.working_memory import WorkingMemory
+from tieback.recipes.graphs.attention import attends
 from tieback.recipes.graphs.backbone import Head, class_of, read_config
 from tieback.recipes.graphs.checkpoint import Checkpoint
 from tieback.recipes.graphs.patches import find_patch, own_code
@@ -96,7 +97,8 @@ def size_of(config: Any, checkpoint: Checkpoint) -> TransformerSize | None:
 
     None where the configuration says no layers, heads or width.
     """
-    layers, memory = getattr(config, "num_hidden_layers", None), WorkingMemory.of(config)
+    layers = getattr(config, "num_hidden_layers", None)
+    memory = WorkingMemory.of(config, in_blocks=attends(class_of(config, CONFIG, ""), config))
     if not layers or memory is None:
         return None
     kept = {name: shape for name, shape in checkpoint.shapes.items() if not name.startswith(LEFT_OUT)}
