@@ -47,15 +47,25 @@ MEASURES = {"resident memory": FLAT, "open files": "open files grow by", "thread
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="how long (30)")
+    parser.add_argument(
+        "--pause", type=float, default=0.0, help="seconds that each caller waits after a call (0)"
+    )
     corpus.add_argument(parser)
 
 
 def run(options: argparse.Namespace) -> Report:
-    return soaked(options.minutes, corpus.chosen(options))
+    return soaked(options.minutes, corpus.chosen(options), pause=options.pause)
 
 
-def soaked(minutes: float, texts: Corpus, *, generator: bool = True, spaces: Sequence[str] = ()) -> Report:
-    """Soaks a server for so long; without `spaces`, one of all spaces that there are."""
+def soaked(
+    minutes: float,
+    texts: Corpus,
+    *,
+    generator: bool = True,
+    spaces: Sequence[str] = (),
+    pause: float = 0.0,
+) -> Report:
+    """Soaks a server for so long; without `spaces`, all there are. `pause` is in seconds."""
     report = Report()
     spaces = spaces or [card.name for card in Catalog.load().encoders()]
     progress = Progress({"soak": 60 * minutes})
@@ -67,7 +77,7 @@ def soaked(minutes: float, texts: Corpus, *, generator: bool = True, spaces: Seq
         }
         with served(local=True, spaces=spaces, settings=settings) as server:
             progress.begin("soak")
-            readings, ends = asyncio.run(_soak(server, texts, 60 * minutes, generator, progress))
+            readings, ends = asyncio.run(_soak(server, texts, 60 * minutes, generator, pause, progress))
     report.table(MEMORY, memory_rows(readings))
     report.table("requests", _counted(ends))
     report.table("latency", latencies(ends, 60 * minutes, WARM_SHARE))
@@ -83,7 +93,7 @@ def soaked(minutes: float, texts: Corpus, *, generator: bool = True, spaces: Seq
 
 
 async def _soak(
-    server: Served, texts: Corpus, seconds: float, generator: bool, progress: Progress
+    server: Served, texts: Corpus, seconds: float, generator: bool, pause: float, progress: Progress
 ) -> tuple[list[Reading], list[Ended]]:
     """Calls until the time is over; what was read of the process once a second, and how calls ended."""
     readings: list[Reading] = []
@@ -96,6 +106,7 @@ async def _soak(
         while time.monotonic() - begun < seconds:
             [kind] = chance.choices(kinds, [kind.weight for kind in kinds])
             ends.append(await caller.ask(kind, begun))
+            await asyncio.sleep(pause)
 
     async def watch() -> None:
         while True:

@@ -135,6 +135,7 @@ class Pod:
         yield from ("--cap-drop=ALL", "--security-opt=no-new-privileges", "--no-healthcheck")
         yield f"--user={security['runAsUser']}:{security['runAsGroup']}"
         yield f"--memory={container['resources']['limits']['memory']}"
+        yield f"--cpu-shares={shares(container['resources']['requests']['cpu'])}"
         if container["securityContext"].get("readOnlyRootFilesystem"):
             yield "--read-only"
         volumes = {one["name"]: one for one in spec["volumes"]}
@@ -150,6 +151,12 @@ class Pod:
                 yield f"--tmpfs={path}:rw,mode=1777"
         yield from (f"--env={name}={value}" for name, value in self.variables(token).items())
         yield "--entrypoint=/bin/bash"
+
+
+def shares(cpu: str) -> int:
+    """Weight of a container against others, as a kubelet makes it of a request such as `500m` or `2`."""
+    cores = float(cpu.removesuffix("m")) / 1000 if cpu.endswith("m") else float(cpu)
+    return max(2, int(cores * 1024))
 
 
 def pods(overlay: Overlay) -> list[Pod]:

@@ -93,6 +93,8 @@ def test_a_pod_has_the_operators_defaults_where_its_manifest_names_none() -> Non
     assert "--network=net:ip=10.0.0.2,alias=tieback" in options
     assert {"--volume=tieback-data:/data", "--tmpfs=/tmp/ray:rw,mode=1777", "--cap-drop=ALL"} <= set(options)
     assert "--env=TIEBACK_STORE=/data" in options
+    assert "--cpu-shares=2048" in options
+    assert "--cpu-shares=512" in list(head.options("secret", "net", "10.0.0.1", {}))
 
 
 def test_the_replicated_layout_has_five_pods_of_which_the_head_knows_redis() -> None:
