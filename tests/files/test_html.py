@@ -118,4 +118,4 @@ def test_a_page_that_is_made_to_be_large_is_read_within_bounds(source: str) -> N
     def read() -> None:
         assert "deep words" in page(source).sections[0].text
 
-    assert seconds(read) < 15
+    assert seconds(read) < 90  # the last takes 14, and minutes where its cost grows with the square

@@ -75,6 +75,7 @@ def test_an_operation_is_run_for_its_tenant_and_outlives_the_process_that_runs_i
 
 
 @pytest.mark.all
+@pytest.mark.timeout(900)  # a replica that was killed starts again beside other tests
 def test_an_upgrade_is_learned_beside_the_index_and_outlives_its_process(guarded: Platform) -> None:
     with Client(guarded.address, token="globex-admin", timeout=60) as client:
         items = (
@@ -87,7 +88,7 @@ def test_an_upgrade_is_learned_beside_the_index_and_outlives_its_process(guarded
         wait_for(lambda: operation.progress().done > 110 or operation.status.is_over, 100)
         assert not operation.status.is_over
         wait_for(lambda: guarded.replica("index")).kill()
-        result = operation.result(timeout=120)
+        result = operation.result(timeout=400)
 
         assert (result.trained + result.held_out, result.left_out, result.width) == (300, 0, 384)
         assert client.get_collection("waves").space.name == "wordllama-256"
@@ -118,6 +119,7 @@ def test_a_head_is_fitted_beside_the_index_and_predicts_behind_the_gateway_also_
 
 
 @pytest.mark.all
+@pytest.mark.timeout(900)  # a replica that was killed starts again beside other tests
 def test_an_upgrade_loads_an_old_model_that_is_not_served_any_more(tmp_path: Path) -> None:
     draw, words = np.random.default_rng(1), [f"word{n:02}" for n in range(40)]
     cards = [
@@ -138,7 +140,7 @@ def test_an_upgrade_loads_an_old_model_that_is_not_served_any_more(tmp_path: Pat
     try:
         with Client(after.ready().address, timeout=60) as client:
             policy = ("oca", {"steps": 20, "hidden": 8, "extra": 0})
-            result = client.plan_upgrade("notes", space="new", policy=policy).result(timeout=100)
+            result = client.plan_upgrade("notes", space="new", policy=policy).result(timeout=400)
 
             assert (result.old_space.name, result.new_space.name) == ("old", "new")
             assert (result.trained + result.held_out, result.left_out) == (300, 0)
