@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from support.lab import all_names
-from support.small_fusions import CLASSES, WIDTHS, fused, learn, things_for, things_of
+from support.small_fusions import CLASSES, QUICK, WIDTHS, fused, learn, things_for, things_of
 from tieback.core.errors import InvalidInput
 from tieback.core.state import check_state
-from tieback_lab.methods.fusion import MOST_ROWS, STEP, checked, fusions, predicted
+from tieback_contract.arrays import Array
+from tieback_lab.methods.fusion import FIT, MOST_ROWS, STEP, Goal, checked, fusions, predicted
 from tieback_lab.models.learned.fusion import patterns_of
 from tieback_lab.recipes.graphs.fused import PARITY, graph_of
 
@@ -151,3 +152,59 @@ def test_patterns_are_seen_in_the_data_or_with_parts_dropped_from_it() -> None:
     assert exact["a",] == (0, False)
     assert dropped["a",] == (0, True)
     assert dropped["a", "c"] == dropped["a", "b", "c"] == (0, False)
+
+
+def asked_rows(count: int, *, seed: int) -> tuple[Array, Array, Array]:
+    """Four rows, each of a key and a value `[n, 4, 8]`; a key that is asked; the value of its row, 0 or 1."""
+    draw = np.random.default_rng(seed)
+    keys = np.stack([draw.permutation(4) for _ in range(count)])
+    values, asked = draw.integers(0, 2, (count, 4)), draw.integers(0, 4, count)
+    rows = np.concatenate([np.eye(4)[keys], np.repeat(2.0 * values[..., None] - 1, 4, 2)], 2)
+    wanted = values[np.arange(count), (keys == asked[:, None]).argmax(axis=1)]
+    return rows.astype(np.float32), np.eye(4, dtype=np.float32)[asked], wanted.astype(np.int64)
+
+
+def test_a_condition_attends_to_the_row_that_it_asks_for_which_pooled_rows_do_not_show() -> None:
+    (rows, asked, wanted), (others, other_asked, other_wanted) = (
+        asked_rows(count, seed=seed) for count, seed in ((600, 0), (200, 1))
+    )
+    mask, goal = [np.ones(rows.shape[:2], bool)], Goal(wanted, 2)
+    other_mask = [np.ones(others.shape[:2], bool)]
+    how = {**QUICK, "steps": 300, "dropout": 0.0}
+
+    attending = fusions.form(FIT, "cross_attention", how)([rows], mask, asked, goal)
+    both = [*mask, np.ones((len(rows), 1), bool)]
+    pooling = fusions.form(FIT, "parallel", how)([rows, asked[:, None]], both, None, goal)
+    found = fusions.configure("cross_attention")([others], other_mask, other_asked, attending)
+    pooled = fusions.configure("parallel")(
+        [others, other_asked[:, None]], [*other_mask, np.ones((len(others), 1), bool)], None, pooling
+    )
+
+    right, pooled_right = (
+        (predicted(one, state).argmax(axis=1) == other_wanted).mean()
+        for one, state in ((found, attending), (pooled, pooling))
+    )
+    assert right > 0.95
+    assert pooled_right < 0.85
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        (None, "give a condition, 5 wide"),
+        (np.zeros((8, 4), np.float32), r"the condition is \[8, 5\], and this is \[8, 4\]"),
+        (np.full((8, 5), np.nan, np.float32), "holds NaN"),
+    ],
+)
+def test_a_condition_that_is_missing_or_of_another_width_is_refused(
+    condition: Array | None, said: str
+) -> None:
+    things = things_of(8, condition=True)
+    state = learn("cross_attention", things, steps=0)
+
+    with pytest.raises(InvalidInput, match=said) as refused:
+        fusions.configure("cross_attention")(things.rows, things.there, condition, state)
+
+    assert str(refused.value.field) == "condition"
+    with pytest.raises(InvalidInput, match="needs a condition"):
+        learn("cross_attention", things_of(8), steps=0)

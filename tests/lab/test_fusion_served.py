@@ -31,6 +31,7 @@ def client(world: Shades) -> Iterator[Client]:
         train_fusion(world, data, method="multimodn", dropout=0.0),
         train_fusion(world, data, method="ptunifier", name="pooled"),
         train_fusion(world, data, name="strict", missing="refuse"),
+        train_fusion(world, things_file(world, condition="more red"), method="cross_attention", name="asked"),
     ]
     settings = Settings(
         models=world.store.root, store=world.folder / "store", cards=world.folder / "cards", port=0,
@@ -108,6 +109,37 @@ def test_a_thing_that_fails_does_not_fail_the_others(client: Client, parts: dict
     assert fused[1].missing == []
     with pytest.raises(InvalidArgument, match="there is no part 'smell'; the parts are: photo, title, note"):
         _ = fused[0]
+
+
+def test_a_condition_changes_what_of_the_rows_counts(client: Client, parts: dict[str, Encoding]) -> None:
+    rows = [ThingPart(name, parts[name]) for name in ("title", "note")]
+
+    red, green = (
+        client.fuse_parts("asked", [Thing(rows, condition=one)], explain=True)[0]
+        for one in client.encode(["more red", "more green"], space="words")
+    )
+
+    assert (list(red.present), list(red.missing)) == (["title", "note"], ["photo"])
+    assert sum(red.weights.values()) == pytest.approx(1)
+    assert float(red.vector.values @ green.vector.values) < 1 - 1e-4
+
+
+def test_a_condition_that_is_missing_or_does_not_fit_is_refused_with_its_place(
+    client: Client, parts: dict[str, Encoding]
+) -> None:
+    note, vector = ThingPart("note", parts["note"]), parts["title"].vector
+    assert vector is not None
+    narrow = dataclasses.replace(
+        parts["title"], vector=dataclasses.replace(vector, values=vector.values[:-1])
+    )
+    for condition, place, said in (
+        (None, "things[0].condition", "asks for a condition, encoded by words"),
+        (narrow, "things[0].condition", r"is \[1, 8\], and this is \[1, 7\]"),
+        (parts["photo"], "things[0].condition.space", "learned in words"),
+    ):
+        with pytest.raises(InvalidArgument, match=said) as refused:
+            _ = client.fuse_parts("asked", [Thing([note], condition=condition)])[0]
+        assert place in str(refused.value)
 
 
 def _bad(parts: dict[str, Encoding], what: str) -> Thing:

@@ -23,7 +23,7 @@ from tieback_contract.shapes import alone
 from tieback_contract.vectors import SpaceRef, Vector
 
 from tieback_lab.contract.fusion import FusedThing, FusionDescription, FusionStep, Thing
-from tieback_lab.methods.fusion import check_part, predicted
+from tieback_lab.methods.fusion import check_condition, check_part, predicted
 from tieback_lab.models.learned.fusion import REFUSE, LearnedFusion
 
 MOST_LABELS = 16
@@ -182,7 +182,11 @@ def _condition(fusion: LearnedFusion, thing: Thing) -> Array | None:
             else "this fusion has no condition"
         )
         raise InvalidInput(said, field="condition")
-    return None if given is None else _read(given, fusion.spaces[space], at("condition"), rows=False)
+    if given is None:
+        return None
+    read = _read(given, fusion.spaces[space], at("condition"), rows=False)
+    check_condition(read, 1, len(fusion.state["ask"]))
+    return read
 
 
 def _seen(fusion: LearnedFusion, thing: Thing) -> list[str]:

@@ -140,3 +140,15 @@ def check_part(values: Array, width: int, field: FieldPath, *, rows: int) -> Non
         )
     if not np.isfinite(values).all():
         raise InvalidInput("the part holds NaN or infinity", field=field)
+
+
+def check_condition(condition: Array | None, things: int, width: int) -> None:
+    """InvalidInput, with the field `condition`, where it is not `[things, width]` of finite numbers."""
+    if condition is None:
+        raise InvalidInput(f"give a condition, {width} wide, for each thing", field="condition")
+    if condition.shape != (things, width):
+        raise InvalidInput(
+            f"the condition is [{things}, {width}], and this is {list(condition.shape)}", field="condition"
+        )
+    if not np.isfinite(condition).all():
+        raise InvalidInput("the condition holds NaN or infinity", field="condition")
