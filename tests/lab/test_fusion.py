@@ -94,6 +94,20 @@ def test_rows_of_the_pool_that_stand_for_missing_parts_are_learned_and_no_others
     assert np.array_equal(unused["pool"], learn("ptunifier", whole, steps=0)["pool"])
 
 
+def test_whatever_one_part_says_it_turns_a_contextual_fusion_no_further_than_its_trust() -> None:
+    things = things_of()
+    whole = things.take(np.flatnonzero(things.has[:, :2].all(axis=1))).only([0, 1])
+    learned = learn("contextual", things)
+    state = {**learned, "trust": np.log([1, 4, 1]).astype(np.float32)}
+    attacked = [50 * np.random.default_rng(1).normal(size=whole.rows[0].shape), *whole.rows[1:]]
+
+    vectors = fusions.configure("contextual")(attacked, whole.there, None, state)
+
+    cosines = (vectors * fused("contextual", whole.only([1]), state)).sum(axis=1)
+    furthest = np.sqrt(1 - (1 / 4) ** 2)
+    assert furthest - 1e-3 <= cosines.min() < 0.999
+
+
 def test_partners_find_each_other_by_a_fusion_that_was_learned_from_groups() -> None:
     things = things_of(120)
     pairs = things.take(np.repeat(np.arange(60), 2))

@@ -71,16 +71,16 @@ class Comparison:
             self.add(f"{part} alone", values)
 
     def mean(self, way: str) -> Array:
-        """The mean over seeds, for each thing."""
+        """The mean over seeds, for each thing; over those that tested it, where others are NaN."""
         if way == ALONE:
             way = max((f"{part} alone" for part in self.parts), key=lambda one: float(self.mean(one).mean()))
-        return np.asarray(np.mean(self.values[way], axis=0))
+        return np.asarray(np.nanmean(self.values[way], axis=0))
 
     def table(self, report: Report) -> None:
         """All ways, with the lowest and the highest seed."""
         rows = [
-            {"way": way, "value": float(np.mean(one)), "lowest seed": min(float(v.mean()) for v in one),
-             "highest seed": max(float(v.mean()) for v in one), "seeds": len(one)}
+            {"way": way, "value": float(np.nanmean(one)), "lowest seed": float(np.nanmean(one, axis=1).min()),
+             "highest seed": float(np.nanmean(one, axis=1).max()), "seeds": len(one)}
             for way, one in self.values.items()
         ]  # fmt: skip
         report.table(self.what, rows)
