@@ -24,6 +24,8 @@ from tieback.models.joint.bridges import ClassNameBridge
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.serving.commands.models import models
+from tieback.serving.processes.memory import least_memory
+from tieback.serving.settings import load_settings
 from tieback_contract.vectors import SpaceRef
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -232,6 +234,11 @@ def test_cards_that_differ_in_their_prompt_have_one_graph_in_the_store(
     loaded = [load_encoder(card, Store(tmp_path / "store")) for card in own_encoders(own_cards)]
     vectors = [present(encodings(one, ("flies",))[0].dense) for one in loaded]
     assert np.abs(vectors[0] - vectors[1]).max() > 0.01
+    assert len({id(vars(one)["_session"]) for one in loaded}) == 1  # the weights are in memory once
+    both = load_settings(spaces=("own",), generator="none")
+    none = load_settings(spaces=("wordllama-256",), generator="none")
+    more = least_memory(both, on_ray=False) - least_memory(none, on_ray=False)
+    assert more == graphs[0].stat().st_size  # the other has no graph
 
 
 def test_widths_are_taken_from_the_user_where_the_folder_says_none(own_cards: Path, tmp_path: Path) -> None:

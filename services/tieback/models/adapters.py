@@ -24,7 +24,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import Unavailable
 from tieback.methods.heads import probabilities
 from tieback.methods.merging import FACTORS, RESTORE, Weights, mergings
-from tieback.models.session import Hardware, Session
+from tieback.models.session import Hardware, Session, open_graph
 from tieback.models.store import ServedModel
 
 ADAPTED, SHARED = "model.adapted.onnx", "shared.safetensors"
@@ -86,7 +86,7 @@ class Adapters:
     def run(self, adapter: str, outputs: Sequence[str], inputs: Mapping[str, Array]) -> list[Any]:
         """As `Session.run`, by the weights of that expert. Unavailable where its file cannot be read."""
         if self._session is None:
-            self._session = Session(self._served.path(ADAPTED), self._hardware)
+            self._session = open_graph(self._served, ADAPTED, self._hardware)
         return self._session.run(outputs, {**inputs, **self._inputs(adapter, self._session)})
 
     def _inputs(self, adapter: str, session: Session) -> Weights:

@@ -33,7 +33,7 @@ from tieback.models.encoder_model import Prepared, Weight, read_class_names
 from tieback.models.pictures.classifier import CELL, GRAPH, PIXELS, PROBABILITIES, REGIONS
 from tieback.models.pictures.decoding import central_squares, decoded_bytes, finest_of
 from tieback.models.recognition_search import RecogniserModel
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.sounds.classifier import GRAPH as SOUND_GRAPH
 from tieback.models.sounds.classifier import PATCHES, PATCHES_AT_ONCE, SCORES
 from tieback.models.sounds.decoding import samples_of, weight_of
@@ -100,7 +100,7 @@ class ImageLabelsModel:
         self._options = card.options_for(LabelRecogniser)
         self._classifier = classifier
         self._table = _table(self._options, served)
-        self._session = Session(served.path(GRAPH), hardware)
+        self._session = open_graph(served, GRAPH, hardware)
         self._cells = (self._classifier.crop // CELL) ** 2 * len(REGIONS)
 
     @property
@@ -165,7 +165,7 @@ class SoundLabelsModel:
         self._classifier = classifier
         self._table = _table(self._options, served)
         self._front_end = LogMelPatches(self._classifier)
-        self._session = Session(served.path(SOUND_GRAPH), hardware)
+        self._session = open_graph(served, SOUND_GRAPH, hardware)
 
     def weigh(self, content: Content, limits: Limits) -> Weight:
         """By the sound's header."""

@@ -2,22 +2,28 @@
 
 By default one thread and no spinning: two threads of one session on two shared cores made a call 28 times
 slower, and a spinning thread burns a core while nothing is asked. The sessions of a process share one memory
-arena that grows by what is asked, not by doubling.
+arena that grows by what is asked, not by doubling. Models whose graph is the same share one session, so
+that its weights are in memory once.
 """
 
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from weakref import WeakValueDictionary
 
 import onnxruntime
 from tieback_client.installing import GPU_BUILD
 from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
+
+if TYPE_CHECKING:
+    from tieback.models.store import ServedModel
 
 Provider = Literal["cpu", "cuda"]
 Options = dict[str, str]
@@ -58,9 +64,13 @@ class Hardware:
             "cudnn_conv_algo_search": "HEURISTIC",
             "use_tf32": str(int(self.tf32)),
         }
-        if recurring_shapes and self.cuda_graphs:
+        if self.captures(recurring_shapes=recurring_shapes):
             options |= ENABLED
         return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
+
+    def captures(self, *, recurring_shapes: bool) -> bool:
+        """Tell whether runs are recorded as CUDA graphs."""
+        return recurring_shapes and self.provider == "cuda" and self.cuda_graphs
 
 
 # CUDA graphs: what a shape's run launches is recorded once, and launched as one thing from then on.
@@ -172,7 +182,7 @@ class Session:
                 f"ONNX Runtime cannot use {provider!r} here and fell back to the processor; "
                 "see that the driver and a GPU are there, or set TIEBACK_PROVIDER=cpu"
             )
-        captures = recurring_shapes and provider == "cuda" and hardware.cuda_graphs
+        captures = hardware.captures(recurring_shapes=recurring_shapes)
         self._captured = CapturedRuns(self._session) if captures else None
         self.inputs = [node.name for node in self._session.get_inputs()]
         self.heights = {node.name: node.shape[0] for node in self._session.get_inputs() if node.shape}
@@ -184,6 +194,37 @@ class Session:
         if self._captured is not None:
             return self._captured.run(outputs, inputs)
         return self._session.run(outputs, inputs)  # type: ignore[no-any-return]  # theirs has no types
+
+
+_Key = tuple[tuple[str, ...], str, int, bool, bool]
+_OPEN: WeakValueDictionary[_Key, Session] = WeakValueDictionary()
+_OPENING = threading.Lock()
+
+
+def open_graph(
+    served: ServedModel, name: str, hardware: Hardware = PROCESSOR, *, recurring_shapes: bool = False
+) -> Session:
+    """The session of a graph of a model, one for all models of this process that have the same graph.
+
+    It is the same where the hashes of its files and how it runs are. It closes with the last model that has
+    it, and any number of threads may run it. What is recorded as CUDA graphs belongs to one thread, so such
+    a session is not shared. StartupError as for `Session`.
+    """
+    path = served.path(name)
+    if hardware.captures(recurring_shapes=recurring_shapes):
+        return Session(path, hardware, recurring_shapes=recurring_shapes)
+    key = (
+        served.manifest.graph_hashes(name),
+        hardware.provider,
+        hardware.threads,
+        hardware.tf32,
+        recurring_shapes,
+    )
+    with _OPENING:  # else two that start at once would open it twice
+        session = _OPEN.get(key)
+        if session is None:
+            session = _OPEN[key] = Session(path, hardware, recurring_shapes=recurring_shapes)
+        return session
 
 
 def session_options(threads: int = 1) -> onnxruntime.SessionOptions:

@@ -22,7 +22,7 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight, likeliest, read_class_names, unit_rows
 from tieback.models.pictures.decoding import central_squares, decoded_bytes, finest_of
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.store import ServedModel
 
 GRAPH = "model.onnx"
@@ -41,7 +41,7 @@ class ImageClassifierModel:
         self.card = card
         self._options = card.options_for(ImageClassifier)
         self._names = read_class_names(served.path(self._options.class_names))
-        self._session = Session(served.path(GRAPH), hardware)
+        self._session = open_graph(served, GRAPH, hardware)
         self._cells = (self._options.crop // CELL) ** 2
 
     @property

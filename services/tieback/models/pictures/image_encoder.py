@@ -14,7 +14,7 @@ from tieback.models.encoder_model import Prepared, RawEncoding, Weight
 from tieback.models.pictures.decoding import SHARPNESS, decoded_bytes, made_of_picture
 from tieback.models.pictures.fitting import PictureFitting
 from tieback.models.reference import DENSE
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.store import ServedModel
 
 GRAPH, PREPROCESSOR = "model.onnx", "preprocessor_config.json"
@@ -30,7 +30,7 @@ class ImageEncoderModel:
     def __init__(self, card: EncoderCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
         self.card = card
         self._fitting = PictureFitting.read(served.path(PREPROCESSOR))
-        self._session = Session(served.path(GRAPH), hardware)
+        self._session = open_graph(served, GRAPH, hardware)
         self._finest = SHARPNESS * self._fitting.finest
         self._cells = max(1, self._fitting.height * self._fitting.width // CELL**2)
 

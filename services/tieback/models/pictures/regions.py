@@ -24,7 +24,7 @@ from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight, unit_rows
 from tieback.models.pictures.classifier import CELL, PIXELS, REGIONS
 from tieback.models.pictures.decoding import decoded_bytes, finest_of, made_of_picture, square_of
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.store import ServedModel
 
 GRAPH = "model.onnx"
@@ -78,7 +78,7 @@ class ImageRegionsModel:
         self.card = card
         options = card.options_for(ImageRegions)
         self._view = View(options.side, options.view, options.mean, options.scale)
-        self._session = Session(served.path(GRAPH), hardware)
+        self._session = open_graph(served, GRAPH, hardware)
         self._cells = max(1, (options.side // CELL) ** 2)
 
     @property

@@ -26,7 +26,7 @@ from tieback.models.encoder_model import Prepared, Weight
 from tieback.models.pictures.decoding import decoded_bytes, made_of_picture, size_of
 from tieback.models.pictures.written_lines import WrittenLine, in_reading_order, written_lines
 from tieback.models.recognition_search import Fusing, search
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.store import ServedModel
 
 Alternatives = Sequence[tuple[str, float]]
@@ -119,8 +119,8 @@ class TextRecogniserModel:
     def __init__(self, card: RecogniserCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
         self.card = card
         self._options = card.options_for(TextRecogniser)
-        self._detector = Session(served.path(DETECTOR), hardware)
-        self._reader = Session(served.path(READER), hardware)
+        self._detector = open_graph(served, DETECTOR, hardware)
+        self._reader = open_graph(served, READER, hardware)
         self._characters: list[str] = json.loads(served.path(CHARACTERS).read_text(encoding="utf-8"))
 
     def weigh(self, content: Content, limits: Limits) -> Weight:

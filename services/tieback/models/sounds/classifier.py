@@ -20,7 +20,7 @@ from tieback.catalog.runtimes.audio_classifier import AudioClassifier
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight, likeliest, read_class_names, unit_rows
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.sounds.decoding import samples_of, weight_of
 from tieback.models.sounds.log_mel import LogMelPatches
 from tieback.models.store import ServedModel
@@ -48,7 +48,7 @@ class AudioClassifierModel:
         self._options = card.options_for(AudioClassifier)
         self._names = read_class_names(served.path(self._options.class_names))
         self._front_end = LogMelPatches(self._options)
-        self._session = Session(served.path(GRAPH), hardware)
+        self._session = open_graph(served, GRAPH, hardware)
 
     @property
     def sizes(self) -> Sequence[int]:

@@ -30,7 +30,7 @@ from tieback.catalog.runtimes.audio_encoder import AudioEncoder
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight, unit_rows
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.sounds.decoding import samples_of, weight_of
 from tieback.models.sounds.log_mel import LogMelFrames
 from tieback.models.store import ServedModel
@@ -67,7 +67,7 @@ class AudioEncoderModel:
         self.card = card
         self._options = card.options_for(AudioEncoder)
         self._front_end = LogMelFrames(self._options)
-        self._session = Session(served.path(GRAPH), hardware)
+        self._session = open_graph(served, GRAPH, hardware)
         self._per_state = self._options.hop * FRAMES_PER_STATE  # samples
         self._per_second = self._options.sample_rate // self._per_state  # states
         self._longest = self._options.seconds * self._per_second

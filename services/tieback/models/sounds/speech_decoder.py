@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 from tieback.core.errors import StartupError
 from tieback.core.text.token_bytes import token_bytes
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.store import ServedModel
 
 ENCODER, DECODER, TOKENIZER, SETTINGS = "encoder.onnx", "model.onnx", "tokenizer.json", "settings.json"
@@ -108,8 +108,8 @@ class SpeechDecoder:
 
     def __init__(self, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
         self.vocabulary = Vocabulary.read(served.path(TOKENIZER), served.path(SETTINGS))
-        self._encoder = Session(served.path(ENCODER), hardware)
-        self._decoder = Session(served.path(DECODER), hardware)
+        self._encoder = open_graph(served, ENCODER, hardware)
+        self._decoder = open_graph(served, DECODER, hardware)
         self._cross = self._encoder.outputs
 
     def hear(self, frames: Array) -> Heard:

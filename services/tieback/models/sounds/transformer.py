@@ -20,7 +20,7 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight, unit_rows
 from tieback.models.reference import DENSE
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.sounds.decoding import samples_of, weight_of
 from tieback.models.sounds.front_ends import FrontEnd, read_front_end
 from tieback.models.store import ServedModel
@@ -54,7 +54,7 @@ class AudioTransformerModel:
             if isinstance(options, AudioTransformer)
             else read_front_end(path, "clap")
         )
-        self._session = Session(served.path(GRAPH), hardware)
+        self._session = open_graph(served, GRAPH, hardware)
         self._is_told_lengths = LENGTHS in self._session.inputs
         self.pads = self._is_told_lengths and not self._front_end.fills
 

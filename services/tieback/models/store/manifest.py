@@ -76,6 +76,11 @@ class Manifest:
         found: Mapping[str, Any] = self.provenance.get("metrics", {})
         return found
 
+    def graph_hashes(self, name: str) -> tuple[str, ...]:
+        """The hashes of a served graph and of its `NAME.data`, where weights past 2 GB lie."""
+        names = (name, f"{name}.data")
+        return tuple(self.served[one].sha256 for one in names if one in self.served)
+
     @property
     def size(self) -> int:
         """Bytes of all files."""

@@ -16,7 +16,7 @@ from tieback.catalog.claim_labels import OUTCOMES
 from tieback.catalog.runtimes.claim_classifier import ClaimClassifier
 from tieback.core.errors import StartupError
 from tieback.models.reference import IDS, MASK
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.store import ServedModel, Store
 from tieback.models.text.card_inputs import CardInputs
 from tieback.models.text.sequence_graph import TYPES
@@ -62,7 +62,7 @@ class ClaimClassifierModel:
         self._inputs = CardInputs.read(served.path(TOKENIZER))
         self._of_tokens = card.options_for(ClaimClassifier).head == "tokens"
         self._in_steps = hardware.provider == "cuda"
-        self._session = Session(served.path(GRAPH), hardware, recurring_shapes=self._in_steps)
+        self._session = open_graph(served, GRAPH, hardware, recurring_shapes=self._in_steps)
         if self.room("", "") < 1:
             raise StartupError(
                 f"the inputs of the card {card.name} leave no room for evidence in its {card.max_tokens} "

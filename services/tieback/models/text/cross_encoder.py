@@ -19,7 +19,7 @@ from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel, Store
 from tieback.models.text.sequence_graph import SequenceGraph
 from tieback.models.text.tokenization import TextTokenizer
-from tieback.models.text.transformer_text import GRAPH, TOKENIZER
+from tieback.models.text.transformer_text import TOKENIZER
 from tieback.models.text.yes_no_inputs import YesNoInputs
 
 SCORE = "score"
@@ -58,7 +58,7 @@ class CrossEncoderModel:
                 f"{card.name} reads {card.max_tokens} tokens, and a pair has {fewest} at least; write "
                 f"max_tokens: {fewest} or more"
             )
-        self._graph = SequenceGraph(served.path(GRAPH), SCORE, card.max_tokens, hardware)
+        self._graph = SequenceGraph(served, SCORE, card.max_tokens, hardware)
 
     @property
     def sizes(self) -> Sequence[int]:

@@ -19,7 +19,7 @@ from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.models.content import read_text
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.reference import DENSE, IDS, MASK
-from tieback.models.session import PROCESSOR, Hardware, Session
+from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.store import ServedModel
 from tieback.models.text.tokenization import TextTokenizer
 from tieback.models.text.transformer_text import (
@@ -71,7 +71,7 @@ class LateInteractionModel:
         numbers = (self._tokenizer.number(token) for token in skipped)
         self._skipped = np.array([number for number in numbers if number is not None], np.int64)
         self._in_steps = hardware.provider == "cuda"
-        self._session = Session(served.path(GRAPH), hardware, recurring_shapes=self._in_steps)
+        self._session = open_graph(served, GRAPH, hardware, recurring_shapes=self._in_steps)
 
     @property
     def sizes(self) -> Sequence[int]:

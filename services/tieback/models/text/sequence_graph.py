@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from tieback_contract.arrays import Array
 
 from tieback.models.reference import IDS, MASK
-from tieback.models.session import Hardware, Session
-from tieback.models.text.transformer_text import SHORTEST, in_steps, padded
+from tieback.models.session import Hardware, open_graph
+from tieback.models.store import ServedModel
+from tieback.models.text.transformer_text import GRAPH, SHORTEST, in_steps, padded
 
 TYPES = "token_type_ids"
 
 
 class SequenceGraph:
-    """The graph in a file, whose inputs have `most` tokens at most."""
+    """The graph of a model, whose inputs have `most` tokens at most."""
 
-    def __init__(self, path: Path, output: str, most: int, hardware: Hardware) -> None:
+    def __init__(self, served: ServedModel, output: str, most: int, hardware: Hardware) -> None:
         self._output, self._most = output, most
         self._in_steps = hardware.provider == "cuda"
-        self._session = Session(path, hardware, recurring_shapes=self._in_steps)
+        self._session = open_graph(served, GRAPH, hardware, recurring_shapes=self._in_steps)
 
     @property
     def sizes(self) -> Sequence[int]:

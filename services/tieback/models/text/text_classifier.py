@@ -19,7 +19,7 @@ from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.store import ServedModel, Store
 from tieback.models.text.sequence_graph import SequenceGraph
 from tieback.models.text.tokenization import TextTokenizer, TokenizedText
-from tieback.models.text.transformer_text import GRAPH, TOKENIZER
+from tieback.models.text.transformer_text import TOKENIZER
 
 LOGITS = "logits"
 SECOND = "second"
@@ -56,7 +56,7 @@ class TextClassifierModel:
         )
         if self._tokenizer.room is not None and self._tokenizer.room < 1:
             raise StartupError(f"{card.name} reads {card.max_tokens} tokens, which leaves none for a text")
-        self._graph = SequenceGraph(served.path(GRAPH), LOGITS, card.max_tokens, hardware)
+        self._graph = SequenceGraph(served, LOGITS, card.max_tokens, hardware)
 
     @property
     def sizes(self) -> Sequence[int]:

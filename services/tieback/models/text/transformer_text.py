@@ -22,7 +22,7 @@ from tieback.models.adapters import Adapters
 from tieback.models.content import read_text
 from tieback.models.encoder_model import Prepared, RawEncoding, unit_rows
 from tieback.models.reference import DENSE, IDS, MASK, Reference
-from tieback.models.session import PROCESSOR, Graph, Hardware, Session
+from tieback.models.session import PROCESSOR, Graph, Hardware, open_graph
 from tieback.models.store import ServedModel
 from tieback.models.text.tokenization import TextTokenizer, TokenizedText
 from tieback.models.text.working_memory import WorkingMemory
@@ -129,8 +129,7 @@ class TransformerTextModel:
         return DENSE, TOKENS
 
     def _opened(self, served: ServedModel, hardware: Hardware) -> Graph:
-        graph = served.path(GRAPHS[self.card.precision])
-        return Session(graph, hardware, recurring_shapes=self._in_steps)
+        return open_graph(served, GRAPHS[self.card.precision], hardware, recurring_shapes=self._in_steps)
 
     def _check_prompt(self) -> None:
         """StartupError where the prompt leaves no room for a token of a text."""

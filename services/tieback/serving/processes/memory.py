@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,11 +78,11 @@ def least_memory(settings: Settings, *, on_ray: bool) -> int:
     from tieback.serving.processes.services import SERVICES
 
     plan = Plan(settings)
-    weights = sum(_smallest_weights(settings, plan))
+    weights = _smallest_weights(settings, plan)
     if not on_ray:
-        return _PROCESS_BYTES + weights
+        return _PROCESS_BYTES + sum(dict(weights).values())
     replicas = 1 + sum(len(one.own_deployments(plan)) for one in SERVICES)
-    return _RAY_BYTES + replicas * _REPLICA_BYTES + weights
+    return _RAY_BYTES + replicas * _REPLICA_BYTES + sum(size for _, size in weights)
 
 
 def check_memory(settings: Settings, *, on_ray: bool) -> None:
@@ -132,18 +131,23 @@ def _too_little(settings: Settings, found: MemoryLimit, least: int, *, on_ray: b
     )
 
 
-def _smallest_weights(settings: Settings, plan: Plan) -> Iterator[int]:
-    """Bytes of each model's smallest graph, with the data that lie beside it."""
+def _smallest_weights(settings: Settings, plan: Plan) -> list[tuple[tuple[str, ...], int]]:
+    """Of each model the hashes and the bytes of its smallest graph, with the weights that lie beside it.
+
+    One process has graphs of the same hashes once in memory; on Ray each model has a process of its own.
+    """
     from tieback.serving.plan.assembly import open_store
 
-    store = open_store(settings)
+    store, found = open_store(settings), []
     for card in (*plan.encoders, *([plan.generator] if plan.generator is not None else [])):
         manifest = store.manifest(card)
-        sizes = {name: (store.folder(card) / name) for name in (manifest.served if manifest else ())}
-        graphs = [one.stat().st_size for name, one in sizes.items() if name.endswith(".onnx")]
-        yield min(graphs, default=0) + sum(
-            one.stat().st_size for name, one in sizes.items() if name.endswith(".onnx.data")
-        )
+        served = manifest.served if manifest else {}
+        data = {name: file for name, file in served.items() if name.endswith(".onnx.data")}
+        graphs = {name: file for name, file in served.items() if name.endswith(".onnx")}
+        if smallest := min(graphs.values(), key=lambda file: file.size, default=None):
+            kept = (smallest, *data.values())
+            found.append((tuple(file.sha256 for file in kept), sum(file.size for file in kept)))
+    return found
 
 
 def _facts(file: Path) -> dict[str, int]:
