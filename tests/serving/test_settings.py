@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 from support.each import each
+from tieback.artifacts import described
+from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
+from tieback.models.store import Store
+from tieback.models.store.manifest import Manifest, kind_of
+from tieback.serving.commands.serve import check_models
 from tieback.serving.settings import Settings, load_settings
 from tieback_contract.limits import Limits
 
@@ -132,3 +137,24 @@ def test_settings_that_do_not_go_together_name_the_one_that_is_wrong(
     assert f"the settings are not right: {name}" in caught.value.message
     assert "Value error" not in caught.value.message
     assert "TIEBACK_SETTINGS" not in caught.value.message
+
+
+@pytest.mark.parametrize("value", ["", "none"])
+def test_a_port_that_may_be_left_out_is_left_out_by_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("TIEBACK_HTTP_PORT", value)
+
+    found = load_settings(metrics_port=value, health_port=value)
+
+    assert (found.http_port, found.metrics_port, found.health_port) == (None, None, None)
+
+
+def test_the_folder_inside_a_model_store_is_told_apart_from_the_store(tmp_path: Path) -> None:
+    card = next(one for one in Catalog.load().encoders() if not one.computation)
+    store = Store(tmp_path)
+    folder = store.folder(card)
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(b"graph")
+    Manifest(kind_of(card), card.name, card.revision, card.export, served=described(folder)).write(folder)
+
+    with pytest.raises(StartupError, match=f"set TIEBACK_MODELS or --models to {tmp_path}$"):
+        check_models(load_settings(models=tmp_path / "models", spaces=(card.name,), generator="none"))

@@ -256,6 +256,7 @@ def located(settings: Settings, report: Report) -> Settings:
 
 def check_models(settings: Settings) -> None:
     """StartupError, before anything is started, where models are not in the store."""
+    from tieback.models.store import Store
     from tieback.serving.plan import Plan
     from tieback.serving.plan.assembly import open_store
 
@@ -265,6 +266,12 @@ def check_models(settings: Settings) -> None:
         one.name: one for card in cards for one in (card.parents.values() if card.is_merged else [card])
     }
     missing = [card for card in needed.values() if not store.is_ready(card)]
+    outer = Store(store.root.parent)
+    if store.root.name == "models" and any(outer.is_ready(card) for card in missing):
+        raise StartupError(
+            f"{store.root} is a folder inside a model store, which is {outer.root}; "
+            f"set TIEBACK_MODELS or --models to {outer.root}"
+        )
     if missing == [plan.generator]:
         raise StartupError(
             f"the language model {missing[0].name} is not in the store at {store.root}; run: "

@@ -68,6 +68,7 @@ _BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
 _SHARE = re.compile(r"(.+):([0-9]{1,3}(?:\.[0-9]+)?)")
 Names = Annotated[tuple[str, ...], NoDecode]
 NO_BINDING = "none"
+NO_PORT = "none"
 NO_TLS = "none"  # said, not left empty: a variable that is empty by mistake must not open a server
 
 
@@ -186,7 +187,7 @@ class Settings(PlacementSettings, DoorSettings):
         None, ge=0, le=65535, description="A port without TLS for health checks, if the public port uses TLS."
     )
     metrics_port: int | None = Field(
-        9464, ge=0, le=65535, description="The port for Prometheus. Empty: none."
+        9464, ge=0, le=65535, description="The port for Prometheus. Empty or none: none."
     )
 
     tls_certificate: Path | None = Field(
@@ -298,7 +299,7 @@ class Settings(PlacementSettings, DoorSettings):
         if "regions" in values:
             values["regions"] = regions_named(str(values["regions"]))
         for name in ("http_port", "metrics_port", "health_port", "cache_disk"):
-            if values.get(name) == "":
+            if values.get(name) == "" or (name.endswith("_port") and values.get(name) == NO_PORT):
                 values[name] = None
         for name in ("tls_certificate", "tls_key", "tls_client_ca"):
             if values.get(name) == NO_TLS:
