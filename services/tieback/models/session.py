@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,7 +199,7 @@ class Session:
 
 _Key = tuple[tuple[str, ...], str, int, bool, bool]
 _OPEN: WeakValueDictionary[_Key, Session] = WeakValueDictionary()
-_OPENING = threading.Lock()
+_OPENING: defaultdict[_Key, threading.Lock] = defaultdict(threading.Lock)
 
 
 def open_graph(
@@ -220,7 +221,7 @@ def open_graph(
         hardware.tf32,
         recurring_shapes,
     )
-    with _OPENING:  # else two that start at once would open it twice
+    with _OPENING[key]:  # else two that start at once would open it twice
         session = _OPEN.get(key)
         if session is None:
             session = _OPEN[key] = Session(path, hardware, recurring_shapes=recurring_shapes)
