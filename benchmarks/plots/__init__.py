@@ -1,4 +1,4 @@
-"""Draws what `speed`, `soak` and `load` have measured, as docs/numbers.md shows it.
+"""Draws what `speed`, `soak`, `load` and `fusion --method joint_space` have measured, as docs show it.
 
 Needs matplotlib, of the extra "dev".
 """
@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lab.fusion import TASKS
 from benchmarks.load import TABLE as LEVELS
 from benchmarks.soak import MEMORY
 from benchmarks.speed.claims import CELLS, OVERLOAD
@@ -35,6 +36,7 @@ def run(options: argparse.Namespace) -> None:
         (OVERLOAD, figures.overload),
         (MEMORY, figures.memory),
         (LEVELS, figures.load),
+        (TASKS, figures.joint_space),
     ):
         if tables.get(table):
             draw(tables[table], options.out / f"{draw.__name__}.svg")

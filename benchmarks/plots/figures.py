@@ -99,6 +99,30 @@ def _bar(axis: Axes, place: int, side: str, row: Row | None, aim: float | None) 
     axis.text(1.24, place, f"{row['share']:.2f}", va="center", ha="right", fontsize=9, fontweight=weight)
 
 
+def joint_space(rows: Sequence[Row], path: Path) -> None:
+    """How often the first hit is right, by learned fusions and by the joint space."""
+    tasks = list(dict.fromkeys(str(row["task"]) for row in rows))
+    ways = list(dict.fromkeys(str(row["way"]) for row in rows))
+    with figure(path, 1, len(tasks), size=(11.0, 0.9 + 0.42 * len(ways))) as axes:
+        for number, (axis, task) in enumerate(zip(axes, tasks, strict=True)):
+            found = {str(row["way"]): row for row in rows if row["task"] == task}
+            for place, way in enumerate(ways):
+                row = found[way]
+                colour = COLOURS["local"] if place == 0 else COLOURS["local_client"]
+                axis.barh(place, row["first hit right"], height=0.7, color=colour)
+                axis.plot([row["low"], row["high"]], [place, place], color=INK, linewidth=1.0)
+                axis.text(
+                    row["high"] + 0.015, place, f"{row['first hit right']:.2f}", va="center", fontsize=9
+                )
+            axis.set_title(task[:1].upper() + task[1:])
+            axis.set_yticks(range(len(ways)), ways if number == 0 else [""] * len(ways))
+            axis.tick_params(axis="y", labelcolor=INK, labelsize=9)
+            axis.grid(visible=False, axis="y")
+            axis.set_xlim(0, 1)
+            axis.set_ylim(len(ways) - 0.4, -0.6)
+        axes[1].set_xlabel("share of queries whose first hit is right; a thin line is the interval")
+
+
 def overload(rows: Sequence[Row], path: Path) -> None:
     """Goodput as more is offered than can be done."""
     with figure(path, 1, 1, size=(8.2, 4.6)) as [axis]:

@@ -18,6 +18,8 @@ from benchmarks.lab.fusion._compared import SEEDS
 from benchmarks.report import Report
 
 HOLDS = "classes, speech/digits and graphs"
+TASKS = "learned fusions and the joint space"
+"""The table of `joint_space`, which is drawn."""
 
 
 def _methods() -> list[str]:
