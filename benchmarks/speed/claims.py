@@ -238,7 +238,7 @@ def _tables(report: Report, found: Found, limit: Limits) -> None:
     )
     report.table(SWEPT, found.swept)
     pairs = list(dict.fromkeys((one.side, one.cell) for one in found.samples))
-    report.table(CELLS, [_cell_row(found, side, cell) for side, cell in pairs])
+    report.table(CELLS, [cell_row(found, side, cell) for side, cell in pairs])
     report.table(OVERLOAD, [overload_claims.row(one) for one in found.overloads])
     report.table("vectors", [_fidelity_row(one) for one in found.fidelities])
     report.table(
@@ -246,7 +246,8 @@ def _tables(report: Report, found: Found, limit: Limits) -> None:
     )
 
 
-def _cell_row(found: Found, side: str, cell: Cell) -> dict[str, object]:
+def cell_row(found: Found, side: str, cell: Cell) -> dict[str, object]:
+    """A row of the table of cells."""
     samples = [one for one in found.samples if one.side == side and one.cell == cell]
     ratio = spread([one.ratio for one in samples])
     paddings = [one.padding for one in samples if one.padding is not None]

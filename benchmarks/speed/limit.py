@@ -1,10 +1,10 @@
 """The best bare loop, one thread: ONNX Runtime with nothing around it, the limit that sides are held to.
 
-Inputs are tokenised or decoded, grouped and padded before the clock starts; what is timed is `session.run`
-alone. How many inputs a batch should hold depends on their lengths, so each policy is tried on each mix and
-the best of them is the limit. Beside it stand two other loops by the same policy: `FUSED`, in which one
-thread tokenises, groups, pads and runs while the clock runs, as the fastest program without a server would;
-and `INT8`, the int8 graph, on inputs made ready as the limit's.
+The session is made as the product makes its own. Inputs are tokenised or decoded, grouped and padded before
+the clock starts; what is timed is `session.run` alone. How many inputs a batch should hold depends on their
+lengths, so each policy is tried on each mix and the best of them is the limit. Beside it stand two other
+loops by the same policy: `FUSED`, in which one thread tokenises, groups, pads and runs while the clock runs,
+as the fastest program without a server would; and `INT8`, the int8 graph, on the same inputs.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.runtimes.image_classifier import ImageClassifier
 from tieback.core.types.content import Content
 from tieback.models.pictures.decoding import central_square
+from tieback.models.session import Session
 from tieback.models.store import Store
+from tieback.models.text.transformer_text import GRAPH, TOKENIZER
 from tieback_contract.limits import Limits
 from tieback_contract.modality import Modality
 from tokenizers import Tokenizer
@@ -31,7 +32,6 @@ from benchmarks.load.tieback import PHOTO_SPACE, TEXT_SPACE
 from benchmarks.speed.cells import Mix
 
 Feed = dict[str, NDArray[Any]]
-ERRORS_ONLY = 3
 BEST, FUSED, INT8 = "best bare loop, one thread", "fused with tokenising, one thread", "int8, one thread"
 HOPELESS = 0.6  # of the best policy's rate
 WHOLE = 2**31 - 1  # tokens, where a model reads any number
@@ -82,7 +82,7 @@ class Bare(Protocol):
     """A graph and how to feed it."""
 
     output: str
-    session: onnxruntime.InferenceSession
+    session: Session
 
     def read(self, inputs: Sequence[Any]) -> tuple[list[Any], list[int]]:
         """The inputs made ready, and the tokens of each."""
@@ -92,17 +92,19 @@ class Bare(Protocol):
 
 
 class BareTexts:
-    """The text encoder's float32 graph."""
+    """A text encoder's graph, the default encoder's unless another card and its store are given."""
 
     output = "dense"
 
-    def __init__(self, graph: str = "model.onnx") -> None:
-        card = _card(TEXT_SPACE)
-        model = Store().open(card)
-        self._tokenizer = Tokenizer.from_file(str(model.path("tokenizer.json")))
+    def __init__(
+        self, card: EncoderCard | None = None, store: Store | None = None, *, graph: str = GRAPH
+    ) -> None:
+        card = card or card_of(TEXT_SPACE)
+        model = (store or Store()).open(card)
+        self._tokenizer = Tokenizer.from_file(str(model.path(TOKENIZER)))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(card.max_tokens or WHOLE)
-        self.session = session(str(model.path(graph)))
+        self.session = Session(model.path(graph))
 
     def read(self, inputs: Sequence[str]) -> tuple[list[Any], list[int]]:
         """Token numbers, cut off where the model's window ends."""
@@ -125,9 +127,9 @@ class BarePhotos:
     output = "features"
 
     def __init__(self) -> None:
-        card = _card(PHOTO_SPACE)
+        card = card_of(PHOTO_SPACE)
         self._options = card.options_for(ImageClassifier)
-        self.session = session(str(Store().open(card).path("model.onnx")))
+        self.session = Session(Store().open(card).path("model.onnx"))
 
     def read(self, inputs: Sequence[bytes]) -> tuple[list[Any], list[int]]:
         """Pixels."""
@@ -146,9 +148,7 @@ class BarePhotos:
 class BareLoop:
     """Batches that are ready, run in two halves of like batches: others can have a turn in between."""
 
-    def __init__(
-        self, session: onnxruntime.InferenceSession, output: str, feeds: Sequence[Feed], inputs: int
-    ) -> None:
+    def __init__(self, session: Session, output: str, feeds: Sequence[Feed], inputs: int) -> None:
         self._session, self._output, self._inputs = session, output, inputs
         self._halves = [feeds[0::2], feeds[1::2]]
         self._times: list[float] = []
@@ -179,7 +179,7 @@ class Limit:
     rates: dict[Mix, dict[str, float]] = field(default_factory=dict)
     others: dict[Mix, dict[str, float]] = field(default_factory=dict)
     """Items a second of the other loops, of texts."""
-    _texts: BareTexts = field(default_factory=BareTexts)
+    texts: BareTexts = field(default_factory=BareTexts)
     _int8: BareTexts | None = None
     _photos: BarePhotos | None = None
 
@@ -200,7 +200,7 @@ class Limit:
     def find_others(self, mix: Mix, inputs: Sequence[str], *, rounds: int) -> None:
         """Speed of the other loops with the inputs, in alternating rounds with the limit."""
         if self._int8 is None:
-            self._int8 = BareTexts("model.int8.onnx")
+            self._int8 = BareTexts(graph="model.int8.onnx")
         rates: Mapping[str, list[float]] = {BEST: [], FUSED: [], INT8: []}
         for _ in range(rounds):
             rates[BEST].append(self.turn(mix, inputs).rate)
@@ -211,9 +211,9 @@ class Limit:
     def _fused(self, mix: Mix, inputs: Sequence[str]) -> float:
         """Items a second of one thread that does all of it."""
         begun = time.perf_counter()
-        ready, sizes = self._texts.read(inputs)
+        ready, sizes = self.texts.read(inputs)
         for batch in self.best[mix].batches(sizes):
-            self._texts.session.run([self._texts.output], self._texts.feed([ready[at] for at in batch]))
+            self.texts.session.run([self.texts.output], self.texts.feed([ready[at] for at in batch]))
         return len(inputs) / (time.perf_counter() - begun)
 
     def turn(self, mix: Mix, inputs: Sequence[Any], policy: Policy | None = None) -> LimitTurn:
@@ -222,7 +222,7 @@ class Limit:
 
     def loop(self, mix: Mix, inputs: Sequence[Any], policy: Policy | None = None) -> BareLoop:
         """The inputs ready to run, by the mix's best policy unless another is named."""
-        bare: Bare = self._of_photos() if mix == "photos" else self._texts
+        bare: Bare = self._of_photos() if mix == "photos" else self.texts
         return self._loop(bare, inputs, policy or self.best[mix])
 
     @staticmethod
@@ -234,8 +234,8 @@ class Limit:
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The texts' vectors, each computed alone, [n, width]."""
-        ready, _ = self._texts.read(texts)
-        rows = [self._texts.session.run(["dense"], self._texts.feed([one]))[0][0] for one in ready]
+        ready, _ = self.texts.read(texts)
+        rows = [self.texts.session.run(["dense"], self.texts.feed([one]))[0][0] for one in ready]
         return np.array(rows, np.float32)
 
     def _of_photos(self) -> BarePhotos:
@@ -244,14 +244,6 @@ class Limit:
         return self._photos
 
 
-def session(path: str) -> onnxruntime.InferenceSession:
-    """One thread that does not spin; all else as ONNX Runtime has it."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def _card(name: str) -> EncoderCard:
+def card_of(name: str) -> EncoderCard:
+    """An encoder of the catalogue."""
     return next(card for card in Catalog.load().encoders() if card.name == name)

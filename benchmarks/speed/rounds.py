@@ -123,7 +123,7 @@ def _taken(
     turns = {side: _turn(generators[side], plan, cell, work, server) for side in order}
     loop.run_half()
     others, limit = disturbance.cores(), loop.turn()
-    return [_sample(side, cell, *turn, limit, others) for side, turn in turns.items()]
+    return [sample(side, cell, *turn, limit, others) for side, turn in turns.items()]
 
 
 def _is_asked(side: str, cell: Cell, plan: Rounds, server: Served | None) -> bool:
@@ -176,9 +176,10 @@ def _counted(server: Served) -> tuple[float, float]:
     )
 
 
-def _sample(
+def sample(
     side: str, cell: Cell, turn: Turn, padding: float | None, limit: LimitTurn, others: float
 ) -> Sample:
+    """One side's turn in a cell, beside the limit's; `others` are cores that other processes took."""
     return Sample(
         side=side,
         cell=cell,
