@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +177,8 @@ async def measured(
     for number in range(rounds):
         for cell in TABLE:
             policy = ONE_BY_ONE if cell.one_at_a_time else limit.best[cell.mix]
-            work = cell.work(texts, seconds * limit.rates[cell.mix][policy.name], number)
+            items = seconds * limit.rates[cell.mix][policy.name]
+            work = cell.work(texts, items, number, steady=False)
             found.samples.append(await turn(served, limit, cell, policy, work))
     await served.close()
     conclude(report, family, found, limit)
@@ -187,7 +188,10 @@ async def measured(
 async def turn(
     served: Served, limit: Limit, cell: Cell, policy: Policy, work: Sequence[tuple[str, ...]]
 ) -> Sample:
-    """One turn of the callers between the halves of the bare loop."""
+    """One turn of the callers between the halves of the bare loop.
+
+    All of it counts: the texts of a steady part alone may be longer than those that the loop runs.
+    """
     loop = limit.loop(cell.mix, [text for request in work for text in request], policy)
     others = Disturbance()
     loop.run_half()
@@ -195,7 +199,8 @@ async def turn(
     done = await loops.closed(served, work, in_flight=cell.in_flight)
     tokens, padding = served.tokens - tokens, served.padding - padding
     loop.run_half()
-    return sample(LOCAL, cell, done, padding / (padding + tokens), loop.turn(), others.cores())
+    whole = replace(done, steady=None)
+    return sample(LOCAL, cell, whole, padding / (padding + tokens), loop.turn(), others.cores())
 
 
 def conclude(report: Report, family: Family, found: Found, limit: Limit) -> None:
