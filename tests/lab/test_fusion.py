@@ -10,8 +10,10 @@ from tieback.core.errors import InvalidInput
 from tieback.core.state import check_state
 from tieback_contract.arrays import Array
 from tieback_lab.methods.fusion import FIT, MOST_ROWS, STEP, Goal, checked, fusions, predicted
+from tieback_lab.methods.fusion.cat import TOWERS
 from tieback_lab.models.learned.fusion import patterns_of
 from tieback_lab.recipes.graphs.fused import PARITY, graph_of
+from tieback_lab.recipes.train.fusing import Things
 
 NAMES = all_names(fusions)
 POLICIES = ("skip", "pool", "substitute")
@@ -106,6 +108,80 @@ def test_whatever_one_part_says_it_turns_a_contextual_fusion_no_further_than_its
     cosines = (vectors * fused("contextual", whole.only([1]), state)).sum(axis=1)
     furthest = np.sqrt(1 - (1 / 4) ** 2)
     assert furthest - 1e-3 <= cosines.min() < 0.999
+
+
+def test_the_order_of_items_changes_no_bundle_and_one_item_is_itself() -> None:
+    things = things_of(40, rows=4)
+    state = learn("clhe", things, steps=2)
+    order = [2, 0, 3, 1]
+    one = things.of([0, 1, 2]).take(np.arange(8))
+    one = type(one)([rows[:, :1] for rows in one.rows], [mask[:, :1] for mask in one.there], None, one.goal)
+    padded = [np.pad(rows, ((0, 0), (0, 2), (0, 0))) for rows in one.rows]
+    beside = [np.pad(mask, ((0, 0), (0, 2))) for mask in one.there]
+
+    turned = fusions.configure("clhe")(
+        [rows[:, order] for rows in things.rows], [mask[:, order] for mask in things.there], None, state
+    )
+
+    np.testing.assert_allclose(turned, fused("clhe", things, state), atol=1e-5)
+    np.testing.assert_allclose(
+        fusions.configure("clhe")(padded, beside, None, state), fused("clhe", one, state), atol=1e-5
+    )
+
+
+def test_a_bundle_finds_the_item_that_completes_it() -> None:
+    centres = np.random.default_rng(3).normal(size=(30, 12))
+    draw = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 5)
+    rows = [(centres[groups] + draw.normal(size=(150, 12))).astype(np.float32)[:, None] for _ in range(2)]
+    has = draw.random((150, 2)) < 0.6
+    has[~has.any(axis=1), 0] = True
+    there = [has[:, place, None] for place in range(2)]
+    known, others = np.flatnonzero(groups < 20), np.flatnonzero(groups >= 20)
+    things = Things(rows, there, None, Goal(groups))
+    state = learn("clhe", things.take(known), steps=100)
+
+    items = fused("clhe", things.take(others), state)
+    asked = [one[others].reshape(10, 5, 12)[:, :4] for one in rows]
+    bundles = fusions.configure("clhe")(
+        asked, [mask[others].reshape(10, 5)[:, :4] for mask in there], None, state
+    )
+    last = items.reshape(10, 5, -1)[:, 4]
+
+    found = (bundles @ last.T).argsort(axis=1)[:, -2:] == np.arange(10)[:, None]
+    assert found.any(axis=1).mean() > 0.4  # by chance 0.2
+
+
+def test_parts_of_a_bundle_with_other_numbers_of_rows_are_refused() -> None:
+    things = things_of(8, rows=2)
+    state = learn("clhe", things, steps=1)
+    rows, there = list(things.rows), list(things.there)
+    rows[1], there[1] = rows[1][:, :1], there[1][:, :1]
+
+    with pytest.raises(InvalidInput, match="this part has 1, the first one 2") as refused:
+        fusions.configure("clhe")(rows, there, None, state)
+
+    assert str(refused.value.field) == "parts[1]"
+
+
+def test_towers_are_the_networks_of_their_seeds_side_by_side() -> None:
+    things = things_of(60)
+
+    joined = fused("cat", things, learn("cat", things, seed=2, steps=5, missing="substitute"))
+
+    alone = [
+        learn("parallel", things, seed=TOWERS * 2 + one, steps=5, missing="substitute", width=16 // TOWERS)
+        for one in range(TOWERS)
+    ]
+    towers = np.concatenate([fused("parallel", things, one) for one in alone], 1)
+    np.testing.assert_allclose(joined, towers / TOWERS**0.5, atol=1e-5)
+
+
+def test_a_width_that_towers_cannot_share_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="give a multiple of 4") as refused:
+        learn("cat", things_of(8), width=15)
+
+    assert str(refused.value.field) == "parameters.width"
 
 
 def test_partners_find_each_other_by_a_fusion_that_was_learned_from_groups() -> None:

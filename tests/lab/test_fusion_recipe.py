@@ -122,3 +122,7 @@ def test_few_things_and_unknown_names_are_refused(world: Shades) -> None:
         train_fusion(world, data, method="multimod")
     with pytest.raises(NotFound, match="eyes"):
         train_fusion(world, data, encoders={"photo": "ears"})
+    with pytest.raises(InvalidInput, match="the items of a bundle: leave them out") as refused:
+        train_fusion(world, data, method="clhe", rows=["title"])
+
+    assert str(refused.value.field) == "parameters.rows"

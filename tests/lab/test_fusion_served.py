@@ -31,6 +31,7 @@ def client(world: Shades) -> Iterator[Client]:
         train_fusion(world, data, method="multimodn", dropout=0.0),
         train_fusion(world, data, method="ptunifier", name="pooled"),
         train_fusion(world, data, name="strict", missing="refuse"),
+        train_fusion(world, data, method="clhe", name="bundled", dropout=0.0, steps=5),
         train_fusion(world, things_file(world, condition="more red"), method="cross_attention", name="asked"),
     ]
     settings = Settings(
@@ -101,6 +102,47 @@ def test_collections_can_be_in_the_space_of_a_fusion(
 
     assert [hit.item_id for hit in found.hits] == ["boots"]
     assert {one.name for one in described.parts} == {"photo", "title", "note"}
+
+
+def test_items_of_a_bundle_are_fused_in_any_order_and_one_item_is_itself(
+    client: Client, parts: dict[str, Encoding]
+) -> None:
+    first, second = {"photo": parts["photo"], "title": parts["title"]}, {"title": parts["note"]}
+
+    def bundle(*items: dict[str, Encoding]) -> Thing:
+        return Thing(
+            [ThingPart(name, part, place) for place, one in enumerate(items) for name, part in one.items()]
+        )
+
+    one, other, item, alone = client.fuse_parts(
+        "bundled", [bundle(first, second), bundle(second, first), bundle(first), first]
+    )
+
+    np.testing.assert_allclose(one.vector.values, other.vector.values, atol=1e-5)
+    np.testing.assert_allclose(item.vector.values, alone.vector.values, atol=1e-5)
+    assert (list(one.present), list(one.missing)) == (["photo", "title"], ["photo", "note"])
+    assert one.replaced == {"photo": "substitute", "note": "substitute"}
+    assert (one.unseen, one.expected_loss) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("fusion", "item", "place", "said"),
+    [
+        ("shades", 1, "things[0].parts[1].item", "knows no bundles"),
+        ("bundled", 1024, "things[0].parts[1].item", "1024 items at most"),
+        ("bundled", 2, "things[0].parts", "item 1 of the bundle has no part"),
+        ("bundled", 0, "things[0].parts[1].name", "given twice"),
+    ],
+)
+def test_items_that_make_no_bundle_are_refused_with_their_place(
+    client: Client, parts: dict[str, Encoding], fusion: str, item: int, place: str, said: str
+) -> None:
+    given = Thing([ThingPart("title", parts["title"]), ThingPart("title", parts["note"], item)])
+
+    with pytest.raises(InvalidArgument, match=said) as refused:
+        _ = client.fuse_parts(fusion, [given])[0]
+
+    assert place in str(refused.value)
 
 
 def test_a_thing_that_fails_does_not_fail_the_others(client: Client, parts: dict[str, Encoding]) -> None:

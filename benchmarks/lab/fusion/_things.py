@@ -117,16 +117,7 @@ class Words:
     """Items of WordNet below one of eight topics alone: name, definition, names of neighbours."""
 
     def __init__(self, data: Path, most: int = 150) -> None:
-        graph = data / "graphs/wn18rr"
-        above, near = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
-        for name in ("train", "valid", "test"):
-            for line in (graph / f"{name}.tsv").read_text().splitlines():
-                head, relation, tail = line.split("\t")
-                near[head].add(tail)
-                near[tail].add(head)
-                if relation in ("_hypernym", "_instance_hypernym"):
-                    above[head].add(tail)
-        lines = [line.split("\t") for line in (graph / "texts.tsv").read_text().splitlines()]
+        lines, above, near = wordnet(data)
         names = {synset: name for synset, name, _ in lines}
         found: dict[int, list[tuple[str, str, str]]] = defaultdict(list)
         self.parents: list[str] = []
@@ -150,6 +141,21 @@ class Words:
         whole = things(self.parts, np.ones((len(self.labels), 3), bool), self.labels, len(TOPICS))
         end = 2 * len(order) // 3
         return whole.take(np.sort(order[:end])), whole.take(np.sort(order[end:]))
+
+
+def wordnet(data: Path) -> tuple[list[list[str]], dict[str, set[str]], dict[str, set[str]]]:
+    """Each synset with its name and definition, those above each, and all that are linked with each."""
+    graph = data / "graphs/wn18rr"
+    above, near = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
+    for name in ("train", "valid", "test"):
+        for line in (graph / f"{name}.tsv").read_text().splitlines():
+            head, relation, tail = line.split("\t")
+            near[head].add(tail)
+            near[tail].add(head)
+            if relation in ("_hypernym", "_instance_hypernym"):
+                above[head].add(tail)
+    lines = [line.split("\t") for line in (graph / "texts.tsv").read_text().splitlines()]
+    return lines, above, near
 
 
 def _ancestors(synset: str, above: dict[str, set[str]]) -> set[str]:

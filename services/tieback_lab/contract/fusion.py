@@ -17,6 +17,8 @@ class ThingPart:
     """Its name, such as ``"title"``."""
     encoding: Encoding
     """Its encoding by the encoder that the fusion was learned with."""
+    item: int = 0
+    """The item of a bundle that it is of, from 0, for fusions of bundles (``clhe``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,13 @@ class FusedThing:
     present: Sequence[str] = ()
     """The parts that were there."""
     missing: Sequence[str] = ()
-    """The parts that were missing."""
+    """The parts that were missing; of a bundle, those that any of its items lacks."""
     replaced: Mapping[str, str] = field(default_factory=dict)
     """By missing part, what stood for it: ``"pool"`` or ``"substitute"``."""
     unseen: bool = False
     """True where training never saw this pattern of parts."""
     expected_loss: float | None = None
-    """The expected cost of the missing parts, of the fusion's measure; None where it is not known."""
+    """The expected cost of the missing parts, of the fusion's measure; None if unknown, and for bundles."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """With ``explain=True``, the weight of each present part."""
     predictions: Sequence[Label] = ()

@@ -23,9 +23,11 @@ from tieback_contract.shapes import alone
 from tieback_contract.vectors import SpaceRef, Vector
 
 from tieback_lab.contract.fusion import FusedThing, FusionDescription, FusionStep, Thing
-from tieback_lab.methods.fusion import check_condition, check_part, predicted
+from tieback_lab.methods.fusion import MOST_ROWS, check_condition, check_part, predicted, takes_bundles
 from tieback_lab.models.learned.fusion import REFUSE, LearnedFusion
 
+Parts = dict[str, dict[int, Array]]
+"""Rows `[rows, width]` by part and item; a thing that is no bundle is item 0."""
 MOST_LABELS = 16
 MOST_THINGS = 1024
 INLINE = 8
@@ -104,7 +106,8 @@ def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest) -> FusedTh
     condition = _condition(fusion, thing)
     seen = _seen(fusion, thing)
     present = [*seen, *(name for name in given if name not in seen)]
-    missing = [name for name in fusion.names if name not in present]
+    items = [[*seen, *(name for name, own in given.items() if item in own)] for item in range(_count(given))]
+    missing = [name for name in fusion.names if any(name not in one for one in items)]
     if missing and (request.refuse_missing or fusion.description.missing == REFUSE):
         raise InvalidInput(
             f"{', '.join(missing)} is missing, and a thing without it is refused", field="parts"
@@ -115,8 +118,8 @@ def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest) -> FusedTh
     space = fusion.description.space
     if fusion.goes_on:
         state = None if thing.state is None else thing.state.decoded().astype(np.float32)
-        for name, rows in given.items():
-            state = fusion.step(rows, name, state)
+        for name, own in given.items():
+            state = fusion.step(own[0], name, state)
             vector = unit_rows(state[None])[0]
             steps.append(FusionStep(name, Vector(vector, space), _labels(fusion, vector)))
     else:
@@ -130,8 +133,8 @@ def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest) -> FusedTh
         present=present,
         missing=missing,
         replaced=dict.fromkeys(missing, policy) if policy in ("pool", "substitute") else {},
-        unseen=fusion.is_unseen(present),
-        expected_loss=fusion.expected_loss(present),
+        unseen=any(map(fusion.is_unseen, items)),
+        expected_loss=fusion.expected_loss(present) if len(items) == 1 else None,
         weights=weights,
         predictions=_labels(fusion, vector),
         steps=steps if request.explain else (),
@@ -139,34 +142,55 @@ def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest) -> FusedTh
     )
 
 
-def _rows_of(fusion: LearnedFusion, thing: Thing) -> dict[str, Array]:
-    """The rows `[rows, width]` of each part that is given, in the order of the request."""
+def _rows_of(fusion: LearnedFusion, thing: Thing) -> Parts:
+    """The rows of each part that is given, in the order of the request."""
     parts = {one.name: one for one in fusion.description.parts}
-    found: dict[str, Array] = {}
+    found: Parts = {}
     for place, one in enumerate(thing.parts):
         field = at("parts", place)
         if one.name not in parts:
             raise InvalidInput(
                 f"there is no part {one.name!r}; the parts are: {', '.join(parts)}", field=field["name"]
             )
-        if one.name in found:
+        if one.item in found.get(one.name, {}):
             raise InvalidInput(f"the part {one.name!r} is given twice", field=field["name"])
+        if one.item and not takes_bundles(fusion.description.method):
+            raise InvalidInput(
+                f"{fusion.description.method} knows no bundles: leave the item out", field=field["item"]
+            )
+        if not 0 <= one.item < MOST_ROWS:
+            raise InvalidInput(f"a bundle has {MOST_ROWS} items at most, from 0", field=field["item"])
         part = parts[one.name]
         rows = _read(one.encoding, fusion.spaces[part.space], field["encoding"], rows=part.rows)
         width = fusion.widths[fusion.names.index(one.name)]
         check_part(rows, width, field["encoding"], rows=len(rows))
-        found[one.name] = rows
+        found.setdefault(one.name, {})[one.item] = rows
     if not found:
         raise InvalidInput(f"every part is missing; give one at least of: {', '.join(parts)}", field="parts")
+    known = set().union(*found.values())
+    lacking = next((item for item in range(max(known)) if item not in known), None)
+    if lacking is not None:
+        raise InvalidInput(f"item {lacking} of the bundle has no part; number items from 0", field="parts")
     return found
 
 
-def _all_parts(fusion: LearnedFusion, given: dict[str, Array]) -> tuple[list[Array], list[Array]]:
+def _count(given: Parts) -> int:
+    """Items of a bundle; 1 for a thing that is none."""
+    return 1 + max(max(own) for own in given.values())
+
+
+def _all_parts(fusion: LearnedFusion, given: Parts) -> tuple[list[Array], list[Array]]:
     """All parts of one thing as methods read them: a missing one has a row that is not there."""
     rows, there = [], []
     for name, width in zip(fusion.names, fusion.widths, strict=True):
-        one, mask = padded([given.get(name, np.zeros((0, width), np.float32))])
-        if not one.shape[1]:
+        own = given.get(name, {})
+        if takes_bundles(fusion.description.method):
+            one, mask = np.zeros((1, _count(given), width), np.float32), np.zeros((1, _count(given)), bool)
+            for item, values in own.items():
+                one[0, item], mask[0, item] = values[0], True
+        elif own:
+            one, mask = padded([own[0]])
+        else:
             one, mask = np.zeros((1, 1, width), np.float32), np.zeros((1, 1), bool)
         rows.append(one)
         there.append(mask)

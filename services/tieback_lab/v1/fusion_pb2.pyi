@@ -36,12 +36,14 @@ class Thing(_message.Message):
     def __init__(self, parts: _Optional[_Iterable[_Union[ThingPart, _Mapping]]] = ..., condition: _Optional[_Union[_encoder_pb2.Encoding, _Mapping]] = ..., state: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., seen: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ThingPart(_message.Message):
-    __slots__ = ("name", "encoding")
+    __slots__ = ("name", "encoding", "item")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
     name: str
     encoding: _encoder_pb2.Encoding
-    def __init__(self, name: _Optional[str] = ..., encoding: _Optional[_Union[_encoder_pb2.Encoding, _Mapping]] = ...) -> None: ...
+    item: int
+    def __init__(self, name: _Optional[str] = ..., encoding: _Optional[_Union[_encoder_pb2.Encoding, _Mapping]] = ..., item: _Optional[int] = ...) -> None: ...
 
 class FuseResponse(_message.Message):
     __slots__ = ("results", "timing")

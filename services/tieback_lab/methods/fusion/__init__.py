@@ -98,6 +98,11 @@ def takes_condition(name: str) -> bool:
     return "ask" in fusions.state(name)
 
 
+def takes_bundles(name: str) -> bool:
+    """Tell whether rows are the items of a bundle, in all parts alike. NotFound for an unknown method."""
+    return "bundle_q" in fusions.state(name)
+
+
 def predicted(vectors: Array, state: State) -> Array:
     """Probabilities of the classes `[things, classes]` of unit vectors; without classes, of width 0."""
     logits = np.asarray(vectors @ state["decode"] * np.exp(state["sharpness"]), np.float64)

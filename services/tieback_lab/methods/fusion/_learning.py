@@ -48,6 +48,8 @@ class Known(NamedTuple):
 
 States = Callable[..., Sequence[Known]]
 Start = Callable[[Rows, There, Sizes, np.random.Generator], dict[str, Array]]
+Partners = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
+"""Of a module, the data, the plan of a step and its draw: the loss of a batch of groups, and a view of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,18 @@ def in_torch(states: States) -> Graph:
     return graph
 
 
-def learned(start: Start, states: States, missing: Missing = "skip", dropout: float = 0.3) -> Fit:
-    """The `fit` of a method; `missing` and `dropout` are its own defaults."""
+def learned(
+    start: Start,
+    states: States,
+    missing: Missing = "skip",
+    dropout: float = 0.3,
+    partners: Partners | None = None,
+) -> Fit:
+    """The `fit` of a method; `missing` and `dropout` are its own defaults.
+
+    `partners` is what it learns from groups; None for the contrast of two things of each.
+    """
+    learn_partners = partners or _partners
     own_missing, own_dropout = missing, dropout
 
     def fit(
@@ -112,7 +124,7 @@ def learned(start: Start, states: States, missing: Missing = "skip", dropout: fl
             torch.manual_seed(seed)  # orders of parts are drawn within the methods
             train(
                 module,
-                lambda draw: _loss(module, data, plan, draw),
+                lambda draw: _loss(module, data, plan, draw, learn_partners),
                 Plan(steps, learning_rate, weight_decay=weight_decay, look_every=max(steps, 1), seed=seed),
                 attempt or UNKEPT,
             )
@@ -168,25 +180,37 @@ def _module(states: States, begun: State) -> Any:
     return Fusing()
 
 
-def _loss(module: Any, data: _Data, plan: _Plan, draw: Any) -> Any:
-    import torch
-
-    if data.classes:
-        places = torch.randperm(len(data.groups), generator=draw)[: plan.batch]
-        view = data.view(places, plan.dropout, draw)
-        known = module(*view)
-        found = [_classes(module.state, one, data.groups[places]) for one in known]
-    else:
-        order = torch.randperm(len(data.members), generator=draw)[: plan.batch].tolist()
-        pairs = [_two(data.members[group], draw) for group in order]
-        sides = [torch.tensor(side) for side in zip(*pairs, strict=True)]
-        view = data.view(sides[0], plan.dropout, draw)
-        known, others = (module(*one) for one in (view, data.view(sides[1], plan.dropout, draw)))
-        found = [_contrast(one, others[-1].vectors, plan.temperature) for one in known]
-    total = torch.stack(found).mean() + sum(one.cost for one in known) / len(known)
+def _loss(module: Any, data: _Data, plan: _Plan, draw: Any, partners: Partners) -> Any:
+    total, view = (_of_classes if data.classes else partners)(module, data, plan, draw)
     if module.state["between"].shape[0]:
         total = total + GUESSING * _guessing(module.state, *view[:2])
     return total
+
+
+def _of_classes(module: Any, data: _Data, plan: _Plan, draw: Any) -> tuple[Any, Any]:
+    import torch
+
+    places = torch.randperm(len(data.groups), generator=draw)[: plan.batch]
+    view = data.view(places, plan.dropout, draw)
+    known = module(*view)
+    return _mean(known, [_classes(module.state, one, data.groups[places]) for one in known]), view
+
+
+def _partners(module: Any, data: _Data, plan: _Plan, draw: Any) -> tuple[Any, Any]:
+    import torch
+
+    order = torch.randperm(len(data.members), generator=draw)[: plan.batch].tolist()
+    pairs = [_two(data.members[group], draw) for group in order]
+    sides = [torch.tensor(side) for side in zip(*pairs, strict=True)]
+    view = data.view(sides[0], plan.dropout, draw)
+    known, others = (module(*one) for one in (view, data.view(sides[1], plan.dropout, draw)))
+    return _mean(known, [contrast(one, others[-1].vectors, plan.temperature) for one in known]), view
+
+
+def _mean(known: Sequence[Known], losses: Sequence[Any]) -> Any:
+    import torch
+
+    return torch.stack(list(losses)).mean() + sum(one.cost for one in known) / len(known)
 
 
 def _classes(state: Any, known: Known, wanted: Tensor) -> Any:
@@ -200,7 +224,7 @@ def _classes(state: Any, known: Known, wanted: Tensor) -> Any:
     return (each * counted).sum() / torch.clamp(counted.sum(), min=1)
 
 
-def _contrast(known: Known, others: Any, temperature: float) -> Any:
+def contrast(known: Known, others: Any, temperature: float) -> Any:
     """Cross-entropy of partners among the batch, both ways, where something was learned."""
     import torch
     from torch.nn.functional import cross_entropy

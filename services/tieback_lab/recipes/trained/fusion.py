@@ -34,7 +34,7 @@ from tieback_contract.field_path import at
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
-from tieback_lab.methods.fusion import FIT, MOST_ROWS, Goal, fusions, takes_condition
+from tieback_lab.methods.fusion import FIT, MOST_ROWS, Goal, fusions, takes_bundles, takes_condition
 from tieback_lab.models.learned.fusion import FUSION, REFUSE, patterns_of
 from tieback_lab.recipes.train.fusing import ACCURACY, RECALL, Things, apart, worths
 from tieback_lab.training.data.things import ThingToLearn, read_things, thing_files
@@ -72,6 +72,10 @@ def fusion(
     files = thing_files(run.data)
     given = read_things(files)
     names = _parts(given)
+    if rows and takes_bundles(method):
+        raise InvalidInput(
+            f"rows of {method} are the items of a bundle: leave them out", field=at("parameters", "rows")
+        )
     cards = {part: _card(run, part, given, encoders, spaces, rows) for part in names}
     asked = _asked(run, method, given, spaces)
     classes, goal = _goal(given)
