@@ -2,7 +2,7 @@
 
 Networks learn the first five classes of MNIST and of CIFAR from pixels. On what they give, a head of the
 platform learns the other five classes from 100 examples, and the first five again. The parallel network of
-one part is a plain one with a hidden layer: that as wide as all towers has as many weights inside.
+one part is a plain one with a hidden layer: that as wide as all towers has more weights than they.
 """
 
 from __future__ import annotations
