@@ -186,7 +186,7 @@ def learn(offers: list[Offer], folder: Path) -> Any:
                 (folder / f"{number}.jpg").write_bytes(parts["photo"])
                 parts["photo"] = {"file": f"{number}.jpg"}
             lines.write(json.dumps({"parts": parts, "group": " ".join(one.product.values())}) + "\n")
-    command = ["train", "fusion", "--set", f"name={FUSION}", "--set", "method=ptunifier"]
+    command = ["train", "fusion", "--set", f"name={FUSION}", "--set", "missing=substitute"]
     command += ["--data", str(folder / "offers.jsonl"), "--output", str(folder / "learned")]
     print("  $ TIEBACK_EXTENSIONS=lab tieback", *command, flush=True)
     ran = subprocess.run([*TIEBACK, *command, "--json"], stdout=subprocess.PIPE, text=True, check=True)
@@ -210,7 +210,7 @@ def show_parts(one: Offer, replaced: Mapping[str, str] = MappingProxyType({})) -
     shown = []
     for name in PARTS:
         if name not in one.parts:
-            by = f", replaced by rows of the {replaced[name]}" if name in replaced else ""
+            by = f", replaced by a {replaced[name]}" if name in replaced else ""
             shown.append(f'<div class="absent">no {name}{escape(by)}</div>')
         elif name == "photo":
             inline = base64.b64encode(one.parts[name]).decode()

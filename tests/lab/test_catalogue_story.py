@@ -46,7 +46,7 @@ def test_the_catalogue_is_searched_by_any_of_its_parts_and_reported_in_one_file(
         first = query[query.index("<li>") : query.index("<br>offer ")]
         assert "as wanted" in first, title
         absent = [] if missing == "nothing" else missing.split(", ")
-        assert re.findall(r"no (\w+), replaced by rows of the pool", query) == absent
+        assert re.findall(r"no (\w+), replaced by a substitute", query) == absent
         weights = [float(one) for one in re.findall(r"</i></span> ([\d.]+)", query)]
         assert len(weights) == 3 - len(absent)
         assert sum(weights) == pytest.approx(1, abs=0.02)
