@@ -80,7 +80,8 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A catalogu
 <style>body {{ font: 15px/1.45 sans-serif; max-width: 75em; margin: 2em auto; padding: 1em; color: #16202b }}
 section {{ border-top: 2px solid #cdd4db; margin-top: 1.5em }} h3 {{ font-size: 1em; margin: .7em 0 .4em }}
 p {{ margin: .3em 0 }} td, th {{ padding: .2em .9em .2em 0; text-align: left }} img {{ width: 7em }}
-.row, ol {{ display: flex; gap: 1em; margin: 0; padding: 0; list-style: none }} .asked {{ flex: 0 0 15em }}
+.row, ol {{ display: flex; gap: 1em; margin: 0; padding: 0; list-style: none }}
+ol {{ flex-wrap: wrap }} .asked {{ flex: 0 0 15em }}
 li {{ width: 9.5em; background: #f4f6f8; padding: .6em }} .absent {{ color: #6b5b00; font-style: italic }}
 .bar {{ display: inline-block; width: 6em; background: #dde3e9 }} .bar i {{ display: block; height: .8em }}
 i {{ background: #2d5acd }} .True {{ color: #146c2e }} .False {{ color: #a31515 }}</style>

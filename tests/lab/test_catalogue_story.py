@@ -51,5 +51,6 @@ def test_the_catalogue_is_searched_by_any_of_its_parts_and_reported_in_one_file(
         assert len(weights) == 3 - len(absent)
         assert sum(weights) == pytest.approx(1, abs=0.02)
     assert page.count("<tr><td>✓") + page.count("<tr><td>missing") == 7
-    assert not re.findall(r"https?:|//\w|<script|<link|@import|url\(", page)
+    marked_up = re.sub(r"base64,[\w+/=]+", "", page)
+    assert not re.findall(r"https?:|//\w|<script|<link|@import|url\(", marked_up)
     assert set(re.findall(r'(?:src|href)="(\w+:[\w/]+)', page)) == {"data:image/jpeg"}
