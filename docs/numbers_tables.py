@@ -39,7 +39,7 @@ AREAS: Mapping[str, Sequence[str]] = {
         "compression", "demonstrations", "fusionsent", "weight_bits", "rules",
     ),
     "Claims and their sources": ("left-out", "grounding", "verdicts"),
-    "Models of your own": ("architectures", "families"),
+    "Models of your own": ("architectures", "families", "fusion-joint_space"),
     "Models that change": ("upgrade", "merging", "matched_experts", "expert_adapters", "heads"),
 }  # fmt: skip
 """The headings of the page, with how the files of each begin; the first that fits has the file."""
