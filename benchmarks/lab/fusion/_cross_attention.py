@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tieback.catalog.catalog import Catalog
@@ -24,16 +23,13 @@ from tieback_contract.modality import Modality
 from tieback_lab.methods.fusion import Goal
 from tieback_lab.recipes.train.fusing import Things
 
-from benchmarks.data_folder import read_rows
 from benchmarks.lab.fusion._compared import Comparison, classified, learned
-from benchmarks.lab.fusion._things import TEXT, dense, things
+from benchmarks.lab.fusion._things import NLI_LABELS, TEXT, dense, nli_pairs, things
 from benchmarks.progress import log
 from benchmarks.report import Report
 
-LABELS = ("entailment", "neutral", "contradiction")
 LEARNED, TESTED = 1500, 400
 """Pairs of each label."""
-MOST_WORDS = 24
 STEPS = 600
 OURS, CONCATENATED, MULTIPLIED, BOTH = (
     "cross-attention", "concatenation", "product", "concatenation and product",
@@ -67,31 +63,23 @@ def compare(report: Report, data: Path, seeds: int) -> None:
 
 def _ways(folder: Path, name: str, most: int) -> dict[str, Things]:
     """The pairs as each way has them."""
-    pairs = _pairs(folder / f"{name}.jsonl", most)
+    pairs = nli_pairs(folder, name, most)
     premises, hypotheses = (
         [Content(Modality.TEXT, str(one[key])) for one in pairs] for key in ("premise", "hypothesis")
     )
     rows, there, one = _tokens(f"premises of nli/{name}", premises)
     other = dense(TEXT, f"hypotheses of nli/{name}", hypotheses)
-    groups = np.array([LABELS.index(one["label"]) for one in pairs], np.int64)
+    groups = np.array([NLI_LABELS.index(one["label"]) for one in pairs], np.int64)
     parts: dict[str, Sequence[Array]] = {
         CONCATENATED: [one, other], MULTIPLIED: [one * other], BOTH: [one, other, one * other],
     }  # fmt: skip
     return {
-        OURS: Things([rows], [there], other, Goal(groups, len(LABELS))),
+        OURS: Things([rows], [there], other, Goal(groups, len(NLI_LABELS))),
         **{
-            way: things(given, np.ones((len(pairs), len(given)), bool), groups, len(LABELS))
+            way: things(given, np.ones((len(pairs), len(given)), bool), groups, len(NLI_LABELS))
             for way, given in parts.items()
         },
     }
-
-
-def _pairs(path: Path, most: int) -> list[dict[str, Any]]:
-    """So many pairs of each label, drawn once for all seeds."""
-    short = [one for one in read_rows(path) if len(one["premise"].split()) <= MOST_WORDS]
-    order = np.random.default_rng(0).permutation(len(short))
-    found = [[short[place] for place in order if short[place]["label"] == label][:most] for label in LABELS]
-    return [one for some in found for one in some]
 
 
 def _tokens(what: str, contents: Sequence[Content]) -> tuple[Array, Array, Array]:

@@ -1,7 +1,8 @@
 """Real things of several parts, as rows of frozen encoders that are computed once and kept.
 
-Digits that are seen (MNIST) and spoken (the speakers of a test are in no training), and items of WordNet with
-a name, a definition and the names of their neighbours. What is learned of sets for evaluation is thrown away.
+Digits that are seen (MNIST) and spoken (the speakers of a test are in no training), items of WordNet with
+a name, a definition and the names of their neighbours, and pairs of texts of nli. What is learned of sets for
+evaluation is thrown away.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,10 +28,14 @@ from tieback_contract.modality import Modality
 from tieback_lab.methods.fusion import Goal
 from tieback_lab.recipes.train.fusing import Things
 
+from benchmarks.data_folder import read_rows
 from benchmarks.progress import log
 
 SEEN, SPOKEN, TEXT = "efficientnet-lite0", "whisper-tiny-en", "all-minilm-l6-v2"
 DIGITS = 10
+NLI_LABELS = ("entailment", "neutral", "contradiction")
+MOST_WORDS = 24
+"""Of a premise."""
 SPEAKERS_HELD_OUT = 2
 TOPICS = {
     "animal": "00015388", "plant": "00017222", "food": "00021265", "artifact": "00021939",
@@ -166,6 +172,14 @@ def _ancestors(synset: str, above: dict[str, set[str]]) -> set[str]:
             found.add(one)
             waiting += above[one]
     return found
+
+
+def nli_pairs(folder: Path, name: str, most: int) -> list[dict[str, Any]]:
+    """So many pairs of each label, drawn once for all seeds."""
+    short = [one for one in read_rows(folder / f"{name}.jsonl") if len(one["premise"].split()) <= MOST_WORDS]
+    order = np.random.default_rng(0).permutation(len(short))
+    found = [[short[place] for place in order if short[place]["label"] == own][:most] for own in NLI_LABELS]
+    return [one for some in found for one in some]
 
 
 def missing_by_label(given: Things, odds: Array, draw: np.random.Generator) -> Things:
