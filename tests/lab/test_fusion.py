@@ -70,19 +70,32 @@ def test_equal_seeds_learn_equal_states(method: str) -> None:
     assert any(not np.array_equal(one[name], other[name]) for name in one)
 
 
-def test_a_part_that_is_skipped_leaves_the_state_as_it_is() -> None:
-    things = things_of()
-    state = learn("multimodn", things)
-    step = fusions.form(STEP, "multimodn")
+@pytest.mark.parametrize("method", ["multimodn", "lstm"])
+def test_a_part_that_is_skipped_leaves_the_state_as_it_is(method: str) -> None:
+    things = things_of(rows=3 if method == "lstm" else 1)
+    state = learn(method, things, steps=5)
+    step = fusions.form(STEP, method)
 
     by_steps = None
     for part in (0, 2):
-        by_steps = step(things.rows[part][:1], np.ones((1, 1), bool), part, by_steps, state)
+        for row in np.split(things.rows[part][:1], things.rows[part].shape[1], axis=1):
+            by_steps = step(row, np.ones((1, 1), bool), part, by_steps, state)
     assert by_steps is not None
-    there = [np.ones((1, 1), bool), np.zeros((1, 1), bool), np.ones((1, 1), bool)]
-    at_once = fusions.configure("multimodn")([one[:1] for one in things.rows], there, None, state)
+    there = [np.full(one.shape[:2], place != 1)[:1] for place, one in enumerate(things.rows)]
+    at_once = fusions.configure(method)([one[:1] for one in things.rows], there, None, state)
 
-    np.testing.assert_allclose(by_steps / np.linalg.norm(by_steps), at_once, atol=1e-5)
+    vector = by_steps[:, : at_once.shape[1]]
+    np.testing.assert_allclose(vector / np.linalg.norm(vector), at_once, atol=1e-4)
+
+
+def test_rounds_that_come_in_another_order_are_another_thing() -> None:
+    things = things_of(20, rows=3)
+    state = learn("lstm", things, steps=5)
+    turned = [one[:, ::-1] for one in things.rows]
+
+    others = fusions.configure("lstm")(turned, things.there, None, state)
+
+    assert np.abs(others - fused("lstm", things, state)).max() > 1e-3
 
 
 def test_rows_of_the_pool_that_stand_for_missing_parts_are_learned_and_no_others() -> None:

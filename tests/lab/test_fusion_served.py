@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.coloured_triplets import Shades, shades_in
 from support.local_platform import served_locally
-from support.small_fusions import things_file, train_fusion
+from support.small_fusions import rounds_file, things_file, train_fusion
 from tieback.serving.settings import Settings
 from tieback_client import Image, InvalidArgument, Item, NotFound, Section
 from tieback_contract.encodings import Encoding
@@ -30,6 +30,7 @@ def client(world: Shades) -> Iterator[Client]:
     made = [
         train_fusion(world, data, method="multimodn", dropout=0.0),
         train_fusion(world, data, method="ptunifier", name="pooled"),
+        train_fusion(world, rounds_file(world), method="lstm", name="rounds", dropout=0.0),
         train_fusion(world, data, name="strict", missing="refuse"),
         train_fusion(world, data, method="clhe", name="bundled", dropout=0.0, steps=5),
         train_fusion(world, things_file(world, condition="more red"), method="cross_attention", name="asked"),
@@ -88,6 +89,33 @@ def test_parts_that_come_one_after_another_give_what_they_give_at_once(
     np.testing.assert_allclose(later.vector.values, whole.vector.values, atol=1e-5)
     assert list(later.present) == ["photo", "title", "note"]
     assert later.missing == []
+
+
+def test_rounds_that_come_one_after_another_give_what_they_give_at_once(
+    client: Client, parts: dict[str, Encoding]
+) -> None:
+    photo = ThingPart("photo", parts["photo"])
+    said = [ThingPart("title", parts[name]) for name in ("title", "note", "title")]
+    whole = client.fuse_parts("rounds", [Thing([photo, *said])], explain=True)[0]
+
+    now = client.fuse_parts("rounds", [Thing([photo])])[0]
+    for one in said:
+        now = client.fuse_parts("rounds", [Thing([one], state=now.state, seen=now.present)])[0]
+
+    np.testing.assert_allclose(now.vector.values, whole.vector.values, atol=1e-5)
+    assert (list(now.present), list(now.missing)) == (["photo", "title"], ["note"])
+    assert [one.part for one in whole.steps] == ["photo", "title", "title", "title"]
+
+
+def test_more_rounds_than_are_read_at_once_are_refused_with_their_place(
+    client: Client, parts: dict[str, Encoding]
+) -> None:
+    said = [ThingPart("title", parts["title"])] * 1025
+
+    with pytest.raises(InvalidArgument, match="at most 1024 are taken") as refused:
+        _ = client.fuse_parts("rounds", [Thing(said)])[0]
+
+    assert "things[0].parts" in str(refused.value)
 
 
 def test_collections_can_be_in_the_space_of_a_fusion(

@@ -26,7 +26,7 @@ from benchmarks.binding.encoders import Encoders
 from benchmarks.binding.served import Joint
 from benchmarks.lab.fusion import TASKS
 from benchmarks.lab.fusion._compared import learned
-from benchmarks.lab.fusion._things import SEEN, TEXT, Digits, dense, things
+from benchmarks.lab.fusion._things import SEEN, TEXT, Digits, dense, ridge, things
 from benchmarks.progress import log
 from benchmarks.report import Report
 from benchmarks.statistics import interval, paired
@@ -37,7 +37,6 @@ SPOKEN = "spoken digits → pictures of them"
 JOINT, RIDGE = "joint space", "ridge"
 FUSIONS = ("parallel", "multimodn", "ptunifier")
 FOLDS, CAPTIONS = 5, 5
-PENALTY = 10.0
 STEPS, DROPOUT = 600, 0.5
 """So many steps, and so large a share of the parts dropped: a half of the things keeps one part alone."""
 
@@ -89,7 +88,7 @@ def _captions(data: Path, encoders: Encoders, joint: Joint) -> dict[str, Found]:
         log(f"captions: fold {fold + 1} of {FOLDS}")
         others = np.flatnonzero(folds[owner] != fold)
         pairs = things([photos[owner[others]], said[others]], np.ones((len(others), 2), bool), owner[others])
-        regression = _ridge(said[others], photos[owner[others]])
+        regression = ridge(said[others], photos[owner[others]])
         ways = {
             JOINT: _by_joint(joint_queries, joint_photos, joint_texts),
             RIDGE: _by_ridge(said, photos, regression),
@@ -135,7 +134,7 @@ def _digits(data: Path, encoders: Encoders, joint: Joint, seeds: int) -> Found:
         _, once = np.unique(clips, axis=0, return_index=True)
         scores = {
             JOINT: joint.queries({audio: clips[once]}) @ joint.documents({SEEN: pictures}).T,
-            RIDGE: _cosines(_ridge(training.rows[0][:, 0], training.rows[1][:, 0])(clips[once]), pictures),
+            RIDGE: _cosines(ridge(training.rows[0][:, 0], training.rows[1][:, 0])(clips[once]), pictures),
         }
         for method in FUSIONS:
             state = learned(method, training, seed, steps=STEPS, dropout=DROPOUT)
@@ -181,16 +180,6 @@ def _by_fusion(method: str, state: object, texts: Array, photos: Array) -> Score
         return queries @ fused(photos[items[0]], said, parts).T
 
     return score
-
-
-def _ridge(given: Array, wanted: Array) -> Callable[[Array], Array]:
-    """A linear map, with the mean apart."""
-    before, after = given.mean(axis=0), wanted.mean(axis=0)
-    inside = given - before
-    matrix = np.linalg.solve(
-        inside.T @ inside + PENALTY * np.eye(inside.shape[1], dtype=inside.dtype), inside.T @ (wanted - after)
-    )
-    return lambda rows: np.asarray((rows - before) @ matrix + after)
 
 
 def _cosines(one: Array, other: Array) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ NLI_LABELS = ("entailment", "neutral", "contradiction")
 MOST_WORDS = 24
 """Of a premise."""
 SPEAKERS_HELD_OUT = 2
+PENALTY = 10.0
+"""Of ridge regressions."""
 TOPICS = {
     "animal": "00015388", "plant": "00017222", "food": "00021265", "artifact": "00021939",
     "person": "00007846", "location": "00027167", "communication": "00033020", "act": "00030358",
@@ -180,6 +182,16 @@ def nli_pairs(folder: Path, name: str, most: int) -> list[dict[str, Any]]:
     order = np.random.default_rng(0).permutation(len(short))
     found = [[short[place] for place in order if short[place]["label"] == own][:most] for own in NLI_LABELS]
     return [one for some in found for one in some]
+
+
+def ridge(given: Array, wanted: Array) -> Callable[[Array], Array]:
+    """A linear map, with the mean apart."""
+    before, after = given.mean(axis=0), wanted.mean(axis=0)
+    inside = given - before
+    matrix = np.linalg.solve(
+        inside.T @ inside + PENALTY * np.eye(inside.shape[1], dtype=inside.dtype), inside.T @ (wanted - after)
+    )
+    return lambda rows: np.asarray((rows - before) @ matrix + after)
 
 
 def missing_by_label(given: Things, odds: Array, draw: np.random.Generator) -> Things:

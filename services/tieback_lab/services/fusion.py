@@ -11,7 +11,6 @@ import numpy as np
 from tieback.core.alone import Alone
 from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, TiebackError
-from tieback.methods.projection import unit_rows
 from tieback.models.content_rows import padded
 from tieback.models.learned import Learned
 from tieback.services import FurtherService
@@ -23,7 +22,14 @@ from tieback_contract.shapes import alone
 from tieback_contract.vectors import SpaceRef, Vector
 
 from tieback_lab.contract.fusion import FusedThing, FusionDescription, FusionStep, Thing
-from tieback_lab.methods.fusion import MOST_ROWS, check_condition, check_part, predicted, takes_bundles
+from tieback_lab.methods.fusion import (
+    MOST_ROWS,
+    check_condition,
+    check_part,
+    predicted,
+    takes_bundles,
+    takes_rounds,
+)
 from tieback_lab.models.learned.fusion import REFUSE, LearnedFusion
 
 Parts = dict[str, dict[int, Array]]
@@ -102,7 +108,7 @@ def _each(fusion: LearnedFusion, request: FuseRequest) -> list[FusedThing | Tieb
 
 def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest) -> FusedThing:
     """One thing. InvalidInput for what the fusion does not read, with its place in the thing."""
-    given = _rows_of(fusion, thing)
+    given, arrived = _rows_of(fusion, thing)
     condition = _condition(fusion, thing)
     seen = _seen(fusion, thing)
     present = [*seen, *(name for name in given if name not in seen)]
@@ -118,9 +124,9 @@ def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest) -> FusedTh
     space = fusion.description.space
     if fusion.goes_on:
         state = None if thing.state is None else thing.state.decoded().astype(np.float32)
-        for name, own in given.items():
-            state = fusion.step(own[0], name, state)
-            vector = unit_rows(state[None])[0]
+        for name, rows in arrived:
+            state = fusion.step(rows, name, state)
+            vector = fusion.read(state)
             steps.append(FusionStep(name, Vector(vector, space), _labels(fusion, vector)))
     else:
         vector = fusion.fused(*_all_parts(fusion, given), condition)[0]
@@ -142,17 +148,20 @@ def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest) -> FusedTh
     )
 
 
-def _rows_of(fusion: LearnedFusion, thing: Thing) -> Parts:
-    """The rows of each part that is given, in the order of the request."""
+def _rows_of(fusion: LearnedFusion, thing: Thing) -> tuple[Parts, list[tuple[str, Array]]]:
+    """The rows of each part that is given, and all of them in the order of the request."""
     parts = {one.name: one for one in fusion.description.parts}
+    in_rounds = takes_rounds(fusion.description.method)
     found: Parts = {}
+    arrived: list[tuple[str, Array]] = []
     for place, one in enumerate(thing.parts):
         field = at("parts", place)
         if one.name not in parts:
             raise InvalidInput(
                 f"there is no part {one.name!r}; the parts are: {', '.join(parts)}", field=field["name"]
             )
-        if one.item in found.get(one.name, {}):
+        before = found.get(one.name, {}).get(one.item)
+        if before is not None and not in_rounds:
             raise InvalidInput(f"the part {one.name!r} is given twice", field=field["name"])
         if one.item and not takes_bundles(fusion.description.method):
             raise InvalidInput(
@@ -163,15 +172,17 @@ def _rows_of(fusion: LearnedFusion, thing: Thing) -> Parts:
         part = parts[one.name]
         rows = _read(one.encoding, fusion.spaces[part.space], field["encoding"], rows=part.rows)
         width = fusion.widths[fusion.names.index(one.name)]
-        check_part(rows, width, field["encoding"], rows=len(rows))
-        found.setdefault(one.name, {})[one.item] = rows
+        so_far = 0 if before is None else len(before)
+        check_part(rows, width, field["encoding"], rows=so_far + len(rows))
+        found.setdefault(one.name, {})[one.item] = rows if before is None else np.concatenate([before, rows])
+        arrived.append((one.name, rows))
     if not found:
         raise InvalidInput(f"every part is missing; give one at least of: {', '.join(parts)}", field="parts")
     known = set().union(*found.values())
     lacking = next((item for item in range(max(known)) if item not in known), None)
     if lacking is not None:
         raise InvalidInput(f"item {lacking} of the bundle has no part; number items from 0", field="parts")
-    return found
+    return found, arrived
 
 
 def _count(given: Parts) -> int:
@@ -223,13 +234,13 @@ def _seen(fusion: LearnedFusion, thing: Thing) -> list[str]:
         raise InvalidInput(
             f"{fusion.description.method} reads all parts at once: give them all, and no state", field="state"
         )
-    if thing.state.space != fusion.state_space or thing.state.width != fusion.description.width:
+    if thing.state.space != fusion.state_space or thing.state.width != fusion.state_width:
         raise SpaceMismatch("the state is of another fusion", field=at("state", "space"))
     for place, name in enumerate(thing.seen):
         if name not in fusion.names:
             raise InvalidInput(f"there is no part {name!r}", field=at("seen", place))
     for place, one in enumerate(thing.parts):
-        if one.name in thing.seen:
+        if one.name in thing.seen and not takes_rounds(fusion.description.method):
             raise InvalidInput(f"the state knows {one.name!r} already", field=at("parts", place))
     return list(thing.seen)
 

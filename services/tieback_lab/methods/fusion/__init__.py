@@ -31,6 +31,8 @@ Missing = Literal["skip", "pool", "substitute"]
 
 MOST_ROWS = 1024
 """Of one part of one thing."""
+ROUNDS = "recurrent_gates"
+"""An array of the methods that take rows one after another, in their order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +84,10 @@ class Step(Protocol):
     """Takes one more part into what is known of things; the cost does not depend on the parts before."""
 
     def __call__(self, rows: Array, there: Array, part: int, before: Array | None, state: State) -> Array:
-        """The state after it `[things, width]`, not of length 1; `before` is None at the beginning."""
+        """The state after it `[things, width or more]`; `before` is None at the beginning.
+
+        Its first `width` numbers are the vector, not of length 1.
+        """
         ...
 
 
@@ -101,6 +106,11 @@ def takes_condition(name: str) -> bool:
 def takes_bundles(name: str) -> bool:
     """Tell whether rows are the items of a bundle, in all parts alike. NotFound for an unknown method."""
     return "bundle_q" in fusions.state(name)
+
+
+def takes_rounds(name: str) -> bool:
+    """Tell whether a part may come again, as the next round. NotFound for an unknown method."""
+    return ROUNDS in fusions.state(name)
 
 
 def predicted(vectors: Array, state: State) -> Array:

@@ -17,6 +17,7 @@ from tieback.artifacts import Artifact, Kind
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.source import short_hash
 from tieback.core.state import State, check_state
+from tieback.methods.projection import unit_rows
 from tieback.models.learned import ServedKind
 from tieback_contract.arrays import Array
 from tieback_contract.vectors import SpaceRef
@@ -90,6 +91,15 @@ class LearnedFusion:
         known = None if before is None else before[None]
         step = fusions.form(STEP, self.description.method)
         return np.asarray(step(rows[None], there, self.names.index(part), known, self.state)[0])
+
+    def read(self, state: Array) -> Array:
+        """The unit vector `[width]` of a state that `step` gave."""
+        return np.asarray(unit_rows(state[None, : self.description.width])[0])
+
+    @property
+    def state_width(self) -> int:
+        """The width of the states."""
+        return len(self.step(np.zeros((1, self.widths[0]), np.float32), self.names[0], None))
 
     def weights(self, rows: Rows, there: There, condition: Array | None) -> Array:
         """The weights `[things, parts]` of parts by how far the vectors move without each; they sum to 1.

@@ -34,7 +34,15 @@ from tieback_contract.field_path import at
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 
-from tieback_lab.methods.fusion import FIT, MOST_ROWS, Goal, fusions, takes_bundles, takes_condition
+from tieback_lab.methods.fusion import (
+    FIT,
+    MOST_ROWS,
+    Goal,
+    fusions,
+    takes_bundles,
+    takes_condition,
+    takes_rounds,
+)
 from tieback_lab.models.learned.fusion import FUSION, REFUSE, patterns_of
 from tieback_lab.recipes.train.fusing import ACCURACY, RECALL, Things, apart, worths
 from tieback_lab.training.data.things import ThingToLearn, read_things, thing_files
@@ -76,14 +84,15 @@ def fusion(
         raise InvalidInput(
             f"rows of {method} are the items of a bundle: leave them out", field=at("parameters", "rows")
         )
+    _check_rounds(method, given)
     cards = {part: _card(run, part, given, encoders, spaces, rows) for part in names}
     asked = _asked(run, method, given, spaces)
     classes, goal = _goal(given)
     encoded = [
-        _encoded(run, cards[part], part, [one.parts.get(part) for one in given], given, rows=part in rows)
+        _encoded(run, cards[part], part, [one.parts.get(part, ()) for one in given], given, rows=part in rows)
         for part in names
     ]
-    conditions: Sequence[str | Path | None] = [one.condition for one in given]
+    conditions = [[one.condition] for one in given]
     condition = None if asked is None else _encoded(run, asked, "condition", conditions, given)[0][:, 0]
     things = Things([one for one, _ in encoded], [mask for _, mask in encoded], condition, goal)
     training, held_out = apart(things, seed)
@@ -175,6 +184,19 @@ def _parts(given: Sequence[ThingToLearn]) -> list[str]:
     return names
 
 
+def _check_rounds(method: str, given: Sequence[ThingToLearn]) -> None:
+    """InvalidInput for a part with several rounds where the method takes none, or with too many of them."""
+    most = MOST_ROWS if takes_rounds(method) else 1
+    for one in given:
+        for name, contents in one.parts.items():
+            if len(contents) > most:
+                raise InvalidInput(
+                    f"{one.place}: parts.{name}: {method} reads {most} of a part at most, and there are "
+                    f"{len(contents)}",
+                    field="data",
+                )
+
+
 def _goal(given: Sequence[ThingToLearn]) -> tuple[list[str], Goal]:
     """The classes, and what is learned from: labels, else groups, else each thing alone."""
     if any(one.label for one in given):
@@ -197,7 +219,7 @@ def _card(
     rows: Sequence[str],
 ) -> EncoderCard:
     """The encoder of a part. NotFound for one that is not there; InvalidInput where none reads the part."""
-    modalities = {_modality(one.parts[part]) for one in given if part in one.parts}
+    modalities = {_modality(content) for one in given for content in one.parts.get(part, ())}
     if len(modalities) != 1 or None in modalities:
         raise InvalidInput(f"parts.{part}: texts, or files of one kind", field="data")
     (modality,) = modalities
@@ -238,7 +260,7 @@ def _encoded(
     run: TrainingRun,
     card: EncoderCard,
     part: str,
-    contents: Sequence[str | Path | None],
+    contents: Sequence[Sequence[str | Path]],
     given: Sequence[ThingToLearn],
     *,
     rows: bool = False,
@@ -247,22 +269,22 @@ def _encoded(
     from tieback.models.loading import load_encoder, model_of
 
     kinds = frozenset({VectorKind.MULTI_VECTOR if rows else VectorKind.DENSE})
-    there = [place for place, one in enumerate(contents) if one is not None]
+    there = [place for place, one in enumerate(contents) if one]
+    each = [(place, content) for place in there for content in contents[place]]
 
     def make() -> dict[str, Array]:
-        run.say(f"encoding {len(there)} of {part!r} by {card.name}")
+        run.say(f"encoding {len(each)} of {part!r} by {card.name}")
         read = [
-            (
-                Content(card.modality, one if isinstance(one := contents[place], str) else one.read_bytes()),  # type: ignore[union-attr]
-                f"{given[place].place}: {part}",
-            )
-            for place in there
-        ]
-        found = encoded_rows(load_encoder(card, run.store), read, kinds, at_once=AT_ONCE)
-        values, mask = padded([rows_of(one)[:MOST_ROWS] for one in found])
+            (Content(card.modality, one if isinstance(one, str) else one.read_bytes()),
+             f"{given[place].place}: {part}")
+            for place, one in each
+        ]  # fmt: skip
+        found = iter(encoded_rows(load_encoder(card, run.store), read, kinds, at_once=AT_ONCE))
+        made = [np.concatenate([rows_of(next(found)) for _ in contents[place]]) for place in there]
+        values, mask = padded([one[:MOST_ROWS] for one in made])
         return {"rows": values, "mask": mask.astype(np.uint8)}
 
-    names = [one if isinstance(one, str) else file_digest(one) for one in contents if one is not None]
+    names = [[one if isinstance(one, str) else file_digest(one) for one in some] for some in contents if some]
     inputs = {"space": f"{card.space} {card.space.fingerprint}", "kinds": sorted(kinds), "contents": names}
     step = run.steps.arrays(
         f"{part} in {card.name}", encoded_rows, inputs, make, beside=(model_of(card), padded)

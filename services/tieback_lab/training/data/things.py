@@ -1,14 +1,15 @@
 """Things of several parts to learn a fusion from.
 
 A file has one on each line: ``{"parts": {"title": "Red boots", "photo": {"file": "a.png"}}, "label": "b"}``.
-A part is a text, or a file that is named from the folder of the file; one that is left out is missing. A
-thing may have a "label", its class; a "group", whose things belong together (a pair is a group of two); and a
+A part is a text, or a file that is named from the folder of the file; one that is left out is missing. For
+methods that take rounds it may be a list of these (``["Is it red?", "No, green"]``), in their order. A thing
+may have a "label", its class; a "group", whose things belong together (a pair is a group of two); and a
 "condition", a text. Things without labels and groups are learned from what occurs together in each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ KEYS = frozenset({"parts", "label", "group", "condition"})
 
 @dataclass(frozen=True, slots=True)
 class ThingToLearn:
-    """Parts by name, texts or files; its class, its group and its condition, empty for none; and its line."""
+    """Parts by name, texts or files; its class, its group and its condition, empty for none; and its line.
 
-    parts: Mapping[str, str | Path]
+    A part is what comes in its rounds: one text or file, for most.
+    """
+
+    parts: Mapping[str, Sequence[str | Path]]
     label: str
     group: str
     condition: str
@@ -50,24 +54,33 @@ def _thing(value: Any, folder: Path, place: str) -> ThingToLearn:
     for key in KEYS - {"parts"}:
         if not isinstance(value.get(key, ""), str):
             raise _wrong(place, f"{key} is a text")
-    parts: dict[str, str | Path] = {}
-    for name, one in value["parts"].items():
-        if isinstance(one, str) and one.strip():
-            parts[name] = one
-        elif isinstance(one, dict) and one.keys() == {"file"} and isinstance(one["file"], str):
-            parts[name] = folder / one["file"]
-            if not (folder / one["file"]).is_file():
-                raise _wrong(place, f"parts.{name}: there is no file {folder / one['file']}")
-        else:
-            raise _wrong(
-                place,
-                f'parts.{name}: a part is a text that is not empty, or {{"file": NAME}}; or is left out',
-            )
+    parts = {
+        name: [
+            _content(one, folder, f"{place}: parts.{name}")
+            for one in (given if isinstance(given, list) else [given])
+        ]
+        for name, given in value["parts"].items()
+    }
+    if not all(parts.values()):
+        raise _wrong(place, "parts: a list of rounds is empty; leave the part out")
     if not parts:
         raise _wrong(place, "parts: every part is missing")
     return ThingToLearn(
         parts, value.get("label", ""), value.get("group", ""), value.get("condition", ""), place
     )
+
+
+def _content(value: Any, folder: Path, place: str) -> str | Path:
+    if isinstance(value, str) and value.strip():
+        return value
+    if not (isinstance(value, dict) and value.keys() == {"file"} and isinstance(value["file"], str)):
+        raise _wrong(
+            place,
+            'a part is a text that is not empty, or {"file": NAME}, or a list of these; or is left out',
+        )
+    if not (folder / value["file"]).is_file():
+        raise _wrong(place, f"there is no file {folder / value['file']}")
+    return folder / value["file"]
 
 
 def _wrong(place: str, fault: str) -> InvalidInput:
