@@ -8,7 +8,7 @@ neither skips it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from tieback.core.state import State
 from tieback_contract.arrays import Array
 
+from tieback_lab.methods._attention import WIDE
 from tieback_lab.methods.fusion import Missing, Rows, There
 
 SHARED = {
@@ -83,6 +84,18 @@ def start(rows: Rows, there: There, sizes: Sizes, draw: np.random.Generator) -> 
         "decode": matrix(draw, sizes.width, sizes.classes),
         "sharpness": np.full(1, 2.3, np.float32),
     }
+
+
+def start_with(
+    schema: Mapping[str, Sequence[str]], rows: Rows, there: There, sizes: Sizes, draw: np.random.Generator
+) -> dict[str, Array]:
+    """The shared arrays, and random matrices for what else the `schema` of a method has, in its order."""
+    begun = start(rows, there, sizes, draw)
+    inner, width = sizes.inner, sizes.width
+    lengths = {"one": 1, "asked": sizes.asked, "inner": inner, "wide": WIDE * inner, "width": width}
+    for name, (ins, outs) in ((one, shape) for one, shape in schema.items() if one not in begun):
+        begun[name] = matrix(draw, lengths[ins], lengths[outs])
+    return begun
 
 
 def policy_sizes(missing: Missing, parts: int, pool: int) -> tuple[int, int]:

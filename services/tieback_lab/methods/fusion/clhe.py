@@ -23,7 +23,7 @@ from tieback.core.state import State
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 
-from tieback_lab.methods._attention import WIDE, attended, layer, layer_schema, normed
+from tieback_lab.methods._attention import attended, layer, layer_schema, normed
 from tieback_lab.methods.fusion import Fit, Rows, There, fusions
 from tieback_lab.methods.fusion import _tokens as shared
 from tieback_lab.methods.fusion._learning import Known, contrast, in_torch, last, learned, served
@@ -63,11 +63,7 @@ def clhe(rows: Rows, there: There, condition: Array | None, state: State) -> Arr
 
 def start(rows: Rows, there: There, sizes: shared.Sizes, draw: np.random.Generator) -> dict[str, Array]:
     """The arrays that training begins with."""
-    begun = shared.start(rows, there, sizes, draw)
-    lengths = {"inner": sizes.inner, "wide": WIDE * sizes.inner, "width": sizes.width}
-    for name, (ins, outs) in ((one, shape) for one, shape in STATE.items() if one not in begun):
-        begun[name] = shared.matrix(draw, lengths[ins], lengths[outs])
-    return begun
+    return shared.start_with(STATE, rows, there, sizes, draw)
 
 
 def states(xp: Any, rows: Any, there: Any, condition: Any, state: Any) -> list[Known]:  # noqa: ARG001

@@ -17,7 +17,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.state import State
 from tieback_contract.arrays import Array
 
-from tieback_lab.methods._attention import WIDE, layer, layer_schema, normed
+from tieback_lab.methods._attention import layer, layer_schema, normed
 from tieback_lab.methods.fusion import Rows, There, check_condition, fusions
 from tieback_lab.methods.fusion import _tokens as shared
 from tieback_lab.methods.fusion._learning import Known, in_torch, last, learned, served
@@ -44,11 +44,7 @@ def start(rows: Rows, there: There, sizes: shared.Sizes, draw: np.random.Generat
     """The arrays that training begins with. InvalidInput without a condition to learn with."""
     if not sizes.asked:
         raise InvalidInput("cross_attention needs a condition of each thing", field="condition")
-    begun = shared.start(rows, there, sizes, draw)
-    lengths = {"inner": sizes.inner, "wide": WIDE * sizes.inner, "asked": sizes.asked, "width": sizes.width}
-    for name, (ins, outs) in ((one, shape) for one, shape in STATE.items() if one not in begun):
-        begun[name] = shared.matrix(draw, lengths[ins], lengths[outs])
-    return begun
+    return shared.start_with(STATE, rows, there, sizes, draw)
 
 
 def states(xp: Any, rows: Any, there: Any, condition: Any, state: Any) -> list[Known]:

@@ -20,7 +20,7 @@ import numpy as np
 from tieback.core.state import State
 from tieback_contract.arrays import Array
 
-from tieback_lab.methods._attention import WIDE, layer, layer_schema
+from tieback_lab.methods._attention import layer, layer_schema
 from tieback_lab.methods.fusion import Fit, Goal, Rows, There, fusions
 from tieback_lab.methods.fusion import _tokens as shared
 from tieback_lab.methods.fusion._learning import Known, States, in_torch, last, learned, served
@@ -44,10 +44,7 @@ def iitf(rows: Rows, there: There, condition: Array | None, state: State) -> Arr
 
 def start(rows: Rows, there: There, sizes: shared.Sizes, draw: np.random.Generator) -> dict[str, Array]:
     """The arrays that training begins with."""
-    begun = shared.start(rows, there, sizes, draw)
-    lengths = {"inner": sizes.inner, "wide": WIDE * sizes.inner, "one": 1, "width": sizes.width}
-    for name, (ins, outs) in ((one, shape) for one, shape in STATE.items() if one not in begun):
-        begun[name] = shared.matrix(draw, lengths[ins], lengths[outs])
+    begun = shared.start_with(STATE, rows, there, sizes, draw)
     # Stage 2 begins where stage 1 ended, and what the branch passes on is what it learned.
     return {**begun, "shallow": np.zeros_like(begun["shallow"])}
 

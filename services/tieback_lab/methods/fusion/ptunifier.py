@@ -16,7 +16,7 @@ import numpy as np
 from tieback.core.state import State
 from tieback_contract.arrays import Array
 
-from tieback_lab.methods._attention import WIDE, layer, layer_schema
+from tieback_lab.methods._attention import layer, layer_schema
 from tieback_lab.methods.fusion import Rows, There, fusions
 from tieback_lab.methods.fusion import _tokens as shared
 from tieback_lab.methods.fusion._learning import Known, in_torch, last, learned, served
@@ -38,11 +38,7 @@ def ptunifier(rows: Rows, there: There, condition: Array | None, state: State) -
 
 def start(rows: Rows, there: There, sizes: shared.Sizes, draw: np.random.Generator) -> dict[str, Array]:
     """The arrays that training begins with."""
-    begun = shared.start(rows, there, sizes, draw)
-    lengths = {"inner": sizes.inner, "wide": WIDE * sizes.inner, "one": 1, "width": sizes.width}
-    for name, (ins, outs) in ((one, shape) for one, shape in STATE.items() if one not in begun):
-        begun[name] = shared.matrix(draw, lengths[ins], lengths[outs])
-    return begun
+    return shared.start_with(STATE, rows, there, sizes, draw)
 
 
 def states(xp: Any, rows: Any, there: Any, condition: Any, state: Any) -> list[Known]:  # noqa: ARG001
