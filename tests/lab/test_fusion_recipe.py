@@ -101,7 +101,7 @@ def test_every_method_is_reached_by_the_command(world: Shades, method: str) -> N
         ({"parts": {"No Name": "a"}}, "small letters"),
         ({"parts": {"photo": "more red"}}, r"parts\.photo: texts, or files of one kind"),
         ({"parts": {"title": "red"}, "condition": "red"}, "line 1: parallel takes no condition"),
-        ({"parts": {"title": ["red", "more red"]}}, r"line 1: parts\.title: parallel reads 1 of a part"),
+        ({"parts": {"title": ["red", "more red"]}}, r"line 1: parts\.title: parallel takes no rounds"),
         ({"parts": {"title": []}}, "line 1: parts: a list of rounds is empty"),
     ],
 )

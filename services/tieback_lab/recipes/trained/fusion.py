@@ -186,13 +186,16 @@ def _parts(given: Sequence[ThingToLearn]) -> list[str]:
 
 def _check_rounds(method: str, given: Sequence[ThingToLearn]) -> None:
     """InvalidInput for a part with several rounds where the method takes none, or with too many of them."""
-    most = MOST_ROWS if takes_rounds(method) else 1
+    in_rounds = takes_rounds(method)
+    most = MOST_ROWS if in_rounds else 1
     for one in given:
         for name, contents in one.parts.items():
             if len(contents) > most:
+                limit = (
+                    f"takes {most} rounds at most" if in_rounds else "takes no rounds, one text or file alone"
+                )
                 raise InvalidInput(
-                    f"{one.place}: parts.{name}: {method} reads {most} of a part at most, and there are "
-                    f"{len(contents)}",
+                    f"{one.place}: parts.{name}: {method} {limit}, and there are {len(contents)}",
                     field="data",
                 )
 

@@ -24,7 +24,7 @@ KEYS = frozenset({"parts", "label", "group", "condition"})
 class ThingToLearn:
     """Parts by name, texts or files; its class, its group and its condition, empty for none; and its line.
 
-    A part is what comes in its rounds: one text or file, for most.
+    Each part is a list: its one text or file, or its rounds in their order.
     """
 
     parts: Mapping[str, Sequence[str | Path]]
@@ -71,6 +71,7 @@ def _thing(value: Any, folder: Path, place: str) -> ThingToLearn:
 
 
 def _content(value: Any, folder: Path, place: str) -> str | Path:
+    """A text, or the path of a file that is there. InvalidInput, with the place, for another value."""
     if isinstance(value, str) and value.strip():
         return value
     if not (isinstance(value, dict) and value.keys() == {"file"} and isinstance(value["file"], str)):
