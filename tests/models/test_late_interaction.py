@@ -90,6 +90,21 @@ def test_a_checkpoint_of_colbert_gives_its_vectors(cards: Path, tmp_path: Path) 
     assert_serves(cards, tmp_path, expected)
 
 
+def test_vectors_of_tokens_are_served_in_int8_if_the_cards_ask(cards: Path, tmp_path: Path) -> None:
+    save_pylate(tmp_path / "late")
+    assert add(str(tmp_path / "late")).exit_code == 0
+    for path in cards.iterdir():
+        path.write_text(path.read_text() + "precisions: {int8: {smallest_cosine: 0.9}}\n")
+    store, both = Store(tmp_path / "store"), sides(cards)
+    pull(both, [], store, Silent())
+
+    for card in both:
+        exact, lower = (rows(card.at(one), store, *TEXTS) for one in ("float32", "int8"))
+        cosines = np.concatenate([(one * other).sum(axis=1) for one, other in zip(exact, lower, strict=True)])
+        assert 0.9 < cosines.min() < 1 - 1e-6
+    assert both[0].at("int8").space == both[1].at("int8").space != both[0].space
+
+
 def test_both_sides_are_in_one_space_and_rows_say_where_they_are(cards: Path, tmp_path: Path) -> None:
     save_pylate(tmp_path / "late")
     add(str(tmp_path / "late"))

@@ -129,7 +129,7 @@ class EncoderCard(Card):
         if self.joint and self.modality is Modality.FEATURES:
             raise ValueError("a space of features enters no joint space: leave joint out")
         if self.precisions and not isinstance(self.options, TransformerText):
-            raise ValueError("precisions are made of transformer_text encoders")
+            raise ValueError("precisions are made of transformer_text and late_interaction encoders")
         if self.merge is not None:
             check_merged(self)
         if any(one.width > self.width for one in self.compatible):

@@ -23,11 +23,12 @@ from tieback.models.session import PROCESSOR, Hardware, open_graph
 from tieback.models.store import ServedModel
 from tieback.models.text.tokenization import TextTokenizer
 from tieback.models.text.transformer_text import (
-    GRAPH,
+    GRAPHS,
     SHORTEST,
     TOKENIZER,
     TOKENS,
     UNBOUNDED_TOKENS,
+    check_precision,
     in_steps,
     padded,
 )
@@ -51,7 +52,10 @@ class MarkedText:
 
 
 class LateInteractionModel:
-    """Runs the graph of a card for one side: `IDS` and `MASK` `[batch, tokens]` to `DENSE` and `TOKENS`."""
+    """Runs the graph of a card for one side: `IDS` and `MASK` `[batch, tokens]` to `DENSE` and `TOKENS`.
+
+    StartupError where a lower precision is further from float32 on this machine than the card allows.
+    """
 
     pads = True
 
@@ -71,7 +75,9 @@ class LateInteractionModel:
         numbers = (self._tokenizer.number(token) for token in skipped)
         self._skipped = np.array([number for number in numbers if number is not None], np.int64)
         self._in_steps = hardware.provider == "cuda"
-        self._session = open_graph(served, GRAPH, hardware, recurring_shapes=self._in_steps)
+        graph = GRAPHS[card.precision]
+        self._session = open_graph(served, graph, hardware, recurring_shapes=self._in_steps)
+        check_precision(card, served, self._session)
 
     @property
     def sizes(self) -> Sequence[int]:

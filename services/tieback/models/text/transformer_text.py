@@ -64,8 +64,7 @@ class TransformerTextModel:
         self._in_steps = hardware.provider == "cuda"
         self._session = self._opened(served, hardware)
         self.adapters = Adapters(card, served, hardware) if card.adapters else None
-        if card.precision in card.precisions:
-            _hold(card, Reference.load(served.path(REFERENCE)).cosines(self._session))
+        check_precision(card, served, self._session)
 
     @property
     def sizes(self) -> Sequence[int]:
@@ -188,7 +187,11 @@ def _most_tokens(card: EncoderCard, served: ServedModel, hardware: Hardware) -> 
     return fits if card.max_tokens is None else min(card.max_tokens, fits)
 
 
-def _hold(card: EncoderCard, cosines: Array) -> None:
+def check_precision(card: EncoderCard, served: ServedModel, graph: Graph) -> None:
+    """StartupError where the graph of a lower precision is further from float32 than its card allows."""
+    if card.precision not in card.precisions:
+        return
+    cosines = Reference.load(served.path(REFERENCE)).cosines(graph)
     floor = card.precisions[card.precision].smallest_cosine
     if not cosines.min() >= floor:
         raise StartupError(

@@ -28,6 +28,7 @@ from tieback.recipes.export.transformer_text import (
 )
 from tieback.recipes.graphs.backbone import LayeredBackbone, load_model, load_tensors, read_text_config
 from tieback.recipes.graphs.checkpoint import read_shapes
+from tieback.recipes.graphs.lower_precisions import add_lower_precisions
 from tieback.recipes.graphs.token_projections import (
     BIAS,
     RESIDUAL,
@@ -56,7 +57,7 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
     sample = sample_of(card, vocabulary, LONG_TOKENS)
     metrics = write_vectors(model, sample, out / GRAPH, report)
     check_width(card, out / GRAPH, example(1, sample_of(card, vocabulary)))
-    return metrics
+    return metrics | add_lower_precisions(card, out, report)
 
 
 class TokenNetwork(nn.Module):
