@@ -158,19 +158,27 @@ def describe(config: Any, config_name: str, front_end: FrontEnd) -> int:
 
     StartupError where the network does not take sounds as the front end makes them.
     """
-    model = outline(config, config_name)
-    network = MeanOfStates(model) if isinstance(front_end, Waveform) else network_of(model, front_end)
-    features = front_end(np.zeros(1, np.float32))
-    sound = torch.zeros(2, *features.shape, device="meta")
-    lengths = [torch.ones(2, dtype=torch.long, device="meta")] if is_told_lengths(network) else []
+    network, inputs = outlined(config, config_name, front_end, count=2)
     try:
         with torch.no_grad(), torch.device("meta"):
-            return int(network(sound, *lengths)[0].shape[-1])
+            return int(network(*inputs)[0].shape[-1])
     except Exception as error:  # each class has its own for sounds of another size
         raise StartupError(
-            f"a sound is made {' × '.join(map(str, features.shape))}, and the network of {config_name}, "
+            f"a sound is made {' × '.join(map(str, inputs[0].shape[1:]))}, and the network of {config_name}, "
             f"{config.model_type}, does not take that: {str(error).partition(chr(10))[0][:200]}"
         ) from error
+
+
+def outlined(
+    config: Any, config_name: str, front_end: FrontEnd, *, count: int = 1, samples: int = 1
+) -> tuple[SoundNetwork, list[Tensor]]:
+    """The network of a configuration, and inputs of so many sounds of so many samples, without values."""
+    model = outline(config, config_name)
+    network = MeanOfStates(model) if isinstance(front_end, Waveform) else network_of(model, front_end)
+    features = front_end(np.zeros(samples, np.float32))
+    sound = torch.zeros(count, *features.shape, device="meta")
+    lengths = [torch.ones(count, dtype=torch.long, device="meta")] if is_told_lengths(network) else []
+    return network, [sound, *lengths]
 
 
 def is_told_lengths(network: torch.nn.Module) -> bool:

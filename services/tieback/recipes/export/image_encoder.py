@@ -84,10 +84,9 @@ def describe(
             "mask_ratio: 0 in it, so that whole pictures are read"
         )
     network = PictureVectors(outline(config, config_name), names)
-    pixels = torch.zeros(2, CHANNELS, fitting.height, fitting.width, device="meta")
     try:
         with torch.no_grad():
-            vectors, pooled = network.features(pixels)
+            vectors, pooled = network.features(pixels_of(fitting, 2))
     except StartupError:
         raise
     except Exception as error:  # each class has its own for pictures of another size
@@ -98,6 +97,11 @@ def describe(
             f"not take them: {str(error).partition(chr(10))[0][:200]}"
         ) from error
     return pooled, int(vectors.shape[-1])
+
+
+def pixels_of(fitting: PictureFitting, count: int) -> Tensor:
+    """Pictures without values, `[count, 3, height, width]`."""
+    return torch.zeros(count, CHANNELS, fitting.height, fitting.width, device="meta")
 
 
 def keep_fitting(folder: Path, name: str, out: Path) -> PictureFitting:

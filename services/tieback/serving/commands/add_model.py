@@ -139,7 +139,7 @@ def _inspect(
     try:
         found = inspect(folder.directory, name, folder.given)
         if not found.missing:
-            found.facts |= expected(folder, found.cards[0])
+            found.facts |= expected(folder, found.cards)
         return found
     except StartupError as error:
         if is_image_encoder(folder) or is_audio_encoder(folder):  # endpoints read texts
