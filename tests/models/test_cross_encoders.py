@@ -44,6 +44,22 @@ def test_every_architecture_scores_as_transformers_computes(
     assert len({round(score, 3) for score in expected}) == len(PASSAGES)  # so that the comparison can fail
 
 
+@pytest.mark.parametrize("architecture", ["bert", "roberta"])
+def test_eight_bits_stay_near_the_scores_and_are_said_to_be_that_far(
+    tmp_path: Path, store: Store, architecture: str
+) -> None:
+    model = save_cross_encoder(tmp_path / "own", architecture)
+    expected = own_scores(tmp_path / "own", model)
+    card = reranker_card(tmp_path / "own", options={"precision": "int8"})
+
+    loaded = served(card, store)
+    found = loaded.run([loaded.prepare(QUERY, passage) for passage in PASSAGES])
+
+    apart = np.abs(np.subtract(found, expected)).max()
+    assert 1e-4 < apart < 0.05
+    assert store.open(card).manifest.metrics["int8_difference"] < 0.05
+
+
 def test_a_long_pair_keeps_half_its_room_for_the_query_and_cuts_the_passage(
     tmp_path: Path, store: Store
 ) -> None:

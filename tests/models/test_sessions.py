@@ -71,7 +71,7 @@ def test_a_graph_whose_products_share_their_weights_zero_is_opened(capfd: pytest
 def open_sessions() -> int:
     """Number of sessions of ONNX Runtime that this process has.
 
-    By the type alone: `isinstance` asks an object for its class, and objects of torch warn when they are asked.
+    By the type alone: `isinstance` asks an object for its class, and objects of torch warn when asked.
     """
     gc.collect()
     return sum(issubclass(type(one), onnxruntime.InferenceSession) for one in gc.get_objects())

@@ -63,6 +63,16 @@ def test_every_architecture_scores_as_transformers_does_with_padding_on_the_left
     assert len({round(score, 2) for score in expected}) == len(PASSAGES)  # so that the comparison can fail
 
 
+def test_eight_bits_stay_near_the_scores(tmp_path: Path, store: Store) -> None:
+    model = save_language_model(tmp_path / "own", "qwen3")
+    expected = scores_of_transformers(tmp_path / "own", model, TEMPLATE)
+
+    loaded = served(yes_no_card(tmp_path / "own", options={"template": TEMPLATE, "precision": "int8"}), store)
+    found = loaded.run([loaded.prepare(QUERY, passage) for passage in PASSAGES])
+
+    assert 1e-4 < np.abs(np.subtract(found, expected)).max() < 0.15  # of logits
+
+
 @pytest.mark.parametrize(("architecture", "known"), [("qwen3", QWEN), ("gemma", GEMMA)])
 def test_a_folder_is_added_with_the_template_that_its_makers_trained_with(
     tmp_path: Path, store: Store, architecture: str, known: dict[str, str]

@@ -9,6 +9,8 @@ from pydantic import Field
 from tieback.catalog.source import Strict
 
 Precision = Literal["float32", "float16", "int8"]
+ScoringPrecision = Annotated[Literal["float32", "int8"], Field(exclude_if=lambda one: one == "float32")]
+"""Of a model that scores."""
 
 
 class MeasuredDrift(Strict):

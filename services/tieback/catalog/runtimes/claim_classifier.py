@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import field_validator
 
 from tieback.catalog.claim_labels import Labels, check_labels
+from tieback.catalog.precision import ScoringPrecision
 from tieback.catalog.runtimes import Runtime
 from tieback.catalog.source import FilePath, Strict
 
@@ -28,7 +29,7 @@ class ClaimClassifier(Strict):
     config: FilePath = "config.json"
     head: Literal["sequence", "tokens", "first_token", "next_token"] = "sequence"
     labels: Labels
-    precision: Literal["float32", "int8"] = "float32"
+    precision: ScoringPrecision = "float32"
 
     _means_support = field_validator("labels")(check_labels)
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tieback.catalog.precision import ScoringPrecision
 from tieback.catalog.runtimes import Runtime
 from tieback.catalog.source import FileName, Strict
 
@@ -23,6 +24,7 @@ class CrossEncoder(Strict):
     tokenizer: FileName = "tokenizer.json"
     config: FileName = "config.json"
     positive: str = Field(default="", exclude_if=lambda label: not label)
+    precision: ScoringPrecision = "float32"
 
 
 RUNTIME = Runtime("reranker", CrossEncoder)

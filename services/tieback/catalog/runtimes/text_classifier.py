@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tieback.catalog.precision import ScoringPrecision
 from tieback.catalog.runtimes import Runtime
 from tieback.catalog.source import FileName, Strict
 
@@ -19,7 +20,7 @@ class TextClassifier(Strict):
     weights: FileName = "model.safetensors"
     tokenizer: FileName = "tokenizer.json"
     config: FileName = "config.json"
-    precision: Literal["float32", "int8"] = "float32"
+    precision: ScoringPrecision = "float32"
 
 
 RUNTIME = Runtime("classifier", TextClassifier)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from tieback.catalog.precision import ScoringPrecision
 from tieback.catalog.runtimes import Runtime
 from tieback.catalog.source import FileName, Strict
 
@@ -29,6 +30,7 @@ class YesNoReranker(Strict):
     instruction: Annotated[str, Field(max_length=4000)] = ""
     yes: Annotated[str, Field(min_length=1)] = "yes"
     no: str = "no"
+    precision: ScoringPrecision = "float32"
 
     @model_validator(mode="after")
     def _has_its_places(self) -> YesNoReranker:

@@ -18,6 +18,7 @@ from tieback.catalog.card import RerankerCard
 from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.classifier_card import ClassifierCard
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
+from tieback.catalog.precision import ScoringPrecision
 from tieback.catalog.runtimes.cross_encoder import CrossEncoder
 from tieback.core.errors import StartupError
 from tieback.models.reference import IDS, MASK
@@ -43,7 +44,7 @@ def export(card: RerankerCard, weights: Path, out: Path, report: Callable[[str],
     check_pairs(out / TOKENIZER)
     signs = signs_of(config, options.config, options.positive)
     backbone = load_model(weights, options.weights, config, options.config, head="sequence")
-    return write_scores(card, Scored(backbone, signs), out, report)
+    return write_scores(card, Scored(backbone, signs), out, report, precision=options.precision)
 
 
 def open_folder(card: Scoring, options: Any, weights: Path, out: Path, head: Head) -> Any:
@@ -65,7 +66,7 @@ def write_scores(
     report: Callable[[str], None],
     output: str = SCORE,
     *,
-    precision: str = "float32",
+    precision: ScoringPrecision,
 ) -> dict[str, Any]:
     """Writes the graph of a model that scores; returns how near it is to the model."""
     sample = sample_of(card, vocabulary_of(out / TOKENIZER))

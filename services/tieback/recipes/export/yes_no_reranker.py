@@ -27,7 +27,7 @@ def export(card: RerankerCard, weights: Path, out: Path, report: Callable[[str],
     config = open_folder(card, options, weights, out, "next")
     answers = [_number(out / TOKENIZER, word) for word in (options.yes, options.no) if word]
     loaded = load_model(weights, options.weights, config, options.config, head="next")
-    return write_scores(card, Answered(loaded, answers), out, report)
+    return write_scores(card, Answered(loaded, answers), out, report, precision=options.precision)
 
 
 class Answered(torch.nn.Module):
