@@ -104,8 +104,8 @@ def rpcs_of(service: str, port: type) -> dict[str, Rpc]:
     """The RPCs of a service of the contract that are methods of a port, by the names of these.
 
     The method `split_texts(request, call)` is the RPC SplitTexts. Where a request is a few plain fields, the
-    method takes these: `get_collection(name)`. A reply of one field is that field, and one of several that
-    has no value of its own is a tuple of them.
+    method takes these: `get_collection(name)`. A stream of requests is `fuse_stream(requests, call)`. A reply
+    of one field is that field, and one of several that has no value of its own is a tuple of them.
     """
     found = {}
     for path, method in methods().items():
@@ -118,6 +118,8 @@ def rpcs_of(service: str, port: type) -> dict[str, Rpc]:
 def _rpc(method: ContractMethod, name: str, function: Callable[..., Any]) -> Rpc:
     hints = get_type_hints(function)
     kind, reply = hints.get("request"), hints["return"]
+    if method.request_streaming:
+        (kind,) = get_args(hints["requests"])
     if method.response_streaming:
         (reply,) = get_args(reply)
     asked, answered = GetMessageClass(method.request), GetMessageClass(method.response)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -15,6 +16,7 @@ from tieback.serving.requests.context import deadline_of
 from tieback.serving.requests.parsing import converted
 from tieback.serving.requests.rpcs import Rpc
 from tieback.serving.servicers.batch import PartialBatch
+from tieback.serving.servicers.request_stream import RequestStreams
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[..., Any]
@@ -25,21 +27,28 @@ def servicer(port: object, known: Mapping[str, Rpc], **own: Handler) -> Any:
 
     It is of the class that was generated for the service, which the server registers it by.
     """
+    streams = RequestStreams()
+    if any(rpc.method.request_streaming for rpc in known.values()):
+        own = {"drain": lambda _: streams.drain(), **own}
     service = next(iter(known.values())).method.service
     _, _, name = service.rpartition(".")
     path = next(iter(known.values())).request_message.DESCRIPTOR.file.name
     stubs = importlib.import_module(path.removesuffix(".proto").replace("/", ".") + "_pb2_grpc")
-    return type(name, (getattr(stubs, f"{name}Servicer"),), {**handlers(port, known), **own})()
+    return type(name, (getattr(stubs, f"{name}Servicer"),), {**handlers(port, known, streams), **own})()
 
 
-def handlers(port: object, known: Mapping[str, Rpc]) -> dict[str, Handler]:
-    """The handlers of RPCs by their names, as methods of a servicer."""
-    return {
-        rpc.method.path.rpartition("/")[2]: (_stream if rpc.method.response_streaming else _unary)(
-            getattr(port, rpc.name), rpc
-        )
-        for rpc in known.values()
-    }
+def handlers(
+    port: object, known: Mapping[str, Rpc], streams: RequestStreams | None = None
+) -> dict[str, Handler]:
+    """The handlers of RPCs by their names, as methods of a servicer. Streams of requests are of `streams`."""
+    found: dict[str, Handler] = {}
+    for rpc in known.values():
+        ask, name = getattr(port, rpc.name), rpc.method.path.rpartition("/")[2]
+        if rpc.method.request_streaming:
+            found[name] = _exchange(ask, rpc, streams or RequestStreams())
+        else:
+            found[name] = (_stream if rpc.method.response_streaming else _unary)(ask, rpc)
+    return found
 
 
 def _unary(ask: Callable[[Any, Call], Any], rpc: Rpc) -> Handler:
@@ -56,6 +65,23 @@ def _stream(ask: Callable[[Any, Call], AsyncIterator[Any]], rpc: Rpc) -> Handler
         async with aclosing(events):
             async for event in events:
                 yield rpc.reply.write(event)
+
+    return handle
+
+
+def _exchange(
+    ask: Callable[[AsyncIterator[Any], Call], AsyncGenerator[Any, None]], rpc: Rpc, streams: RequestStreams
+) -> Handler:
+    async def read(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for message in messages:
+            yield await converted(functools.partial(rpc.request.read, message))
+
+    async def handle(_: object, messages: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        call = Call(deadline_of(context))
+        replies = streams.in_turn(read(messages), lambda requests: ask(requests, call))
+        async with aclosing(replies):
+            async for reply in replies:
+                yield rpc.reply.write(reply)
 
     return handle
 

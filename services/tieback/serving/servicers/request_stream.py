@@ -1,9 +1,10 @@
-"""Streams of requests that are answered in order, several of them worked on at a time."""
+"""Streams of requests that are answered in order, several worked on at a time or one after another."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -16,12 +17,13 @@ AT_ONCE = 32
 
 R = TypeVar("R", bound=Message)
 A = TypeVar("A")
+Q = TypeVar("Q")
 
 
 class RequestStreams:
     """The open streams of a servicer. The requests of one hold about `most_bytes` at most."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int = 0) -> None:
         self._most = most_bytes
         self._draining = asyncio.Event()
 
@@ -42,17 +44,36 @@ class RequestStreams:
             finally:
                 room.give(size)
 
-        async for answer in overlapped(self._read(requests, room), one, AT_ONCE):
+        async for answer in overlapped(self._bounded(requests, room), one, AT_ONCE):
             yield answer
+        self._end()
+
+    async def in_turn(
+        self, requests: AsyncIterator[Q], ask: Callable[[AsyncIterator[Q]], AsyncGenerator[A, None]]
+    ) -> AsyncGenerator[A, None]:
+        """The answers of what reads the requests itself, one after another."""
+        async with aclosing(ask(self._read(requests))) as answers:
+            async for answer in answers:
+                yield answer
+        self._end()
+
+    def _end(self) -> None:
         if self._draining.is_set():
             raise Unavailable("the server is shutting down", retry_after=0.0)
 
-    async def _read(self, requests: AsyncIterator[R], room: _Room) -> AsyncIterator[R]:
+    async def _bounded(self, requests: AsyncIterator[R], room: _Room) -> AsyncIterator[R]:
+        async for request in self._read(requests, room):
+            room.take(request.ByteSize())
+            yield request
+
+    async def _read(self, requests: AsyncIterator[Q], room: _Room | None = None) -> AsyncIterator[Q]:
+        """The requests until the server drains; one is read where there is room."""
         draining = asyncio.ensure_future(self._draining.wait())
         following: asyncio.Future[Any] | None = None
         try:
             while True:
-                await room.wait()
+                if room is not None:
+                    await room.wait()
                 following = asyncio.ensure_future(anext(requests, None))
                 await asyncio.wait({following, draining}, return_when=asyncio.FIRST_COMPLETED)
                 if not following.done():
@@ -60,7 +81,6 @@ class RequestStreams:
                 request = following.result()
                 if request is None:
                     return
-                room.take(request.ByteSize())
                 yield request
         finally:
             for task in (draining, following):
