@@ -129,6 +129,20 @@ class AsyncEncodingStream(_Stream[Encoding | TiebackError]):
         return await anext(self._outcomes)
 
 
+class AsyncReplyStream(_Stream[T]):
+    """The replies to a stream of requests, in their order. Iterate it; until then nothing is sent."""
+
+    def __init__(self, client: AsyncClient, exchange: Exchange[T]) -> None:
+        self._replies = client._exchange(SendWindow(exchange))
+
+    async def close(self) -> None:
+        """Ends the stream; the server stops its work."""
+        await self._replies.aclose()
+
+    async def __anext__(self) -> T:
+        return await anext(self._replies)
+
+
 async def _outcomes(batches: AsyncIterator[Encodings]) -> AsyncIterator[Encoding | TiebackError]:
     async for batch in batches:
         for outcome in batch.outcomes:

@@ -63,6 +63,8 @@ class Exchange(Generic[R]):
     """What the items are called in errors."""
     number: Callable[[Any], int] | None = None
     """Which request a response answers; left out where responses come in the order of the requests."""
+    again: Callable[[Any], Message] | None = None
+    """Makes of a request one that another stream takes, which knows nothing of those answered before."""
 
 
 class SendWindow(Generic[R]):
@@ -116,7 +118,10 @@ class SendWindow(Generic[R]):
 
     def resend(self) -> Message | None:
         """The next request to send again, or None."""
-        return self._waiting[self._again.popleft()] if self._again else None
+        if not self._again:
+            return None
+        request, again = self._waiting[self._again.popleft()], self.exchange.again
+        return request if again is None else again(request)
 
     def offer(self, item: Any) -> Message | None:
         """Takes the next item; returns a request once a batch is full."""

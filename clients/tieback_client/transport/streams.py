@@ -128,3 +128,17 @@ class EncodingStream(_Stream[Encoding | TiebackError]):
 
     def __next__(self) -> Encoding | TiebackError:
         return next(self._outcomes)
+
+
+class ReplyStream(_Stream[T]):
+    """The replies to a stream of requests, in their order. Iterate it; until then nothing is sent."""
+
+    def __init__(self, client: Client, exchange: Exchange[T]) -> None:
+        self._replies = client._exchange(SendWindow(exchange))
+
+    def close(self) -> None:
+        """Ends the stream; the server stops its work."""
+        self._replies.close()
+
+    def __next__(self) -> T:
+        return next(self._replies)

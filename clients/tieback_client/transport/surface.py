@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from tieback_contract.query import OPTIONS, QueryKeywords
 
-from tieback_client.transport.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
+from tieback_client.transport.async_streams import (
+    AsyncEncodingStream,
+    AsyncEventStream,
+    AsyncReplyStream,
+    AsyncWrites,
+)
 from tieback_client.transport.exchange import Exchange
 from tieback_client.transport.operation import AsyncOperation, Operation
 from tieback_client.transport.paging import Pages
 from tieback_client.transport.rpc import Procedure, StreamCall
-from tieback_client.transport.streams import EncodingStream, EventStream, Writes
+from tieback_client.transport.streams import EncodingStream, EventStream, ReplyStream, Writes
 from tieback_client.values.encodings import Encodings
 from tieback_client.values.events import AnswerEvent
 from tieback_client.values.operations import OperationStatus
@@ -148,6 +153,18 @@ def encodings(
         return AsyncEncodingStream(client, procedure(*args, **kwargs))
 
     return Method(procedure, blocking, awaited, "EncodingStream")
+
+
+def replies(procedure: Callable[P, Exchange[T]]) -> Method[P, ReplyStream[T], AsyncReplyStream[T]]:
+    """A method that sends requests one after another, and gives a reply to each."""
+
+    def blocking(client: Client, /, *args: P.args, **kwargs: P.kwargs) -> ReplyStream[T]:
+        return ReplyStream(client, procedure(*args, **kwargs))
+
+    def awaited(client: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncReplyStream[T]:
+        return AsyncReplyStream(client, procedure(*args, **kwargs))
+
+    return Method(procedure, blocking, awaited, "ReplyStream[{}]")
 
 
 def _dressed(method: Any, procedure: Callable[..., Any], returns: str) -> Callable[..., Any]:
