@@ -5,14 +5,17 @@ A server that does not answers `Unimplemented`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tieback_client
 from tieback_client.messages import reading
+from tieback_client.reports import CallInfo
 from tieback_client.transport.codec import CODEC, writing
+from tieback_client.transport.exchange import Exchange
 from tieback_client.transport.rpc import Procedure, UnaryCall, rpcs_of
-from tieback_client.transport.surface import unary
+from tieback_client.transport.surface import replies, unary
 from tieback_client.values import content
 from tieback_client.values.batch import Batch
 from tieback_contract.encodings import Encoding
@@ -89,6 +92,46 @@ def fuse_parts(
     return FusedThings(outcomes, reading.timing(reply.message.timing), reply.info)
 
 
+def fuse_stream(
+    fusion: str,
+    parts: Iterable[Thing | Mapping[str, Encoding]] | AsyncIterable[Thing | Mapping[str, Encoding]],
+    *,
+    explain: bool = False,
+    refuse_missing: bool = False,
+    timeout: float | None = None,
+) -> Exchange[FusedThing]:
+    """Fuses one thing whose parts come one after another, over one call.
+
+    Gives what is known after each of `parts`. These are as the things of `fuse_parts`, and are drawn one by
+    one: the next when the reply to the last was taken. What one costs does not depend on those before. A
+    first one that is a `Thing` with the `state` of a reply, and its `present` as `seen`, goes on from there;
+    so does this by itself where the connection breaks. The first error ends the stream. `InvalidArgument`
+    for a fusion that reads all parts at once; `NotFound`, with the choices, for an unknown one.
+    """
+    name = content.text(fusion, at("fusion"))
+    last: list[fusion_pb2.FusedThing] = []
+
+    def request(things: Sequence[Any], _: int) -> fusion_pb2.FuseStreamRequest:
+        return fusion_pb2.FuseStreamRequest(
+            fusion=name, thing=next(iter(things), None), explain=explain, refuse_missing=refuse_missing
+        )
+
+    def again(request: fusion_pb2.FuseStreamRequest) -> fusion_pb2.FuseStreamRequest:
+        if last and not request.thing.HasField("state"):
+            request.thing.state.CopyFrom(last[0].state)
+            request.thing.seen[:] = last[0].present
+        return request
+
+    def result(response: Any, request: Any, info: CallInfo) -> FusedThing:  # noqa: ARG001 - of an exchange
+        last[:] = [response.fused]
+        return _fused(response.fused)
+
+    return Exchange(
+        FUSIONS["FuseStream"], parts, lambda one, place: _thing(_as_thing(one), place), request, result,
+        batch=1, in_flight=1, timeout=timeout, name="parts", again=again,
+    )  # fmt: skip
+
+
 def fusions(*, timeout: float | None = None) -> Procedure[list[FusionDescription]]:
     """The learned fusions of the server by name, with what each pattern of parts is worth."""
     reply = yield UnaryCall(FUSIONS["ListFusions"], fusion_pb2.ListFusionsRequest(), timeout)
@@ -113,6 +156,7 @@ class LabMethods:
     demonstrations = unary(demonstrations)
     delete_demonstration = unary(delete_demonstration)
     fuse_parts = unary(fuse_parts)
+    fuse_stream = replies(fuse_stream)
     fusions = unary(fusions)
 
 

@@ -16,6 +16,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from support.deployment import ROOT, Overlay, alerts, dashboard, queries
 from support.installed import need
+from support.lab import lab_in_use
 from tieback.collections.quotas import IndexSize
 from tieback.core.types.load import Load
 from tieback.encoder import AdapterState
@@ -25,7 +26,7 @@ from tieback.serving.mesh.directory import Directory
 from tieback.serving.metrics.scrape import join
 from tieback.serving.metrics.telemetry import Telemetry
 from tieback.serving.processes.doors import door_services
-from tieback.serving.requests.contract import METHODS
+from tieback.serving.requests.contract import methods
 from tieback.serving.settings import Settings
 
 SUFFIXES = {
@@ -145,11 +146,12 @@ def test_slowness_is_not_told_of_streams() -> None:
     assert found is not None
     left_out = found[1].split("|")
 
-    streaming = {
-        method.path.rpartition("/")[2]
-        for method in METHODS.values()
-        if method.request_streaming or method.response_streaming
-    }
+    with lab_in_use():
+        streaming = {
+            method.path.rpartition("/")[2]
+            for method in methods().values()
+            if method.request_streaming or method.response_streaming
+        }
 
     assert set(left_out) == streaming | {"ServerReflectionInfo", "WaitOperation"}
 

@@ -107,6 +107,23 @@ def test_rounds_that_come_one_after_another_give_what_they_give_at_once(
     assert [one.part for one in whole.steps] == ["photo", "title", "title", "title"]
 
 
+@pytest.mark.parametrize(("fusion", "names"), [("shades", ()), ("rounds", ("note", "title"))])
+def test_a_stream_of_parts_gives_after_each_what_fuse_gives_with_the_state_before(
+    client: Client, parts: dict[str, Encoding], fusion: str, names: tuple[str, ...]
+) -> None:
+    given = [Thing([ThingPart(name, parts[name])]) for name in ("photo", "title", "note", *names)]
+
+    with client.fuse_stream(fusion, given) as replies:
+        streamed = list(replies)
+
+    before: dict[str, Any] = {}
+    for mine, thing in zip(streamed, given, strict=True):
+        known = client.fuse_parts(fusion, [dataclasses.replace(thing, **before)])[0]
+        before = {"state": known.state, "seen": known.present}
+        np.testing.assert_array_equal(mine.vector.values, known.vector.values)
+        assert (mine.predictions, mine.present) == (known.predictions, known.present)
+
+
 def test_more_rounds_than_are_read_at_once_are_refused_with_their_place(
     client: Client, parts: dict[str, Encoding]
 ) -> None:

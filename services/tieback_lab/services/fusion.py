@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from tieback.core.alone import Alone
@@ -36,8 +36,8 @@ Parts = dict[str, dict[int, Array]]
 """Rows `[rows, width]` by part and item; a thing that is no bundle is item 0."""
 MOST_LABELS = 16
 MOST_THINGS = 1024
-INLINE = 8
-"""So many things are fused on the event loop: less work than handing them to a thread."""
+INLINE = 24
+"""So many rows are fused on the event loop: less work than handing them to a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,24 @@ class FuseReply:
     timing: Timing
 
 
+@dataclass(frozen=True, slots=True)
+class FuseStreamRequest:
+    """The new parts of the thing of a stream; after the first request, `fusion` may be empty."""
+
+    fusion: str
+    thing: Thing
+    explain: bool = False
+    refuse_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FuseStreamReply:
+    """The thing with all parts so far."""
+
+    fused: FusedThing
+    timing: Timing
+
+
 class FusionService:
     """Fuses things by the learned fusions of a server."""
 
@@ -68,19 +86,48 @@ class FusionService:
         """One result per thing; a bad thing gets an error and the others succeed. NotFound for the fusion."""
         begin = time.perf_counter()
         call.deadline.check("fusing")
-        if request.fusion not in self._known:
-            raise NotFound("fusion", request.fusion, self._known, hint="train one: tieback train fusion")
+        fusion = self._fusion(request.fusion)
         if not 0 < len(request.things) <= MOST_THINGS:
             raise InvalidInput(
                 f"a batch holds 1 to {MOST_THINGS} things, not {len(request.things)}", field="things"
             )
-        fusion = self._known[request.fusion]
-        if len(request.things) <= INLINE:
+        if sum(map(_row_count, request.things)) <= INLINE:
             results = _each(fusion, request)
         else:
             results = await asyncio.to_thread(_each, fusion, request)
         seconds = time.perf_counter() - begin
         return FuseReply(results, Timing(compute=seconds, total=seconds))
+
+    async def fuse_stream(
+        self, requests: AsyncIterator[FuseStreamRequest], call: Call
+    ) -> AsyncIterator[FuseStreamReply]:
+        """The thing after each request of new parts; the first error ends the stream. NotFound for a name.
+
+        InvalidInput for a fusion that reads all parts at once, and for another one than that of the stream.
+        """
+        name, known = "", None
+        async for request in requests:
+            begin = time.perf_counter()
+            call.deadline.check("fusing")
+            if known is not None and request.fusion not in ("", name):
+                raise InvalidInput(
+                    f"this stream is for the fusion {name!r}; open another for {request.fusion!r}",
+                    field="fusion",
+                )
+            name = request.fusion or name
+            fusion = self._fusion(name)
+            if not fusion.goes_on:
+                raise InvalidInput(
+                    f"{fusion.description.method} reads all parts at once: give them to Fuse", field="fusion"
+                )
+            known = await _gone_on(fusion, request, known)
+            seconds = time.perf_counter() - begin
+            yield FuseStreamReply(known, Timing(compute=seconds, total=seconds))
+
+    def _fusion(self, name: str) -> LearnedFusion:
+        if name not in self._known:
+            raise NotFound("fusion", name, self._known, hint="train one: tieback train fusion")
+        return self._known[name]
 
     async def list_fusions(self) -> list[FusionDescription]:
         """Those that are served, by name."""
@@ -106,7 +153,25 @@ def _each(fusion: LearnedFusion, request: FuseRequest) -> list[FusedThing | Tieb
     return results
 
 
-def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest) -> FusedThing:
+async def _gone_on(fusion: LearnedFusion, request: FuseStreamRequest, known: FusedThing | None) -> FusedThing:
+    """The thing with the parts of a request, from its own state or from what is `known`."""
+    thing = request.thing
+    if known is not None and thing.state is None and not thing.seen:
+        thing = replace(thing, state=known.state, seen=known.present)
+    try:
+        if _row_count(thing) <= INLINE:
+            return _fused(fusion, thing, request)
+        return await asyncio.to_thread(_fused, fusion, thing, request)
+    except TiebackError as error:
+        raise error.within(at("thing")) from None
+
+
+def _row_count(thing: Thing) -> int:
+    encodings = (one.encoding.multi_vector for one in thing.parts)
+    return sum(1 if rows is None else len(rows.values) for rows in encodings)
+
+
+def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest | FuseStreamRequest) -> FusedThing:
     """One thing. InvalidInput for what the fusion does not read, with its place in the thing."""
     given, arrived = _rows_of(fusion, thing)
     condition = _condition(fusion, thing)

@@ -99,6 +99,26 @@ class FusedThing(_message.Message):
     state: _vector_pb2.Vector
     def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., present: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., replaced: _Optional[_Mapping[str, str]] = ..., unseen: _Optional[bool] = ..., expected_loss: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., predictions: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[FusionStep, _Mapping]]] = ..., state: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ...) -> None: ...
 
+class FuseStreamRequest(_message.Message):
+    __slots__ = ("fusion", "thing", "explain", "refuse_missing")
+    FUSION_FIELD_NUMBER: _ClassVar[int]
+    THING_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    REFUSE_MISSING_FIELD_NUMBER: _ClassVar[int]
+    fusion: str
+    thing: Thing
+    explain: bool
+    refuse_missing: bool
+    def __init__(self, fusion: _Optional[str] = ..., thing: _Optional[_Union[Thing, _Mapping]] = ..., explain: _Optional[bool] = ..., refuse_missing: _Optional[bool] = ...) -> None: ...
+
+class FuseStreamResponse(_message.Message):
+    __slots__ = ("fused", "timing")
+    FUSED_FIELD_NUMBER: _ClassVar[int]
+    TIMING_FIELD_NUMBER: _ClassVar[int]
+    fused: FusedThing
+    timing: _report_pb2.Timing
+    def __init__(self, fused: _Optional[_Union[FusedThing, _Mapping]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ...) -> None: ...
+
 class FusionStep(_message.Message):
     __slots__ = ("part", "vector", "predictions")
     PART_FIELD_NUMBER: _ClassVar[int]

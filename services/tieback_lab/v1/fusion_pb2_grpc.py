@@ -41,6 +41,11 @@ class FusionServiceStub(object):
                 request_serializer=tieback__lab_dot_v1_dot_fusion__pb2.FuseRequest.SerializeToString,
                 response_deserializer=tieback__lab_dot_v1_dot_fusion__pb2.FuseResponse.FromString,
                 _registered_method=True)
+        self.FuseStream = channel.stream_stream(
+                '/tieback.lab.v1.FusionService/FuseStream',
+                request_serializer=tieback__lab_dot_v1_dot_fusion__pb2.FuseStreamRequest.SerializeToString,
+                response_deserializer=tieback__lab_dot_v1_dot_fusion__pb2.FuseStreamResponse.FromString,
+                _registered_method=True)
         self.ListFusions = channel.unary_unary(
                 '/tieback.lab.v1.FusionService/ListFusions',
                 request_serializer=tieback__lab_dot_v1_dot_fusion__pb2.ListFusionsRequest.SerializeToString,
@@ -60,6 +65,15 @@ class FusionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FuseStream(self, request_iterator, context):
+        """Fuses one thing whose parts come one after another. Each request is answered, in order, by what is known then, and
+        costs the same however many were before. The first error ends the stream; the state of the last answer goes on in
+        another stream, or in Fuse. INVALID_ARGUMENT where the fusion reads all parts at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListFusions(self, request, context):
         """Lists the fusions by name.
         """
@@ -74,6 +88,11 @@ def add_FusionServiceServicer_to_server(servicer, server):
                     servicer.Fuse,
                     request_deserializer=tieback__lab_dot_v1_dot_fusion__pb2.FuseRequest.FromString,
                     response_serializer=tieback__lab_dot_v1_dot_fusion__pb2.FuseResponse.SerializeToString,
+            ),
+            'FuseStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.FuseStream,
+                    request_deserializer=tieback__lab_dot_v1_dot_fusion__pb2.FuseStreamRequest.FromString,
+                    response_serializer=tieback__lab_dot_v1_dot_fusion__pb2.FuseStreamResponse.SerializeToString,
             ),
             'ListFusions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListFusions,
@@ -110,6 +129,33 @@ class FusionService(object):
             '/tieback.lab.v1.FusionService/Fuse',
             tieback__lab_dot_v1_dot_fusion__pb2.FuseRequest.SerializeToString,
             tieback__lab_dot_v1_dot_fusion__pb2.FuseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FuseStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/tieback.lab.v1.FusionService/FuseStream',
+            tieback__lab_dot_v1_dot_fusion__pb2.FuseStreamRequest.SerializeToString,
+            tieback__lab_dot_v1_dot_fusion__pb2.FuseStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,
