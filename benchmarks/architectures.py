@@ -3,7 +3,8 @@
 A row is a small model of random weights, saved as its makers save theirs, exported as `tieback models pull`
 does, and asked in one batch, padded, and one by one. `parity` is the largest difference from transformers;
 `int8` the lowest cosine of a vector to the one in float32, of random weights: what trained weights lose is
-measured of a served model. A model that cannot be exported has the reason in its row.
+measured of a served model. `int8_apart` is the largest difference of a probability from float32, or
+of a reranker's score, by the range of its scores. A model that cannot be exported has the reason in its row.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,16 +22,22 @@ from benchmarks.report import Report
 
 TESTS = Path(__file__).parents[1] / "tests"
 LARGEST, FEWEST = 1e-4, 30
+LOWER: Mapping[str, Any] = {"precisions": {"int8": {"smallest_cosine": 1e-6}}}
 LENGTHS = (1, 2, 5, 17, 90, 700)
 
 
 class Held(NamedTuple):
-    """Outcome of a model: the difference in float32, and the lowest cosine of int8 if it was made."""
+    """Outcome of a model: the difference in float32, and what int8 loses if it is made.
+
+    Of vectors that is the lowest cosine to float32, of probabilities the largest difference, and of scores
+    the largest difference by their range.
+    """
 
     parity: float
     inputs: int
     longest: int | None = None
     int8: float | None = None
+    int8_apart: float | None = None
 
 
 class Case(NamedTuple):
@@ -63,6 +70,13 @@ def run(options: argparse.Namespace) -> Report:
     )
     report.claim(
         "lowest cosine of int8 to float32", min(lower, default=None), "", ">= 0.9", note="of random weights"
+    )
+    report.claim(
+        "largest difference of a score in int8 from float32",
+        max((one["int8_apart"] for one in rows if one.get("int8_apart") is not None), default=None),
+        "",
+        "<= 0.25",
+        note="of random weights; of rerankers by the range of four scores",
     )
     return report
 
@@ -130,7 +144,7 @@ def encoder(folder: Path, name: str) -> Held:
         width=WIDTH,
         max_tokens=PLACES - 2,
         pooling={"name": architecture.pooling},
-        precisions={"int8": {"smallest_cosine": 1e-6}},
+        **LOWER,
     )
     loaded = served(card, folder.parent)
     numbers = [torch.randint(4, len(WORDS), (length,)) for length in LENGTHS]
@@ -166,18 +180,20 @@ def late_interaction(folder: Path, name: str) -> Held:
     folder.mkdir()
     expected = (save_pylate if name.endswith("PyLate") else save_colbert)(folder)
     texts = ("owl flies at night", "wren", "owl wren owl at night " * 5)
-    paths = write_cards(inspect(folder, "own", FolderOptions()).cards, folder.parent)
-    cards: list[Any] = [read_card(path) for path in paths]
+    written = [{**one, **LOWER} for one in inspect(folder, "own", FolderOptions()).cards]
+    cards: list[Any] = [read_card(path) for path in write_cards(written, folder.parent)]
     store = Store(folder.parent / "store")
     pull(cards, [], store, Silent())
-    apart, longest = [0.0], 0
+    apart, cosines, longest = [0.0], [1.0], 0
     for card, side in zip(cards, ("query", "document"), strict=True):
         model, plan = load_encoder(card, store), EncodePlan(kinds=card.kinds, truncation=Truncation.END)
         batch = [model.prepare(Content(Modality.TEXT, text), plan, Limits()) for text in texts]
-        found = [one.rows for one in model.run(batch, plan)]
+        found: list[Any] = [one.rows for one in model.run(batch, plan)]
+        lower: list[Any] = [one.rows for one in load_encoder(card.at("int8"), store).run(batch, plan)]
         apart.append(largest(found, [expected.rows(text, side) for text in texts]))
+        cosines += [float((one * other).sum(axis=1).min()) for one, other in zip(found, lower, strict=True)]
         longest = max(longest, *(one.tokens for one in batch))
-    return Held(max(apart), len(texts), longest)
+    return Held(max(apart), len(texts), longest, min(cosines))
 
 
 def classifier(folder: Path, name: str) -> Held:
@@ -205,37 +221,54 @@ def labelled(folder: Path, model: Any) -> Held:
     from tieback_contract.limits import Limits
     from tieback_contract.modality import Modality
 
+    def scores(**options: str) -> list[Any]:
+        loaded = served(classifier_card(folder, options=options), Store(folder.parent / "store"))
+        batch = [loaded.prepare(one, Limits(), Truncation.REFUSE) for one in contents]
+        tokens.extend(one.tokens for one in batch)
+        return [scores_of(row, "single_label") for row in loaded.run(batch)]
+
+    tokens: list[int] = []
     expected = [scores_of(bare_logits(folder, model, text)[0].numpy(), "single_label") for text in TEXTS]
-    loaded = served(classifier_card(folder), Store(folder.parent / "store"))
     contents = [Content(Modality.TEXT, text) for text in TEXTS]
-    batch = [loaded.prepare(one, Limits(), Truncation.REFUSE) for one in contents]
-    found = [scores_of(row, "single_label") for row in loaded.run(batch)]
-    return Held(largest(found, expected), len(batch), max(one.tokens for one in batch))
+    found, lower = scores(), scores(precision="int8")
+    return Held(largest(found, expected), len(found), max(tokens), int8_apart=largest(lower, found))
 
 
 def reranker(folder: Path, name: str) -> Held:
     """Scores of pairs."""
-    from support.own_reranker import PASSAGES, QUERY, own_scores, reranker_card, save_cross_encoder, served
-    from tieback.models.store import Store
+    from support.own_reranker import PASSAGES, QUERY, own_scores, save_cross_encoder
 
     expected = own_scores(folder, save_cross_encoder(folder, name))
-    loaded = served(reranker_card(folder), Store(folder.parent / "store"))
-    batch = [loaded.prepare(QUERY, passage) for passage in PASSAGES]
-    return Held(largest(loaded.run(batch), expected), len(batch), max(one.tokens for one in batch))
+    return scored(folder, expected, (QUERY, PASSAGES), {})
 
 
 def yes_no(folder: Path, name: str) -> Held:
     """Scores of pairs in a template, padded on the left."""
-    from support.own_reranker import reranker_card, served
     from support.own_yes_no import PASSAGES, QUERY, save_language_model, scores_of_transformers
-    from tieback.models.store import Store
 
     template = "<|im_start|>Query: {query} Document: {document}<|im_end|>"
     expected = scores_of_transformers(folder, save_language_model(folder, name), template)
-    card = reranker_card(folder, runtime="yes_no_reranker", max_tokens=256, options={"template": template})
-    loaded = served(card, Store(folder.parent / "store"))
-    batch = [loaded.prepare(QUERY, passage) for passage in PASSAGES]
-    return Held(largest(loaded.run(batch), expected), len(batch), max(one.tokens for one in batch))
+    fields = {"runtime": "yes_no_reranker", "max_tokens": 256, "options": {"template": template}}
+    return scored(folder, expected, (QUERY, PASSAGES), fields)
+
+
+def scored(folder: Path, expected: Any, pairs: tuple[str, Sequence[str]], fields: Mapping[str, Any]) -> Held:
+    """Scores of a query with passages, by a card of the folder with these fields."""
+    from support.own_reranker import reranker_card, served
+    from tieback.models.store import Store
+
+    def scores(**options: str) -> list[float]:
+        card = reranker_card(folder, **{**fields, "options": {**fields.get("options", {}), **options}})
+        loaded = served(card, Store(folder.parent / "store"))
+        batch = [loaded.prepare(query, passage) for passage in passages]
+        tokens.extend(one.tokens for one in batch)
+        return loaded.run(batch)
+
+    tokens: list[int] = []
+    query, passages = pairs
+    found, lower = scores(), scores(precision="int8")
+    apart = largest(lower, found) / float(np.ptp(found))  # their scale is the model's own
+    return Held(largest(found, expected), len(found), max(tokens), int8_apart=apart)
 
 
 def pictures(folder: Path, name: str) -> Held:

@@ -22,12 +22,17 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     named = [f"`{row['architecture']}`", row["use"]]
     if "refused" in row:
         return [*named, f"not: {row['refused']}".replace("|", "\\|"), *["–"] * 5]
-    int8 = "–" if row["int8"] is None else f"{row['int8']:.3f}"
     export = row["export"].removeprefix("by ")
     return [
         *named,
         export,
         f"{row['parity']:.0e}",
-        int8,
+        _lower(row),
         *("–" if row[key] is None else str(row[key]) for key in ("inputs", "longest", "layers")),
     ]
+
+
+def _lower(row: Mapping[str, Any]) -> str:
+    if row["int8"] is not None:
+        return f"{row['int8']:.3f}"
+    return "float32 only" if row["int8_apart"] is None else f"± {row['int8_apart']:.1g}"
