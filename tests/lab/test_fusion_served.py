@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.coloured_triplets import Shades, shades_in
 from support.local_platform import served_locally
-from support.small_fusions import rounds_file, things_file, train_fusion
+from support.small_fusions import pairs_file, rounds_file, things_file, train_fusion
 from tieback.serving.settings import Settings
 from tieback_client import Image, InvalidArgument, Item, NotFound, Section
 from tieback_contract.encodings import Encoding
@@ -32,6 +32,7 @@ def client(world: Shades) -> Iterator[Client]:
         train_fusion(world, data, method="ptunifier", name="pooled"),
         train_fusion(world, rounds_file(world), method="lstm", name="rounds", dropout=0.0),
         train_fusion(world, data, name="strict", missing="refuse"),
+        train_fusion(world, pairs_file(world), method="align", name="paired", steps=100),
         train_fusion(world, data, method="clhe", name="bundled", dropout=0.0, steps=5),
         train_fusion(world, things_file(world, condition="more red"), method="cross_attention", name="asked"),
     ]
@@ -66,6 +67,22 @@ def test_a_thing_with_a_missing_part_is_one_vector_and_says_what_it_rests_on(
     assert {one.name for one in skipped.predictions} == {"warm", "cold"}
     assert [one.part for one in skipped.steps] == ["photo", "title"]
     assert skipped.expected_loss is not None
+
+
+def test_photos_are_found_by_words_in_a_space_that_was_learned_from_wrong_pairs_too(
+    client: Client, world: Shades
+) -> None:
+    photos = {name: Image.from_file(world.photo(name)) for name in ((6, 0), (0, 6), (5, 1), (1, 5))}
+    seen = [{"photo": one} for one in client.encode(list(photos.values()), space="eyes")]
+    said = [{"title": one} for one in client.encode(["more red", "more green"], space="words")]
+
+    shown, asked = (
+        np.stack([one.vector.values for one in client.fuse_parts("paired", some)]) for some in (seen, said)
+    )
+
+    red, green = asked @ shown.T
+    assert red[[0, 2]].min() > red[[1, 3]].max()
+    assert green[[1, 3]].min() > green[[0, 2]].max()
 
 
 def test_a_pattern_that_was_never_trained_with_is_marked(client: Client, parts: dict[str, Encoding]) -> None:

@@ -79,6 +79,18 @@ def rounds_file(world: Shades) -> Path:
     return file
 
 
+def pairs_file(world: Shades) -> Path:
+    """Photos of the world, each with a text that says what is seen; every fourth one says the contrary."""
+    lines = []
+    for number, path in enumerate(sorted(world.folder.glob("?-?.png"))):
+        red, green = map(int, path.stem.split("-"))
+        more = "more red" if (red > green) == bool(number % 4) else "more green"
+        lines.append(json.dumps({"parts": {"photo": {"file": path.name}, "title": more}}))
+    file = world.folder / "pairs.jsonl"
+    file.write_text("\n".join(lines))
+    return file
+
+
 def train_fusion(world: Shades, data: Path, output: str = "out", **parameters: Any) -> TrainingOutcome:
     """Runs the recipe."""
     return train(

@@ -82,13 +82,14 @@ def learned(
     missing: Missing = "skip",
     dropout: float = 0.3,
     partners: Partners | None = None,
+    batch: int = 64,
 ) -> Fit:
-    """The `fit` of a method; `missing` and `dropout` are its own defaults.
+    """The `fit` of a method; but for `partners`, these are its own defaults.
 
     `partners` is what it learns from groups; None for the contrast of two things of each.
     """
     learn_partners = partners or _partners
-    own_missing, own_dropout = missing, dropout
+    own_missing, own_dropout, own_batch = missing, dropout, batch
 
     def fit(
         rows: Rows,
@@ -104,7 +105,7 @@ def learned(
         inner: Annotated[int, Field(ge=4, le=4096, multiple_of=4)] = 64,
         pool: Annotated[int, Field(ge=1, le=65536)] = 2048,
         steps: Annotated[int, Field(ge=0)] = 400,
-        batch: Annotated[int, Field(ge=2)] = 64,
+        batch: Annotated[int, Field(ge=2)] = own_batch,
         learning_rate: Annotated[float, Field(gt=0)] = 2e-3,
         weight_decay: Annotated[float, Field(ge=0)] = 0.05,
         temperature: Annotated[float, Field(gt=0)] = 0.1,
@@ -197,14 +198,19 @@ def _of_classes(module: Any, data: _Data, plan: _Plan, draw: Any) -> tuple[Any, 
 
 
 def _partners(module: Any, data: _Data, plan: _Plan, draw: Any) -> tuple[Any, Any]:
-    import torch
-
-    order = torch.randperm(len(data.members), generator=draw)[: plan.batch].tolist()
-    pairs = [_two(data.members[group], draw) for group in order]
-    sides = [torch.tensor(side) for side in zip(*pairs, strict=True)]
+    sides = drawn_partners(data, plan.batch, draw)
     view = data.view(sides[0], plan.dropout, draw)
     known, others = (module(*one) for one in (view, data.view(sides[1], plan.dropout, draw)))
     return _mean(known, [contrast(one, others[-1].vectors, plan.temperature) for one in known]), view
+
+
+def drawn_partners(data: _Data, groups: int, draw: Any) -> list[Any]:
+    """Places of two things of each of so many groups at most; of the only one twice."""
+    import torch
+
+    order = torch.randperm(len(data.members), generator=draw)[:groups].tolist()
+    pairs = [_two(data.members[group], draw) for group in order]
+    return [torch.tensor(side) for side in zip(*pairs, strict=True)]
 
 
 def _mean(known: Sequence[Known], losses: Sequence[Any]) -> Any:
