@@ -183,18 +183,10 @@ def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest | FuseStrea
         raise InvalidInput(
             f"{', '.join(missing)} is missing, and a thing without it is refused", field="parts"
         )
-    steps: list[FusionStep] = []
-    state: Array | None = None
     weights: dict[str, float] = {}
     space = fusion.description.space
-    if fusion.goes_on:
-        state = None if thing.state is None else thing.state.decoded().astype(np.float32)
-        for name, rows in arrived:
-            state = fusion.step(rows, name, state)
-            vector = fusion.read(state)
-            steps.append(FusionStep(name, Vector(vector, space), _labels(fusion, vector)))
-    else:
-        vector = fusion.fused(*_all_parts(fusion, given), condition)[0]
+    states = _states(fusion, thing, arrived) if fusion.goes_on else []
+    vector = fusion.read(states[-1]) if states else fusion.fused(*_all_parts(fusion, given), condition)[0]
     if request.explain and thing.state is None:
         found = fusion.weights(*_all_parts(fusion, given), condition)[0]
         weights = {name: float(found[fusion.names.index(name)]) for name in given}
@@ -208,9 +200,30 @@ def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest | FuseStrea
         expected_loss=fusion.expected_loss(present) if len(items) == 1 else None,
         weights=weights,
         predictions=_labels(fusion, vector),
-        steps=steps if request.explain else (),
-        state=None if state is None else Vector(state, fusion.state_space, normalized=False),
+        steps=_steps(fusion, arrived, states) if request.explain else (),
+        state=Vector(states[-1], fusion.state_space, normalized=False) if states else None,
     )
+
+
+def _states(fusion: LearnedFusion, thing: Thing, arrived: Sequence[tuple[str, Array]]) -> list[Array]:
+    """The state after each part that arrived."""
+    now = None if thing.state is None else thing.state.decoded().astype(np.float32)
+    found = []
+    for name, rows in arrived:
+        now = fusion.step(rows, name, now)
+        found.append(now)
+    return found
+
+
+def _steps(
+    fusion: LearnedFusion, arrived: Sequence[tuple[str, Array]], states: Sequence[Array]
+) -> list[FusionStep]:
+    space = fusion.description.space
+    vectors = [fusion.read(state) for state in states]
+    return [
+        FusionStep(name, Vector(vector, space), _labels(fusion, vector))
+        for (name, _), vector in zip(arrived, vectors, strict=False)  # none, where all parts are read at once
+    ]
 
 
 def _rows_of(fusion: LearnedFusion, thing: Thing) -> tuple[Parts, list[tuple[str, Array]]]:

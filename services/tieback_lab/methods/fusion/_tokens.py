@@ -169,6 +169,8 @@ def every(mask: Any) -> Any:
 def _replaced(xp: Any, pooled: Any, has: Any, state: Any) -> list[Any]:
     """Rows for each part where it is missing `[n, rows, inner]`; nothing where that is skipped."""
     parts = pooled.shape[1]
+    if xp is np and has.all():  # they would be masked; a graph has them in any case
+        return []
     if state["pool"].shape[1]:
         asked = mean(xp, pooled, has)
         return [_chosen(xp, asked, state["pool"][place]) for place in range(parts)]

@@ -6,6 +6,7 @@ the patterns of parts that it was trained with, with what each is worth.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class LearnedFusion:
     @property
     def state_width(self) -> int:
         """The width of the states."""
-        return len(self.step(np.zeros((1, self.widths[0]), np.float32), self.names[0], None))
+        return _state_width(self)
 
     def weights(self, rows: Rows, there: There, condition: Array | None) -> Array:
         """The weights `[things, parts]` of parts by how far the vectors move without each; they sum to 1.
@@ -129,6 +130,11 @@ class LearnedFusion:
         """Tell whether training never saw the pattern."""
         found = self.patterns.get(frozenset(present))
         return found is None or not found.seen
+
+
+@functools.cache
+def _state_width(fusion: LearnedFusion) -> int:
+    return len(fusion.step(np.zeros((1, fusion.widths[0]), np.float32), fusion.names[0], None))
 
 
 SERVED = ServedKind(
