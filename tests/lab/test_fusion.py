@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from support.lab import all_names
-from support.small_fusions import CLASSES, QUICK, WIDTHS, fused, learn, things_for, things_of
+from support.small_fusions import CLASSES, QUICK, WIDTHS, fused, learn, things_for, things_of, trained
 from tieback.core.errors import InvalidInput
 from tieback.core.state import check_state
 from tieback_contract.arrays import Array
@@ -15,7 +15,7 @@ from tieback_lab.models.learned.fusion import patterns_of
 from tieback_lab.recipes.graphs.fused import PARITY, graph_of
 from tieback_lab.recipes.train.fusing import Things
 
-NAMES = all_names(fusions)
+NAMES = trained(all_names(fusions))
 POLICIES = ("skip", "pool", "substitute")
 
 

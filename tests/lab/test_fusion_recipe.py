@@ -12,7 +12,7 @@ from support.lab import all_names
 from support.small_fusions import things_file, train_fusion
 from tieback.core.errors import InvalidInput, NotFound, OtherWeights
 from tieback.recipes.train import TrainingOutcome
-from tieback_lab.methods.fusion import fusions, takes_condition
+from tieback_lab.methods.fusion import fusions, takes_condition, takes_names
 from tieback_lab.models.learned.fusion import LearnedFusion
 from tieback_lab.recipes.graphs.fused import GRAPH_FILE
 
@@ -84,7 +84,8 @@ def test_without_labels_it_learns_from_groups_or_from_what_occurs_together(
 def test_every_method_is_reached_by_the_command(world: Shades, method: str) -> None:
     given = {"condition": "more red"} if takes_condition(method) else {}
 
-    made = train_fusion(world, things_file(world, **given), method=method, steps=2)
+    few: dict[str, Any] = {} if takes_names(method) else {"steps": 2}
+    made = train_fusion(world, things_file(world, **given), method=method, **few)
 
     loaded = LearnedFusion.load(made.folder, world.cards)
     assert (loaded.description.method, loaded.description.width) == (method, 8)
@@ -111,6 +112,18 @@ def test_a_line_that_cannot_be_used_is_named(world: Shades, line: dict[str, Any]
 
     with pytest.raises(InvalidInput, match=said):
         train_fusion(world, path, steps=1)
+
+
+@pytest.mark.parametrize("option", [{"steps": 400}, {"dropout": 0.3}, {"width": 64}, {"missing": "pool"}])
+def test_a_method_that_is_not_trained_refuses_the_options_of_training_by_their_names(
+    world: Shades, option: dict[str, Any]
+) -> None:
+    (name,) = option
+
+    with pytest.raises(InvalidInput, match=f"'imgany' has no parameter '{name}'") as refused:
+        train_fusion(world, things_file(world), method="imgany", **option)
+
+    assert str(refused.value.field) == f"parameters.{name}"
 
 
 def test_few_things_and_unknown_names_are_refused(world: Shades) -> None:

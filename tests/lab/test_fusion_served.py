@@ -16,7 +16,7 @@ from tieback_client import Image, InvalidArgument, Item, NotFound, Section
 from tieback_contract.encodings import Encoding
 from tieback_contract.vectors import Vector
 from tieback_lab.client import Client
-from tieback_lab.contract.fusion import Thing, ThingPart
+from tieback_lab.contract.fusion import TagKind, Thing, ThingPart
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,7 @@ def client(world: Shades) -> Iterator[Client]:
         train_fusion(world, data, name="strict", missing="refuse"),
         train_fusion(world, pairs_file(world), method="align", name="paired", steps=100),
         train_fusion(world, data, method="clhe", name="bundled", dropout=0.0, steps=5),
+        train_fusion(world, data, method="imgany", name="named"),
         train_fusion(world, things_file(world, condition="more red"), method="cross_attention", name="asked"),
     ]
     settings = Settings(
@@ -83,6 +84,27 @@ def test_photos_are_found_by_words_in_a_space_that_was_learned_from_wrong_pairs_
     red, green = asked @ shown.T
     assert red[[0, 2]].min() > red[[1, 3]].max()
     assert green[[1, 3]].min() > green[[0, 2]].max()
+
+
+def test_a_thing_is_named_by_what_its_parts_are_like_and_by_which_part_said_so(
+    client: Client, parts: dict[str, Encoding]
+) -> None:
+    fox, rain = client.encode(["fox", "rain"], space="words")
+    whole = client.fuse_parts("named", [{"photo": parts["photo"], "title": fox}])[0]
+    photo, title = client.fuse_parts("named", [{"photo": parts["photo"]}, {"title": fox}])
+
+    first, *_ = title.tags
+    assert (first.name[-3:], first.kind, list(first.parts)) == ("fox", TagKind.ENTITY, ["title"])
+    assert {one.name for one in photo.tags} == {"rain", "street", "lion", "zebra"}
+    assert {one.name for one in photo.tags if one.kind is TagKind.ATTRIBUTE} == {"rain", "street"}
+    assert {tuple(one.parts) for one in whole.tags} >= {("photo",), ("title",)}
+    assert sum(one.score for one in whole.tags if one.kind is TagKind.ENTITY) == pytest.approx(1, abs=1e-3)
+    assert (list(whole.missing), whole.replaced, whole.unseen) == (["note"], {}, False)
+    assert np.linalg.norm(whole.vector.values) == pytest.approx(1, abs=1e-5)
+    assert fox.vector is not None
+    assert rain.vector is not None
+    assert title.vector.values @ fox.vector.values > title.vector.values @ rain.vector.values
+    assert client.fuse_parts("shades", [parts])[0].tags == []
 
 
 def test_a_pattern_that_was_never_trained_with_is_marked(client: Client, parts: dict[str, Encoding]) -> None:

@@ -19,6 +19,8 @@ from support.colours import png
 from support.own_encoder import Silent
 from support.small_spaces import write_colours, write_words
 
+ENTITIES = ("fox", "lion", "zebra", "rain", "street")
+"""Further words: names of entities, and the classes of the encoder of photos."""
 SHADES, BLUE = (0, 40, 80, 120, 160, 200, 240), 120
 COLOURS = ("red", "green")
 QUICK: dict[str, Any] = {
@@ -50,9 +52,11 @@ def shades_in(folder: Path) -> Shades:
     (folder / "cards").mkdir()
     draw = np.random.default_rng(5)
     words = write_words(
-        folder / "cards", "words", {word: draw.normal(size=8) for word in ("more", "less", *COLOURS)}
+        folder / "cards",
+        "words",
+        {word: draw.normal(size=8) for word in ("more", "less", *COLOURS, *ENTITIES)},
     )
-    eyes = write_colours(folder / "cards", "eyes")
+    eyes = write_colours(folder / "cards", "eyes", ("rain", "street", "lion", "zebra"))
     store = Store(folder / "models")
     assert pull([words, eyes], [words, eyes], store, Silent()) == []
     world = Shades(folder, (words, eyes), store)

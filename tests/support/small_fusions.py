@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 from tieback.core.state import State
 from tieback.recipes.train import TrainingOutcome, train
 from tieback_contract.arrays import Array
-from tieback_lab.methods.fusion import FIT, Goal, fusions, takes_condition
+from tieback_lab.methods.fusion import FIT, Goal, fusions, takes_condition, takes_names
 from tieback_lab.recipes.train.fusing import Things
 
 from support.coloured_triplets import Shades
+from support.lab import lab_in_use
 
 WIDTHS, CLASSES = (12, 20, 8), 4
 QUICK: Mapping[str, Any] = {"steps": 60, "width": 16, "inner": 16, "pool": 32, "batch": 48}
@@ -45,6 +46,12 @@ def learn(method: str, things: Things, *, seed: int = 0, **parameters: Any) -> S
     """Runs `fit`."""
     fit = fusions.form(FIT, method, {**QUICK, **parameters})
     return fit(things.rows, things.there, things.condition, things.goal, seed=seed)
+
+
+def trained(names: Sequence[str]) -> list[str]:
+    """Those of the methods that learn in steps."""
+    with lab_in_use():
+        return [name for name in names if not takes_names(name)]
 
 
 def fused(method: str, things: Things, state: State) -> Array:
@@ -92,8 +99,9 @@ def pairs_file(world: Shades) -> Path:
 
 
 def train_fusion(world: Shades, data: Path, output: str = "out", **parameters: Any) -> TrainingOutcome:
-    """Runs the recipe."""
+    """Runs the recipe, with few steps where the method is trained."""
+    how = {} if takes_names(parameters.get("method", "parallel")) else {"steps": 60, "width": 8}
     return train(
-        "fusion", {"spaces": ["words", "eyes"], "steps": 60, "width": 8, "name": "shades", **parameters},
+        "fusion", {"spaces": ["words", "eyes"], "name": "shades", **how, **parameters},
         cards=world.cards, store=world.store, data=[data], output=world.folder / output, say=lambda _: None,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -47,6 +48,29 @@ class FusionStep:
     """Classes, most probable first."""
 
 
+class TagKind(enum.StrEnum):
+    """Kinds of tags."""
+
+    ENTITY = "entity"
+    """A thing, in WordNet."""
+    ATTRIBUTE = "attribute"
+    """Something else that an encoder has a name for, such as a meow."""
+
+
+@dataclass(frozen=True, slots=True)
+class FusionTag:
+    """A name of what a thing shows."""
+
+    name: str
+    """The name."""
+    kind: TagKind
+    """Its kind."""
+    score: float = 0.0
+    """How much it counts, among tags of its kind."""
+    parts: Sequence[str] = ()
+    """The parts that show it."""
+
+
 @dataclass(frozen=True, slots=True)
 class FusedThing:
     """A thing as one vector, with what it rests on."""
@@ -71,6 +95,8 @@ class FusedThing:
     """With ``explain=True``, after each part, where parts are taken one after another."""
     state: Vector | None = None
     """The state, to be given with the next parts."""
+    tags: Sequence[FusionTag] = ()
+    """Names of what it shows, of `imgany`: entities, then attributes; the surest first."""
 
 
 @dataclass(frozen=True, slots=True)

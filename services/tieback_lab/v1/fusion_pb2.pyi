@@ -4,12 +4,22 @@ from tieback.v1 import encoder_pb2 as _encoder_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class TagKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TAG_KIND_UNSPECIFIED: _ClassVar[TagKind]
+    TAG_KIND_ENTITY: _ClassVar[TagKind]
+    TAG_KIND_ATTRIBUTE: _ClassVar[TagKind]
+TAG_KIND_UNSPECIFIED: TagKind
+TAG_KIND_ENTITY: TagKind
+TAG_KIND_ATTRIBUTE: TagKind
 
 class FuseRequest(_message.Message):
     __slots__ = ("fusion", "things", "explain", "refuse_missing")
@@ -62,7 +72,7 @@ class ThingResult(_message.Message):
     def __init__(self, fused: _Optional[_Union[FusedThing, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class FusedThing(_message.Message):
-    __slots__ = ("vector", "present", "missing", "replaced", "unseen", "expected_loss", "weights", "predictions", "steps", "state")
+    __slots__ = ("vector", "present", "missing", "replaced", "unseen", "expected_loss", "weights", "predictions", "steps", "state", "tags")
     class ReplacedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -87,6 +97,7 @@ class FusedThing(_message.Message):
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
     vector: _vector_pb2.Vector
     present: _containers.RepeatedScalarFieldContainer[str]
     missing: _containers.RepeatedScalarFieldContainer[str]
@@ -97,7 +108,20 @@ class FusedThing(_message.Message):
     predictions: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
     steps: _containers.RepeatedCompositeFieldContainer[FusionStep]
     state: _vector_pb2.Vector
-    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., present: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., replaced: _Optional[_Mapping[str, str]] = ..., unseen: _Optional[bool] = ..., expected_loss: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., predictions: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[FusionStep, _Mapping]]] = ..., state: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ...) -> None: ...
+    tags: _containers.RepeatedCompositeFieldContainer[FusionTag]
+    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., present: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., replaced: _Optional[_Mapping[str, str]] = ..., unseen: _Optional[bool] = ..., expected_loss: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., predictions: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[FusionStep, _Mapping]]] = ..., state: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., tags: _Optional[_Iterable[_Union[FusionTag, _Mapping]]] = ...) -> None: ...
+
+class FusionTag(_message.Message):
+    __slots__ = ("name", "kind", "score", "parts")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    kind: TagKind
+    score: float
+    parts: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[TagKind, str]] = ..., score: _Optional[float] = ..., parts: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class FuseStreamRequest(_message.Message):
     __slots__ = ("fusion", "thing", "explain", "refuse_missing")

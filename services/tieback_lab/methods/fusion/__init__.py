@@ -36,15 +36,37 @@ ROUNDS = "recurrent_gates"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Names:
+    """Names that the encoders of the parts have, for methods that are not trained.
+
+    Of each part, `anchors` `[names, width of the part]` are the unit rows that its encoder holds the names to
+    be like, `called` `[names, width]` the names in a text space, and `entity` `[names]` the number of the
+    entity that each is, -1 for an attribute. `entities` `[entities, width]` are these in the text space,
+    `near` `[entities, entities]` how much of their meaning they share, 0 to 1, and `told` `[entities]` how
+    special each is. `labels` `[classes, width]` are the classes of the goal, by their names.
+    """
+
+    anchors: Sequence[Array]
+    called: Sequence[Array]
+    entity: Sequence[Array]
+    entities: Array
+    near: Array
+    told: Array
+    labels: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Goal:
     """The goal that things are learned for: `groups` `[things]`, int64.
 
     With `classes` they are numbers of classes, below that, which are predicted. Without, things of one group
     belong together: partners, or each thing alone, whose parts are then what occurs together.
+    `names` are for methods that are not trained.
     """
 
     groups: Array
     classes: int = 0
+    names: Names | None = None
 
 
 class Fusion(Protocol):
@@ -64,7 +86,10 @@ class Graph(Protocol):
 
 
 class Fit(Protocol):
-    """Learns a state; `attempt` is that of a training (`tieback.training.loop`), None for one of its own."""
+    """Makes a state. A method that is trained learns it; one that is not makes it of the goal's `names`.
+
+    `attempt` is that of a training (`tieback.training.loop`), None for one of its own.
+    """
 
     def __call__(
         self,
@@ -91,16 +116,30 @@ class Step(Protocol):
         ...
 
 
+class Tags(Protocol):
+    """Names what the parts show."""
+
+    def __call__(self, rows: Rows, there: There, state: State) -> Array:
+        """Scores `[things, parts, tags]` of what each part adds to each tag: entities, then names."""
+        ...
+
+
 FIT: Form[Fit] = Form("fit", Fit, own_parameters=True)
 GRAPH: Form[Graph] = Form("graph", Graph)
 STEP: Form[Step] = Form("step", Step, required=False)
+TAGS: Form[Tags] = Form("tags", Tags, required=False)
 
-fusions: Family[Fusion] = Family(__name__, Fusion, FIT, GRAPH, STEP, called="fusion")
+fusions: Family[Fusion] = Family(__name__, Fusion, FIT, GRAPH, STEP, TAGS, called="fusion")
 
 
 def takes_condition(name: str) -> bool:
     """Tell whether a method reads a condition. NotFound for an unknown method."""
     return "ask" in fusions.state(name)
+
+
+def takes_names(name: str) -> bool:
+    """Tell whether a method is made of names, and not trained. NotFound for an unknown method."""
+    return "called" in fusions.state(name)
 
 
 def takes_bundles(name: str) -> bool:

@@ -23,11 +23,19 @@ from tieback.models.learned import ServedKind
 from tieback_contract.arrays import Array
 from tieback_contract.vectors import SpaceRef
 
-from tieback_lab.contract.fusion import FusionDescription, FusionPart, FusionPattern
-from tieback_lab.methods.fusion import STEP, Rows, There, fusions
+from tieback_lab.contract.fusion import (
+    FusionDescription,
+    FusionPart,
+    FusionPattern,
+    FusionTag,
+    TagKind,
+)
+from tieback_lab.methods.fusion import STEP, TAGS, Rows, There, fusions
 
 FUSION = Kind("fusion", "fusion of parts", 1, "train it again: tieback train fusion")
 REFUSE = "refuse"
+MOST_TAGS = 8
+"""Of a kind."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +48,7 @@ class LearnedFusion:
     widths: Sequence[int]
     classes: Sequence[str]
     patterns: Mapping[frozenset[str], FusionPattern]
+    tag_names: Sequence[str] = ()
 
     @classmethod
     def load(cls, folder: Path, served: Sequence[EncoderCard]) -> LearnedFusion:
@@ -62,6 +71,7 @@ class LearnedFusion:
             np.diff(artifact.arrays["ends"], prepend=0).tolist(),
             facts["classes"],
             {frozenset(one.parts): one for one in patterns},
+            facts.get("tags", ()),
         )
 
     @property
@@ -118,6 +128,29 @@ class LearnedFusion:
                 others = self.fused([one[some] for one in rows], [one[some] for one in without], given)
                 moved[some, place] = np.maximum(1 - (others * whole[some]).sum(axis=1), 1e-9)
         return np.asarray(moved / moved.sum(axis=1, keepdims=True))
+
+    def tags(self, rows: Rows, there: There) -> list[FusionTag]:
+        """The names of what one thing shows, entities first; none where the method gives no names."""
+        if not fusions.has(TAGS, self.description.method):
+            return []
+        scores = fusions.form(TAGS, self.description.method)(rows, there, self.state)[0]
+        entities = len(self.state["entities"])
+        return [
+            *self._most(scores[:, :entities], TagKind.ENTITY, 0),
+            *self._most(scores[:, entities:], TagKind.ATTRIBUTE, entities),
+        ]
+
+    def _most(self, scores: Array, kind: TagKind, begin: int) -> list[FusionTag]:
+        """The tags of one kind with the highest scores `[parts, tags]`."""
+        total = scores.sum(axis=0)
+        kept = [int(one) for one in np.argsort(-total, kind="stable")[:MOST_TAGS] if total[one] > 0]
+        return [
+            FusionTag(
+                self.tag_names[begin + one], kind, float(total[one]),
+                [name for name, score in zip(self.names, scores[:, one], strict=True) if score > 0],
+            )
+            for one in kept
+        ]  # fmt: skip
 
     def expected_loss(self, present: Iterable[str]) -> float | None:
         """The expected cost of the other parts; None where it was not measured."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -41,10 +42,12 @@ from tieback_lab.methods.fusion import (
     fusions,
     takes_bundles,
     takes_condition,
+    takes_names,
     takes_rounds,
 )
 from tieback_lab.models.learned.fusion import FUSION, REFUSE, patterns_of
 from tieback_lab.recipes.train.fusing import ACCURACY, RECALL, Things, apart, worths
+from tieback_lab.recipes.train.naming import Naming, naming
 from tieback_lab.training.data.things import ThingToLearn, read_things, thing_files
 
 MAKES = "a fusion of parts"
@@ -65,12 +68,12 @@ def fusion(
     encoders: Mapping[str, str] = {},
     rows: Sequence[str] = (),
     spaces: Sequence[str] = ("all-minilm-l6-v2", "efficientnet-lite0", "yamnet"),
-    width: Annotated[int, Field(ge=2)] = 64,
-    steps: Annotated[int, Field(ge=0)] = 400,
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3,
+    width: Annotated[int, Field(ge=2)] | None = None,
+    steps: Annotated[int, Field(ge=0)] | None = None,
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None,
     seed: int = 0,
 ) -> Learned:
-    """The fusion by `method`, called `name`, whose vectors have `width` dimensions.
+    """The fusion by `method`, called `name`, whose vectors have `width` dimensions [64].
 
     A part is encoded by the space of `encoders` that is named for it, else by the first of `spaces` that
     reads it. The parts that `rows` names are read as rows of their tokens, regions or windows. `missing` is
@@ -80,6 +83,7 @@ def fusion(
     files = thing_files(run.data)
     given = read_things(files)
     names = _parts(given)
+    chosen, drops = _chosen(method, missing, width=width, steps=steps, dropout=dropout)
     if rows and takes_bundles(method):
         raise InvalidInput(
             f"rows of {method} are the items of a bundle: leave them out", field=at("parameters", "rows")
@@ -99,27 +103,25 @@ def fusion(
     for place, part in enumerate(names):
         if not training.there[place].any():
             raise InvalidInput(f"no thing to learn from has the part {part!r}", field="data")
-    chosen: dict[str, Any] = {"width": width, "steps": steps, "dropout": dropout}
-    if missing:
-        chosen["missing"] = "skip" if missing == REFUSE else missing
+    named = _named(run, method, cards, spaces, classes)
     inputs: dict[str, Any] = {
         "rows": np.concatenate([one.reshape(len(one), -1) for one in training.rows], 1),
         "there": np.concatenate(training.there, 1).astype(np.uint8), "goal": goal.groups,
         "condition": [] if condition is None else condition, "seed": seed, "method": method, **chosen,
+        **({} if named is None else {"entities": named.entities, "said": named.said, "classes": classes}),
     }  # fmt: skip
     fit = fusions.form(FIT, method, chosen)
 
     def make() -> Mapping[str, Array]:
         run.say(f"learning {name} from {len(training)} things")
         attempt = run.attempt(f"fusion-{name}", digest(*inputs.values()), every=50)
-        return fit(
-            training.rows, training.there, training.condition, training.goal, seed=seed, attempt=attempt
-        )
+        wanted = training.goal if named is None else replace(training.goal, names=named.names)
+        return fit(training.rows, training.there, training.condition, wanted, seed=seed, attempt=attempt)
 
     from tieback_lab.recipes.graphs.fused import GRAPH_FILE, graph_of
 
-    state = run.steps.arrays(f"fusion {name}", fusions.get(method), inputs, make)
-    patterns = patterns_of(names, training.has, dropped=dropout > 0)
+    state = run.steps.arrays(f"fusion {name}", fusions.get(method), inputs, make, beside=(naming,))
+    patterns = patterns_of(names, training.has, dropped=drops)
     for pattern, value in zip(patterns, worths(method, state, held_out, names, patterns), strict=True):
         pattern["value"] = value
     graph, difference = graph_of(method, state, things.rows, things.there, things.condition)
@@ -129,6 +131,7 @@ def fusion(
         "parts": [{"name": part, "space": cards[part].name, "rows": part in rows} for part in names],
         "condition": "" if asked is None else asked.name, "patterns": patterns,
         "measure": ACCURACY if classes else RECALL,
+        "tags": [] if named is None else [*named.entities, *named.said],
     }  # fmt: skip
     metrics = {"held_out": len(held_out), "training": len(training), "graph_difference": difference}
     served = {card.name: card.space for card in [*cards.values(), *([] if asked is None else [asked])]}
@@ -136,6 +139,37 @@ def fusion(
         FUSION, state, tuple(served.values()), files, facts, metrics,
         _report(names, patterns, ACCURACY if classes else RECALL), {GRAPH_FILE: graph},
     )  # fmt: skip
+
+
+def _chosen(method: str, missing: str, **given: float | None) -> tuple[dict[str, Any], bool]:
+    """The parameters of `fit`, and whether it sees things without parts that they have.
+
+    InvalidInput names one that the method has not. What is not trained has no pattern that is new to it.
+    """
+    taken = fusions.schema(method, FIT)["properties"]
+    chosen: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
+    if missing and (missing != REFUSE or "missing" in taken):
+        chosen["missing"] = "skip" if missing == REFUSE else missing
+    fusions.form(FIT, method, chosen)
+    dropout = chosen.get("dropout", taken["dropout"]["default"]) if "dropout" in taken else 1
+    return chosen, dropout > 0
+
+
+def _named(
+    run: TrainingRun, method: str, cards: Mapping[str, EncoderCard], spaces: Sequence[str], classes: list[str]
+) -> Naming | None:
+    """The names that a method is made of; None for one that is trained."""
+    if not takes_names(method):
+        return None
+    texts = [
+        run.cards[one] for one in spaces if one in run.cards and run.cards[one].modality is Modality.TEXT
+    ]
+    if not texts:
+        raise InvalidInput(
+            f"{method} needs an encoder of texts for its names; name one", field=at("parameters", "spaces")
+        )
+    run.say(f"encoding names by {texts[0].name}")
+    return naming(list(cards.values()), texts[0], classes, run.store)
 
 
 def _report(
@@ -251,8 +285,8 @@ def _asked(
     lacking = next((one for one in given if not one.condition), None)
     if lacking is not None:
         raise InvalidInput(f"{lacking.place}: condition: {method} needs one of each thing", field="data")
-    named = [run.cards[one] for one in spaces if one in run.cards]
-    return next(card for card in named if card.modality is Modality.TEXT)
+    known = [run.cards[one] for one in spaces if one in run.cards]
+    return next(card for card in known if card.modality is Modality.TEXT)
 
 
 def _modality(part: str | Path) -> Modality | None:
