@@ -48,6 +48,7 @@ SETTINGS = {
     ("TIEBACK_BINDING", "TIEBACK_GENERATOR", "TIEBACK_RERANKERS", "TIEBACK_RECOGNISERS"), "none"
 )
 OFFERS = 6  # of each product
+STEPS = 400
 # Of nine offers, three lack no part, three lack one, three lack two: a third of all parts.
 LACKING = [(), (), (), *((one,) for one in PARTS), *(tuple({*PARTS} - {one}) for one in PARTS)]
 TITLES = ("{colour} {shape} button", "button, {shape}, {colour}", "{shape} button in {colour}")
@@ -178,7 +179,7 @@ def queries(draw: random.Random) -> list[Query]:
     ]
 
 
-def learn(offers: list[Offer], folder: Path) -> Any:
+def learn(offers: list[Offer], folder: Path, steps: int) -> Any:
     """Trains the fusion by the command line. Offers of the same product are a group."""
     with (folder / "offers.jsonl").open("w") as lines:
         for number, one in enumerate(offers):
@@ -187,7 +188,9 @@ def learn(offers: list[Offer], folder: Path) -> Any:
                 (folder / f"{number}.jpg").write_bytes(parts["photo"])
                 parts["photo"] = {"file": f"{number}.jpg"}
             lines.write(json.dumps({"parts": parts, "group": " ".join(one.product.values())}) + "\n")
-    command = ["train", "fusion", "--set", f"name={FUSION}", "--set", "missing=substitute"]
+    command = ["train", "fusion"]
+    for one in (f"name={FUSION}", "missing=substitute", f"steps={steps}"):
+        command += ["--set", one]
     command += ["--data", str(folder / "offers.jsonl"), "--output", str(folder / "learned")]
     print("  $ TIEBACK_EXTENSIONS=lab tieback", *command, flush=True)
     ran = subprocess.run([*TIEBACK, *command, "--json"], stdout=subprocess.PIPE, text=True, check=True)
@@ -262,7 +265,7 @@ def step(said: str) -> Iterator[None]:
     print(f"  {time.monotonic() - began:.1f} s", flush=True)
 
 
-def tell(folder: Path, output: Path) -> None:
+def tell(folder: Path, output: Path, steps: int) -> None:
     """The story, from the offers to the report."""
     os.environ |= SETTINGS
     draw = random.Random(0)
@@ -272,7 +275,7 @@ def tell(folder: Path, output: Path) -> None:
     missing = sum(len(PARTS) - len(one.parts) for one in offers) / (len(PARTS) * len(offers))
     print(f"  {len(offers)} offers, {missing:.0%} of their parts are missing")
     with step("Learning the fusion"):
-        learned = learn(offers, folder)
+        learned = learn(offers, folder, steps)
     os.environ["TIEBACK_ARTIFACTS"] = learned["folder"]
     with ExitStack() as open_now:
         with step("Starting a server"):
@@ -304,12 +307,14 @@ def main() -> int:
     """Runs the story in a temporary folder; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=Path("catalogue.html"), help="the report")
-    output = parser.parse_args().output
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"steps of the training [{STEPS}]")
+    options = parser.parse_args()
+    output: Path = options.output
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is ended, too
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tieback-catalogue-") as folder:
         try:
-            tell(Path(folder), output)
+            tell(Path(folder), output, options.steps)
         except (subprocess.CalledProcessError, StartFailedError) as error:
             print(f"The example failed: {error}", file=sys.stderr)
             return 1
