@@ -35,6 +35,8 @@ def client(world: Shades) -> Iterator[Client]:
         train_fusion(world, pairs_file(world), method="align", name="paired", steps=100),
         train_fusion(world, data, method="clhe", name="bundled", dropout=0.0, steps=5),
         train_fusion(world, data, method="imgany", name="named"),
+        train_fusion(world, data, method="contextual", name="trusting"),
+        train_fusion(world, data, method="contextual", name="replacing", missing="substitute", steps=5),
         train_fusion(world, things_file(world, condition="more red"), method="cross_attention", name="asked"),
     ]
     settings = Settings(
@@ -105,6 +107,28 @@ def test_a_thing_is_named_by_what_its_parts_are_like_and_by_which_part_said_so(
     assert rain.vector is not None
     assert title.vector.values @ fox.vector.values > title.vector.values @ rain.vector.values
     assert client.fuse_parts("shades", [parts])[0].tags == []
+
+
+def test_learned_trusts_are_told_and_are_the_weights_of_what_each_part_says_alone(
+    client: Client, parts: dict[str, Encoding]
+) -> None:
+    some = {name: parts[name] for name in ("photo", "title")}
+    alone = [{name: one} for name, one in some.items()]
+
+    both, photo, title = client.fuse_parts("trusting", [some, *alone], explain=True)
+    replaced = client.fuse_parts("replacing", [some], explain=True)[0]
+    untold = client.fuse_parts("trusting", [some])[0]
+    without = client.fuse_parts("shades", [some], explain=True)[0]
+
+    assert set(both.trusts) == {"photo", "title"}
+    assert both.trusts["photo"] != both.trusts["title"]
+    added = both.trusts["photo"] * photo.vector.values + both.trusts["title"] * title.vector.values
+    np.testing.assert_allclose(both.vector.values, added / np.linalg.norm(added), atol=1e-5)
+    assert both.trusts["photo"] != both.trusts["title"]
+    assert title.trusts == {"title": 1}
+    assert set(replaced.trusts) == {"photo", "title", "note"}
+    assert sum(replaced.trusts.values()) == pytest.approx(1)
+    assert (untold.trusts, without.trusts) == ({}, {})
 
 
 def test_a_pattern_that_was_never_trained_with_is_marked(client: Client, parts: dict[str, Encoding]) -> None:

@@ -97,6 +97,8 @@ class FusedThing:
     """The state, to be given with the next parts."""
     tags: Sequence[FusionTag] = ()
     """Names of what it shows, of `imgany`: entities, then attributes; the surest first."""
+    trusts: Mapping[str, float] = field(default_factory=dict)
+    """With ``explain=True``, the learned trust in each part, replaced ones too (``contextual``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,6 +201,7 @@ def _fused(fusion: LearnedFusion, thing: Thing, request: FuseRequest | FuseStrea
         weights=weights,
         predictions=_labels(fusion, vector),
         steps=_steps(fusion, arrived, states) if request.explain else (),
+        trusts=fusion.trusts(present) if request.explain else {},
         state=Vector(states[-1], fusion.state_space, normalized=False) if states else None,
         tags=() if fusion.goes_on else fusion.tags(*_all_parts(fusion, given)),
     )

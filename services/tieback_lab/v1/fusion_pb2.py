@@ -29,7 +29,7 @@ from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btieback_lab/v1/fusion.proto\x12\x0etieback.lab.v1\x1a\x17google/rpc/status.proto\x1a\x18tieback/v1/content.proto\x1a\x18tieback/v1/encoder.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"m\n\x0b\x46useRequest\x12\x0e\n\x06\x66usion\x18\x01 \x01(\t\x12%\n\x06things\x18\x02 \x03(\x0b\x32\x15.tieback.lab.v1.Thing\x12\x0f\n\x07\x65xplain\x18\x03 \x01(\x08\x12\x16\n\x0erefuse_missing\x18\x04 \x01(\x08\"\x8b\x01\n\x05Thing\x12(\n\x05parts\x18\x01 \x03(\x0b\x32\x19.tieback.lab.v1.ThingPart\x12\'\n\tcondition\x18\x02 \x01(\x0b\x32\x14.tieback.v1.Encoding\x12!\n\x05state\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0c\n\x04seen\x18\x04 \x03(\t\"O\n\tThingPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x08\x65ncoding\x18\x02 \x01(\x0b\x32\x14.tieback.v1.Encoding\x12\x0c\n\x04item\x18\x03 \x01(\r\"`\n\x0c\x46useResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.tieback.lab.v1.ThingResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"j\n\x0bThingResult\x12+\n\x05\x66used\x18\x01 \x01(\x0b\x32\x1a.tieback.lab.v1.FusedThingH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x86\x04\n\nFusedThing\x12\"\n\x06vector\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0f\n\x07present\x18\x02 \x03(\t\x12\x0f\n\x07missing\x18\x03 \x03(\t\x12:\n\x08replaced\x18\x04 \x03(\x0b\x32(.tieback.lab.v1.FusedThing.ReplacedEntry\x12\x0e\n\x06unseen\x18\x05 \x01(\x08\x12\x1a\n\rexpected_loss\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x38\n\x07weights\x18\x07 \x03(\x0b\x32\'.tieback.lab.v1.FusedThing.WeightsEntry\x12&\n\x0bpredictions\x18\x08 \x03(\x0b\x32\x11.tieback.v1.Label\x12)\n\x05steps\x18\t \x03(\x0b\x32\x1a.tieback.lab.v1.FusionStep\x12!\n\x05state\x18\n \x01(\x0b\x32\x12.tieback.v1.Vector\x12\'\n\x04tags\x18\x0b \x03(\x0b\x32\x19.tieback.lab.v1.FusionTag\x1a/\n\rReplacedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x10\n\x0e_expected_loss\"^\n\tFusionTag\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.tieback.lab.v1.TagKind\x12\r\n\x05score\x18\x03 \x01(\x01\x12\r\n\x05parts\x18\x04 \x03(\t\"r\n\x11\x46useStreamRequest\x12\x0e\n\x06\x66usion\x18\x01 \x01(\t\x12$\n\x05thing\x18\x02 \x01(\x0b\x32\x15.tieback.lab.v1.Thing\x12\x0f\n\x07\x65xplain\x18\x03 \x01(\x08\x12\x16\n\x0erefuse_missing\x18\x04 \x01(\x08\"c\n\x12\x46useStreamResponse\x12)\n\x05\x66used\x18\x01 \x01(\x0b\x32\x1a.tieback.lab.v1.FusedThing\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"f\n\nFusionStep\x12\x0c\n\x04part\x18\x01 \x01(\t\x12\"\n\x06vector\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Vector\x12&\n\x0bpredictions\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Label\"\x14\n\x12ListFusionsRequest\"I\n\x13ListFusionsResponse\x12\x32\n\x07\x66usions\x18\x01 \x03(\x0b\x32!.tieback.lab.v1.FusionDescription\"\xf6\x01\n\x11\x46usionDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12#\n\x05space\x18\x03 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\r\n\x05width\x18\x04 \x01(\r\x12)\n\x05parts\x18\x05 \x03(\x0b\x32\x1a.tieback.lab.v1.FusionPart\x12\x11\n\tcondition\x18\x06 \x01(\t\x12\x0f\n\x07missing\x18\x07 \x01(\t\x12\x0f\n\x07measure\x18\x08 \x01(\t\x12/\n\x08patterns\x18\t \x03(\x0b\x32\x1d.tieback.lab.v1.FusionPattern\"7\n\nFusionPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x08\"Z\n\rFusionPattern\x12\r\n\x05parts\x18\x01 \x03(\t\x12\x0e\n\x06things\x18\x02 \x01(\r\x12\x0c\n\x04seen\x18\x03 \x01(\x08\x12\x12\n\x05value\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_value*P\n\x07TagKind\x12\x18\n\x14TAG_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fTAG_KIND_ENTITY\x10\x01\x12\x16\n\x12TAG_KIND_ATTRIBUTE\x10\x02\x32\x92\x02\n\rFusionService\x12\x46\n\x04\x46use\x12\x1b.tieback.lab.v1.FuseRequest\x1a\x1c.tieback.lab.v1.FuseResponse\"\x03\x90\x02\x01\x12\\\n\nFuseStream\x12!.tieback.lab.v1.FuseStreamRequest\x1a\".tieback.lab.v1.FuseStreamResponse\"\x03\x90\x02\x01(\x01\x30\x01\x12[\n\x0bListFusions\x12\".tieback.lab.v1.ListFusionsRequest\x1a#.tieback.lab.v1.ListFusionsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btieback_lab/v1/fusion.proto\x12\x0etieback.lab.v1\x1a\x17google/rpc/status.proto\x1a\x18tieback/v1/content.proto\x1a\x18tieback/v1/encoder.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"m\n\x0b\x46useRequest\x12\x0e\n\x06\x66usion\x18\x01 \x01(\t\x12%\n\x06things\x18\x02 \x03(\x0b\x32\x15.tieback.lab.v1.Thing\x12\x0f\n\x07\x65xplain\x18\x03 \x01(\x08\x12\x16\n\x0erefuse_missing\x18\x04 \x01(\x08\"\x8b\x01\n\x05Thing\x12(\n\x05parts\x18\x01 \x03(\x0b\x32\x19.tieback.lab.v1.ThingPart\x12\'\n\tcondition\x18\x02 \x01(\x0b\x32\x14.tieback.v1.Encoding\x12!\n\x05state\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0c\n\x04seen\x18\x04 \x03(\t\"O\n\tThingPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x08\x65ncoding\x18\x02 \x01(\x0b\x32\x14.tieback.v1.Encoding\x12\x0c\n\x04item\x18\x03 \x01(\r\"`\n\x0c\x46useResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.tieback.lab.v1.ThingResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"j\n\x0bThingResult\x12+\n\x05\x66used\x18\x01 \x01(\x0b\x32\x1a.tieback.lab.v1.FusedThingH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\xed\x04\n\nFusedThing\x12\"\n\x06vector\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Vector\x12\x0f\n\x07present\x18\x02 \x03(\t\x12\x0f\n\x07missing\x18\x03 \x03(\t\x12:\n\x08replaced\x18\x04 \x03(\x0b\x32(.tieback.lab.v1.FusedThing.ReplacedEntry\x12\x0e\n\x06unseen\x18\x05 \x01(\x08\x12\x1a\n\rexpected_loss\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x38\n\x07weights\x18\x07 \x03(\x0b\x32\'.tieback.lab.v1.FusedThing.WeightsEntry\x12&\n\x0bpredictions\x18\x08 \x03(\x0b\x32\x11.tieback.v1.Label\x12)\n\x05steps\x18\t \x03(\x0b\x32\x1a.tieback.lab.v1.FusionStep\x12!\n\x05state\x18\n \x01(\x0b\x32\x12.tieback.v1.Vector\x12\'\n\x04tags\x18\x0b \x03(\x0b\x32\x19.tieback.lab.v1.FusionTag\x12\x36\n\x06trusts\x18\x0c \x03(\x0b\x32&.tieback.lab.v1.FusedThing.TrustsEntry\x1a/\n\rReplacedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a-\n\x0bTrustsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x10\n\x0e_expected_loss\"^\n\tFusionTag\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.tieback.lab.v1.TagKind\x12\r\n\x05score\x18\x03 \x01(\x01\x12\r\n\x05parts\x18\x04 \x03(\t\"r\n\x11\x46useStreamRequest\x12\x0e\n\x06\x66usion\x18\x01 \x01(\t\x12$\n\x05thing\x18\x02 \x01(\x0b\x32\x15.tieback.lab.v1.Thing\x12\x0f\n\x07\x65xplain\x18\x03 \x01(\x08\x12\x16\n\x0erefuse_missing\x18\x04 \x01(\x08\"c\n\x12\x46useStreamResponse\x12)\n\x05\x66used\x18\x01 \x01(\x0b\x32\x1a.tieback.lab.v1.FusedThing\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"f\n\nFusionStep\x12\x0c\n\x04part\x18\x01 \x01(\t\x12\"\n\x06vector\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Vector\x12&\n\x0bpredictions\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Label\"\x14\n\x12ListFusionsRequest\"I\n\x13ListFusionsResponse\x12\x32\n\x07\x66usions\x18\x01 \x03(\x0b\x32!.tieback.lab.v1.FusionDescription\"\xf6\x01\n\x11\x46usionDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12#\n\x05space\x18\x03 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\r\n\x05width\x18\x04 \x01(\r\x12)\n\x05parts\x18\x05 \x03(\x0b\x32\x1a.tieback.lab.v1.FusionPart\x12\x11\n\tcondition\x18\x06 \x01(\t\x12\x0f\n\x07missing\x18\x07 \x01(\t\x12\x0f\n\x07measure\x18\x08 \x01(\t\x12/\n\x08patterns\x18\t \x03(\x0b\x32\x1d.tieback.lab.v1.FusionPattern\"7\n\nFusionPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x08\"Z\n\rFusionPattern\x12\r\n\x05parts\x18\x01 \x03(\t\x12\x0e\n\x06things\x18\x02 \x01(\r\x12\x0c\n\x04seen\x18\x03 \x01(\x08\x12\x12\n\x05value\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_value*P\n\x07TagKind\x12\x18\n\x14TAG_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fTAG_KIND_ENTITY\x10\x01\x12\x16\n\x12TAG_KIND_ATTRIBUTE\x10\x02\x32\x92\x02\n\rFusionService\x12\x46\n\x04\x46use\x12\x1b.tieback.lab.v1.FuseRequest\x1a\x1c.tieback.lab.v1.FuseResponse\"\x03\x90\x02\x01\x12\\\n\nFuseStream\x12!.tieback.lab.v1.FuseStreamRequest\x1a\".tieback.lab.v1.FuseStreamResponse\"\x03\x90\x02\x01(\x01\x30\x01\x12[\n\x0bListFusions\x12\".tieback.lab.v1.ListFusionsRequest\x1a#.tieback.lab.v1.ListFusionsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,14 +40,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FUSEDTHING_REPLACEDENTRY']._serialized_options = b'8\001'
   _globals['_FUSEDTHING_WEIGHTSENTRY']._loaded_options = None
   _globals['_FUSEDTHING_WEIGHTSENTRY']._serialized_options = b'8\001'
+  _globals['_FUSEDTHING_TRUSTSENTRY']._loaded_options = None
+  _globals['_FUSEDTHING_TRUSTSENTRY']._serialized_options = b'8\001'
   _globals['_FUSIONSERVICE'].methods_by_name['Fuse']._loaded_options = None
   _globals['_FUSIONSERVICE'].methods_by_name['Fuse']._serialized_options = b'\220\002\001'
   _globals['_FUSIONSERVICE'].methods_by_name['FuseStream']._loaded_options = None
   _globals['_FUSIONSERVICE'].methods_by_name['FuseStream']._serialized_options = b'\220\002\001'
   _globals['_FUSIONSERVICE'].methods_by_name['ListFusions']._loaded_options = None
   _globals['_FUSIONSERVICE'].methods_by_name['ListFusions']._serialized_options = b'\220\002\001'
-  _globals['_TAGKIND']._serialized_start=2147
-  _globals['_TAGKIND']._serialized_end=2227
+  _globals['_TAGKIND']._serialized_start=2250
+  _globals['_TAGKIND']._serialized_end=2330
   _globals['_FUSEREQUEST']._serialized_start=174
   _globals['_FUSEREQUEST']._serialized_end=283
   _globals['_THING']._serialized_start=286
@@ -59,29 +61,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_THINGRESULT']._serialized_start=606
   _globals['_THINGRESULT']._serialized_end=712
   _globals['_FUSEDTHING']._serialized_start=715
-  _globals['_FUSEDTHING']._serialized_end=1233
-  _globals['_FUSEDTHING_REPLACEDENTRY']._serialized_start=1120
-  _globals['_FUSEDTHING_REPLACEDENTRY']._serialized_end=1167
-  _globals['_FUSEDTHING_WEIGHTSENTRY']._serialized_start=1169
-  _globals['_FUSEDTHING_WEIGHTSENTRY']._serialized_end=1215
-  _globals['_FUSIONTAG']._serialized_start=1235
-  _globals['_FUSIONTAG']._serialized_end=1329
-  _globals['_FUSESTREAMREQUEST']._serialized_start=1331
-  _globals['_FUSESTREAMREQUEST']._serialized_end=1445
-  _globals['_FUSESTREAMRESPONSE']._serialized_start=1447
-  _globals['_FUSESTREAMRESPONSE']._serialized_end=1546
-  _globals['_FUSIONSTEP']._serialized_start=1548
-  _globals['_FUSIONSTEP']._serialized_end=1650
-  _globals['_LISTFUSIONSREQUEST']._serialized_start=1652
-  _globals['_LISTFUSIONSREQUEST']._serialized_end=1672
-  _globals['_LISTFUSIONSRESPONSE']._serialized_start=1674
-  _globals['_LISTFUSIONSRESPONSE']._serialized_end=1747
-  _globals['_FUSIONDESCRIPTION']._serialized_start=1750
-  _globals['_FUSIONDESCRIPTION']._serialized_end=1996
-  _globals['_FUSIONPART']._serialized_start=1998
-  _globals['_FUSIONPART']._serialized_end=2053
-  _globals['_FUSIONPATTERN']._serialized_start=2055
-  _globals['_FUSIONPATTERN']._serialized_end=2145
-  _globals['_FUSIONSERVICE']._serialized_start=2230
-  _globals['_FUSIONSERVICE']._serialized_end=2504
+  _globals['_FUSEDTHING']._serialized_end=1336
+  _globals['_FUSEDTHING_REPLACEDENTRY']._serialized_start=1176
+  _globals['_FUSEDTHING_REPLACEDENTRY']._serialized_end=1223
+  _globals['_FUSEDTHING_WEIGHTSENTRY']._serialized_start=1225
+  _globals['_FUSEDTHING_WEIGHTSENTRY']._serialized_end=1271
+  _globals['_FUSEDTHING_TRUSTSENTRY']._serialized_start=1273
+  _globals['_FUSEDTHING_TRUSTSENTRY']._serialized_end=1318
+  _globals['_FUSIONTAG']._serialized_start=1338
+  _globals['_FUSIONTAG']._serialized_end=1432
+  _globals['_FUSESTREAMREQUEST']._serialized_start=1434
+  _globals['_FUSESTREAMREQUEST']._serialized_end=1548
+  _globals['_FUSESTREAMRESPONSE']._serialized_start=1550
+  _globals['_FUSESTREAMRESPONSE']._serialized_end=1649
+  _globals['_FUSIONSTEP']._serialized_start=1651
+  _globals['_FUSIONSTEP']._serialized_end=1753
+  _globals['_LISTFUSIONSREQUEST']._serialized_start=1755
+  _globals['_LISTFUSIONSREQUEST']._serialized_end=1775
+  _globals['_LISTFUSIONSRESPONSE']._serialized_start=1777
+  _globals['_LISTFUSIONSRESPONSE']._serialized_end=1850
+  _globals['_FUSIONDESCRIPTION']._serialized_start=1853
+  _globals['_FUSIONDESCRIPTION']._serialized_end=2099
+  _globals['_FUSIONPART']._serialized_start=2101
+  _globals['_FUSIONPART']._serialized_end=2156
+  _globals['_FUSIONPATTERN']._serialized_start=2158
+  _globals['_FUSIONPATTERN']._serialized_end=2248
+  _globals['_FUSIONSERVICE']._serialized_start=2333
+  _globals['_FUSIONSERVICE']._serialized_end=2607
 # @@protoc_insertion_point(module_scope)

@@ -72,7 +72,7 @@ class ThingResult(_message.Message):
     def __init__(self, fused: _Optional[_Union[FusedThing, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class FusedThing(_message.Message):
-    __slots__ = ("vector", "present", "missing", "replaced", "unseen", "expected_loss", "weights", "predictions", "steps", "state", "tags")
+    __slots__ = ("vector", "present", "missing", "replaced", "unseen", "expected_loss", "weights", "predictions", "steps", "state", "tags", "trusts")
     class ReplacedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +81,13 @@ class FusedThing(_message.Message):
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     class WeightsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class TrustsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -98,6 +105,7 @@ class FusedThing(_message.Message):
     STEPS_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
+    TRUSTS_FIELD_NUMBER: _ClassVar[int]
     vector: _vector_pb2.Vector
     present: _containers.RepeatedScalarFieldContainer[str]
     missing: _containers.RepeatedScalarFieldContainer[str]
@@ -109,7 +117,8 @@ class FusedThing(_message.Message):
     steps: _containers.RepeatedCompositeFieldContainer[FusionStep]
     state: _vector_pb2.Vector
     tags: _containers.RepeatedCompositeFieldContainer[FusionTag]
-    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., present: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., replaced: _Optional[_Mapping[str, str]] = ..., unseen: _Optional[bool] = ..., expected_loss: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., predictions: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[FusionStep, _Mapping]]] = ..., state: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., tags: _Optional[_Iterable[_Union[FusionTag, _Mapping]]] = ...) -> None: ...
+    trusts: _containers.ScalarMap[str, float]
+    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., present: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., replaced: _Optional[_Mapping[str, str]] = ..., unseen: _Optional[bool] = ..., expected_loss: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., predictions: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[FusionStep, _Mapping]]] = ..., state: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., tags: _Optional[_Iterable[_Union[FusionTag, _Mapping]]] = ..., trusts: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class FusionTag(_message.Message):
     __slots__ = ("name", "kind", "score", "parts")

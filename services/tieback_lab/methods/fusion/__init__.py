@@ -124,12 +124,21 @@ class Tags(Protocol):
         ...
 
 
+class Trusts(Protocol):
+    """The learned trusts in parts, for methods that have such."""
+
+    def __call__(self, present: Array, state: State) -> Array:
+        """Of each part `[things, parts]`, where it is `present` or replaced; they sum to 1."""
+        ...
+
+
 FIT: Form[Fit] = Form("fit", Fit, own_parameters=True)
 GRAPH: Form[Graph] = Form("graph", Graph)
 STEP: Form[Step] = Form("step", Step, required=False)
 TAGS: Form[Tags] = Form("tags", Tags, required=False)
+TRUSTS: Form[Trusts] = Form("trusts", Trusts, required=False)
 
-fusions: Family[Fusion] = Family(__name__, Fusion, FIT, GRAPH, STEP, TAGS, called="fusion")
+fusions: Family[Fusion] = Family(__name__, Fusion, FIT, GRAPH, STEP, TAGS, TRUSTS, called="fusion")
 
 
 def takes_condition(name: str) -> bool:

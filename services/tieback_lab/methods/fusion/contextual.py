@@ -53,11 +53,20 @@ def states(xp: Any, rows: Any, there: Any, condition: Any, state: Any) -> list[K
     """What each part says alone, and then all together."""
     seen = shared.tokens(xp, rows, there, state)
     said = [_said(xp, seen.by_part[:, part], part, state) for part in range(len(rows))]
-    weights = seen.present * xp.exp(state["trust"])
-    weights = weights / weights.sum(1)[:, None]
+    weights = _shares(xp, seen.present, state)
     whole = sum(one * weights[:, part, None] for part, one in enumerate(said))
     alone = [Known(one, seen.present[:, part]) for part, one in enumerate(said)]
     return [*alone, *last(whole, there)]
+
+
+def trusts(present: Array, state: State) -> Array:
+    """The weights of the parts in the sum."""
+    return np.asarray(_shares(np, present, state))
+
+
+def _shares(xp: Any, present: Any, state: Any) -> Any:
+    weights = present * xp.exp(state["trust"])
+    return weights / weights.sum(1)[:, None]
 
 
 def _said(xp: Any, part: Any, number: int, state: Any) -> Any:

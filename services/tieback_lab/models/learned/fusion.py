@@ -30,7 +30,7 @@ from tieback_lab.contract.fusion import (
     FusionTag,
     TagKind,
 )
-from tieback_lab.methods.fusion import STEP, TAGS, Rows, There, fusions
+from tieback_lab.methods.fusion import STEP, TAGS, TRUSTS, Rows, There, fusions
 
 FUSION = Kind("fusion", "fusion of parts", 1, "train it again: tieback train fusion")
 REFUSE = "refuse"
@@ -151,6 +151,16 @@ class LearnedFusion:
             )
             for one in kept
         ]  # fmt: skip
+
+    def trusts(self, present: Sequence[str]) -> dict[str, float]:
+        """The learned trust in each part that is present or replaced; empty where the method has none."""
+        if not fusions.has(TRUSTS, self.description.method):
+            return {}
+        replaces = bool(self.state["pool"].size or self.state["between"].size)
+        given = [name for name in self.names if replaces or name in present]
+        has = np.isin(self.names, given)[None]
+        found = fusions.form(TRUSTS, self.description.method)(has, self.state)[0]
+        return {name: float(found[self.names.index(name)]) for name in given}
 
     def expected_loss(self, present: Iterable[str]) -> float | None:
         """The expected cost of the other parts; None where it was not measured."""
