@@ -33,6 +33,7 @@ from tieback.catalog.runtimes.dual_encoder import DualEncoder
 from tieback.catalog.runtimes.image_classifier import ImageClassifier
 from tieback.catalog.runtimes.label_recogniser import LabelRecogniser
 from tieback.catalog.runtimes.transformer_text import TransformerText
+from tieback.catalog.runtimes.visual_document import VisualDocument
 from tieback.catalog.source import PackageSource, Strict, short_hash
 from tieback.core.errors import StartupError
 from tieback.core.types.encoding import WITH
@@ -224,7 +225,7 @@ class EncoderCard(Card):
     @property
     def export(self) -> str:
         """As of any card, and of the precisions and choices that are made."""
-        if isinstance(self.options, DualEncoder):  # the towers' cards differ in nothing else
+        if isinstance(self.options, DualEncoder | VisualDocument):  # the towers' cards differ in nothing else
             return short_hash(self.fingerprint, self.modality)
         made = [
             *sorted(self.precisions),
@@ -245,7 +246,7 @@ class EncoderCard(Card):
         construction["options"].pop("prompt", None)
         if isinstance(self.options, EncoderEndpoint):
             construction["options"].pop("extra")  # which names the side to some servers
-        if isinstance(self.options, DualEncoder):
+        if isinstance(self.options, DualEncoder | VisualDocument):
             del construction["max_tokens"]
         return short_hash(json.dumps(construction | {"shares": self.shares}, sort_keys=True, default=str))
 
@@ -261,8 +262,12 @@ class EncoderCard(Card):
             raise ValueError(f"shares names a space of the cards' own, not the {JOINT_SPACE!r} one")
         if self.directory is None and not isinstance(self.options, EncoderEndpoint):
             raise ValueError("cards that share a space have a directory")
-        if not isinstance(self.options, TransformerText) and self.kinds != {VectorKind.DENSE}:
-            raise ValueError("cards that share a space have the kind 'dense' alone, but for texts' encoders")
+        if not isinstance(self.options, TransformerText | VisualDocument) and self.kinds != {
+            VectorKind.DENSE
+        }:
+            raise ValueError(
+                "cards that share a space have the kind 'dense' alone, but for encoders of texts or of pages"
+            )
         if self.joint not in (None, "component"):
             raise ValueError("cards that share a space have one block of the joint space (component) or none")
 

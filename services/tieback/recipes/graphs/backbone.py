@@ -21,6 +21,7 @@ from transformers import (
     CONFIG_MAPPING,
     AutoModel,
     AutoModelForCausalLM,
+    AutoModelForPreTraining,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTextEncoding,
@@ -40,13 +41,14 @@ UNUSED = (POOLER, "embeddings.position_ids", "cls.", "masked_spec_embed")
 MADE_ANEW = ("position_ids", "token_type_ids")
 LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 SHOWN = 3
-Head = Literal["", "sequence", "tokens", "language", "next"]
+Head = Literal["", "sequence", "tokens", "language", "next", "pages"]
 HEADS: Mapping[Head, tuple[str, Any]] = {
     "": ("encoder", AutoModel),
     "sequence": ("classifier of texts", AutoModelForSequenceClassification),
     "tokens": ("classifier of tokens", AutoModelForTokenClassification),
     "language": ("encoder with a decoder", AutoModelForSeq2SeqLM),
     "next": ("language model", AutoModelForCausalLM),
+    "pages": ("model that reads pages", AutoModelForPreTraining),
 }
 """Heads above a backbone: the name that messages give the model, and the class of transformers."""
 Shapes = Mapping[str, tuple[int, ...]]

@@ -27,6 +27,7 @@ from tieback.recipes.own.image_encoder import image_encoder_cards, is_image_enco
 from tieback.recipes.own.late_interaction import is_late_interaction, late_interaction_cards
 from tieback.recipes.own.reranker import is_reranker, reranker_cards
 from tieback.recipes.own.text import is_text, text_cards
+from tieback.recipes.own.visual_document import is_visual_document, visual_document_cards
 from tieback.recipes.own.yes_no import answers_yes_no, yes_no_cards
 
 LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
@@ -47,6 +48,7 @@ class Kind(NamedTuple):
 KINDS = (
     Kind(is_dual_encoder, dual_encoder_cards),
     Kind(is_late_interaction, late_interaction_cards),
+    Kind(is_visual_document, visual_document_cards),
     Kind(answers_yes_no, yes_no_cards),
     Kind(is_generator, generator_cards),
     Kind(is_reranker, reranker_cards),

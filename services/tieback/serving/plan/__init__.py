@@ -15,6 +15,7 @@ from tieback.catalog.base_card import HttpEndpoint
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.checker_card import CheckerCard
+from tieback.catalog.runtimes.visual_document import VisualDocument
 from tieback.core import extensions
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.fusion import JOINT_SPACE, Role
@@ -214,9 +215,15 @@ class Plan:
     @property
     def encoders_by_side(self) -> dict[str, dict[Role, str]]:
         """The encoders of queries and of documents, by the names of a space with two and of both."""
+        pages: dict[SpaceRef, dict[Role, str]] = {}
+        for card in self.encoders:
+            if isinstance(card.options, VisualDocument):
+                role = Role.DOCUMENT if card.modality is Modality.IMAGE else Role.QUERY
+                pages.setdefault(card.space, {})[role] = card.name
+        both = {ref: sides for ref, sides in pages.items() if len(sides) == len(Role)}
         return {
             name: sides
-            for ref, sides in self._token_sides.items()
+            for ref, sides in {**self._token_sides, **both}.items()
             if len({*sides.values()}) > 1
             for name in (ref.name, *sides.values())
         }
