@@ -49,7 +49,7 @@ def save_pages(folder: Path) -> tuple[Any, Any]:
         },
         embedding_dim=WIDTH,
     )  # fmt: skip
-    model = ColPaliForRetrieval(config).eval()
+    model = ColPaliForRetrieval(config).eval()  # type: ignore[no-untyped-call]  # theirs
     model.save_pretrained(folder)
     tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, "<unk>"))
     words, lines = pre_tokenizers.Split(" ", "removed"), pre_tokenizers.Split("\n", "isolated")
