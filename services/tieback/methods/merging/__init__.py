@@ -152,7 +152,7 @@ def check_learned(name: str, parameters: Mapping[str, Any], *, field: FieldPath 
         given = "".join(f", or give its {one}" for one in sorted(learned))
         raise InvalidInput(
             f"{name} merges by what it learned, which is not given; without it the result is that of "
-            f"task_arithmetic: use that method{given}. It learns in Python: {mergings.get(name).__module__}",
+            f"task_arithmetic: use that method{given}. It learns by pairs: tieback models merge --learn",
             field=(at(field) if isinstance(field, str) else field)["method"],
         )
 

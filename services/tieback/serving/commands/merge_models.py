@@ -14,12 +14,12 @@ from tieback_client.cli.parameters import AS_JSON, FILE, declared, option
 
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.methods.merging import SPLIT, check_learned, having, mergings
+from tieback.methods.merging import LEARN, SPLIT, check_learned, having, mergings
 from tieback.models.store import Store
 from tieback.serving.commands.add_model import name_of
 from tieback.serving.commands.explained import explained
 from tieback.serving.commands.pull_progress import PullProgress
-from tieback.serving.commands.train import assigned
+from tieback.serving.commands.train import assigned, train
 from tieback.serving.settings import load_settings
 
 
@@ -50,6 +50,9 @@ def merge(
         "Pairs of texts (JSONL or TSV) that all experts read, for methods that match neurons by use.",
         type=FILE,
     ),
+    learn: tuple[Path, ...] = option(
+        "Pairs of texts (JSONL or TSV) that a method learns how to merge by. May be repeated.", type=FILE
+    ),
     probe: Path | None = option(
         "Pairs of texts (JSONL or TSV) that the merged model has to do well on before it is served.",
         type=FILE,
@@ -77,6 +80,13 @@ def merge(
             raise AlreadyExists(
                 "model", name, f"the catalog has a model {name!r}; give the merge another name"
             )
+        if learn:
+            check_learns(method, alone=not (adapter_assignments or routed or samples or probe))
+            named = (f"name={name}", f"base={base}", f"experts={','.join(experts)}", *assignments)
+            click.get_current_context().invoke(
+                train, name=method, assignments=named, data=learn, output=settings.cards, as_json=as_json
+            )
+            return
         recipe: dict[str, Any] = {"method": method, "base": base, **named_experts(experts, catalog)}
         if assignments:
             recipe["parameters"] = _plain(assigned(assignments, mergings.schema(method)))
@@ -102,6 +112,15 @@ def merge(
     say(f"To serve it: tieback serve (TIEBACK_SPACES={name} for it alone)")
     if mergings.has(SPLIT, method):
         say(f"To ask one expert: tieback encode TEXT --space {name} --adapter {asked}")
+
+
+def check_learns(method: str, *, alone: bool) -> None:
+    """InvalidInput for --learn of a method that learns nothing, or beside what is not learned with."""
+    if not mergings.has(LEARN, method):
+        learning = ", ".join(having(LEARN)) or "of extensions"
+        raise InvalidInput(f"{method} learns nothing; those that learn are: {learning}", field="learn")
+    if not alone:
+        raise InvalidInput("--learn takes no --probe, --samples, --router or --adapters", field="learn")
 
 
 def named_experts(experts: Sequence[str], catalog: Catalog) -> dict[str, Any]:

@@ -47,20 +47,26 @@ def learn(
     optimiser = torch.optim.Adam(logits.values(), lr=rate)
     draw = torch.Generator().manual_seed(seed)
 
-    def masked(noise: bool) -> dict[str, Any]:
-        weights = {}
-        for name, logit in logits.items():
-            x = logit
-            if noise:
-                uniform = torch.rand(logit.shape, generator=draw).clamp(1e-6, 1 - 1e-6)
-                x = x + torch.logit(uniform)
-            mask = torch.sigmoid(x / temperature)
-            weights[name] = start[name] + scale * mask / mask.mean() * change[name]
-        return weights
+    def found(noise: torch.Generator | None) -> dict[str, Any]:
+        return {
+            name: start[name] + scale * drawn_mask(logit, temperature, noise) * change[name]
+            for name, logit in logits.items()
+        }
 
     for step in range(steps):
         optimiser.zero_grad()
-        objective(masked(noise=True), step).backward()
+        objective(found(draw), step).backward()
         optimiser.step()
     with torch.no_grad():
-        return {name: np.asarray(array, np.float32) for name, array in masked(noise=False).items()}
+        return {name: np.asarray(array, np.float32) for name, array in found(None).items()}
+
+
+def drawn_mask(logits: Any, temperature: float, draw: Any) -> Any:
+    """A mask of a mean of 1, of the shape of its logits, as tensors. Without a generator, the likeliest."""
+    import torch
+
+    if draw is not None:
+        uniform = torch.rand(logits.shape, generator=draw).clamp(1e-6, 1 - 1e-6)
+        logits = logits + torch.logit(uniform)
+    mask = torch.sigmoid(logits / temperature)
+    return mask / mask.mean()

@@ -27,7 +27,10 @@ LAYERED = Kind(
 FINETUNED = Kind(
     "finetuned_encoder", "fine-tuned encoder", 1, "train it again: tieback train finetune, or fusionsent"
 )
+LEARNED_MERGE = Kind("learned_merge", "learned merge", 1, "learn it again: tieback models merge --learn")
 SUFFIX = "2d"
+NO_WEIGHTS = "learned."
+"""Before the names of arrays of an artifact that are no weights of the model."""
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 NOT_TAKEN = {
     "name", "description", "sources", "directory", "hashes", "options", "precision", "precisions", "widths",
@@ -67,8 +70,7 @@ def adapt(
     from tieback_lab.recipes.adapt.layer_states import backbone_of
 
     card = base_of(artifact, cards)
-    suffix, own = _by_kind(artifact, card)
-    name = f"{card.name}-{suffix}"
+    name, own = _by_kind(artifact, card)
     path, folder = places(artifact, name, output, is_ours=lambda one: one.description == own["description"])
     say(f"writing the weights of {name}")
     model = backbone_of(card, store, field=at("space")).model
@@ -81,13 +83,17 @@ def adapt(
 
 
 def _by_kind(artifact: Artifact, card: EncoderCard) -> tuple[str, dict[str, Any]]:
-    """What is behind the base's name, and the fields of the card that are the kind's own."""
+    """The name of the model, and the fields of the card that are the kind's own."""
     facts = artifact.facts
+    if artifact.kind == LEARNED_MERGE:
+        experts = ", ".join(facts["experts"])
+        said = f"{experts}, merged by {facts['method']}, which learned by pairs of texts."
+        return facts["name"], {"description": said, "license": facts["license"]}
     if artifact.kind == FINETUNED:
-        return facts["domain"], {
+        return f"{card.name}-{facts['domain']}", {
             "description": f"{card.name}, fine-tuned on pairs of texts: {facts['domain']}."
         }
-    return SUFFIX, {
+    return f"{card.name}-{SUFFIX}", {
         "description": f"{card.name}, trained so that it may end at earlier layers and be cut.",
         "runtime": "layered_text",
         "widths": list(facts["widths"]),
@@ -98,7 +104,11 @@ def _by_kind(artifact: Artifact, card: EncoderCard) -> tuple[str, dict[str, Any]
 def _tensors(artifact: Artifact) -> dict[str, Any]:
     import torch
 
-    return {name: torch.from_numpy(one.copy()) for name, one in artifact.arrays.items()}
+    return {
+        name: torch.from_numpy(one.copy())
+        for name, one in artifact.arrays.items()
+        if not name.startswith(NO_WEIGHTS)
+    }
 
 
 def _card(name: str, card: EncoderCard, folder: Path, own: Mapping[str, Any]) -> dict[str, Any]:
