@@ -40,7 +40,8 @@ AREAS: Mapping[str, Sequence[str]] = {
     ),
     "Claims and their sources": ("left-out", "grounding", "verdicts"),
     "Models of your own": ("architectures", "families", "fusion-joint_space"),
-    "Models that change": ("upgrade", "merging", "matched_experts", "expert_adapters", "heads"),
+    "Models that change": ("upgrade", "merging", "learned_merging", "matched_experts", "expert_adapters",
+                           "heads"),
 }  # fmt: skip
 """The headings of the page, with how the files of each begin; the first that fits has the file."""
 

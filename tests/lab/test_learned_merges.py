@@ -78,12 +78,14 @@ def learned(method: str, *words: str, name: str = "flock") -> Any:
 def test_one_command_learns_how_to_merge_and_says_how_well_beside_tuned_merges(
     world: SmallTraining, shelf: Path, method: str
 ) -> None:
-    done = learned(method, "--learn", str(world.data), *QUICK, "--json")
+    name = f"by-{method}"
+
+    done = learned(method, "--learn", str(world.data), *QUICK, "--json", name=name)
 
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     ranks = found["metrics"]["reciprocal_rank"]
-    assert [name.partition(",")[0] for name in ranks] == ["base", "task_arithmetic", "ties", method]
+    assert [model.partition(",")[0] for model in ranks] == ["base", "task_arithmetic", "ties", method]
     assert ranks[method] > ranks["base"]
     artifact = Artifact.load(Path(found["folder"]), LEARNED_MERGE)
     if method == "anisotropic":
@@ -94,8 +96,8 @@ def test_one_command_learns_how_to_merge_and_says_how_well_beside_tuned_merges(
         masks = [array for key, array in artifact.arrays.items() if key.startswith("learned.mask.")]
         assert masks
         assert all(abs(one.astype(np.float32).mean() - 1) < 1e-2 for one in masks)
-    pull([Catalog.load(shelf).get("flock")], [], world.store, Silent())
-    vector = world.vector_without_pytorch(shelf / "flock.yaml", "owl flies")
+    pull([Catalog.load(shelf).get(name)], [], world.store, Silent())
+    vector = world.vector_without_pytorch(shelf / f"{name}.yaml", "owl flies")
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-4)
 
 
@@ -164,6 +166,7 @@ def test_pairs_that_cannot_be_learned_by_are_refused_by_their_line(
         ("ties", (), "ties learns nothing; those that learn are: anisotropic, concrete"),
         ("concrete", ("--expert", "nobody"), "nobody"),
         ("concrete", ("--probe", __file__), "--learn takes no --probe"),
+        ("concrete", ("--set", "base=own-owls", "--set", "name=x"), "given twice"),
         ("concrete", ("--set", "depth=2"), "has no parameter 'depth'"),
     ],
 )
@@ -175,3 +178,12 @@ def test_a_merge_that_cannot_be_learned_says_why(
     assert done.exit_code == 1
     assert says in " ".join(done.output.split())
     assert not (shelf / "flock.yaml").exists()
+
+
+def test_experts_that_are_their_base_leave_nothing_to_learn(world: SmallTraining, shelf: Path) -> None:
+    words = ("--base", "own", "--expert", "own", "--method", "concrete", "--learn", str(world.data))
+
+    done = CliRunner().invoke(models, ["merge", "flock", *words])
+
+    assert done.exit_code == 1
+    assert "no expert differs from the base" in done.output

@@ -70,7 +70,7 @@ def mean_of(found: Sequence[Array]) -> float:
 
 
 class Learnable(torch.nn.Module):
-    """How to merge, as parameters. `changes` are the tensors that an expert changed, for each expert."""
+    """A merge as parameters that learn. `changes` are the tensors that an expert changed, for each expert."""
 
     def __init__(self, merged: Merged) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class Learnable(torch.nn.Module):
 
     @abstractmethod
     def learned(self) -> dict[str, Array]:
-        """What is kept of it."""
+        """The arrays that are kept."""
 
 
 class Scales(Learnable):

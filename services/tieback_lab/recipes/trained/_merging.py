@@ -38,7 +38,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60)]
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What both recipes take."""
+    """Choices of both recipes."""
 
     name: str
     base: str
