@@ -48,7 +48,7 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
     sample = torch.arange(SAMPLE_TOKENS) % vocabulary
     report("exporting from torch, and checking parity")
     each = [example(2, sample[: len(sample) // 2]), example(3, sample), example(1, sample)]
-    network = Queries(model)
+    network = QueryTower(model)
     check_width(card, network, *each[0])
     axes = dict.fromkeys([IDS, MASK], BY_TOKEN)
     named = [{IDS: ids, MASK: mask} for ids, mask in each]
@@ -84,7 +84,7 @@ def _export_pages(
             f"{side} × {side}; they are not of one model"
         )
     words = CardInputs.read(out / TOKENIZER).alone(options.page, {"query": ""})
-    network = Pages(model, torch.from_numpy(words))
+    network = PageTower(model, torch.from_numpy(words))
     random = torch.Generator().manual_seed(0)
     pixels = torch.randn(3, CHANNELS, side, side, generator=random)
     check_width(card, network, pixels[:1])
@@ -118,7 +118,7 @@ class Sides(torch.nn.Module):
         return normalize((rows * kept).sum(1), dim=-1), rows
 
 
-class Queries(Sides):
+class QueryTower(Sides):
     """Token numbers and mask to the mean of the tokens' vectors, and to these."""
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -126,7 +126,7 @@ class Queries(Sides):
         return self.vectors(self.model.vlm.get_input_embeddings()(input_ids), attention_mask)
 
 
-class Pages(Sides):
+class PageTower(Sides):
     """Pixels to the mean of the vectors of patches and words, and to these.
 
     Patches are put before the words, where the model's own class puts them in the place of tokens: the

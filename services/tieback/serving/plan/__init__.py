@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,8 +25,9 @@ from tieback.models.learned import ServedModels
 from tieback.models.store import Store
 from tieback.serving.plan.artifacts import ServedArtifacts
 from tieback.serving.plan.bindings import served_binding
+from tieback.serving.plan.spaces import bound_joint_inputs, by_modality, encoders_in, single_space
 from tieback.serving.plan.trials import Trial, trials_of
-from tieback.serving.settings import Regions, Settings
+from tieback.serving.settings import Settings
 from tieback.serving.settings.precisions import at_chosen_precisions
 from tieback.token_spaces import TokenSpace, TokenSpaces
 
@@ -236,7 +237,7 @@ class Plan:
             if card.modality is Modality.TEXT and VectorKind.MULTI_VECTOR in card.kinds:
                 found.setdefault(card.space, {})[card.name] = card
         return {
-            ref: {role: _encoders_in(role, cards)[Modality.TEXT][0] for role in Role}
+            ref: {role: encoders_in(role, cards)[Modality.TEXT][0] for role in Role}
             for ref, cards in found.items()
         }
 
@@ -294,7 +295,7 @@ class Plan:
         if not self.joins:
             return {}
         bound = self.bound
-        return _by_modality(
+        return by_modality(
             {
                 card.name: card
                 for card in self.encoders
@@ -330,72 +331,3 @@ def _check_default_checker(named: str, served: Iterable[CheckerCard]) -> None:
     choices = [*checkers.names(), *(card.name for card in served)]
     if named and named not in choices:
         raise StartupError(f"TIEBACK_DEFAULT_CHECKER: {NotFound('checker', named, choices).message}")
-
-
-def bound_joint_inputs(
-    bound: JointSpaceArtifact, encoders: Mapping[str, EncoderCard], regions: Regions
-) -> JointInputs:
-    """How these encoders, by the names that they are called by, take part in that joint space."""
-    from tieback.answer import JointInputs
-
-    members = {name: card for name, card in encoders.items() if bound.takes(card.space.name, card.modality)}
-    own = {(card.space.name, card.modality) for card in members.values()}
-    dense = frozenset({VectorKind.DENSE, VectorKind.LABELS})  # classes are words to find a photo by
-    per_photo = frozenset({VectorKind.MULTI_VECTOR} if regions is not Regions.OFF else ())
-    return JointInputs(
-        _by_modality(members),
-        {name: dense & card.kinds for name, card in members.items()},
-        {
-            name: [
-                projection.block
-                for projection in bound.projections
-                if projection.source.name == card.space.name
-                and not (projection.imputes and (projection.block, card.modality) in own)
-            ]
-            for name, card in members.items()
-        },
-        {name: per_photo & card.kinds for name, card in members.items() if card.modality is Modality.IMAGE},
-        per_region=regions is Regions.EACH,
-        shared={name: card.space.name for name, card in members.items() if name != card.space.name},
-    )
-
-
-def _by_modality(encoders: Mapping[str, EncoderCard]) -> dict[Modality, tuple[str, ...]]:
-    found: dict[Modality, tuple[str, ...]] = {}
-    for modality in Modality:
-        if names := tuple(name for name, card in encoders.items() if card.modality is modality):
-            found[modality] = names
-    return found
-
-
-def single_space(ref: SpaceRef, encoders: Mapping[str, EncoderCard], regions: Regions) -> SingleSpace:
-    """The space of these encoders' cards, which are by the names that the encoders are called by."""
-    from tieback.answer import SingleSpace
-
-    return SingleSpace(
-        ref,
-        next(iter(encoders.values())).width,
-        {role: _encoders_in(role, encoders) for role in Role},
-        frozenset(name for name, card in encoders.items() if VectorKind.LABELS in card.kinds),
-        frozenset(
-            name
-            for name, card in encoders.items()
-            if regions is Regions.EACH
-            and card.modality is Modality.IMAGE
-            and VectorKind.MULTI_VECTOR in card.kinds
-        ),
-        compatible=tuple(one.ref for card in encoders.values() for one in card.compatible),
-    )
-
-
-def _encoders_in(role: Role, encoders: Mapping[str, EncoderCard]) -> dict[Modality, tuple[str, ...]]:
-    """One encoder per modality: of several in one space, which differ by prompt, that of the role."""
-    found: dict[Modality, tuple[str, ...]] = {}
-    asks = role is Role.QUERY
-    for name, card in sorted(encoders.items(), key=lambda one: ("query" in _prompt(one[1])) is not asks):
-        found.setdefault(card.modality, (name,))
-    return found
-
-
-def _prompt(card: EncoderCard) -> str:
-    return str(getattr(card.options, "prompt", ""))

@@ -25,7 +25,8 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
 from tieback.core.types.fusion import JOINT_SPACE
 from tieback.encoder import Encoder
-from tieback.serving.plan import assembly, bound_joint_inputs, single_space
+from tieback.serving.plan import assembly
+from tieback.serving.plan.spaces import bound_joint_inputs, single_space
 from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
