@@ -31,6 +31,16 @@ def run_demo(scratch: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
+def shown_until_it_ends(demo: subprocess.Popen[str], seconds: float) -> str:
+    """All that it writes. One that does not end in time is stopped, and fails the test with what it wrote."""
+    try:
+        return demo.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        demo.terminate()
+        shown, _ = demo.communicate(timeout=60)
+        pytest.fail(f"it had not ended after {seconds:.0f} s:\n{shown}")
+
+
 def left_behind(scratch: Path) -> list[str]:
     """Folders of the demo that are still there, and command lines of processes that name them."""
     folders = [path.name for path in scratch.glob("tieback-demo-*")]
@@ -47,11 +57,11 @@ def left_behind(scratch: Path) -> list[str]:
 
 @pytest.mark.ray
 @pytest.mark.all
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(460)
 def test_the_demo_shows_what_it_promises_and_ends_by_itself(scratch: Path) -> None:
     demo = run_demo(scratch)
 
-    shown, _ = demo.communicate(timeout=380)
+    shown = shown_until_it_ends(demo, 380)
 
     assert demo.returncode == 0, shown
     for promised in (
@@ -92,7 +102,7 @@ def test_the_demo_says_why_it_cannot_start(scratch: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("TIEBACK_MODELS", str(scratch / "empty"))
 
     demo = run_demo(scratch, "--local")
-    shown, _ = demo.communicate(timeout=60)
+    shown = shown_until_it_ends(demo, 60)
 
     assert demo.returncode == 1
     assert "tieback models pull" in shown
