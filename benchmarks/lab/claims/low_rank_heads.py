@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from tieback.methods.projection import unit_tensor
 from tieback.training.loop import Plan
 from tieback.training.ranks import signed_rank
 from tieback_contract.arrays import Array
@@ -70,7 +71,7 @@ class BilinearHeads(torch.nn.Module):
         asked = (self.context.T @ self.forms).squeeze(1)
         scores = torch.tanh(states[-1] @ asked.T)
         raised = unit_tensor(scores).exp() * sizes[..., None]
-        weights = raised / raised.sum(dim=1, keepdim=True)
+        weights: Tensor = raised / raised.sum(dim=1, keepdim=True)
         return unit_tensor((weights.transpose(1, 2) @ states[-1]).flatten(1))
 
 
