@@ -2,9 +2,9 @@
 
 SepCLR (Louiset et al., 2024, arXiv:2402.11928) calls the parts common and salient. A salient vector of the
 background is a constant, the null vector, so how far from it a content lies is how much of it is new. The
-paper trains two networks; here the encoder stays as it is, so that stored vectors can be mapped, and both maps
-are linear: a deeper one learns the background by heart. The paper's null vector is zero; as vectors are of
-length 1 here, it is one of these, and what the mean of the background becomes.
+paper trains two networks; here the encoder stays as it is, so that stored vectors can be mapped, and both
+maps are linear. The paper's null vector is zero; as vectors are of length 1 here, it is one of these, and
+what the mean of the background becomes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def separated(rows: Array, mask: Array, condition: int, state: State) -> Array: 
 
 
 def salience(rows: Array, state: State) -> Array:
-    """How far the salient vectors of `rows` `[n, input]` are from the null vector, 0 to 2: 1 less the cosine."""
+    """Distances `[n]` of the salient vectors of `rows` `[n, input]` from the null vector: 1 less the cosine."""
     return np.asarray(1 - projected(rows.astype(np.float32), SALIENT, state) @ state["offset"][SALIENT])
 
 

@@ -1,7 +1,7 @@
 """Conditions under which contents of one space are alike, such as "colour" or "shape" of photos.
 
-An artifact that `tieback train conditional_space` made for one encoder. It projects the encoder's vectors,
-stored ones as well, to a space for each condition; nothing is encoded again.
+An artifact that `tieback train conditional_space` or `separate` made for one encoder. It projects the
+encoder's vectors, stored ones as well, to a space for each condition; nothing is encoded again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tieback_contract.vectors import SpaceRef, VectorKind
 from tieback_lab.methods.conditional_projection import conditional_projections
 
 CONDITIONAL_SPACE = Kind(
-    "conditional_space", "conditional space", 1, "train it again: tieback train conditional_space"
+    "conditional_space", "conditional space", 1, "train it again by its recipe: tieback recipes"
 )
 
 

@@ -23,13 +23,22 @@ from tieback_lab.methods.conditional_projection.separated import COMMON, SALIENT
 
 
 @dataclass(frozen=True, slots=True)
-class Strengths:
-    """What the parts of the loss count by beside the common part's alignment, which counts 1."""
+class Separation:
+    """Maps to `width` dimensions of the first `kept` principal components, and how they are learned.
 
-    uniformity: float = 2.0
-    salient: float = 10.0
-    null: float = 100.0
-    jem: float = 100.0
+    A step sees `batch` rows, half of them the target's, in two views without a share `left_out` of their
+    components. `uniformity`, `salient`, `null` and `jem` are what the parts of the loss count by; the common
+    part's alignment counts 1.
+    """
+
+    width: int
+    kept: int
+    batch: int
+    left_out: float
+    uniformity: float
+    salient: float
+    null: float
+    jem: float
 
 
 def aligned(one: Tensor, other: Tensor) -> Tensor:
@@ -48,7 +57,9 @@ def joint_entropy(common: Tensor, salient: Tensor) -> Tensor:
     return -distances.neg().exp().mean(dim=1).log().mean()
 
 
-def parted(common: Sequence[Tensor], salient: Sequence[Tensor], new: Tensor, null: Tensor, by: Strengths) -> Tensor:
+def parted(
+    common: Sequence[Tensor], salient: Sequence[Tensor], new: Tensor, null: Tensor, by: Separation
+) -> Tensor:
     """The loss of two views `[n, d]` of each part; `new` `[n]` (bool) are rows of the target."""
     taken = [torch.where(new[:, None], one, null) for one in salient]
     loss = aligned(*common) + by.salient * aligned(salient[0][new], salient[1][new])
@@ -63,20 +74,11 @@ def separate_rows(
     rows: Array,
     is_new: Array,
     plan: Plan,
+    separation: Separation,
     attempt: Attempt = UNKEPT,
-    *,
-    width: int,
-    kept: int,
-    batch_size: int,
-    left_out: float,
-    strengths: Strengths,
 ) -> tuple[State, History]:
-    """The state of `separated` for rows `[n, input]`, of which `is_new` `[n]` (bool) are the target's.
-
-    A step sees `batch_size` rows, half of them the target's, in two views without a share `left_out` of their
-    principal components, of which `kept` are read.
-    """
-    begun = start(rows, rows[~is_new], kept=kept, width=width, seed=plan.seed)
+    """The state of `separated` for rows `[n, input]`, of which `is_new` `[n]` (bool) are the target's."""
+    begun = start(rows, rows[~is_new], kept=separation.kept, width=separation.width, seed=plan.seed)
     seen = torch.from_numpy((rows - begun["mean"]) @ begun["basis"])
     module = torch.nn.Module()
     module.maps = torch.nn.Parameter(torch.from_numpy(begun["maps"]))
@@ -84,13 +86,13 @@ def separate_rows(
     sides = [np.flatnonzero(is_new), np.flatnonzero(~is_new)]
 
     def loss(draw: torch.Generator) -> Tensor:
-        chosen = [side[batch(len(side), batch_size // 2, draw).numpy()] for side in sides]
+        chosen = [side[batch(len(side), separation.batch // 2, draw).numpy()] for side in sides]
         places = torch.from_numpy(np.concatenate(chosen))
         new = torch.arange(len(places)) < len(chosen[0])
-        given = [_view(seen[places], left_out, draw) for _ in range(2)]
+        given = [_view(seen[places], separation.left_out, draw) for _ in range(2)]
         state = {**fixed, "out": module.maps}
         common, salient = ([projected(one, part, state) for one in given] for part in (COMMON, SALIENT))
-        return parted(common, salient, new, fixed["offset"][SALIENT], strengths)
+        return parted(common, salient, new, fixed["offset"][SALIENT], separation)
 
     history = train(module, loss, plan, attempt)
     maps = module.maps.detach().numpy()
