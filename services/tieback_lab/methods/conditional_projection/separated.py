@@ -36,7 +36,7 @@ def separated(rows: Array, mask: Array, condition: int, state: State) -> Array: 
 
 
 def salience(rows: Array, state: State) -> Array:
-    """Distances `[n]` of the salient vectors of `rows` `[n, input]` from the null vector: 1 less the cosine."""
+    """Distances of the salient vectors of `rows` `[n, input]` from the null vector: 1 less the cosine."""
     return np.asarray(1 - projected(rows.astype(np.float32), SALIENT, state) @ state["offset"][SALIENT])
 
 
