@@ -119,7 +119,7 @@ class _Right:
         return np.asarray(np.mean(self.values[way, part, kind], axis=0))
 
     def apart(self, way: str) -> Array:
-        """What both parts tell of their own less what they tell of the other's, halved."""
+        """Half of what both parts tell of their own less what they tell of the other's."""
         own = self.of(way, SALIENT, "digit") + self.of(way, COMMON, "photo")
         return np.asarray((own - self.of(way, COMMON, "digit") - self.of(way, SALIENT, "photo")) / 2)
 

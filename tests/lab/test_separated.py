@@ -1,4 +1,4 @@
-"""What is common to two sets and what only one of them has are told apart, and served as conditions."""
+"""Parts that two sets have in common, or that only one has, are told apart and served as conditions."""
 
 from __future__ import annotations
 

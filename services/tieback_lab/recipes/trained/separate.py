@@ -139,7 +139,7 @@ def separate(
 def _measured(
     rows: Array, is_new: Array, state: Mapping[str, Array], held_out: Array
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """How held-out contents of the target are told from those of the background."""
+    """Metrics and a table: held-out contents of the target, told from those of the background."""
     far, new = separated.salience(rows[held_out], state), is_new[held_out]
     threshold = float(np.quantile(far[~new], BEYOND))
     metrics = {
@@ -165,7 +165,7 @@ def _groups(
     called: Sequence[str],
     seed: int,
 ) -> list[dict[str, Any]]:
-    """What of the target is new, in groups by their salient vectors, the largest first."""
+    """Groups of the new contents of the target, by their salient vectors, the largest first."""
     from scipy.cluster.vq import kmeans2  # takes a while, and recipes are listed without it
 
     far = separated.salience(rows, state)
