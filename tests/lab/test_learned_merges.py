@@ -24,6 +24,7 @@ from tieback.artifacts import Artifact
 from tieback.catalog.catalog import Catalog
 from tieback.recipes.pull import pull
 from tieback.serving.commands.models import models
+from tieback.serving.commands.train import train
 from tieback_lab.recipes.adapt.layered_encoder import LEARNED_MERGE
 
 pytestmark = pytest.mark.all
@@ -187,3 +188,59 @@ def test_experts_that_are_their_base_leave_nothing_to_learn(world: SmallTraining
 
     assert done.exit_code == 1
     assert "no expert differs from the base" in done.output
+
+
+def interpolated(shelf: Path, *words: str, experts: str = "own-birds,own-owls") -> Any:
+    given = ["interpolate", "--set", "base=own", "--set", f"experts={experts}", "--set", "pairs=120"]
+    return CliRunner().invoke(train, [*given, *words, "--output", str(shelf)])
+
+
+def test_a_sweep_between_two_experts_chooses_the_best_share_by_pairs_that_are_inside(
+    world: SmallTraining, shelf: Path
+) -> None:
+    other = shelf.parent / "other.tsv"
+    write_reordered_pairs(other)
+    words = ("--data", str(world.data), "--data", str(other), "--set", "points=5")
+
+    done = interpolated(shelf, *words, "--set", "outside=other.tsv", "--json")
+
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    curve = found["metrics"]["curve"]
+    assert [row["share of own-owls"] for row in curve] == [0, 0.25, 0.5, 0.75, 1]
+    assert all(row["inside"] == row["pairs.tsv"] and row["outside"] == row["other.tsv"] for row in curve)
+    share = found["metrics"]["share"]
+    made, birds, owls = (
+        load_file(next(shelf.glob(f"{name}-*/model.safetensors")))
+        for name in ("interpolated", "own-birds", "own-owls")
+    )
+    for key, array in made.items():
+        np.testing.assert_allclose(array, (1 - share) * birds[key] + share * owls[key], atol=1e-6)
+    pull([Catalog.load(shelf).get("interpolated")], [], world.store, Silent())
+    vector = world.vector_without_pytorch(shelf / "interpolated.yaml", "owl flies")
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_curve_is_drawn_and_says_what_was_chosen(world: SmallTraining, shelf: Path) -> None:
+    done = interpolated(shelf, "--data", str(world.data), "--set", "points=3")
+
+    assert done.exit_code == 0, done.output
+    assert done.output.count("▪ chosen") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "experts", "says"),
+    [
+        ((), "own-birds", "name two experts, experts=NAME,NAME: there are 1"),
+        (("--set", "outside=owls.tsv"), "own-birds,own-owls", "there are: pairs.tsv"),
+        (("--set", "outside=pairs.tsv"), "own-birds,own-owls", "every file is outside"),
+        (("--set", "points=1"), "own-birds,own-owls", "points"),
+    ],
+)
+def test_a_sweep_that_cannot_be_made_says_why(
+    world: SmallTraining, shelf: Path, words: tuple[str, ...], experts: str, says: str
+) -> None:
+    done = interpolated(shelf, "--data", str(world.data), *words, experts=experts)
+
+    assert done.exit_code == 1
+    assert says in " ".join(done.output.split())

@@ -28,7 +28,7 @@ from tieback_lab.recipes.adapt.layered_encoder import LEARNED_MERGE, NO_WEIGHTS,
 if TYPE_CHECKING:
     from tieback.training.loop import Plan
 
-    from tieback_lab.recipes.train.learned_merging import Learnable, Merged
+    from tieback_lab.recipes.train.learned_merging import Learnable, Merged, Pairs
 
 FEWEST_PAIRS = 30
 """Of each file."""
@@ -62,34 +62,15 @@ def learned_merge(
     `start` has what learns begin at the scale that suits task arithmetic best; `own` are the parameters of
     that.
     """
-    from tieback_lab.recipes.adapt.layer_states import token_numbers
     from tieback_lab.recipes.train import learned_merging
 
-    cards = _parents(run, choices)
-    files = pair_files(run.data)
-    check_lines(files)
-    texts = [
-        read_text_pairs([file], most=choices.pairs, fewest=FEWEST_PAIRS, seed=choices.plan.seed)
-        for file in files
-    ]
-    numbers = []
-    for pairs in texts:
-        flat = token_numbers(cards[0], run.store, [text for pair in pairs for text in pair], choices.tokens)
-        numbers.append(list(zip(flat[::2], flat[1::2], strict=True)))
-    parts = [split(len(one), choices.plan.seed, held_out=HELD_OUT, validation=VALIDATION) for one in numbers]
-    training, validation, held_out = (
-        [[one[place] for place in getattr(part, which)] for one, part in zip(numbers, parts, strict=True)]
-        for which in ("training", "validation", "held_out")
-    )
-    inputs: dict[str, Any] = {
-        "spaces": [f"{card.space} {card.space.fingerprint}" for card in cards], "pairs": texts,
-        "tokens": choices.tokens, "seed": choices.plan.seed,
-    }  # fmt: skip
-    merged = _opened(run, cards)
+    read = read_domains(run, choices)
+    merged, training, validation = read.merged, read.training, read.validation
+    inputs: dict[str, Any] = read.inputs
 
     def tune() -> dict[str, Array]:
         run.say("tuning task arithmetic and TIES by the same pairs")
-        known = [left + right for left, right in zip(training, validation, strict=True)]
+        known = [[*left, *right] for left, right in zip(training, validation, strict=True)]
         return {name: np.array([merged.tuned(name, known, run.say)]) for name in ("task_arithmetic", "ties")}
 
     tuned = run.steps.arrays("scales of merges", learned_merging.Merged.tuned, inputs, tune)
@@ -119,25 +100,74 @@ def learned_merge(
         f"ties, scale {scales['ties']}": rivals["ties"],
         method: state,
     }
-    found = {model: merged.ranks(weights, held_out) for model, weights in models.items()}
     rows = [
-        {"model": model}
-        | {file.name: float(one.mean()) for file, one in zip(files, ranks, strict=True)}
-        | {"mean": learned_merging.mean_of(ranks)}
-        for model, ranks in found.items()
+        {"model": model} | read.by_file(merged.ranks(weights, read.held_out))
+        for model, weights in models.items()
     ]
     best, steps = map(int, arrays[NO_WEIGHTS + "steps"])
-    count = sum(map(len, held_out))
+    count = sum(map(len, read.held_out))
     return Learned(
-        LEARNED_MERGE, arrays, (cards[0].space,), files,
-        {"name": choices.name, "method": method, "experts": list(choices.experts),
-         "license": " AND ".join(sorted({card.license for card in cards}))},
+        LEARNED_MERGE, arrays, (read.cards[0].space,), read.files, read.facts(choices, method),
         {"reciprocal_rank": {row["model"]: round(float(str(row["mean"])), 4) for row in rows},
          "scales": scales, "pairs": {"training": sum(map(len, training)), "held_out": count},
          "steps": {"taken": steps, "best": best}},
         {f"Mean reciprocal rank of a text by its partner, among {count} held-out pairs, by file": rows},
         adapt=adapt,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Domains:
+    """The pairs of each file as token numbers, in three parts, and the models that are merged by them.
+
+    `inputs` are what a step that is kept depends on.
+    """
+
+    cards: Sequence[EncoderCard]
+    files: Sequence[Path]
+    merged: Merged
+    training: Sequence[Pairs]
+    validation: Sequence[Pairs]
+    held_out: Sequence[Pairs]
+    inputs: dict[str, Any]
+
+    def by_file(self, ranks: Sequence[Array]) -> dict[str, float]:
+        """The mean of each file, and the mean of those."""
+        found = {file.name: float(one.mean()) for file, one in zip(self.files, ranks, strict=True)}
+        return found | {"mean": float(np.mean(list(found.values())))}
+
+    def facts(self, choices: Choices, method: str) -> dict[str, Any]:
+        """Facts of the artifact of a merge."""
+        licenses = sorted({card.license for card in self.cards})
+        return {"name": choices.name, "method": method, "experts": list(choices.experts),
+                "license": " AND ".join(licenses)}  # fmt: skip
+
+
+def read_domains(run: TrainingRun, choices: Choices) -> Domains:
+    """Reads the pairs and opens the models. InvalidInput names the line, file or expert that does not fit."""
+    from tieback_lab.recipes.adapt.layer_states import token_numbers
+
+    cards = _parents(run, choices)
+    files = pair_files(run.data)
+    check_lines(files)
+    texts = [
+        read_text_pairs([file], most=choices.pairs, fewest=FEWEST_PAIRS, seed=choices.plan.seed)
+        for file in files
+    ]
+    numbers = []
+    for pairs in texts:
+        flat = token_numbers(cards[0], run.store, [text for pair in pairs for text in pair], choices.tokens)
+        numbers.append(list(zip(flat[::2], flat[1::2], strict=True)))
+    parts = [split(len(one), choices.plan.seed, held_out=HELD_OUT, validation=VALIDATION) for one in numbers]
+    training, validation, held_out = (
+        [[one[place] for place in getattr(part, which)] for one, part in zip(numbers, parts, strict=True)]
+        for which in ("training", "validation", "held_out")
+    )
+    inputs = {
+        "spaces": [f"{card.space} {card.space.fingerprint}" for card in cards], "pairs": texts,
+        "tokens": choices.tokens, "seed": choices.plan.seed,
+    }  # fmt: skip
+    return Domains(cards, files, _opened(run, cards), training, validation, held_out, inputs)
 
 
 def check_lines(files: Sequence[Path]) -> None:
