@@ -33,6 +33,8 @@ MOST_ROWS = 1024
 """Of one part of one thing."""
 ROUNDS = "recurrent_gates"
 """An array of the methods that take rows one after another, in their order."""
+TURNS = "turns"
+"""An array of the methods that have layers of a language model: angles by which a position turns a head."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,17 +58,31 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Layers:
+    """Two layers of a language model, which go on from rows of `part`, the states before them.
+
+    `arrays` are those of a state that has such layers, by name. `into` `[width of the part, width]` makes the
+    states of the part's rows.
+    """
+
+    part: int
+    into: Array
+    arrays: State
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Goal:
     """The goal that things are learned for: `groups` `[things]`, int64.
 
     With `classes` they are numbers of classes, below that, which are predicted. Without, things of one group
     belong together: partners, or each thing alone, whose parts are then what occurs together.
-    `names` are for methods that are not trained.
+    `names` are for methods that are not trained, `layers` for those that begin with a language model's.
     """
 
     groups: Array
     classes: int = 0
     names: Names | None = None
+    layers: Layers | None = None
 
 
 class Fusion(Protocol):
@@ -149,6 +165,11 @@ def takes_condition(name: str) -> bool:
 def takes_names(name: str) -> bool:
     """Tell whether a method is made of names, and not trained. NotFound for an unknown method."""
     return "called" in fusions.state(name)
+
+
+def takes_layers(name: str) -> bool:
+    """Tell whether a method may begin with layers of a language model. NotFound for an unknown method."""
+    return TURNS in fusions.state(name)
 
 
 def takes_bundles(name: str) -> bool:

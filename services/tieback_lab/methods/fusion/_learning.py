@@ -83,13 +83,14 @@ def learned(
     dropout: float = 0.3,
     partners: Partners | None = None,
     batch: int = 64,
+    learning_rate: float = 2e-3,
 ) -> Fit:
     """The `fit` of a method; but for `partners`, these are its own defaults.
 
     `partners` is what it learns from groups; None for the contrast of two things of each.
     """
     learn_partners = partners or _partners
-    own_missing, own_dropout, own_batch = missing, dropout, batch
+    own_missing, own_dropout, own_batch, own_rate = missing, dropout, batch, learning_rate
 
     def fit(
         rows: Rows,
@@ -106,7 +107,7 @@ def learned(
         pool: Annotated[int, Field(ge=1, le=65536)] = 2048,
         steps: Annotated[int, Field(ge=0)] = 400,
         batch: Annotated[int, Field(ge=2)] = own_batch,
-        learning_rate: Annotated[float, Field(gt=0)] = 2e-3,
+        learning_rate: Annotated[float, Field(gt=0)] = own_rate,
         weight_decay: Annotated[float, Field(ge=0)] = 0.05,
         temperature: Annotated[float, Field(gt=0)] = 0.1,
     ) -> State:
@@ -116,7 +117,9 @@ def learned(
         widths = [one.shape[2] for one in rows]
         in_pool, links = policy_sizes(missing, len(rows), pool)
         asked = 0 if condition is None else condition.shape[1]
-        sizes = Sizes(widths, inner, width, goal.classes, in_pool, links, asked)
+        layers = goal.layers
+        inside = layers.into.shape[1] if layers else inner
+        sizes = Sizes(widths, inside, width, goal.classes, in_pool, links, asked, layers)
         begun = start(rows, there, sizes, np.random.default_rng(seed))
         module = _module(states, begun)
         data = _Data(rows, there, condition, goal)

@@ -17,7 +17,7 @@ from tieback.core.state import State
 from tieback_contract.arrays import Array
 
 from tieback_lab.methods._attention import WIDE
-from tieback_lab.methods.fusion import Missing, Rows, There
+from tieback_lab.methods.fusion import TURNS, Layers, Missing, Rows, There
 
 SHARED = {
     "ends": ("parts",),
@@ -30,7 +30,7 @@ SHARED = {
     "decode": ("width", "classes"),
     "sharpness": ("one",),
 }
-FIXED = frozenset({"ends", "mean", "scale"})
+FIXED = frozenset({"ends", "mean", "scale", TURNS})
 """Arrays that are not trained."""
 
 CHOSEN = 16
@@ -40,7 +40,10 @@ SMALLEST = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Sizes of a state: `parts` are the widths of the parts, `asked` that of a condition, 0 for none."""
+    """Sizes of a state: `parts` are the widths of the parts, `asked` that of a condition, 0 for none.
+
+    `layers` are those of a language model that a state begins with; None for random ones.
+    """
 
     parts: Sequence[int]
     inner: int
@@ -49,12 +52,14 @@ class Sizes:
     pool: int = 0
     links: int = 0
     asked: int = 0
+    layers: Layers | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
     """`rows` `[n, tokens, inner]`, `there` `[n, tokens]`, and of each token the number of its part.
 
+    They come in `blocks` of these rows and masks: a part's rows, each part in turn, then what replaces parts.
     `by_part` `[n, parts, inner]` are means of a part's tokens; `present` `[n, parts]` which have some, those
     that were replaced among them.
     """
@@ -62,6 +67,7 @@ class Tokens:
     rows: Any
     there: Any
     part: Sequence[int]
+    blocks: Sequence[tuple[int, Any, Any]]
     by_part: Any
     present: Any
 
@@ -108,22 +114,20 @@ def tokens(xp: Any, rows: Any, there: Any, state: Any) -> Tokens:
     entered = entered_parts(rows, state)
     pooled = xp.stack([mean(xp, one, mask) for one, mask in zip(entered, there, strict=True)], 1)
     has = xp.stack([mask.any(1) for mask in there], 1)
-    blocks, masks, numbers = (
-        list(entered),
-        list(there),
-        [place for place, one in enumerate(entered) for _ in range(one.shape[1])],
-    )
+    blocks: list[tuple[int, Any, Any]] = [
+        (place, *one) for place, one in enumerate(zip(entered, there, strict=True))
+    ]
     present = has
     for place, made in enumerate(_replaced(xp, pooled, has, state)):
         absent = ~has[:, place]
-        blocks.append(made)
-        masks.append(xp.broadcast_to(absent[:, None], made.shape[:2]))
-        numbers += [place] * made.shape[1]
+        blocks.append((place, made, xp.broadcast_to(absent[:, None], made.shape[:2])))
         present = present | absent[:, None] & _column(xp, present, place)
         pooled = xp.where(
             (absent[:, None] & _column(xp, present, place))[..., None], made.mean(1)[:, None], pooled
         )
-    return Tokens(xp.concatenate(blocks, 1), xp.concatenate(masks, 1), numbers, pooled, present)
+    numbers = [place for place, own, _ in blocks for _ in range(own.shape[1])]
+    together, masks = (xp.concatenate([one[field] for one in blocks], 1) for field in (1, 2))
+    return Tokens(together, masks, numbers, blocks, pooled, present)
 
 
 def entered_parts(rows: Any, state: Any) -> list[Any]:

@@ -39,9 +39,11 @@ from tieback_lab.methods.fusion import (
     FIT,
     MOST_ROWS,
     Goal,
+    Layers,
     fusions,
     takes_bundles,
     takes_condition,
+    takes_layers,
     takes_names,
     takes_rounds,
 )
@@ -71,6 +73,7 @@ def fusion(
     width: Annotated[int, Field(ge=2)] | None = None,
     steps: Annotated[int, Field(ge=0)] | None = None,
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None,
+    language_model: str = "",
     seed: int = 0,
 ) -> Learned:
     """The fusion by `method`, called `name`, whose vectors have `width` dimensions [64].
@@ -78,7 +81,8 @@ def fusion(
     A part is encoded by the space of `encoders` that is named for it, else by the first of `spaces` that
     reads it. The parts that `rows` names are read as rows of their tokens, regions or windows. `missing` is
     what is done about missing parts; empty for what the method does by itself. In training a part is dropped
-    with the probability `dropout`.
+    with the probability `dropout`. `language_model` is the folder of a model whose first layers are the
+    encoder of the texts' rows; a method that has layers begins with the next ones.
     """
     files = thing_files(run.data)
     given = read_things(files)
@@ -104,18 +108,20 @@ def fusion(
         if not training.there[place].any():
             raise InvalidInput(f"no thing to learn from has the part {part!r}", field="data")
     named = _named(run, method, cards, spaces, classes)
+    layers = _layers(run, method, cards, rows, language_model)
     inputs: dict[str, Any] = {
         "rows": np.concatenate([one.reshape(len(one), -1) for one in training.rows], 1),
         "there": np.concatenate(training.there, 1).astype(np.uint8), "goal": goal.groups,
         "condition": [] if condition is None else condition, "seed": seed, "method": method, **chosen,
         **({} if named is None else {"entities": named.entities, "said": named.said, "classes": classes}),
+        **({} if layers is None else {"layers": digest(layers.part, layers.into, *layers.arrays.values())}),
     }  # fmt: skip
     fit = fusions.form(FIT, method, chosen)
 
     def make() -> Mapping[str, Array]:
         run.say(f"learning {name} from {len(training)} things")
         attempt = run.attempt(f"fusion-{name}", digest(*inputs.values()), every=50)
-        wanted = training.goal if named is None else replace(training.goal, names=named.names)
+        wanted = replace(training.goal, names=named.names if named else None, layers=layers)
         return fit(training.rows, training.there, training.condition, wanted, seed=seed, attempt=attempt)
 
     from tieback_lab.recipes.graphs.fused import GRAPH_FILE, graph_of
@@ -170,6 +176,30 @@ def _named(
         )
     run.say(f"encoding names by {texts[0].name}")
     return naming(list(cards.values()), texts[0], classes, run.store)
+
+
+def _layers(
+    run: TrainingRun, method: str, cards: Mapping[str, EncoderCard], rows: Sequence[str], folder: str
+) -> Layers | None:
+    """The layers that a method begins with; None for random ones."""
+    if not folder:
+        return None
+    field = at("parameters", "language_model")
+    if not takes_layers(method):
+        raise InvalidInput(f"{method} has no layers of a language model: leave it out", field=field)
+    texts = [
+        place
+        for place, (part, card) in enumerate(cards.items())
+        if place and part in rows and card.modality is Modality.TEXT
+    ]
+    if len(texts) != 1:
+        raise InvalidInput(
+            "it goes on from the tokens of one text behind the first part: name that part in rows",
+            field=field,
+        )
+    from tieback_lab.recipes.train.decoder_layers import layers_after
+
+    return layers_after(list(cards.values())[texts[0]], run.store, Path(folder).expanduser(), texts[0])
 
 
 def _report(
