@@ -57,9 +57,11 @@ def loaded(card: EncoderCard, store: Store, hardware: Hardware = Hardware()) -> 
     return model
 
 
-def vectors(model: TransformerTextModel, adapter: str, *texts: str) -> list[np.ndarray[Any, Any]]:
+def vectors(
+    model: TransformerTextModel, adapter: str, *texts: str, mixture: tuple[float, ...] = ()
+) -> list[np.ndarray[Any, Any]]:
     """The vector of each text and of its tokens."""
-    plan = EncodePlan(kinds=KINDS, adapter=adapter)
+    plan = EncodePlan(kinds=KINDS, adapter=adapter, mixture=mixture)
     prepared = [model.prepare(Content(model.card.modality, one), plan, Limits()) for one in texts or TEXTS]
     found = model.run(prepared, plan)
     return [part for one in found for part in (present(one.dense), present(one.rows))]
@@ -91,6 +93,27 @@ def test_an_adapter_gives_the_vectors_of_the_expert_that_its_method_restores(
         by_hand._session = Session(graph)
         for one, other in zip(vectors(served, name), vectors(by_hand, ""), strict=True):
             np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_mixture_gives_the_vectors_of_the_mean_of_the_experts_weights(
+    cards: Path, tmp_path: Path, method: str
+) -> None:
+    card = keeping(cards, method)
+    store, _ = pulled(card, tmp_path)
+    served = loaded(card, store, Hardware(adapter_bytes=1))
+    owls, wrens = restored(card, store).values()
+    mean = {name: 0.25 * owls[name] + 0.75 * wrens[name] for name in owls}
+
+    write_with(load_graph(store.open(card).path(GRAPH)), mean, tmp_path / "mean.onnx")
+    by_hand = loaded(card, store)
+    by_hand._session = Session(tmp_path / "mean.onnx")
+
+    mixed = vectors(served, "mixed", mixture=(0.25, 0.75))
+    for one, other in zip(mixed, vectors(by_hand, ""), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+    for one, other in zip(vectors(served, "mixed", mixture=(0, 1)), vectors(served, "wrens"), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("method", ["tall_masks", "twin"])

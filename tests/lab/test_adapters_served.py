@@ -80,7 +80,11 @@ def outcomes(found: object) -> list[Encoding]:
 def test_a_response_says_which_expert_was_applied_and_the_hash_of_its_adapter(
     client: Client, hashes: dict[str, str]
 ) -> None:
-    assert present(next(one for one in client.spaces() if one.name == SPACE)).adapters == ["owls", "wrens"]
+    assert present(next(one for one in client.spaces() if one.name == SPACE)).adapters == [
+        "owls",
+        "wrens",
+        "mixed",
+    ]
 
     for name, sha256 in hashes.items():
         (found,) = outcomes(client.encode(OWLS, space=SPACE, adapter=name))
@@ -107,7 +111,9 @@ def test_each_content_of_a_request_may_have_an_expert_of_its_own(client: Client)
 
 
 def test_an_adapter_that_is_not_there_is_refused_with_the_choices(client: Client) -> None:
-    with pytest.raises(InvalidArgument, match="has no adapter 'eagles'; it has: owls, wrens") as refusal:
+    with pytest.raises(
+        InvalidArgument, match="has no adapter 'eagles'; it has: owls, wrens, mixed"
+    ) as refusal:
         client.encode(OWLS, space=SPACE, adapter="eagles")
     assert str(refusal.value.field) == "output.adapter"
 
@@ -133,14 +139,36 @@ def test_the_router_chooses_where_it_is_asked_and_gives_its_weights(client: Clie
         np.testing.assert_allclose(present(found.vector).values, present(named.vector).values, atol=1e-5)
 
 
-def test_a_collection_is_in_the_space_of_one_expert_or_of_the_merged_weights(client: Client) -> None:
+def test_all_experts_are_mixed_by_the_weights_of_the_router_in_one_space(client: Client) -> None:
+    both = "owl wren"
+    owls, wrens, mixed = outcomes(client.encode([OWLS, WRENS, both], space=SPACE, adapter="mixed"))
+    (alone,) = outcomes(client.encode(both, space=SPACE, adapter="mixed", cache="bypass"))
+
+    assert {one.space.name for one in (owls, wrens, mixed)} == {f"{SPACE}+mixed"}
+    for found, name in ((owls, "owls"), (wrens, "wrens")):
+        applied = present(found.adapter)
+        assert applied.name == "mixed"
+        assert sum(applied.weights.values()) == pytest.approx(1)
+        assert applied.weights[name] > 0.5
+    np.testing.assert_allclose(present(mixed.vector).values, present(alone.vector).values, atol=1e-5)
+    for name in ("owls", "wrens", ""):
+        (one,) = outcomes(client.encode(both, space=SPACE, adapter=name))
+        assert np.abs(present(one.vector).values - present(mixed.vector).values).max() > 1e-4
+
+
+def test_a_collection_is_in_the_space_of_one_expert_of_a_mixture_or_of_the_merged_weights(
+    client: Client,
+) -> None:
     items = [Item("one", OWLS), Item("two", WRENS)]
     client.ingest("owlery", items, space=f"{SPACE}+owls").collect()
+    client.ingest("mixture", items, space=f"{SPACE}+mixed").collect()
     client.ingest("plain", items).collect()
 
     assert client.get_collection("owlery").space.name == f"{SPACE}+owls"
+    assert client.get_collection("mixture").space.name == f"{SPACE}+mixed"
     assert client.get_collection("plain").space.name == SPACE
-    assert client.retrieve("owlery", OWLS).hits[0].hit.item_id == "one"
+    for name in ("owlery", "mixture"):
+        assert client.retrieve(name, OWLS).hits[0].hit.item_id == "one"
     with pytest.raises(NotFound, match=r"both\+owls"):
         client.ingest("eyrie", items, space=f"{SPACE}+eagles").collect()
 

@@ -75,8 +75,8 @@ def encode(
     (`Space.reductions`): faster, and a little worse. `condition` gives the vector under a learned condition
     of the server's, such as "colour", in a space of its own. `adapter` names the expert of a merged model
     (`Space.adapters`) whose weights make the vectors, or one for each content; with "auto" the model's router
-    chooses, and `Encoding.adapter` has its weights. Many contents go in several calls of at most `batch`; for
-    very many, `encode_stream` is faster.
+    chooses, with "mixed" it weighs all, and `Encoding.adapter` has its weights. Many contents go in several
+    calls of at most `batch`; for very many, `encode_stream` is faster.
 
     An input that fails does not fail the others: see `Encodings.errors`.
     """

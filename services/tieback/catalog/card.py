@@ -36,7 +36,7 @@ from tieback.catalog.runtimes.transformer_text import TransformerText
 from tieback.catalog.runtimes.visual_document import VisualDocument
 from tieback.catalog.source import PackageSource, Strict, short_hash
 from tieback.core.errors import StartupError
-from tieback.core.types.encoding import WITH
+from tieback.core.types.encoding import MIXED, WITH
 from tieback.core.types.fusion import JOINT_SPACE
 from tieback.methods.reranking import NO_RERANKING, rerankings
 
@@ -190,12 +190,15 @@ class EncoderCard(Card):
 
     @property
     def adapters(self) -> tuple[str, ...]:
-        """The experts that a request may name."""
-        return () if self.merge is None else self.merge.kept
+        """The experts that a request may name, and `MIXED` where a router can weigh them."""
+        if self.merge is None:
+            return ()
+        return (*self.merge.kept, MIXED) if self.merge.kept and self.merge.router else self.merge.kept
 
     def space_with(self, adapter: str) -> SpaceRef:
         """The space of the vectors that an expert's adapter makes, in float32 whatever the precision is."""
-        own = short_hash(self.fingerprint, f"adapter {adapter}")
+        routed = self.merge.router_digests if self.merge is not None and adapter == MIXED else ()
+        own = short_hash(self.fingerprint, f"adapter {adapter}", *routed)
         return SpaceRef(f"{self.name}{WITH}{adapter}", self.revision, own)
 
     @property

@@ -14,7 +14,7 @@ from tieback.artifacts import file_digest
 from tieback.catalog.own_directory import directory_revision, own_files
 from tieback.catalog.source import Strict
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types.encoding import ROUTED
+from tieback.core.types.encoding import MIXED, ROUTED
 from tieback.methods.merging import ACTIVATIONS, SPLIT, check_learned, having, mergings
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Merge(Strict):
     probe: Probe | None = None
     serve: ParentName | None = None
     _samples: str = PrivateAttr("")
+    _router: tuple[str, ...] = PrivateAttr(())
 
     @model_validator(mode="after")
     def _can_be_made(self) -> Merge:
@@ -86,6 +87,9 @@ class Merge(Strict):
                 "router has a file of texts for each expert, of a method that keeps adapters: "
                 f"{', '.join(self.names)}"
             )
+        if missing := [file for file in self.router.values() if not file.is_file()]:
+            raise ValueError(f"router: there is no file {missing[0]}")
+        self._router = tuple(file_digest(self.router[name]) for name in self.names if self.router)
         if self.samples is not None:
             if not mergings.has(ACTIVATIONS, self.method):
                 able = ", ".join(having(ACTIVATIONS)) or "methods of extensions"
@@ -115,6 +119,11 @@ class Merge(Strict):
         return self.names if self.serve is None and mergings.has(SPLIT, self.method) else ()
 
     @property
+    def router_digests(self) -> tuple[str, ...]:
+        """The digests of the texts that the router learns from; empty without one."""
+        return self._router
+
+    @property
     def split_parameters(self) -> dict[str, Any]:
         """Those of splitting the experts: `adapters`, and what merging and splitting have in common."""
         common = mergings.schema(self.method, SPLIT)["properties"] if mergings.has(SPLIT, self.method) else ()
@@ -135,8 +144,9 @@ def check_merged(card: EncoderCard) -> None:
         raise ValueError("merged are transformer_text encoders")
     if card.merge is not None and card.name in card.merge.parents:
         raise ValueError(f"merge: {card.name} cannot be merged of itself")
-    if card.merge is not None and ROUTED in card.merge.names:
-        raise ValueError(f"merge: {ROUTED!r} is how requests ask the router for an expert")
+    for name in (ROUTED, MIXED):
+        if card.merge is not None and name in card.merge.names:
+            raise ValueError(f"merge: {name!r} is how requests ask the router for an expert")
 
 
 def with_parents(cards: Mapping[str, Card]) -> dict[str, Card]:

@@ -1,9 +1,10 @@
 """Contents that are encoded by different experts of one merged model, grouped by expert.
 
 A caller names the expert of each content (enforced routing by a known domain, as in Hallee et al., 2024,
-arXiv:2401.15713), or leaves the choice to the model's router (Twin-Merging, arXiv:2406.15479): a head over
-the vectors of the merged weights, learned when the model was merged. What follows is the same: the contents
-of an expert are a request of their own, so that no run holds contents of two.
+arXiv:2401.15713), or leaves it to the model's router (Twin-Merging, arXiv:2406.15479): a head over the
+vectors of the merged weights, learned when the model was merged. The router chooses one expert, or weighs
+all. What follows is the same: contents of an expert, or of one mixture, are a request of their own, so that
+no run holds contents of two.
 """
 
 from __future__ import annotations
@@ -22,32 +23,32 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.together import all_or_none
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan, EncodeReply
+from tieback.core.types.encoding import MIXED, EncodePlan, EncodeReply
 from tieback.models.adapters import Adapters
 
 Encode = Callable[[Sequence[Content], EncodePlan], Coroutine[Any, Any, EncodeReply]]
 OUTPUT = at("output", "adapter")
 PARTS = ("queue", "prepare", "compute", "total")
+STEPS = 20
+"""Of the weight of an expert, from none to all."""
 
 
 async def encode_each(
     encode: Encode,
     contents: Sequence[Content],
-    plan: EncodePlan,
-    adapters: Sequence[str],
+    plans: Sequence[EncodePlan],
     fields: Sequence[FieldPath] = (),
 ) -> EncodeReply:
-    """Each content by the adapter of its place; "" is the merged weights.
+    """Each content by the plan of its place.
 
     Where an adapter is refused, its contents are, each with the field at its place in `fields`.
     """
-    places: dict[str, list[int]] = {}
-    for place, name in enumerate(adapters):
-        places.setdefault(name, []).append(place)
+    places: dict[EncodePlan, list[int]] = {}
+    for place, plan in enumerate(plans):
+        places.setdefault(plan, []).append(place)
     chosen = list(places.values())
     replies = await all_or_none(
-        _refused_alone(encode([contents[place] for place in own], dataclasses.replace(plan, adapter=name)))
-        for name, own in places.items()
+        _refused_alone(encode([contents[place] for place in own], plan)) for plan, own in places.items()
     )
     results: list[Encoding | TiebackError] = [TiebackError("it was not encoded")] * len(contents)
     for own, reply in zip(chosen, replies, strict=True):
@@ -66,7 +67,11 @@ async def encode_each(
 async def encode_routed(
     encode: Encode, adapters: Adapters, contents: Sequence[Content], plan: EncodePlan
 ) -> EncodeReply:
-    """Each content by the expert that the router gives the largest weight; the encodings have all weights."""
+    """Each content by the expert that the router gives the largest weight, or, `MIXED`, by all of them.
+
+    The encodings have all weights. A mixture is of whole twentieths, so that contents of about one kind share
+    a run.
+    """
     merged = EncodePlan(truncation=plan.truncation, batch_invariant=plan.batch_invariant)
     seen = await encode(contents, merged)
     good = [place for place, one in enumerate(seen.results) if isinstance(one, Encoding)]
@@ -74,8 +79,13 @@ async def encode_routed(
     if not good:
         return seen
     weights = adapters.routed(np.stack([_dense(seen.results[place]) for place in good]))
-    names = [max(own, key=own.__getitem__) for own in weights]
-    reply = await encode_each(encode, [contents[place] for place in good], plan, names)
+    plans = [
+        dataclasses.replace(plan, mixture=_mixture(list(own.values())))
+        if plan.adapter == MIXED
+        else dataclasses.replace(plan, adapter=max(own, key=own.__getitem__))
+        for own in weights
+    ]
+    reply = await encode_each(encode, [contents[place] for place in good], plans)
     for number, place in enumerate(good):
         one = _moved(reply.results[number], number, place)
         if isinstance(one, Encoding) and one.adapter is not None:
@@ -84,6 +94,13 @@ async def encode_routed(
         results[place] = one
     timing = _times([seen.timing, reply.timing], sum)
     return EncodeReply(results, timing, _sum([seen.cost, reply.cost]))
+
+
+def _mixture(weights: Sequence[float]) -> tuple[float, ...]:
+    """The weights in whole `STEPS`, as far as any is so large; they sum to 1."""
+    whole = np.rint(STEPS * np.array(weights))
+    kept = whole if whole.any() else np.array(weights)
+    return tuple((kept / kept.sum()).tolist())
 
 
 def _moved(one: Encoding | TiebackError, number: int, place: int) -> Encoding | TiebackError:

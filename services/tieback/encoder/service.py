@@ -23,6 +23,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import Overloaded, StartupError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import (
+    MIXED,
     ROUTED,
     EncodePlan,
     EncodeReply,
@@ -109,14 +110,14 @@ class Encoder:
         places = range(len(request.contents))
         numbers = places if len(request.adapters) > 1 else [0] * len(places)
         fields = [at("adapters", number) for number in numbers]
-        adapters = [request.adapters[number] for number in numbers]
-        return await encode_each(encode, request.contents, request.plan, adapters, fields)
+        plans = [dataclasses.replace(request.plan, adapter=request.adapters[number]) for number in numbers]
+        return await encode_each(encode, request.contents, plans, fields)
 
     async def _encoded(self, request: EncodeRequest, call: Call) -> EncodeReply:
         """The contents by the adapter of the plan, if it names one."""
         found, plan, contents = self._space(request.space), request.plan, request.contents
         cache, deadline = request.cache, call.deadline
-        if plan.adapter == ROUTED:
+        if plan.adapter in (ROUTED, MIXED) and not plan.mixture:
 
             async def encode(some: Sequence[Content], one: EncodePlan) -> EncodeReply:
                 return await found.encode(some, one, cache, deadline)

@@ -22,6 +22,7 @@ from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import Unavailable
+from tieback.core.types.encoding import MIXED
 from tieback.methods.heads import probabilities
 from tieback.methods.merging import FACTORS, RESTORE, Weights, mergings
 from tieback.models.session import Hardware, Session, open_graph
@@ -53,10 +54,12 @@ class Adapters:
         self._method, self._served, self._hardware = card.merge.method, served, hardware
         self._name = card.name
         self._limit = hardware.adapter_bytes
+        self._experts = card.merge.kept
         self.hashes: Mapping[str, str] = {
-            name: served.manifest.served[adapter_file(name)].sha256 for name in card.adapters
+            name: served.manifest.served[ROUTER if name == MIXED else adapter_file(name)].sha256
+            for name in card.adapters
         }
-        """The SHA-256 of each adapter's file, by its name."""
+        """The SHA-256 of each adapter's file, by its name; for a mixture, of the router's."""
         for file in (ADAPTED, SHARED):
             served.path(file)  # refuses a store that lacks them
         self._router = load_file(served.path(ROUTER)) if ROUTER in served.manifest.served else None
@@ -81,13 +84,40 @@ class Adapters:
         if self._router is None:
             raise ValueError(f"{self._name} has no router")
         rows = probabilities(ROUTER_HEAD, vectors, self._router)
-        return [dict(zip(self.hashes, row, strict=True)) for row in rows.tolist()]
+        return [dict(zip(self._experts, row, strict=True)) for row in rows.tolist()]
 
-    def run(self, adapter: str, outputs: Sequence[str], inputs: Mapping[str, Array]) -> list[Any]:
-        """As `Session.run`, by the weights of that expert. Unavailable where its file cannot be read."""
+    def run(
+        self,
+        adapter: str,
+        outputs: Sequence[str],
+        inputs: Mapping[str, Array],
+        mixture: Sequence[float] = (),
+    ) -> list[Any]:
+        """As `Session.run`, by the weights of that expert, or of all by a `mixture`.
+
+        Unavailable where a file cannot be read.
+        """
         if self._session is None:
             self._session = open_graph(self._served, ADAPTED, self._hardware)
-        return self._session.run(outputs, {**inputs, **self._inputs(adapter, self._session)})
+        session = self._session
+        own = self._mixed(mixture, session) if mixture else self._inputs(adapter, session)
+        return session.run(outputs, {**inputs, **own})
+
+    def _mixed(self, mixture: Sequence[float], session: Session) -> Weights:
+        """Inputs for all experts by weights that sum to 1: means of tensors, factors side by side."""
+        weighed = [
+            (weight, self._inputs(name, session))
+            for name, weight in zip(self._experts, mixture, strict=True)
+            if weight
+        ]
+        made: dict[str, Array] = {}
+        for name in weighed[0][1]:
+            if name.endswith(RIGHT):
+                made[name] = np.concatenate([one[name] for _, one in weighed])
+                continue
+            parts = [np.float32(weight) * one[name] for weight, one in weighed]
+            made[name] = np.concatenate(parts, 1) if name.endswith(LEFT) else np.sum(parts, axis=0)
+        return made
 
     def _inputs(self, adapter: str, session: Session) -> Weights:
         with self._lock:

@@ -37,8 +37,8 @@ class CachePolicy(enum.StrEnum):
     BYPASS = "bypass"
 
 
-ROUTED = "auto"
-"""In place of an adapter's name: the one that the model's router chooses."""
+ROUTED, MIXED = "auto", "mixed"
+"""In place of an adapter's name: the one that the model's router chooses, or all by the router's weights."""
 
 
 class Concern(enum.Enum):
@@ -70,7 +70,8 @@ class EncodePlan:
     where all tokens are computed. `earliest_layer` is the first at which a run may end that has too little
     time for the last, and None where none may. `condition` names the learned projection that is made of the
     result; empty for none. `adapter` names the expert of a merged model whose weights are used: empty for the
-    merged ones, and `ROUTED` for the one that the router of the model chooses for each content.
+    merged ones, and `ROUTED` for the one that the router of the model chooses for each content. `mixture` has
+    a weight for each expert where the adapter is `MIXED`, once the router was asked.
     """
 
     width: int | None = field(default=None, metadata=_about(Concern.SHAPE))
@@ -84,6 +85,7 @@ class EncodePlan:
     earliest_layer: int | None = field(default=None, metadata=_about(Concern.DEADLINE))
     condition: str = field(default="", metadata=_about(Concern.SHAPE))
     adapter: str = ""
+    mixture: tuple[float, ...] = ()
 
     @property
     def result(self) -> EncodePlan:

@@ -102,7 +102,7 @@ class TransformerTextModel:
         if plan.adapter:
             if self.adapters is None:
                 raise ValueError(f"{self.card.name} keeps no adapters")
-            run = functools.partial(self.adapters.run, plan.adapter)
+            run = functools.partial(self.adapters.run, plan.adapter, mixture=plan.mixture)
         vectors, tokens = self.outputs(plan)
         if VectorKind.MULTI_VECTOR not in plan.kinds:
             (dense,) = run([vectors], inputs)

@@ -56,7 +56,7 @@ def learn_router(card: EncoderCard, files: Mapping[str, Path], out: Path) -> dic
         TextTokenizer(out / TOKENIZER, max_tokens=card.max_tokens, special_tokens=True),
     )
     rows: list[Array] = []
-    for expert in card.adapters:
+    for expert in (name for name in card.adapters if name in files):
         try:
             pairs = read_text_pairs(pair_files([files[expert]]), most=MOST_PAIRS, fewest=FEWEST_PAIRS, seed=0)
         except InvalidInput as error:

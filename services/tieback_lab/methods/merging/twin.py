@@ -3,8 +3,8 @@
 "Twin-Merging: Dynamic Integration of Modular Expertise in Model Merging" (Lu et al., 2024, arXiv:2406.15479).
 The shared model is task arithmetic. The rest of each expert is compressed: by the largest singular values of
 each matrix, with vectors and stacks of matrices as they are, or by its largest values. An expert is the
-shared model and its rest. The paper mixes the rests per input by a router; here a request names the adapter,
-or a router chooses one.
+shared model and its rest. A request names the expert; or a router, of which the paper's is one, mixes the
+rests for each input, or chooses one of them.
 """
 
 from __future__ import annotations
