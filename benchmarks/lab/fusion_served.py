@@ -25,7 +25,7 @@ from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
 from tieback_lab.client import Client, FusedThings
 from tieback_lab.contract.fusion import Thing, ThingPart
-from tieback_lab.methods.fusion import fusions, takes_condition
+from tieback_lab.methods.fusion import fusions, takes_condition, takes_names
 from tieback_lab.models.learned.fusion import LearnedFusion
 
 from benchmarks.report import BOOTSTRAP, Report, Tried
@@ -40,8 +40,8 @@ TEXTS = {
 }
 THINGS, WARM_UP = 64, 5
 PAPERS = {
-    **{"iitf": 2, "cat": 6, "clhe": 7, "ptunifier": 14, "cross_attention": 33, "lstm": 40},
-    **{"multimodn": 57, "contextual": 66},
+    **{"iitf": 2, "notellm2": 5, "cat": 6, "clhe": 7, "align": 13, "ptunifier": 14, "imgany": 27},
+    **{"cross_attention": 33, "lstm": 40, "multimodn": 57, "contextual": 66},
 }
 IN_TURN = ("lstm", "multimodn")
 EARLY, MIDDLE, LATE = 2, 50, 500
@@ -144,7 +144,8 @@ def _learned(method: str, folder: Path) -> Path:
         lines.append(json.dumps(line))
     data = folder / f"{method}.jsonl"
     data.write_text("\n".join(lines))
-    parameters = {"name": _name(method), "method": method, "spaces": [SPACE], "steps": 1}
+    parameters: dict[str, Any] = {"name": _name(method), "method": method, "spaces": [SPACE]}
+    parameters |= {} if takes_names(method) else {"steps": 1}
     return train(
         "fusion", parameters, cards=Catalog.load().encoders(), store=Store(), data=[data],
         output=folder / _name(method), say=lambda _: None,

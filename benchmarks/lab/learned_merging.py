@@ -59,22 +59,12 @@ def run(options: argparse.Namespace) -> Report:
     assert isinstance(base, EncoderCard)
     report, found, seconds = Report(), dict[str, list[dict[str, Floats]]](), list[dict[str, Any]]()
     with tempfile.TemporaryDirectory() as scratch:
-        folder, store = Path(scratch), Store()
-        cards, data = [base], []
-        for name, own in pairs.items():
-            fifth = len(own) // 5
-            file = _written(folder / f"{name}.jsonl", own[: len(own) - 2 * fifth])
-            data.append(_written(folder / f"learn-{name}.jsonl", own[-2 * fifth : -fifth][: options.pairs]))
-            quick = {"domain": name, "steps": options.steps, "tokens": TOKENS, "batch": 16, "patience": 0,
-                     "learning_rate": 5e-5}  # fmt: skip
-            made = train("finetune", quick, cards=[base], store=store, data=[file], output=folder, say=log)
-            assert made.card is not None
-            card = read_card(made.card)
-            assert isinstance(card, EncoderCard)
-            cards.append(card)
-        own_store = Store(folder / "store")
-        _share(base, store, own_store)
-        pull(cards[1:], [], own_store, Heard())
+        folder, store, own_store = Path(scratch), Store(), Store(Path(scratch) / "store")
+        share(base, store, own_store)
+        experts_by_domain, files = domain_experts(
+            base, pairs, own_store, folder, options.steps, options.pairs
+        )
+        cards, data = [base, *experts_by_domain.values()], list(files.values())
         bench = Bench(
             own_store,
             base,
@@ -137,6 +127,31 @@ def _over_seeds(runs: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
     return {domain: np.mean([one[domain] for one in runs], axis=0) for domain in runs[0]}
 
 
+def domain_experts(
+    base: EncoderCard,
+    pairs: Mapping[str, Sequence[tuple[str, str]]],
+    store: Store,
+    folder: Path,
+    steps: int,
+    most: int | None = None,
+) -> tuple[dict[str, EncoderCard], dict[str, Path]]:
+    """An expert of each domain in the store, by three fifths of its pairs, and files of the next fifth."""
+    experts, files = dict[str, EncoderCard](), dict[str, Path]()
+    for name, own in pairs.items():
+        fifth = len(own) // 5
+        file = written(folder / f"{name}.jsonl", own[: len(own) - 2 * fifth])
+        files[name] = written(folder / f"learn-{name}.jsonl", own[-2 * fifth : -fifth][:most])
+        quick = {"domain": name, "steps": steps, "tokens": TOKENS, "batch": 16, "patience": 0,
+                 "learning_rate": 5e-5}  # fmt: skip
+        made = train("finetune", quick, cards=[base], store=Store(), data=[file], output=folder, say=log)
+        assert made.card is not None
+        card = read_card(made.card)
+        assert isinstance(card, EncoderCard)
+        experts[name] = card
+    pull(list(experts.values()), [], store, Heard())
+    return experts, files
+
+
 class Bench:
     """Held-out pairs as token numbers, and where models find partners."""
 
@@ -159,13 +174,14 @@ class Bench:
         return found
 
 
-def _written(path: Path, pairs: Sequence[tuple[str, str]]) -> Path:
+def written(path: Path, pairs: Sequence[tuple[str, str]]) -> Path:
+    """The file of JSONL with those pairs."""
     lines = [json.dumps({"a": left, "b": right}) for left, right in pairs]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
 
-def _share(card: EncoderCard, store: Store, other: Store) -> None:
+def share(card: EncoderCard, store: Store, other: Store) -> None:
     """Has another store show the model of this one."""
     place = other.folder(card)
     place.parent.mkdir(parents=True)
