@@ -130,7 +130,9 @@ def _measured(
             asked = [side[place] for place in order]
             chosen = adapter if isinstance(adapter, str) else [adapter[place] for place in order]
             rows = [
-                one.vector.values for one in client.encode(asked, space=space, adapter=chosen) if one.vector
+                one.vector.values
+                for one in client.encode(asked, space=space, adapter=chosen, truncate=True)
+                if one.vector
             ]
             sides.append(np.stack(rows)[np.argsort(order)])
         seconds[way] = 1e3 * (time.perf_counter() - begin) / (2 * len(order))
