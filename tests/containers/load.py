@@ -13,7 +13,7 @@ from typing import Any
 from tieback_client import Client, Health, Item, TiebackError
 
 from benchmarks.report import Row
-from benchmarks.rolling.load import COLLECTION, Load, kinds, summary
+from benchmarks.rolling.load import COLLECTION, Load, Outcome, kinds, summary
 
 KEPT = "kept"
 """The collection whose acknowledged items are looked for after each event."""
@@ -64,9 +64,14 @@ class Calls:
         with self._client() as client:
             return {one.id for one in client.items(KEPT)}
 
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """All calls that have ended."""
+        return self._load.outcomes
+
     def unanswered(self, since: float) -> set[str]:
         """The kinds of calls of which none that began since a time was answered well."""
-        good = {one.kind for one in list(self._load.outcomes) if one.begun >= since and not one.error}
+        good = {one.kind for one in list(self.outcomes) if one.begun >= since and not one.error}
         return set(self._load.asks) - good
 
     def during(self, begun: float, ended: float, back: Mapping[str, float]) -> tuple[list[Row], list[Row]]:
@@ -74,7 +79,7 @@ class Calls:
 
         Silence counts from the time on at which a kind is `back`, where it had to be away.
         """
-        outcomes = list(self._load.outcomes)
+        outcomes = list(self.outcomes)
         rows: list[Row] = []
         for kind in self._load.asks:
             those = [one for one in outcomes if one.kind == kind]

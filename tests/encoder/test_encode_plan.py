@@ -42,6 +42,7 @@ OTHER: dict[str, Any] = {
     "earliest_layer": 1,
     "condition": "colour",
     "adapter": "owls",
+    "mixture": (0.25, 0.75),
 }
 """Another value of each field."""
 

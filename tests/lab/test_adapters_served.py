@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,12 @@ def test_the_router_chooses_where_it_is_asked_and_gives_its_weights(client: Clie
 
 
 def test_all_experts_are_mixed_by_the_weights_of_the_router_in_one_space(client: Client) -> None:
-    both = "owl wren"
+    between = [" ".join(words) for words in permutations(("flies", "at", "night", "owl", "wren"), 3)]
+    weighed = outcomes(client.encode(between, space=SPACE, adapter="auto"))
+    largest = [max(present(one.adapter).weights.values()) for one in weighed]
+    both = between[int(np.argmin(largest))]
+    assert min(largest) < 0.9
+
     owls, wrens, mixed = outcomes(client.encode([OWLS, WRENS, both], space=SPACE, adapter="mixed"))
     (alone,) = outcomes(client.encode(both, space=SPACE, adapter="mixed", cache="bypass"))
 

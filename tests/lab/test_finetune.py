@@ -132,7 +132,7 @@ def test_a_merge_that_keeps_its_experts_is_made_by_one_command(world: SmallTrain
     assert "--space flock --adapter own-birds" in done.output
     card = Catalog.load(shelf).get("flock")
     assert isinstance(card, EncoderCard)
-    assert card.adapters == ("own-birds", "own-owls")
+    assert card.adapters == ("own-birds", "own-owls", "mixed")
     merge = present(card.merge)
     assert (merge.parameters, merge.adapters) == ({"scale": 0.5}, {"rank": 3})
 

@@ -7,19 +7,18 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from containers import clusters, compose, events, machine, policies, pool
-from containers.load import KEPT, Calls
+from containers.load import KEPT, KEPT_WRITES, Calls
 from containers.manifests import pods, rendered, second_worker
 from support.deployment import ROOT
 from support.installed import need
 from support.local_platform import Running
 from tieback_client import Client
 
-from benchmarks.rolling.load import COLLECTION
+from benchmarks.rolling.load import COLLECTION, Outcome
 
 
 def test_what_the_machine_lacks_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,27 +167,16 @@ def test_policies_become_rules_of_a_pod_for_those_whom_they_name() -> None:
     assert "50051" not in policies.rules(overlay, head.container, head.labels, places)
 
 
-@pytest.mark.all
-def test_silence_counts_from_the_return_of_what_a_kind_of_call_needs(
-    local_platform: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(events, "QUIET", 2.0)
-    calls = Calls(local_platform.address, operations=True, rate=5.0)
-    findings = events.Findings(only=["away"])
+def test_silence_counts_from_the_return_of_what_a_kind_of_call_needs() -> None:
+    calls = Calls("localhost:1", operations=False, rate=5.0)
+    for kind in ("Retrieve", KEPT_WRITES):
+        calls.outcomes.extend(Outcome(kind, at, at + 0.5) for at in (0.0, 8.0, 9.0))
 
-    def away() -> float:
-        time.sleep(1.0)
-        return time.monotonic() + 1.5
+    rows, errors = calls.during(0.0, 10.0, {"Retrieve": 7.5})
 
-    events.under_load("here", calls, [events.Event("away", away, need=("Retrieve",))], findings)
-
-    with Client(local_platform.address) as client:
-        for name in (KEPT, COLLECTION):
-            client.delete_collection(name)
-    (found,) = findings.events
-    assert found["event"] == "away"
-    assert 2.4 < found["back_after_s"] < 3.0
-    assert found["retrieval_gap_s"] < 1.0
+    silences = {row["call"]: row["silence_s"] for row in rows}
+    assert (silences["Retrieve"], silences[KEPT_WRITES]) == (1.0, 8.0)
+    assert not errors
 
 
 @pytest.mark.all
