@@ -89,6 +89,18 @@ async def test_a_key_that_nothing_has_any_more_makes_room_also_after_a_restart(
     await again.close()
 
 
+async def test_keys_of_a_request_that_was_cancelled_while_it_was_checked_are_free(small: Index) -> None:
+    for n in range(5):
+        cancelled = asyncio.create_task(small.upsert("docs", [item("a", **keys(5, f"{n}-"))]))
+        await asyncio.sleep(0)
+        time.sleep(0.02)  # noqa: ASYNC251 - a reader has checked it, and this loop has not heard of it
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+
+    assert (await small.upsert("docs", [item("b", **keys(5))])).results == [None]
+
+
 async def test_many_keys_cost_no_more_memory_than_some_times_their_size(
     open_index: Callable[..., Index],
 ) -> None:

@@ -221,13 +221,14 @@ async def test_concurrent_requests_share_commits(index: Index, store: Path) -> N
 
 
 async def test_a_cancelled_request_that_still_waits_is_withdrawn(index: Index) -> None:
-    with index._owned.to_write("docs").memory.lock.reading():  # holds the commit of the first up
+    written = index._owned.to_write("docs")
+    with written.memory.lock.reading():  # holds the commit of the first up
         first = asyncio.create_task(index.upsert("docs", [item("first")]))
-        await until(lambda: index.load.active_items == 1)
+        await until(lambda: written.writer.active_items == 1)
         second = asyncio.create_task(index.upsert("docs", [item("second")]))
-        await until(lambda: index.load.queued_items == 1)
+        await until(lambda: written.writer.waiting_items == 1)
         second.cancel()
-        await until(lambda: index.load.queued_items == 0)
+        await until(lambda: written.writer.waiting_items == 0)
     await first
 
     assert [kept.id for kept in (await index.list_items("docs"))[0]] == ["first"]

@@ -42,9 +42,11 @@ class ItemWriter:
         """An error in the place of each item that cannot be written; the others are durable, in one step."""
         begin = time.perf_counter()
         check_batch(len(items), self._limits, field=at("items"))
-        checked, keys = await self._readers.run(lambda _: self._checked(opened, items))
+        checked = await self._readers.run(lambda _: self._checked(opened, items))
+        # not by a reader: what it had admitted for a caller who has gone meanwhile would not be released
+        admitted, keys = opened.keys.admit(checked, self._limits.collection_keys)
         try:
-            return await self._write(opened, checked, begin)
+            return await self._write(opened, admitted, begin)
         finally:
             opened.keys.release(keys)
 
@@ -61,9 +63,9 @@ class ItemWriter:
         await self._originals.release_of(opened)
         return removed
 
-    def _checked(self, opened: OpenCollection, items: Sequence[IndexedItem]) -> tuple[Checked, list[str]]:
+    def _checked(self, opened: OpenCollection, items: Sequence[IndexedItem]) -> Checked:
         known, kept = opened.description, opened.memory.tokens
-        checked = check_items(
+        return check_items(
             items,
             known.space,
             known.width,
@@ -71,7 +73,6 @@ class ItemWriter:
             keeps=self._keeps,
             coding=None if kept is None else kept.coding,
         )
-        return opened.keys.admit(checked, self._limits.collection_keys)
 
     async def _write(self, opened: OpenCollection, checked: Checked, begin: float) -> UpsertReply:
         known = opened.description
