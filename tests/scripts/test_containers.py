@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -189,15 +190,25 @@ def test_an_event_counts_what_was_acknowledged_and_is_there(
     def fails() -> None:
         raise TimeoutError("it did not come back")
 
-    events.under_load("here", calls, [events.Event("nothing comes back", fails)], findings)
+    def returns_later() -> float:
+        return time.monotonic() + 1000.0
+
+    happening = [
+        events.Event("nothing comes back", fails),
+        events.Event("returns later", returns_later, need=("Retrieve",)),
+    ]
+    events.under_load("here", calls, happening, findings)
 
     with Client(local_platform.address) as client:
         for name in (KEPT, COLLECTION):
             client.delete_collection(name)
-    quiet, lost = findings.events
+    quiet, lost, later = findings.events
     assert quiet["event"] == "nothing"
     assert quiet["calls"] > 3
     assert quiet["failed"] == lost["failed"] == 0
     assert 0 < quiet["acknowledged"] <= lost["acknowledged_so_far"] == lost["kept"]
     assert lost["note"] == "TimeoutError: it did not come back"
+    assert lost["back_after_s"] is None
+    assert later["back_after_s"] >= 1000.0
+    assert later["retrieval_gap_s"] < 0 <= later["writes_gap_s"]  # its silence counts for retrieval alone
     assert {row["call"] for row in findings.calls} >= {"Retrieve", "kept writes", "EncodeStream"}

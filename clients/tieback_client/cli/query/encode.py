@@ -112,7 +112,9 @@ def encode(
         "Give the vector under a learned condition of the server's, such as colour. [none]", "NAME"
     ),
     adapter: str = option(
-        "Use an expert of a merged model; auto has its router choose. [the merged weights]", "NAME"
+        "Use an expert of a merged model; auto has its router choose one, mixed mixes all by its weights. "
+        "[the merged weights]",
+        "NAME",
     ),
     batch_invariant: bool = option("Give the same bits, independent of other requests; slower."),
     target: Path | None = option(
